@@ -1,0 +1,103 @@
+/* Every bound of the core, by name. A bound that another one relies on is checked below at compile
+ * time. Sizes end in _bytes or say what they count; times end in _ms. */
+#ifndef HY_LIMITS_H
+#define HY_LIMITS_H
+
+/* A message (PROTOCOL.md section 1). */
+#define HY_MESSAGE_BYTES_MAX (1u << 20)
+#define HY_JSON_DEPTH_MAX    128u
+#define HY_URL_BYTES_MAX     2048u
+#define HY_KEY_BYTES_MAX     1024u
+
+/* A value that enters a tree: nesting, counted from the data of an object. A message wraps its data
+ * in a few levels of its own, which must fit too. */
+#define HY_VALUE_DEPTH_MAX  120u
+#define HY_STRING_BYTES_MAX (1u << 30)
+
+/* The message bus of one runtime. */
+#define HY_BUS_QUEUE_MESSAGES_MAX (1u << 18)
+#define HY_BUS_QUEUE_BYTES_MAX    (256u << 20)
+#define HY_BUS_REQUESTS_MAX       (1u << 17)
+#define HY_BUS_HELD_MAX           (1u << 16)
+#define HY_BUS_TURN_MESSAGES      1024u
+#define HY_BUS_ANSWERS_KEPT_MAX   4096u
+#define HY_BUS_ANSWERS_BYTES_MAX  (16u << 20)
+
+/* Requests. */
+#define HY_REQUEST_TIMEOUT_MS 5000u
+#define HY_REQUEST_LATE_MS    60000u
+#define HY_ANSWER_KEPT_MS     60000u
+
+/* A person's (or script's) decision about a request. */
+#define HY_DECISION_BEAT_MS 4000u
+#define HY_DECISION_MAX_MS  60000u
+
+/* Data objects. */
+#define HY_PATH_STEPS_MAX      HY_VALUE_DEPTH_MAX
+#define HY_BATCH_CHANGES_MAX   65536u
+#define HY_HISTORY_ENTRIES_MAX 4096u
+#define HY_HISTORY_BYTES_MAX   (1u << 20)
+#define HY_MARK_RANGES_MAX     256u
+#define HY_CHILD_ANSWERS_MAX   1024u
+#define HY_ASIDE_MESSAGES_MAX  4096u
+#define HY_CHILD_PENDING_MAX   65536u
+#define HY_CHILD_EXPIRY_MS     60000u
+#define HY_RETRY_MIN_MS        1000u
+#define HY_RETRY_MAX_MS        30000u
+
+/* The message node: what one request may ask for, what one session or object may hold, and what the
+ * node keeps for all of them. */
+#define HY_DOMAIN_BYTES_MAX          255u
+#define HY_SCHEME_BYTES_MAX          32u
+#define HY_ALLOCATION_MAX            1000u
+#define HY_ADDRESS_SEGMENTS_MAX      16u
+#define HY_SUBSCRIBE_RESOURCES_MAX   1024u
+#define HY_SESSIONS_MAX              (1u << 17)
+#define HY_SESSION_ROUTES_MAX        (1u << 16)
+#define HY_SESSION_CLAIMS_MAX        (1u << 14)
+#define HY_ROUTE_SOURCES_MAX         4096u
+#define HY_OBJECT_ADMITTED_MAX       (1u << 17)
+#define HY_ALLOCATED_MAX             (1u << 22)
+#define HY_ALLOCATED_PER_RUNTIME_MAX (1u << 18)
+#define HY_NODE_ANSWERS_KEPT_MAX     (1u << 14)
+#define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
+#define HY_TOMBSTONES_MAX            (1u << 16)
+#define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
+
+/* The domain registry. */
+#define HY_REGISTRY_BYTES_MAX       (256u << 20)
+#define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)
+#define HY_REGISTRY_ANSWER_BYTES    (HY_MESSAGE_BYTES_MAX - (16u << 10))
+#define HY_REGISTRY_CRITERIA_MAX    32u
+#define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
+
+/* Hyperties: one Lua state each. */
+#define HY_TASKS_MAX        65536u
+#define HY_TASKS_IDLE_MAX   64u
+#define HY_TIMERS_MAX       65536u
+#define HY_PATH_BYTES_MAX   4096u
+#define HY_WAIT_S_MAX       1e9 /* longest sleep or timeout */
+#define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
+
+/* A prompt and its host: a frame; what waits for a slow reader; the text of one value or print. */
+#define HY_PROMPT_FRAME_BYTES_MAX (1u << 20)
+#define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
+#define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
+
+/* Texts made for people. */
+#define HY_ERROR_TEXT_BYTES 512u
+#define HY_LOG_LINE_BYTES   4096u
+#define HY_NAME_BYTES_MAX   128u
+
+_Static_assert(HY_VALUE_DEPTH_MAX + 8 <= HY_JSON_DEPTH_MAX, "data must fit into a message");
+_Static_assert(HY_KEY_BYTES_MAX < HY_MESSAGE_BYTES_MAX, "a key must fit into a message");
+_Static_assert(HY_DECISION_BEAT_MS < HY_REQUEST_TIMEOUT_MS, "a 100 must come before the deadline");
+_Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 64) <
+                   HY_MESSAGE_BYTES_MAX,
+               "allocated addresses must fit into an answer");
+_Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry must fit");
+_Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
+               "a text of escapes only must fit into a frame");
+_Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
+
+#endif
