@@ -1,0 +1,277 @@
+/* What the files of the message node share. Nobody outside this folder includes it.
+ *
+ *      owner     what is known of one RuntimeURL: its session, and the addresses it owns
+ *      address   one owned URL: claimed (until the session ends) or allocated (until given back)
+ *      topic     one URL that is subscribed, with its subscribers; or a function of the node
+ *      object    one data object with topics: its guard, and who holds it
+ *      route     one (session, topic) with its sources
+ *
+ *      server ──owners──► owner ◄──────► session ──routes──► route
+ *         ├────addresses──► address ──►owner                   │
+ *         ├────topics─────► topic ◄────────────────────────────┘
+ *         └────objects────► object ◄──► its topics
+ *
+ * A message costs one look-up, by its `to`, among the topics. Who holds an object is kept with the
+ * object and found again only after ownership anywhere has changed (`claims_turn`). */
+#ifndef HY_NODE_INTERNAL_H
+#define HY_NODE_INTERNAL_H
+
+#include "../base/dict.h"
+#include "../base/list.h"
+#include "../base/mem.h"
+#include "node.h"
+
+typedef struct hy__owner hy__owner_t;
+typedef struct hy__address hy__address_t;
+typedef struct hy__topic hy__topic_t;
+typedef struct hy__object hy__object_t;
+typedef struct hy__route hy__route_t;
+typedef struct hy__registry hy__registry_t;
+typedef struct hy__allocation hy__allocation_t;
+typedef struct hy__block hy__block_t;
+
+static inline bool hy__span_is(hy_span_t span, const char *text) {
+    return strlen(text) == span.len && memcmp(span.bytes, text, span.len) == 0;
+}
+
+/* A function of the node. `m` is lent. */
+typedef void (*hy__serve_cb)(hy_session_t *s, hy_msg_t *m);
+
+struct hy_node_server {
+    hy_str_t *domain;
+    hy_str_t *registry_url; /* what publishes changes of status */
+    hy_clock_t *clock;
+    hy_random_t *random;
+    const hy_log_t *log;
+    hy_dict_t owners, addresses, topics, objects; /* of hy__slot_t */
+    hy_dict_t tombstones, answers;                /* tombstones.c, answers.c */
+    size_t answers_bytes;
+    const hy_msg_t *serving; /* the request that a function is at work on */
+    hy__allocation_t *allocation;
+    hy__registry_t *registry;
+    uint64_t claims_turn;   /* counts changes of ownership */
+    uint64_t sessions_made; /* the next session's id */
+    uint64_t marks;         /* counts deliveries that mark sessions */
+    bool is_closing;
+    hy_node_stats_t stats;
+};
+
+struct hy_session {
+    hy_node_server_t *server;
+    hy__owner_t *owner;
+    uint64_t id; /* never given twice; 0 is nobody */
+    hy_session_deliver_cb deliver;
+    void *arg;
+    hy_str_t *last_from; /* an address that it held when claims_turn was … */
+    uint64_t last_from_turn;
+    uint64_t mark;     /* the delivery that has reached it */
+    hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
+    hy_link_t objects; /* that it holds and has subscribed */
+    hy_link_t entries; /* in the registry that end with it */
+};
+
+/* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */
+
+typedef struct {
+    hy_str_t *key;
+    void *item;
+} hy__slot_t;
+
+void *hy__slot_find(const hy_dict_t *d, const char *bytes, size_t len);
+void *hy__slot_get(const hy_dict_t *d, hy_str_t *key);
+int hy__slot_put(hy_dict_t *d, hy_str_t *key, void *item);
+void hy__slot_remove(hy_dict_t *d, hy_str_t *key); /* harmless if it is not there */
+
+/* Hands a message to a session. */
+void hy__deliver(hy_session_t *s, hy_msg_t *m, const hy_session_t *origin);
+/* Answers a request; does nothing for a response and for a message without id. `value` is taken
+ * over. */
+void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_value_t value);
+/* The same from a failure, and counts it. */
+void hy__refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
+
+/* --- answers.c: a repeated request is answered as before -------------------------------------- */
+
+void hy__answers_init(hy_node_server_t *n);
+/* True, and answered, if this create or execute was served before. */
+bool hy__answers_repeat(hy_session_t *s, hy_msg_t *m);
+void hy__answers_keep(hy_node_server_t *n, const hy_msg_t *request, hy_msg_t *answer);
+void hy__answers_deinit(hy_node_server_t *n);
+
+/* --- claims.c: who owns which address --------------------------------------------------------- */
+
+struct hy__owner {
+    hy_str_t *runtime;
+    hy_session_t *session;       /* NULL: only its allocated addresses remain */
+    hy_link_t claims, allocated; /* of hy__address_t */
+    uint32_t claims_count, allocated_count;
+};
+
+struct hy__address {
+    hy_str_t *url;
+    hy__owner_t *owner; /* NULL: kept because of what is owned below it */
+    bool is_allocated;
+    uint32_t below;     /* owned addresses below it */
+    hy_link_t link;     /* in its owner's claims or allocated */
+    hy__block_t *block; /* of its allocation key (allocation.c), NULL if none */
+    hy_link_t of_block;
+    hy_str_t *epoch; /* highest that a holder has told, NULL if none */
+    uint64_t epoch_session;
+};
+
+/* The owner of RuntimeURL, made if missing. NULL when out of memory. */
+hy__owner_t *hy__owner_open(hy_node_server_t *n, hy_str_t *runtime);
+/* Frees it with all it owns. */
+void hy__owner_free(hy_node_server_t *n, hy__owner_t *o);
+/* Frees it if neither session nor address is left. */
+void hy__owner_tidy(hy_node_server_t *n, hy__owner_t *o);
+/* Drops what it claimed; what is allocated stays. */
+void hy__owner_drop_claims(hy_node_server_t *n, hy__owner_t *o);
+
+/* Who owns the address or something above it; NULL if nobody. */
+hy__owner_t *hy__owner_of(const hy_node_server_t *n, const char *url, size_t len);
+/* The session of that owner. */
+hy_session_t *hy__holder_of(const hy_node_server_t *n, const char *url, size_t len);
+/* The record of exactly that address, if it is owned. */
+hy__address_t *hy__address_get(const hy_node_server_t *n, hy_str_t *url);
+
+/* May `o` claim the address? 0 (also if it owns it already), HY_ECONFLICT: another owner holds it
+ * or something below, HY_EFORBIDDEN: it is reserved or nobody's to claim, HY_EINVALID: it cannot be
+ * owned. */
+int hy__claim_check(const hy_node_server_t *n, const hy__owner_t *o, hy_str_t *url,
+                    hy_error_t *err);
+/* Makes `o` its owner, as claimed or as allocated, after that check. HY_EFULL, HY_ENOMEM. */
+int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated, hy_error_t *err);
+void hy__address_release(hy_node_server_t *n, hy__address_t *a);
+/* True if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
+ * free. Then it is claimed. */
+bool hy__claim_by_use(hy_session_t *s, hy_str_t *url);
+/* True if a schema may give the scheme to data objects. */
+bool hy__is_object_scheme(hy_span_t scheme);
+
+/* --- tombstones.c: objects that were deleted -------------------------------------------------- */
+
+void hy__tombstones_init(hy_node_server_t *n);
+void hy__tombstone_put(hy_node_server_t *n, hy_str_t *url);
+/* True if the object to which the address belongs was deleted lately. */
+bool hy__tombstone_has(hy_node_server_t *n, const hy_str_t *url);
+
+/* --- topics.c: routes and delivery ------------------------------------------------------------ */
+
+typedef enum {
+    HY__ELSE,         /* any other address */
+    HY__OBJECT,       /* <Object> */
+    HY__SUBSCRIPTION, /* <Object>/subscription */
+    HY__CHANGES,      /* <Object>/changes */
+    HY__CHILDREN,     /* <Object>/children/<collection> */
+    HY__CHILDREN_ALL  /* <Object>/children/ */
+} hy__kind_t;
+
+static inline bool hy__kind_is_guarded(hy__kind_t kind) {
+    return kind >= HY__CHANGES;
+}
+
+typedef struct {
+    hy_session_t *session;
+    hy__route_t *route;
+} hy__target_t;
+
+struct hy__topic {
+    hy_str_t *url;
+    hy__kind_t kind;
+    hy__object_t *object;  /* NULL for HY__ELSE */
+    hy__serve_cb serve;    /* a function of the node; then without targets */
+    hy__target_t *targets; /* first those who get what is sent, then those who wait */
+    uint32_t admitted, count, room;
+    hy_link_t link; /* in object->topics */
+};
+
+struct hy__route {
+    hy_session_t *session;
+    hy__topic_t *topic;
+    hy_dict_t sources; /* set of addresses */
+    uint32_t place;    /* in topic->targets */
+};
+
+/* What the `to` of a message names. */
+typedef struct {
+    hy__topic_t *topic;
+    hy__object_t *object;
+    hy__kind_t kind;
+} hy__place_t;
+
+/* The kind of an address; `object` gets the part that is the object's URL. */
+hy__kind_t hy__kind_of(const hy_str_t *url, hy_span_t *object);
+hy__place_t hy__place_find(const hy_node_server_t *n, hy_str_t *url);
+/* A topic without subscribers that serves messages. */
+int hy__topic_serve(hy_node_server_t *n, hy_str_t *url, hy__serve_cb serve);
+/* The topic <Object>/changes, which its object keeps. NULL when out of memory. */
+hy__topic_t *hy__topic_changes(hy_node_server_t *n, hy__object_t *o);
+void hy__topic_free(hy_node_server_t *n, hy__topic_t *t);
+
+int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *err);
+/* Takes out a source (NULL: all); the route goes with its last one. */
+void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source);
+hy__route_t *hy__route_find(const hy_session_t *s, hy_str_t *url);
+void hy__route_drop(hy__route_t *r);
+bool hy__route_is_open(const hy__route_t *r);
+/* Opens or shuts it, as the guard of its object now says. */
+void hy__route_review(hy__route_t *r);
+
+/* Sends a message on, once to each who gets what goes to that place, except `origin` (NULL: the
+ * node). False if nobody does. */
+bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m,
+                 const hy_session_t *origin);
+
+/* --- guard.c: objects, who holds them, whom the holder admits --------------------------------- */
+
+struct hy__object {
+    hy_str_t *url;
+    hy_link_t topics;
+    hy__topic_t *changes;  /* there as long as the object */
+    hy__topic_t *children; /* <Object>/children/, if subscribed */
+    uint32_t routes;       /* on all its topics; the object goes with the last one */
+    hy_session_t *holder;  /* as of holder_turn; use hy__object_holder */
+    uint64_t holder_turn;
+    uint64_t holder_id; /* the session that said what follows; 0: it has ended or let go */
+    hy_link_t link;     /* in that session's objects */
+    hy_str_t *reporter; /* the hyperty that holds it */
+    bool is_guarded;
+    hy_dict_t admitted; /* hyperty -> session id */
+    uint32_t sweep_at;  /* that many admitted: strike those who are gone */
+};
+
+hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len);
+void hy__object_tidy(hy_node_server_t *n, hy__object_t *o); /* frees it without routes */
+hy_session_t *hy__object_holder(const hy_node_server_t *n, hy__object_t *o);
+/* True if the guard lets the hyperty through, for that session. */
+bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s);
+/* May the session hold the object in that epoch (ABSENT: none told)? HY_ECONFLICT if not. */
+int hy__object_hold_check(hy_session_t *s, hy_str_t *url, hy_value_t epoch, hy_error_t *err);
+/* The holder has subscribed the object: notes reporter, epoch and guard. */
+void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node_t *body);
+/* The session that held it ends or lets go: it stays shut, if it was guarded, until it is held. */
+void hy__object_orphan(hy__object_t *o);
+/* The object is deleted: drops all its routes. */
+void hy__object_drop(hy_node_server_t *n, hy_str_t *url);
+void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder */
+
+/* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
+
+void hy__serve_sm(hy_session_t *s, hy_msg_t *m);
+
+int hy__allocation_new(hy_node_server_t *n);
+void hy__allocation_free(hy_node_server_t *n);
+/* The address is released: takes it out of its allocation key. */
+void hy__allocation_leave(hy_node_server_t *n, hy__address_t *a);
+void hy__serve_allocation(hy_session_t *s, hy_msg_t *m);
+
+int hy__registry_new(hy_node_server_t *n);
+void hy__registry_free(hy_node_server_t *n);
+void hy__serve_registry(hy_session_t *s, hy_msg_t *m);
+/* Its entries become disconnected. */
+void hy__registry_leave(hy_session_t *s);
+/* The address is nobody's any more. */
+void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
+
+#endif

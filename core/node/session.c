@@ -1,0 +1,210 @@
+/* Sessions: opened and closed, and the way of a message that comes in by one.
+ *
+ *      send ──► whose `from` is it? ──► may it go there? ──► a function of the node
+ *                                                       └──► subscribers, else the holder of `to`
+ *
+ * The handshake (open, re-open, close, tokens) belongs to the transport, which reads it before
+ * there is a session and then calls the functions here. The common case, a reporter that publishes
+ * to
+ * `<Object>/changes`, costs one look-up: the topic leads to its object, the object knows its
+ * holder, and an address below one's own object needs no further check. Any other `from` is looked
+ * up once and then remembered, until ownership changes anywhere. */
+#include "internal.h"
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int check_runtime(const hy_str_t *url, hy_error_t *err) {
+    hy_address_t parts;
+    int r = hy_address_parse(url->bytes, url->len, &parts, err);
+    if (r < 0) return r;
+    if (hy__span_is(parts.scheme, "hyperty-runtime") || hy__span_is(parts.scheme, "runtime"))
+        return 0;
+    return hy_fail(err, HY_EINVALID, "%s is no runtime address", url->bytes);
+}
+
+static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o, hy_session_deliver_cb cb,
+                          void *arg) {
+    hy_session_t *s = hy_alloc_zero(sizeof *s);
+    if (!s) return NULL;
+    s->server = n;
+    s->owner = o;
+    s->id = ++n->sessions_made;
+    s->deliver = cb;
+    s->arg = arg;
+    hy_dict_init(&s->routes, sizeof(hy__slot_t));
+    hy_link_init(&s->objects);
+    hy_link_init(&s->entries);
+    return s;
+}
+
+int hy_session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_deliver_cb cb, void *arg,
+                    hy_session_t **out, hy_error_t *err) {
+    int r = check_runtime(runtime, err);
+    if (r < 0) return r;
+    if (n->stats.sessions >= HY_SESSIONS_MAX)
+        return hy_fail(err, HY_EFULL, "no session for %s: %u are open", runtime->bytes,
+                       HY_SESSIONS_MAX);
+    hy__owner_t *o = hy__owner_open(n, runtime);
+    if (!o) return hy_fail(err, HY_ENOMEM, "no session for %s: out of memory", runtime->bytes);
+    if (o->session) return hy_fail(err, HY_ECONFLICT, "%s has a session already", runtime->bytes);
+    r = hy__claim_check(n, o, runtime, err);
+    hy_session_t *s = r == 0 ? make(n, o, cb, arg) : NULL;
+    if (r == 0 && !s)
+        r = hy_fail(err, HY_ENOMEM, "no session for %s: out of memory", runtime->bytes);
+    if (r == 0) r = hy__claim(n, o, runtime, false, err);
+    if (r < 0) {
+        hy_free(s);
+        hy__owner_tidy(n, o);
+        return r;
+    }
+    o->session = s;
+    n->stats.sessions++;
+    n->claims_turn++; /* what is allocated to it has a holder again */
+    *out = s;
+    return 0;
+}
+
+void hy_session_close(hy_session_t *s) {
+    if (!s) return;
+    hy_node_server_t *n = s->server;
+    hy__owner_t *o = s->owner;
+    o->session = NULL;
+    n->stats.sessions--;
+    n->claims_turn++;
+    while (!hy_list_is_empty(&s->objects))
+        hy__object_orphan(hy_link_owner(s->objects.next, hy__object_t, link));
+    const hy__slot_t *slot;
+    for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
+        hy__route_drop(slot->item);
+    hy__registry_leave(s);
+    hy__owner_drop_claims(n, o);
+    hy__owner_tidy(n, o);
+    hy_dict_deinit(&s->routes);
+    hy_str_unref(s->last_from);
+    hy_free(s);
+}
+
+hy_str_t *hy_session_runtime(const hy_session_t *s) {
+    return s->owner->runtime;
+}
+
+/* --- what a session may send ------------------------------------------------------------------ */
+
+static bool is_known_from(const hy_session_t *s, const hy_str_t *from) {
+    return s->last_from_turn == s->server->claims_turn && s->last_from &&
+           hy_str_equal(s->last_from, from);
+}
+
+static int check_from(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
+    if (is_known_from(s, m->from)) return 0;
+    if (hy__claim_by_use(s, m->from)) {
+        hy_str_unref(s->last_from);
+        s->last_from = hy_str_ref(m->from);
+        s->last_from_turn = s->server->claims_turn;
+        return 0;
+    }
+    if (m->type == HY_MSG_RESPONSE) {
+        const hy__route_t *r = hy__route_find(s, m->from);
+        if (r && hy__route_is_open(r)) return 0;
+    }
+    return hy_fail(err, HY_EFORBIDDEN, "%s does not hold %s and may not send from it",
+                   s->owner->runtime->bytes, m->from->bytes);
+}
+
+/* Who is said to subscribe must belong to who says so. */
+static int check_subscriber(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
+    static const char *const FIELDS[] = {"source", "subscriber"};
+    const hy_node_t *body = hy_msg_body(m);
+    for (size_t i = 0; i < 2; i++) {
+        hy_value_t who = hy_get(body, FIELDS[i]);
+        if (who.kind == HY_ABSENT) continue;
+        if (who.kind != HY_STR)
+            return hy_fail(err, HY_EINVALID, "%s in a message to %s must be an address", FIELDS[i],
+                           m->to->bytes);
+        if (!hy__claim_by_use(s, who.as.s))
+            return hy_fail(err, HY_EFORBIDDEN, "%s does not hold %s, the %s in a message to %s",
+                           s->owner->runtime->bytes, who.as.s->bytes, FIELDS[i], m->to->bytes);
+    }
+    return 0;
+}
+
+static int check_publisher(const hy_session_t *s, const hy_msg_t *m, const hy__place_t *at,
+                           const hy_session_t *holder, hy_error_t *err) {
+    if (holder == s) return 0;
+    if (at->kind == HY__CHANGES)
+        return hy_fail(err, HY_EFORBIDDEN, "only the holder of the object may send to %s",
+                       m->to->bytes);
+    hy__object_t *o = at->object;
+    if (!o || !o->is_guarded || hy__object_admits(o, m->from, s)) return 0;
+    return hy_fail(err, HY_EFORBIDDEN, "%s is not admitted to %s", m->from->bytes, m->to->bytes);
+}
+
+static hy_session_t *holder_at(const hy_node_server_t *n, const hy__place_t *at,
+                               const hy_str_t *to) {
+    return at->object ? hy__object_holder(n, at->object) : hy__holder_of(n, to->bytes, to->len);
+}
+
+static int check(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, hy_error_t *err) {
+    bool is_own = false;
+    if (at->object) {
+        const hy_session_t *holder = hy__object_holder(s->server, at->object);
+        is_own = holder == s && hy_address_is_under(m->from, at->object->url);
+    }
+    int r = is_own ? 0 : check_from(s, m, err);
+    if (r < 0 || m->type == HY_MSG_RESPONSE || at->kind < HY__SUBSCRIPTION) return r;
+    if (at->kind == HY__SUBSCRIPTION) return check_subscriber(s, m, err);
+    return is_own ? 0 : check_publisher(s, m, at, holder_at(s->server, at, m->to), err);
+}
+
+/* --- where it goes ---------------------------------------------------------------------------- */
+
+static void serve(hy_session_t *s, hy_msg_t *m, hy__serve_cb function) {
+    hy_node_server_t *n = s->server;
+    if (m->type == HY_MSG_RESPONSE || hy__answers_repeat(s, m)) return;
+    n->serving = m;
+    function(s, m);
+    n->serving = NULL;
+}
+
+/* Nobody gets it. What is published in the node's own domain may go unheard. */
+static void unheard(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, bool is_held) {
+    hy_node_server_t *n = s->server;
+    hy_error_t err;
+    bool is_silent = m->type == HY_MSG_RESPONSE;
+    if (is_held && (is_silent || at->kind >= HY__CHANGES)) return;
+    if (!is_silent && hy__tombstone_has(n, m->to)) {
+        hy_fail(&err, HY_EDELETED, "%s was deleted", m->to->bytes);
+        hy__refuse(s, m, &err);
+        return;
+    }
+    hy_span_t domain = hy_address_domain(m->to);
+    bool is_here = hy__span_is(domain, n->domain->bytes);
+    if (is_here && !is_silent && hy_address_is_published(m->to)) return;
+    n->stats.undeliverable++;
+    hy_log(n->log, HY_LOG_DEBUG, "node", "nobody is at %s (%s from %s)", m->to->bytes,
+           hy_msg_type_text(m->type), m->from->bytes);
+    hy_fail(&err, HY_ENOT_FOUND, is_here ? "nobody is at %s" : "nobody here is at %s",
+            m->to->bytes);
+    hy__reply(s, m, 404, err.text, hy_absent());
+}
+
+void hy_session_send(hy_session_t *s, hy_msg_t *m) {
+    hy_node_server_t *n = s->server;
+    hy_error_t err;
+    n->stats.received++;
+    hy__place_t at = hy__place_find(n, m->to);
+    if (check(s, m, &at, &err) < 0) {
+        hy__refuse(s, m, &err);
+        return;
+    }
+    if (at.topic && at.topic->serve) {
+        serve(s, m, at.topic->serve);
+        return;
+    }
+    if (hy__publish(n, &at, m, s)) return;
+    hy_session_t *holder = holder_at(n, &at, m->to);
+    if (holder && holder != s)
+        hy__deliver(holder, m, s);
+    else
+        unheard(s, m, &at, holder != NULL);
+}

@@ -1,0 +1,244 @@
+/* core/node/guard: whom the holder of an object admits, and who that is. */
+#include "support.h"
+
+#define OBJECT   "comm://d/o"
+#define CHANGES  OBJECT "/changes"
+#define CHILDREN OBJECT "/children/m"
+#define A_SM     "hyperty-runtime://d/a/sm"
+#define B_SM     "hyperty-runtime://d/b/sm"
+
+static int guard(runtime_t *r, const char *sm, const char *more) {
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"resources\":[\"" OBJECT "\",\"" OBJECT "/subscription\",\"" CHILDREN
+             "\"],\"source\":\"%s\"%s}",
+             sm, more);
+    return ask(r, "subscribe", sm, SM, body);
+}
+
+static int execute(runtime_t *r, const char *sm, const char *method, const char *hyperty) {
+    char body[512];
+    snprintf(body, sizeof body, "{\"method\":\"%s\",\"params\":[\"" OBJECT "\",\"%s\"]}", method,
+             hyperty);
+    return ask(r, "execute", sm, SM, body);
+}
+
+static unsigned heard(runtime_t *r, const char *resource) {
+    tell(&a, "update", OBJECT, resource, "{}");
+    return came(r);
+}
+
+static void until_admitted_a_route_waits(void **state) {
+    (void)state;
+    assert_int_equal(guard(&a, A_SM, ",\"guard\":true"), 200);
+    assert_int_equal(subscribe(&b, "hyperty://d/h", CHANGES), 200);
+    assert_int_equal(subscribe(&b, "hyperty://d/h", OBJECT "/children/"), 200);
+    assert_int_equal(heard(&b, CHANGES), 0);
+    assert_int_equal(heard(&b, CHILDREN), 0);
+    assert_int_equal(execute(&a, A_SM, "admit", "hyperty://d/h"), 200);
+    assert_int_equal(heard(&b, CHANGES), 1);
+    assert_int_equal(heard(&b, CHILDREN), 1);
+}
+
+static void the_guard_also_shuts_routes_that_were_there_before(void **state) {
+    (void)state;
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    subscribe(&c, "hyperty://d/k", CHANGES);
+    guard(&a, A_SM, "");
+    assert_int_equal(heard(&b, CHANGES), 1);
+    assert_int_equal(came(&c), 1);
+    guard(&a, A_SM, ",\"guard\":true");
+    assert_int_equal(heard(&b, CHANGES), 0);
+    assert_int_equal(came(&c), 0);
+    guard(&a, A_SM, ""); /* says nothing of the guard, so it stays */
+    assert_int_equal(heard(&b, CHANGES), 0);
+    guard(&a, A_SM, ",\"guard\":false");
+    assert_int_equal(heard(&b, CHANGES), 1);
+    assert_int_equal(came(&c), 1);
+}
+
+static void the_holder_needs_no_admission(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHILDREN);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    tell(&b, "create", "hyperty://d/h", CHILDREN, "{}");
+    assert_int_equal(came(&a), 1);
+}
+
+static void an_admission_before_the_route_counts(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    assert_int_equal(execute(&a, A_SM, "admit", "hyperty://d/h"), 200);
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    assert_int_equal(heard(&b, CHANGES), 1);
+}
+
+static void who_is_expelled_hears_nothing_more(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    assert_int_equal(execute(&a, A_SM, "expel", "hyperty://d/h"), 200);
+    assert_int_equal(heard(&b, CHANGES), 0);
+    assert_int_equal(subscribe(&b, "hyperty://d/h", CHANGES), 200);
+    assert_int_equal(heard(&b, CHANGES), 0);
+}
+
+static void another_admitted_hyperty_keeps_the_route_of_their_session_open(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h1", CHANGES);
+    subscribe(&b, "hyperty://d/h2", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/h1");
+    execute(&a, A_SM, "admit", "hyperty://d/h2");
+    execute(&a, A_SM, "expel", "hyperty://d/h1");
+    assert_int_equal(heard(&b, CHANGES), 1);
+    unsubscribe(&b, "hyperty://d/h2", CHANGES);
+    assert_int_equal(heard(&b, CHANGES), 0);
+}
+
+static void who_is_not_admitted_may_not_send_to_the_children(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHILDREN);
+    assert_int_equal(ask(&b, "create", "hyperty://d/h", CHILDREN, "{}"), 403);
+    assert_int_equal(ask(&b, "event", "hyperty://d/h", OBJECT "/children/other", "{}"), 403);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    assert_int_equal(ask(&b, "create", "hyperty://d/h", CHILDREN, "{}"), 0);
+    assert_int_equal(ask(&b, "create", B_SM, CHILDREN, "{}"), 403);
+    execute(&a, A_SM, "expel", "hyperty://d/h");
+    assert_int_equal(ask(&b, "create", "hyperty://d/h", CHILDREN, "{}"), 403);
+}
+
+static void an_admission_is_for_the_session_that_has_the_hyperty(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    leave(&b);
+    assert_int_equal(subscribe(&c, "hyperty://d/h", CHANGES), 200);
+    assert_int_equal(heard(&c, CHANGES), 0);
+}
+
+static void only_the_holder_admits_and_expels(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    assert_int_equal(execute(&b, B_SM, "admit", "hyperty://d/h"), 403);
+    assert_int_equal(execute(&b, B_SM, "expel", "hyperty://d/h"), 403);
+    assert_int_equal(execute(&a, A_SM, "admit", "nothing"), 400);
+    assert_int_equal(execute(&a, A_SM, "praise", "hyperty://d/h"), 400);
+    assert_int_equal(ask(&a, "execute", A_SM, SM, "{\"method\":\"admit\",\"params\":[7]}"), 400);
+    assert_int_equal(ask(&a, "execute", A_SM, SM, "{\"method\":\"admit\"}"), 400);
+    assert_int_equal(ask(&a, "execute", A_SM, SM, NULL), 400);
+    assert_int_equal(
+        ask(&a, "execute", A_SM, SM, "{\"method\":\"admit\",\"params\":[\"" OBJECT "\"]}"), 400);
+}
+
+static void a_guarded_object_without_holder_stays_shut_until_the_next_one(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHILDREN);
+    subscribe(&c, "hyperty://d/k", CHILDREN);
+    execute(&a, A_SM, "admit", "hyperty://d/k");
+    leave(&a);
+    assert_int_equal(ask(&c, "event", "hyperty://d/k", CHILDREN, "{}"), 403);
+    assert_int_equal(came(&b), 0);
+    assert_int_equal(open_as(&a, "hyperty-runtime://d/a"), 0);
+    guard(&a, A_SM, ",\"guard\":true");
+    assert_int_equal(heard(&c, CHILDREN), 0);
+    leave(&a);
+    assert_int_equal(open_as(&a, "hyperty-runtime://d/a"), 0);
+    guard(&a, A_SM, "");
+    assert_int_equal(heard(&b, CHILDREN), 1);
+    assert_int_equal(came(&c), 1);
+}
+
+static void many_come_and_go_without_filling_the_guard(void **state) {
+    char hyperty[64];
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(hyperty, sizeof hyperty, "hyperty://d/h%d", i);
+        subscribe(&b, hyperty, CHANGES);
+        execute(&a, A_SM, "admit", hyperty);
+        assert_int_equal(heard(&b, CHANGES), 1);
+        leave(&b);
+        open_as(&b, "hyperty-runtime://d/b");
+    }
+    subscribe(&b, "hyperty://d/h7", CHANGES);
+    assert_int_equal(heard(&b, CHANGES), 0);
+}
+
+static void a_repeated_admit_is_not_done_twice(void **state) {
+    const char *body = "{\"method\":\"admit\",\"params\":[\"" OBJECT "\",\"hyperty://d/h\"]}";
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    send_with(&a, 777, "execute", A_SM, SM, body);
+    execute(&a, A_SM, "expel", "hyperty://d/h");
+    send_with(&a, 777, "execute", A_SM, SM, body);
+    assert_int_equal(came(&a), 2); /* answered as before */
+    assert_int_equal(heard(&b, CHANGES), 0);
+    hy_clock_advance(&the_clock, HY_ANSWER_KEPT_MS + 1);
+    send_with(&a, 777, "execute", A_SM, SM, body);
+    assert_int_equal(heard(&b, CHANGES), 1);
+}
+
+static void the_node_tells_who_the_holder_is_and_its_epoch(void **state) {
+    const char *who = "{\"method\":\"holder\",\"params\":[\"" OBJECT "\"]}";
+    (void)state;
+    assert_int_equal(ask(&b, "execute", B_SM, SM, who), 404);
+    subscribe(&a, A_SM, OBJECT "/subscription");
+    assert_int_equal(ask(&b, "execute", B_SM, SM, who), 200);
+    assert_true(hy_str_is(hy_get_str(answered(&b), "holder"), "hyperty-runtime://d/a"));
+    assert_null(hy_get_str(answered(&b), "epoch"));
+    guard(&a, "hyperty://d/r", ",\"epoch\":\"3-x\"");
+    assert_int_equal(ask(&b, "execute", B_SM, SM, who), 200);
+    assert_true(hy_str_is(hy_get_str(answered(&b), "holder"), "hyperty://d/r"));
+    assert_true(hy_str_is(hy_get_str(answered(&b), "epoch"), "3-x"));
+    leave(&a);
+    assert_int_equal(ask(&b, "execute", B_SM, SM, who), 404);
+}
+
+static int claim_in(const char *object, const char *epoch) {
+    char body[512];
+    snprintf(body, sizeof body, "{\"resources\":[\"%s\"],\"epoch\":\"%s\"}", object, epoch);
+    return ask(&a, "subscribe", A_SM, SM, body);
+}
+
+static void a_claim_in_an_epoch_that_is_not_higher_is_told_the_highest(void **state) {
+    (void)state;
+    hy_str_t *object = hy_str_from(allocate(&a, "comm"));
+    assert_int_equal(claim_in(object->bytes, "9-b"), 200);
+    assert_int_equal(claim_in(object->bytes, "9-b"), 200);
+    leave(&a);
+    open_as(&a, "hyperty-runtime://d/a");
+    static const char *const low[] = {"9-b", "9-a", "8-z", "x", ""};
+    for (size_t i = 0; i < sizeof low / sizeof *low; i++) {
+        assert_int_equal(claim_in(object->bytes, low[i]), 409);
+        assert_true(hy_str_is(hy_get_str(answered(&a), "epoch"), "9-b"));
+    }
+    assert_int_equal(claim_in(object->bytes, "10-a"), 200);
+    hy_str_unref(object);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(until_admitted_a_route_waits),
+        TEST(the_guard_also_shuts_routes_that_were_there_before),
+        TEST(the_holder_needs_no_admission),
+        TEST(an_admission_before_the_route_counts),
+        TEST(who_is_expelled_hears_nothing_more),
+        TEST(another_admitted_hyperty_keeps_the_route_of_their_session_open),
+        TEST(who_is_not_admitted_may_not_send_to_the_children),
+        TEST(an_admission_is_for_the_session_that_has_the_hyperty),
+        TEST(only_the_holder_admits_and_expels),
+        TEST(a_guarded_object_without_holder_stays_shut_until_the_next_one),
+        TEST(many_come_and_go_without_filling_the_guard),
+        TEST(a_repeated_admit_is_not_done_twice),
+        TEST(the_node_tells_who_the_holder_is_and_its_epoch),
+        TEST(a_claim_in_an_epoch_that_is_not_higher_is_told_the_highest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
