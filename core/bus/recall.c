@@ -1,0 +1,133 @@
+/* What is remembered of requests for HY_ANSWER_KEPT_MS.
+ *
+ * - Of each `execute` and `create` that was delivered here: that it was, and its final answer. A
+ *   repeated one (same from, to and id) is not delivered again; it gets the same answer again. `to`
+ * is part of the key because the bus stands for many receivers.
+ * - Of a request that came in by an uplink which its `from` alone would not lead back to: that
+ * uplink.
+ *
+ * All live equally long, so one list in order of age serves expiry and eviction. Expiry happens
+ * when the table is used; its bounds, in records and in bytes, are all that idle memory can cost. A
+ * record owns what it points to. */
+#include "../base/mem.h"
+#include "bus_private.h"
+
+typedef struct {
+    hy__entry_t entry;
+    hy_link_t link; /* by age */
+    uint64_t until_ms;
+    hy_value_t id;
+    hy_str_t *from, *to;
+    hy_msg_t *answer; /* NULL: none yet */
+    hy_uplink_t *way; /* NULL: by domain */
+    bool is_delivered;
+} recall_t;
+
+static uint32_t hash_of(hy_str_t *from, hy_str_t *to, hy_value_t id) {
+    uint64_t i = (uint64_t)id.as.i;
+    uint32_t of_id = id.kind == HY_STR ? hy_str_hash(id.as.s) : (uint32_t)(i ^ i >> 32);
+    return hy__hash_pair(hy__hash_pair(hy_str_hash(from), hy_str_hash(to)), of_id);
+}
+
+static bool is_same_id(hy_value_t a, hy_value_t b) {
+    if (a.kind != b.kind) return false;
+    return a.kind == HY_STR ? hy_str_equal(a.as.s, b.as.s) : a.as.i == b.as.i;
+}
+
+static void forget(hy_bus_t *bus, recall_t *r) {
+    hy__table_remove(&bus->recalls, &r->entry);
+    hy_list_remove(&r->link);
+    if (r->answer) bus->recalls_bytes -= hy_msg_bytes(r->answer);
+    if (r->id.kind == HY_STR) hy_str_unref(r->id.as.s);
+    hy_str_unref(r->from);
+    hy_str_unref(r->to);
+    hy_msg_unref(r->answer);
+    hy__uplink_unref(r->way);
+    hy_free(r);
+}
+
+static recall_t *oldest(const hy_bus_t *bus) {
+    if (hy_list_is_empty(&bus->recalls_by_age)) return NULL;
+    return hy_link_owner(bus->recalls_by_age.next, recall_t, link);
+}
+
+static recall_t *find(hy_bus_t *bus, hy_str_t *from, hy_str_t *to, hy_value_t id, uint32_t hash) {
+    uint64_t now = hy_clock_now(bus->config.clock);
+    for (recall_t *r; (r = oldest(bus)) && r->until_ms <= now;)
+        forget(bus, r);
+    for (hy__entry_t *e = hy__table_first(&bus->recalls, hash); e; e = e->next) {
+        recall_t *r = (recall_t *)e;
+        if (e->hash == hash && is_same_id(r->id, id) && hy_str_equal(r->from, from) &&
+            hy_str_equal(r->to, to))
+            return r;
+    }
+    return NULL;
+}
+
+/* The record of that request, made if missing; NULL when out of memory. */
+static recall_t *remember(hy_bus_t *bus, const hy_msg_t *m) {
+    uint32_t hash = hash_of(m->from, m->to, m->id);
+    recall_t *r = find(bus, m->from, m->to, m->id, hash);
+    if (r) return r;
+    if (bus->recalls.count >= HY_BUS_ANSWERS_KEPT_MAX) forget(bus, oldest(bus));
+    r = hy_alloc(sizeof *r);
+    if (!r) return NULL;
+    *r = (recall_t){.until_ms = hy_clock_now(bus->config.clock) + HY_ANSWER_KEPT_MS, .id = m->id};
+    if (!hy__table_add(&bus->recalls, &r->entry, hash)) {
+        hy_free(r);
+        return NULL;
+    }
+    if (r->id.kind == HY_STR) hy_str_ref(r->id.as.s);
+    r->from = hy_str_ref(m->from);
+    r->to = hy_str_ref(m->to);
+    hy_list_append(&bus->recalls_by_age, &r->link);
+    return r;
+}
+
+bool hy__recall_request(hy_bus_t *bus, const hy_msg_t *m) {
+    recall_t *r = remember(bus, m);
+    if (!r) return true; /* better twice than not at all */
+    if (!r->is_delivered) {
+        r->is_delivered = true;
+        return true;
+    }
+    if (r->answer) hy__bus_queue(bus, r->answer, NULL);
+    return false;
+}
+
+void hy__recall_way(hy_bus_t *bus, const hy_msg_t *m, hy_uplink_t *origin) {
+    recall_t *r = remember(bus, m);
+    if (!r) return; /* the answer leaves by the domain of its `to` */
+    hy__uplink_unref(r->way);
+    r->way = hy__uplink_ref(origin);
+}
+
+hy_uplink_t *hy__recall_response(hy_bus_t *bus, hy_msg_t *response) {
+    if (bus->recalls.count == 0 || !hy_msg_has_id(response)) return NULL;
+    hy_str_t *from = response->to, *to = response->from;
+    recall_t *r = find(bus, from, to, response->id, hash_of(from, to, response->id));
+    if (!r) return NULL;
+    hy_uplink_t *way = r->way;
+    if (r->is_delivered && !r->answer && hy_msg_code(response) >= 200) {
+        r->answer = hy_msg_ref(response);
+        bus->recalls_bytes += hy_msg_bytes(response);
+        while (bus->recalls_bytes > HY_BUS_ANSWERS_BYTES_MAX)
+            forget(bus, oldest(bus));
+    }
+    return way;
+}
+
+void hy__recalls_forget(hy_bus_t *bus, const hy_uplink_t *u) {
+    for (hy_link_t *l = bus->recalls_by_age.next; l != &bus->recalls_by_age; l = l->next) {
+        recall_t *r = hy_link_owner(l, recall_t, link);
+        if (r->way != u) continue;
+        hy__uplink_unref(r->way);
+        r->way = NULL;
+    }
+}
+
+void hy__recalls_free(hy_bus_t *bus) {
+    for (recall_t *r; (r = oldest(bus));)
+        forget(bus, r);
+    hy__table_deinit(&bus->recalls);
+}

@@ -1,0 +1,96 @@
+/* Ways out of the runtime, by domain. An uplink is counted: its owner's reference ends with the
+ * closing, but messages that came in by it may still be queued or held, and must then still count
+ * as having come from outside. So the memory goes with the last of them. */
+#include <assert.h>
+
+#include "../base/mem.h"
+#include "bus_private.h"
+
+static hy_uplink_t *find(const hy_bus_t *bus, const char *domain, size_t len) {
+    uint32_t hash = hy_hash(domain, len);
+    for (hy__entry_t *e = hy__table_first(&bus->uplinks, hash); e; e = e->next) {
+        hy_uplink_t *u = (hy_uplink_t *)e;
+        if (e->hash == hash && u->domain->len == len && memcmp(u->domain->bytes, domain, len) == 0)
+            return u;
+    }
+    return NULL;
+}
+
+hy_uplink_t *hy__uplink_find(const hy_bus_t *bus, const hy_str_t *url) {
+    if (bus->uplinks.count == 0) return bus->uplink_default;
+    hy_span_t domain = hy_address_domain(url);
+    hy_uplink_t *u = find(bus, domain.bytes, domain.len);
+    return u ? u : bus->uplink_default;
+}
+
+int hy_bus_uplink(hy_bus_t *bus, const char *domain, hy_uplink_cb cb, void *arg,
+                  hy_uplink_t **out) {
+    if (domain ? find(bus, domain, strlen(domain)) != NULL : bus->uplink_default != NULL)
+        return HY_ECONFLICT;
+    hy_uplink_t *u = hy_alloc(sizeof *u);
+    if (!u) return HY_ENOMEM;
+    *u = (hy_uplink_t){.refs = 1, .bus = bus, .cb = cb, .arg = arg};
+    if (domain) {
+        u->domain = hy_str_from(domain);
+        if (!u->domain || !hy__table_add(&bus->uplinks, &u->entry, hy_str_hash(u->domain))) {
+            hy_str_unref(u->domain);
+            hy_free(u);
+            return HY_ENOMEM;
+        }
+    } else {
+        bus->uplink_default = u;
+    }
+    *out = u;
+    return 0;
+}
+
+void hy__uplink_unref(hy_uplink_t *u) {
+    if (!u || --u->refs > 0) return;
+    hy_str_unref(u->domain);
+    hy_free(u);
+}
+
+void hy_uplink_close(hy_uplink_t *u) {
+    if (!u) return;
+    hy_bus_t *bus = u->bus;
+    if (u->domain)
+        hy__table_remove(&bus->uplinks, &u->entry);
+    else
+        bus->uplink_default = NULL;
+    u->bus = NULL;
+    hy__recalls_forget(bus, u);
+    hy__uplink_unref(u);
+}
+
+int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
+    hy_bus_t *bus = u->bus;
+    bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
+    int code = hy__bus_queue(bus, m, u);
+    if (code < 0) return code;
+    bus->stats.received++;
+    if (is_request && bus->uplinks.count > 0 && hy__uplink_find(bus, m->from) != u)
+        hy__recall_way(bus, m, u);
+    return 0;
+}
+
+void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
+    hy_bus_t *bus = u->bus;
+    hy__uplink_ref(u); /* the callback may close it */
+    int code = u->cb(u->arg, m);
+    hy__uplink_unref(u);
+    if (code >= 0) {
+        bus->stats.uplinked++;
+        return;
+    }
+    bus->stats.refused++;
+    hy_error_t why;
+    hy_fail(&why, code, "%s: %s", hy_error_text(code), m->to->bytes);
+    hy__bus_refuse(bus, m, &why);
+}
+
+void hy__uplinks_free(hy_bus_t *bus) {
+    for (hy_uplink_t *u; (u = (hy_uplink_t *)hy__table_take(&bus->uplinks));)
+        hy__uplink_unref(u);
+    hy__uplink_unref(bus->uplink_default);
+    hy__table_deinit(&bus->uplinks);
+}
