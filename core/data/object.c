@@ -1,0 +1,277 @@
+/* The record of a data object and its whole form. */
+#include "object.h"
+
+#include <stdlib.h>
+
+#include "../base/mem.h"
+
+/* Members of a whole answer that are not metadata. */
+static const char *const not_metadata[] = {
+    "data", "epoch", "version", "follows", "childrenObjects", "childMarks", "changes"};
+
+static bool is_metadata(const hy_str_t *key) {
+    for (size_t i = 0; i < sizeof not_metadata / sizeof not_metadata[0]; i++) {
+        if (hy_str_is(key, not_metadata[i])) return false;
+    }
+    return true;
+}
+
+int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata, hy_value_t data,
+                  hy_object_t **out) {
+    hy_object_t *o = hy_alloc_zero(sizeof *o);
+    hy_node_t *root = data.kind == HY_ABSENT ? hy_node_new(HY_OBJECT) : data.as.n;
+    bool is_complete = o && root && hy_is_node(metadata);
+    int rc = is_complete ? hy_children_new(&o->children) : HY_ENOMEM;
+    if (rc < 0) {
+        hy_free(o);
+        hy_value_drop(metadata);
+        if (root) hy_node_unref(root);
+        return rc;
+    }
+    o->url = hy_str_ref(url);
+    o->schema = schema;
+    o->metadata = metadata.as.n;
+    o->data = root;
+    hy_history_init(&o->history);
+    *out = o;
+    return 0;
+}
+
+void hy_object_free(hy_object_t *o) {
+    if (!o) return;
+    hy_history_deinit(&o->history);
+    hy_children_free(o->children);
+    hy_node_unref(o->metadata);
+    hy_node_unref(o->data);
+    hy_str_unref(o->url);
+    hy_str_unref(o->epoch);
+    hy_str_unref(o->follows_epoch);
+    hy_free(o);
+}
+
+static void set_str(hy_str_t **to, hy_str_t *s) {
+    if (s) hy_str_ref(s);
+    hy_str_unref(*to);
+    *to = s;
+}
+
+void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version) {
+    set_str(&o->epoch, epoch);
+    o->version = version;
+}
+
+typedef struct {
+    const char *digits; /* of the number, without leading zeros */
+    size_t digit_count;
+    const char *rest;
+    size_t rest_len;
+} epoch_parts_t;
+
+static epoch_parts_t split_epoch(const hy_str_t *epoch) {
+    const char *at = epoch->bytes, *end = at + epoch->len;
+    while (at < end && *at == '0') {
+        at++;
+    }
+    epoch_parts_t parts = {.digits = at};
+    while (at < end && *at >= '0' && *at <= '9') {
+        at++;
+    }
+    parts.digit_count = (size_t)(at - parts.digits);
+    parts.rest = at;
+    parts.rest_len = (size_t)(end - at);
+    return parts;
+}
+
+static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len) {
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    if (order != 0) return order;
+    return a_len == b_len ? 0 : a_len < b_len ? -1 : 1;
+}
+
+/* By the digits, so that no number is too big. */
+int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b) {
+    epoch_parts_t x = split_epoch(a), y = split_epoch(b);
+    if (x.digit_count != y.digit_count) return x.digit_count < y.digit_count ? -1 : 1;
+    int order = memcmp(x.digits, y.digits, x.digit_count);
+    if (order == 0) order = compare_bytes(x.rest, x.rest_len, y.rest, y.rest_len);
+    return order ? order : compare_bytes(a->bytes, a->len, b->bytes, b->len);
+}
+
+/* --- out ------------------------------------------------------------------------------------- */
+
+static hy_value_t lend(hy_node_t *n) {
+    return (hy_value_t){.kind = hy_node_kind(n), .as.n = n};
+}
+
+static int put_position(const hy_object_t *o, hy_node_t *into) {
+    int rc = hy_put(into, "version", hy_int((int64_t)o->version));
+    if (rc == 0 && o->epoch) rc = hy_put(into, "epoch", hy_string(hy_str_ref(o->epoch)));
+    if (rc < 0 || !o->follows_epoch) return rc;
+    hy_node_t *follows = hy_node_new(HY_OBJECT);
+    if (!follows) return HY_ENOMEM;
+    rc = hy_put(follows, "epoch", hy_string(hy_str_ref(o->follows_epoch)));
+    if (rc == 0) rc = hy_put(follows, "version", hy_int((int64_t)o->follows_version));
+    if (rc == 0) return hy_put(into, "follows", hy_node_value(follows));
+    hy_node_unref(follows);
+    return rc;
+}
+
+static int put_children(const hy_object_t *o, hy_node_t *into) {
+    hy_value_t objects, marks;
+    int rc = hy_children_write(o->children, &objects, &marks);
+    if (rc < 0) return rc;
+    rc = hy_put(into, "childrenObjects", objects);
+    if (rc < 0) {
+        hy_value_drop(marks);
+        return rc;
+    }
+    return hy_put(into, "childMarks", marks);
+}
+
+/* The members that are metadata, as an object. */
+static int copy_metadata(const hy_node_t *from, hy_node_t **out) {
+    hy_node_t *metadata = hy_node_new(HY_OBJECT);
+    if (!metadata) return HY_ENOMEM;
+    hy_str_t *key;
+    hy_value_t v, copy;
+    for (uint32_t pos = 0; hy_node_next(from, &pos, &key, &v);) {
+        if (!is_metadata(key)) continue;
+        int rc = hy_value_copy(v, &copy);
+        if (rc == 0) rc = hy_node_set(metadata, key, copy, NULL);
+        if (rc < 0) {
+            hy_node_unref(metadata);
+            return rc;
+        }
+    }
+    *out = metadata;
+    return 0;
+}
+
+int hy_object_whole(const hy_object_t *o, hy_value_t *out) {
+    hy_value_t data;
+    hy_node_t *whole;
+    int rc = copy_metadata(o->metadata, &whole);
+    if (rc < 0) return rc;
+    rc = hy_value_copy(lend(o->data), &data);
+    if (rc == 0) rc = hy_put(whole, "data", data);
+    if (rc == 0) rc = put_position(o, whole);
+    if (rc == 0) rc = put_children(o, whole);
+    if (rc < 0) {
+        hy_node_unref(whole);
+        return rc;
+    }
+    *out = hy_node_value(whole);
+    return 0;
+}
+
+int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
+    hy_str_t *epoch = hy_get_str(since, "epoch");
+    int64_t version = hy_get_int(since, "version", -1);
+    bool is_known = epoch && o->epoch && version >= 0 && hy_str_equal(epoch, o->epoch);
+    if (!is_known) return HY_ENOT_FOUND;
+    hy_value_t changes;
+    int rc = hy_history_since(&o->history, (uint64_t)version, o->version, &changes);
+    if (rc < 0) return rc;
+    hy_node_t *answer = hy_node_new(HY_OBJECT);
+    if (!answer) {
+        hy_value_drop(changes);
+        return HY_ENOMEM;
+    }
+    rc = hy_put(answer, "changes", changes);
+    if (rc == 0) rc = put_position(o, answer);
+    if (rc < 0) {
+        hy_node_unref(answer);
+        return rc;
+    }
+    *out = hy_node_value(answer);
+    return 0;
+}
+
+/* --- in -------------------------------------------------------------------------------------- */
+
+int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err) {
+    hy_value_t data = hy_get(whole, "data"), objects = hy_get(whole, "childrenObjects");
+    hy_value_t marks = hy_get(whole, "childMarks");
+    if (!hy_is_node(data)) return hy_fail(err, HY_EINVALID, "malformed object: no \"data\"");
+    if (hy_value_depth(data) > HY_VALUE_DEPTH_MAX)
+        return hy_fail(err, HY_ETOO_LARGE, "object: nesting deeper than %u", HY_VALUE_DEPTH_MAX);
+    if (!hy_get_str(whole, "epoch") || hy_get_int(whole, "version", -1) < 0)
+        return hy_fail(err, HY_EINVALID, "malformed object: no position");
+    if ((objects.kind != HY_ABSENT && objects.kind != HY_OBJECT) ||
+        (marks.kind != HY_ABSENT && marks.kind != HY_OBJECT))
+        return hy_fail(err, HY_EINVALID, "malformed object: children of a wrong type");
+    return 0;
+}
+
+static int load_metadata(hy_object_t *o, const hy_node_t *whole) {
+    hy_node_t *wanted;
+    int rc = copy_metadata(whole, &wanted);
+    if (rc < 0) return rc;
+    hy_change_t *change = hy_change_new();
+    rc = change ? hy_change_diff(change, o->metadata, wanted) : HY_ENOMEM;
+    if (rc == 0) rc = hy_change_apply(change, o->metadata, NULL, NULL);
+    hy_change_unref(change);
+    hy_node_unref(wanted);
+    return rc;
+}
+
+static void load_follows(hy_object_t *o, const hy_node_t *follows) {
+    int64_t version = hy_get_int(follows, "version", 0);
+    set_str(&o->follows_epoch, hy_get_str(follows, "epoch"));
+    o->follows_version = version > 0 ? (uint64_t)version : 0;
+}
+
+/* `*out` NULL if nothing differs. */
+static int load_data(hy_object_t *o, const hy_node_t *wanted, hy_change_t **out,
+                     hy_effect_t **effects, hy_error_t *err) {
+    *out = NULL;
+    *effects = NULL;
+    hy_change_t *change = hy_change_new();
+    if (!change) return HY_ENOMEM;
+    int rc = hy_change_diff(change, o->data, wanted);
+    hy_effect_t *list = rc == 0 ? hy_alloc_zero((change->count + 1) * sizeof *list) : NULL;
+    if (rc == 0 && !list) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy_change_apply(change, o->data, list, err);
+    if (rc < 0 || change->count == 0) {
+        hy_free(list);
+        hy_change_unref(change);
+        return rc;
+    }
+    change->is_batch = change->count > 1;
+    *out = change;
+    *effects = list;
+    return 0;
+}
+
+static void unload_data(hy_object_t *o, hy_change_t *change, hy_effect_t *effects) {
+    for (uint32_t i = change ? change->count : 0; i-- > 0;) {
+        hy_effect_undo(o->data, &effects[i]);
+    }
+    hy_free(effects);
+    hy_change_unref(change);
+}
+
+int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
+                   hy_effect_t **effects, hy_child_difference_cb event, void *arg,
+                   hy_error_t *err) {
+    hy_change_t *change;
+    hy_effect_t *list;
+    *data_change = NULL;
+    *effects = NULL;
+    int rc = load_data(o, hy_get(whole, "data").as.n, &change, &list, err);
+    if (rc < 0) return rc;
+    rc = hy_children_read(o->children, hy_get_object(whole, "childrenObjects"),
+                          hy_get_object(whole, "childMarks"), event, arg, err);
+    if (rc == 0) rc = load_metadata(o, whole);
+    if (rc < 0) {
+        unload_data(o, change, list);
+        return rc;
+    }
+    hy_object_set_position(o, hy_get_str(whole, "epoch"),
+                           (uint64_t)hy_get_int(whole, "version", 0));
+    load_follows(o, hy_get_object(whole, "follows"));
+    if (change) change->version = o->version;
+    *data_change = change;
+    *effects = list;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* A data object: metadata, data, children and position (PROTOCOL.md sections 5 to 7). The same
+ * record serves as the reporter's original and as a runtime's copy; who may change it when is in
+ * sync/. */
+#ifndef HY_DATA_OBJECT_H
+#define HY_DATA_OBJECT_H
+
+#include "child.h"
+#include "history.h"
+#include "schema.h"
+
+/* Fields are read by sync/; those without a function here are also written by it. */
+typedef struct {
+    hy_str_t *url;
+    const hy_schema_t *schema;  /* NULL if this runtime does not know it */
+    hy_node_t *metadata, *data; /* roots keep their identity */
+    hy_children_t *children;
+    hy_str_t *epoch;
+    uint64_t version;
+    hy_str_t *follows_epoch; /* the state that this epoch started from; NULL: none */
+    uint64_t follows_version;
+    hy_history_t history; /* kept by the reporter's side only */
+} hy_object_t;
+
+/* `metadata` (object) and `data` (node, or ABSENT for {}) are taken over, also on failure. */
+int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata, hy_value_t data,
+                  hy_object_t **out);
+void hy_object_free(hy_object_t *o); /* NULL allowed */
+/* `epoch` is referenced; NULL: the object has none (an older peer's). */
+void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
+
+/* The whole answer: {metadata…, "data", "epoch", "version", "follows"?, "childrenObjects",
+ * "childMarks"}. The caller owns it. */
+int hy_object_whole(const hy_object_t *o, hy_value_t *out);
+/* The answer to `since` {epoch, version}: {"epoch", "version", "changes"}; HY_ENOT_FOUND if only
+ * the whole will do. */
+int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
+
+/* Checks that this is a whole answer, but for its children. HY_EINVALID, or HY_ETOO_LARGE for data
+ * nested too deep, with a text. */
+int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err);
+/* Brings the object level with a whole answer (checked before): children (their differences go to
+ * `event`), position, and data and metadata, touching only what differs. What differed in the data
+ * is told by `*data_change` (one reference) and `*effects` (an array of its count, each to be
+ * released, then the array freed with hy_free); both NULL if nothing did.
+ *
+ * HY_EINVALID and HY_ETOO_LARGE: nothing has changed. HY_ENOMEM: children may have (child.h), but
+ * not data and position. */
+int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
+                   hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
+
+/* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
+ */
+int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b);
+
+#endif
