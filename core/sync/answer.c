@@ -1,0 +1,281 @@
+/* Answers to subscribe and read, taken in by a replica, and when it reads (PROTOCOL.md sections 5
+ * and 7).
+ *
+ * Changes since a position are applied one by one as if they had just arrived. A whole object makes
+ * the copy, or brings it level: the differences are worked out first and told when the copy is
+ * complete, after the resync.
+ *
+ *      something is missing ─► read since ──► level
+ *                                │  └ changes that do not apply ─► read whole ─► level, resync
+ *                                └ no answer, or one that does not help ─► again, with backoff */
+#include "../base/mem.h"
+#include "sync.h"
+
+/* A difference among children, told later. */
+typedef struct {
+    hy_child_difference_t what;
+    hy_child_t *child;
+    hy_change_t *change;
+} difference_t;
+
+typedef struct {
+    difference_t *list;
+    size_t count, room;
+} differences_t;
+
+static void note(void *arg, hy_child_difference_t what, hy_child_t *child, hy_change_t *change) {
+    differences_t *d = arg;
+    if (d->count == d->room) {
+        size_t room = d->room ? d->room * 2 : 16;
+        difference_t *list = hy_realloc(d->list, room * sizeof *list);
+        if (!list) return; /* the copy is right; one event less is told */
+        d->list = list;
+        d->room = room;
+    }
+    d->list[d->count++] = (difference_t){.what = what,
+                                         .child = hy_child_ref(child),
+                                         .change = change ? hy_change_ref(change) : NULL};
+}
+
+static void tell_differences(hy_replica_t *r, differences_t *d) {
+    for (size_t i = 0; i < d->count; i++) {
+        hy_child_t *child = d->list[i].child;
+        hy_child_event_kind_t kind = HY_CHILD_EVENT_CREATE;
+        if (d->list[i].what == HY_CHILD_UPDATED) kind = HY_CHILD_EVENT_UPDATE;
+        if (d->list[i].what == HY_CHILD_GONE)
+            kind =
+                child->state == HY_CHILD_DELETED ? HY_CHILD_EVENT_DELETE : HY_CHILD_EVENT_REFUSED;
+        hy__outbox_settled(r, child);
+        hy__arrival_tell_child(r, kind, child, d->list[i].change);
+        hy_child_unref(child);
+        hy_change_unref(d->list[i].change);
+    }
+    hy_free(d->list);
+}
+
+/* --- changes since
+ * ---------------------------------------------------------------------------------- */
+
+static hy_outcome_t take_stamp(hy_replica_t *r, const hy_node_t *entry, hy_error_t *err) {
+    hy_stamp_t *s;
+    const hy_node_t *body = hy_get_object(entry, "body");
+    if (hy_stamp_read(entry, &s, err) < 0) return HY_BROKEN;
+    hy_childop_t *op = NULL;
+    if (s->version > r->object->version && body && s->kind != HY_CHILDOP_REFUSE &&
+        hy_childop_read(s->kind, body, &op, err) == 0) {
+        hy__arrival_take_op(r, s->collection, s->reporter, op);
+        hy_childop_unref(op);
+    }
+    hy_outcome_t outcome = hy__arrival_apply_stamp(r, s);
+    hy_stamp_unref(s);
+    return outcome;
+}
+
+static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *err) {
+    for (size_t i = 0; i < hy_node_count(changes); i++) {
+        hy_value_t entry = hy_node_at(changes, i);
+        if (entry.kind != HY_OBJECT) return hy_fail(err, HY_EINVALID, "malformed list of changes");
+        hy_outcome_t outcome = HY_BROKEN;
+        hy_change_t *c;
+        if (hy_get_object(entry.as.n, "child")) {
+            outcome = take_stamp(r, entry.as.n, err);
+        } else if (hy_change_read(entry.as.n, &c, err) == 0) {
+            outcome = hy__arrival_apply_change(r, c);
+            hy_change_unref(c);
+        }
+        if (outcome != HY_DONE) return hy_fail(err, HY_EGAP, "changes that do not follow the copy");
+    }
+    return 0;
+}
+
+/* --- the whole object
+ * -------------------------------------------------------------------------------- */
+
+static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
+    hy_str_t *url = hy_get_str(whole, "schema");
+    const hy_schema_t *schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
+    hy_node_t *metadata = hy_node_new(HY_OBJECT);
+    if (!metadata) return HY_ENOMEM;
+    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
+    int rc = hy_object_new(r->url, schema, hy_node_value(metadata), data, &r->object);
+    if (rc < 0) return rc;
+    hy_change_t *change;
+    hy_effect_t *effects;
+    differences_t unheard = {0};
+    rc = hy_object_load(r->object, whole, &change, &effects, note, &unheard, err);
+    for (uint32_t i = 0; change && i < change->count; i++) {
+        hy_effect_release(&effects[i]);
+    }
+    hy_free(effects);
+    hy_change_unref(change);
+    for (size_t i = 0; i < unheard.count; i++) {
+        hy_child_unref(unheard.list[i].child);
+        hy_change_unref(unheard.list[i].change);
+    }
+    hy_free(unheard.list);
+    if (rc == 0) return 0;
+    hy_object_free(r->object);
+    r->object = NULL;
+    return rc;
+}
+
+typedef struct {
+    uint64_t from, to;
+    const char *reason;
+} resync_t;
+
+static void tell_resync(hy_member_t *m, void *arg) {
+    const resync_t *news = arg;
+    hy_syncher_t *s = m->observer->party.syncher;
+    s->events->resync(s->arg, &m->observer->party, news->from, news->to, news->reason);
+}
+
+static int bring_level(hy_replica_t *r, const hy_node_t *whole, const char *reason,
+                       hy_error_t *err) {
+    hy_object_t *o = r->object;
+    hy_str_t *epoch = hy_get_str(whole, "epoch");
+    int order = hy_epoch_compare(epoch, o->epoch);
+    uint64_t version = (uint64_t)hy_get_int(whole, "version", 0);
+    if (order < 0 || (order == 0 && version <= o->version)) return 0;
+    resync_t news = {.from = o->version, .to = version, .reason = order > 0 ? "new epoch" : reason};
+    hy_change_t *change;
+    hy_effect_t *effects;
+    differences_t differences = {0};
+    int rc = hy_object_load(o, whole, &change, &effects, note, &differences, err);
+    if (order > 0) r->head = version;
+    hy__replica_each(r, tell_resync, &news);
+    if (change) hy__arrival_tell_change(r, change, effects);
+    hy_free(effects);
+    hy_change_unref(change);
+    tell_differences(r, &differences);
+    return rc;
+}
+
+int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason, hy_error_t *err) {
+    const hy_node_t *changes = hy_get_array(value, "changes");
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (changes) {
+        hy_str_t *epoch = hy_get_str(value, "epoch");
+        if (!r->object || !epoch || !hy_str_equal(epoch, r->object->epoch))
+            return hy_fail(err, HY_EINVALID, "changes since a position of another epoch");
+        return take_changes(r, changes, err);
+    }
+    int rc = hy_object_check_whole(value, err);
+    if (rc < 0) return rc;
+    return r->object ? bring_level(r, value, reason, err) : make_copy(r, value, err);
+}
+
+/* --- reading
+ * --------------------------------------------------------------------------------------- */
+
+int hy__put_since(hy_node_t *body, const hy_object_t *o) {
+    hy_node_t *since = hy_node_new(HY_OBJECT);
+    if (!since) return HY_ENOMEM;
+    int rc = hy_put(since, "epoch", hy__string_ref(o->epoch));
+    if (rc == 0) rc = hy_put(since, "version", hy_int((int64_t)o->version));
+    if (rc == 0) return hy_put(body, "since", hy_node_value(since));
+    hy_node_unref(since);
+    return rc;
+}
+
+static void retry_later(hy_replica_t *r) {
+    hy_bus_t *bus = r->manager->bus;
+    r->retry_ms = r->retry_ms ? r->retry_ms * 2 : HY_RETRY_MIN_MS;
+    if (r->retry_ms > HY_RETRY_MAX_MS) r->retry_ms = HY_RETRY_MAX_MS;
+    hy_timer_start(hy_bus_clock(bus), &r->retry,
+                   r->retry_ms / 2 + hy_random_below(hy_bus_random(bus), r->retry_ms / 2 + 1));
+}
+
+static void take_read(hy_replica_t *r, const hy_node_t *value) {
+    hy_error_t err;
+    hy_str_t *epoch = hy_str_ref(r->object->epoch);
+    uint64_t version = r->object->version;
+    bool was_whole = r->wants_whole;
+    if (!value || hy__answer_take(r, value, r->read_reason, &err) < 0) {
+        r->wants_whole = true;
+        if (was_whole) {
+            retry_later(r);
+        } else {
+            hy__replica_read(r, "a change that does not apply");
+        }
+    } else {
+        bool is_progress = r->object->version != version || !hy_str_equal(r->object->epoch, epoch);
+        r->wants_whole = false;
+        if (is_progress) r->retry_ms = 0;
+        if (!is_progress && !r->has_lost) retry_later(r); /* so that settling does not read */
+        hy__arrival_settle(r);
+        if (r->aside_count == 0 && !r->has_lost) {
+            hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
+            r->retry_ms = 0;
+        }
+    }
+    hy_str_unref(epoch);
+}
+
+/* Rights are per hyperty: who spoke goes, another may read. */
+static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
+    hy_member_t *m = hy__replica_find_member(r, speaker);
+    if (m && m->observer) hy__observer_end(m->observer, true, true);
+    if (m) hy__member_leave(m, false);
+    hy__replica_read(r, "gap");
+}
+
+static void on_read(void *arg, hy_msg_t *answer, int code) {
+    hy_replica_t *r = arg;
+    if (code < 200) return;
+    r->read = NULL;
+    r->is_reading = false;
+    if (code == 410) {
+        hy__replica_end(r, false);
+        return;
+    }
+    hy__replica_enter(r);
+    r->is_disconnected = code == 404;
+    if (code == 401 || code == 403) {
+        refuse_speaker(r, answer->to);
+    } else if (code < 300) {
+        take_read(r, hy_get_object(hy_msg_body(answer), "value"));
+    } else {
+        retry_later(r);
+    }
+    hy__replica_tell_status(r);
+    hy__replica_exit(r);
+}
+
+/* The first member that is in speaks for the copy. */
+static hy_str_t *find_speaker(const hy_replica_t *r) {
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        const hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state == HY_MEMBER_IN) return m->hyperty;
+    }
+    return NULL;
+}
+
+void hy__replica_read(hy_replica_t *r, const char *reason) {
+    hy_str_t *from = find_speaker(r);
+    if (r->is_reading || !from || hy_timer_is_started(&r->retry)) return;
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? 0 : HY_ENOMEM;
+    if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);
+    if (rc == 0) {
+        rc = hy__manager_request(r->manager, HY_MSG_READ, from, r->url, hy_node_value(body),
+                                 on_read, r, NULL, &r->read);
+    } else if (body) {
+        hy_node_unref(body);
+    }
+    r->read_reason = reason;
+    if (rc < 0) {
+        retry_later(r);
+        return;
+    }
+    r->is_reading = true;
+    r->has_lost = false; /* whatever was lost until now is before this read */
+    hy__replica_tell_status(r);
+}
+
+void hy__replica_retry(void *replica) {
+    hy_replica_t *r = replica;
+    hy__replica_enter(r);
+    hy__replica_read(r, "gap");
+    hy__replica_exit(r);
+}

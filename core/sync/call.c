@@ -1,0 +1,195 @@
+/* Calls: life, sending, calling back; and the two that only pass a value on: read and execute. */
+#include "call.h"
+
+#include "../base/mem.h"
+
+/* --- life
+ * ------------------------------------------------------------------------------------------- */
+
+void hy__call_free(hy_call_t *c) {
+    hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->now);
+    if (c->request) hy_request_cancel(c->request);
+    hy_list_remove(&c->link);
+    hy_party_unref(c->party);
+    hy_str_unref(c->url);
+    hy__create_release(&c->create);
+    hy_value_drop(c->criteria);
+    hy_value_drop(c->found);
+    hy_free(c);
+}
+
+/* A subscription that is under way is not wanted any more. */
+static void leave(const hy_call_t *c) {
+    const hy_manager_t *m = c->syncher->manager;
+    const hy_replica_t *r = c->url ? hy__part_find(&m->replicas, c->url) : NULL;
+    hy_member_t *member = r ? hy__replica_find_member(r, c->syncher->url) : NULL;
+    if (member && !member->observer) hy__member_leave(member, member->state == HY_MEMBER_IN);
+}
+
+void hy__calls_close(hy_syncher_t *s) {
+    while (!hy_list_is_empty(&s->calls)) {
+        hy_call_t *c = hy_link_owner(s->calls.next, hy_call_t, link);
+        leave(c);
+        hy__call_free(c);
+    }
+    while (!hy_list_is_empty(&s->follows)) {
+        hy__follow_free(s->follows.next);
+    }
+}
+
+void hy__call_end(hy_call_t *c, int code, const char *desc, hy_party_t *party, hy_value_t value) {
+    hy_party_cb on_party = c->on_party;
+    hy_value_cb on_value = c->on_value;
+    hy_done_cb on_done = c->on_done;
+    void *arg = c->arg;
+    hy_str_t *text = hy_str_from(desc ? desc : "");
+    const char *reason = text ? text->bytes : "";
+    if (party) hy_party_ref(party);
+    hy__call_free(c);
+    if (on_party) on_party(arg, code, reason, party);
+    if (on_value) on_value(arg, code, reason, value);
+    if (on_done) on_done(arg, code, reason);
+    hy_party_unref(party);
+    hy_str_unref(text);
+}
+
+static void take_done(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    (void)answer;
+    hy__call_end(c, code, desc, NULL, hy_absent());
+}
+
+void hy__call_take_value(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_msg_ref(answer);
+    hy__call_end(c, code, desc, NULL,
+                 code == 0 ? hy_get(hy_msg_body(answer), "value") : hy_absent());
+    hy_msg_unref(answer);
+}
+
+void hy__call_take_party(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    (void)answer;
+    hy_party_t *p = c->party;
+    if (code == 0 && !p->is_open) { /* it ended before its turn came */
+        hy__call_end(c, HY_ECLOSED, "the object went away meanwhile", NULL, hy_absent());
+        return;
+    }
+    hy__call_end(c, code, desc, p, hy_absent());
+}
+
+static void on_answer(void *arg, hy_msg_t *answer, int code) {
+    hy_call_t *c = arg;
+    if (code < 200) return;
+    c->request = NULL;
+    c->take(c, answer, hy_error_from_http(code), code < 300 ? "" : hy_msg_desc(answer));
+}
+
+/* A yes of the sync manager that nobody waits for any more is taken back. */
+static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
+    bool is_create = request->type == HY_MSG_CREATE;
+    const hy_node_t *from = hy_msg_body(is_create ? answer : request);
+    hy_str_t *url = hy_get_str(is_create ? hy_get_object(from, "value") : from, "resource");
+    bool is_made = is_create || request->type == HY_MSG_SUBSCRIBE;
+    if (hy_msg_code(answer) != 200 || !is_made || !url) return;
+    hy_value_t body = hy__body1("resource", hy__string_ref(url));
+    hy_msg_t *m = NULL;
+    if (body.kind == HY_OBJECT)
+        m = hy_msg_new(is_create ? HY_MSG_DELETE : HY_MSG_UNSUBSCRIBE, hy_absent(), request->from,
+                       request->to, body);
+    if (m) hy_bus_send(bus, m);
+    hy_msg_unref(m);
+}
+
+static void on_now(void *arg) {
+    hy_call_t *c = arg;
+    c->take(c, NULL, 0, "");
+}
+
+hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
+    hy_call_t *c = hy_alloc_zero(sizeof *c);
+    if (!c) return NULL;
+    c->syncher = s;
+    c->take = take_done;
+    c->arg = arg;
+    hy_timer_init(&c->now, on_now, c);
+    hy_list_append(&s->calls, &c->link);
+    return c;
+}
+
+int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
+                      hy_error_t *err) {
+    hy_syncher_t *s = c->syncher;
+    hy_value_t id = hy_int(hy_bus_next_id(s->manager->bus));
+    hy_msg_t *m = body.kind == HY_ABSENT || !to ? NULL : hy_msg_new(type, id, s->url, to, body);
+    if (!to) hy_value_drop(body);
+    bool is_own = to && hy_str_equal(to, s->manager->sm);
+    uint64_t timeout_ms = is_own ? HY_MANAGER_TIMEOUT_MS : 0;
+    int rc = m ? hy_port_request(s->port, m, timeout_ms, on_answer, c, is_own ? on_late : NULL,
+                                 &c->request, err)
+               : HY_ENOMEM;
+    hy_msg_unref(m);
+    if (rc < 0) c->request = NULL;
+    if (rc == HY_EFULL) hy_fail(err, rc, "too many requests wait for an answer");
+    return rc;
+}
+
+int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_error_t *err) {
+    int rc = hy__call_transmit(c, type, to, body, err);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}
+
+int hy__call_answer_now(hy_call_t *c) {
+    int rc = hy_timer_start(hy_bus_clock(c->syncher->manager->bus), &c->now, 0);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}
+
+hy_value_t hy__body1(const char *key, hy_value_t v) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    if (!body) hy_value_drop(v);
+    if (body && hy_put(body, key, v) == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+/* --- read, execute
+ * ------------------------------------------------------------------------------------- */
+
+static int put_identity(hy_value_t body, const hy_syncher_t *s) {
+    if (!s->user || body.kind != HY_OBJECT) return 0;
+    hy_value_t identity = hy__body1("user", hy__string_ref(s->user));
+    int rc =
+        identity.kind == HY_OBJECT ? hy_put(identity.as.n, "verified", hy_bool(false)) : HY_ENOMEM;
+    if (rc == 0) return hy_put(body.as.n, "identity", identity);
+    hy_value_drop(identity);
+    return rc;
+}
+
+static int ask_value(hy_syncher_t *s, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
+                     hy_value_cb done, void *arg, hy_error_t *err) {
+    hy_address_t address;
+    int rc = hy_address_parse(to->bytes, to->len, &address, err);
+    if (rc == 0) rc = put_identity(body, s);
+    hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
+    if (!c) {
+        hy_value_drop(body);
+        return rc < 0 ? rc : HY_ENOMEM;
+    }
+    c->on_value = done;
+    c->take = hy__call_take_value;
+    return hy__call_ask(c, type, to, body, err);
+}
+
+int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg, hy_error_t *err) {
+    hy_value_t body = hy_node_value(hy_node_new(HY_OBJECT));
+    return ask_value(s, HY_MSG_READ, url, body, done, arg, err);
+}
+
+int hy_syncher_execute(hy_syncher_t *s, hy_str_t *to, const char *method, hy_value_t params,
+                       hy_value_cb done, void *arg, hy_error_t *err) {
+    hy_value_t body = hy__body1("params", params);
+    if (body.kind == HY_OBJECT && hy_put(body.as.n, "method", hy_text(method)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
+    return ask_value(s, HY_MSG_EXECUTE, to, body, done, arg, err);
+}

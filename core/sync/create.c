@@ -1,0 +1,249 @@
+/* Creating objects, and what their reporter asks of the sync manager afterwards: invite, evict,
+ * delete (PROTOCOL.md section 5). */
+#include "../base/mem.h"
+#include "call.h"
+
+void hy__create_release(hy_create_t *c) {
+    hy_str_unref(c->schema);
+    hy_str_unref(c->name);
+    hy_str_unref(c->url);
+    hy_value_drop(c->data);
+    hy_value_drop(c->metadata);
+    for (uint32_t i = 0; i < c->observer_count; i++) {
+        hy_str_unref(c->observers[i]);
+    }
+    if (c->observer_count > 0) hy_free(c->observers);
+}
+
+/* --- create
+ * ------------------------------------------------------------------------------------------- */
+
+static hy_party_t *find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
+                                 const hy_str_t *name) {
+    for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
+        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
+        if (!p->is_reporter || p->object->schema != schema) continue;
+        const hy_str_t *own = hy_get_str(p->object->metadata, "name");
+        if (name ? own && hy_str_equal(own, name) : !own) return p;
+    }
+    return NULL;
+}
+
+static int put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, hy_node_t *into) {
+    const hy_manager_t *m = c->syncher->manager;
+    char now[25];
+    hy_clock_iso(hy_clock_wall(hy_bus_clock(m->bus)), now);
+    int rc = hy_put(into, "schema", hy__string_ref(schema->url));
+    if (rc == 0) rc = hy_put(into, "reporter", hy__string_ref(c->syncher->url));
+    if (rc == 0) rc = hy_put(into, "runtime", hy__string_ref(m->runtime));
+    if (rc == 0 && url) rc = hy_put(into, "url", hy__string_ref(url));
+    if (rc == 0 && url) rc = hy_put(into, "created", hy_text(now));
+    if (rc == 0 && url) rc = hy_put(into, "lastModified", hy_text(now));
+    if (rc == 0 && c->create.name) rc = hy_put(into, "name", hy__string_ref(c->create.name));
+    if (rc == 0 && c->syncher->user) rc = hy_put(into, "user", hy__string_ref(c->syncher->user));
+    if (rc == 0 && c->create.is_public) rc = hy_put(into, "publicObservation", hy_bool(true));
+    return rc;
+}
+
+static hy_str_t *new_epoch(hy_manager_t *m) {
+    hy_random_t *random = hy_bus_random(m->bus);
+    return hy_str_format("1-%08x", (unsigned)hy_random_below(random, UINT32_MAX));
+}
+
+static int make_reporter(hy_call_t *c, hy_str_t *url, hy_reporter_t **out) {
+    hy_manager_t *m = c->syncher->manager;
+    const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
+    hy_str_t *epoch = new_epoch(m);
+    hy_object_t *object;
+    int rc = schema && epoch ? put_metadata(c, schema, url, c->create.metadata.as.n) : HY_ENOMEM;
+    if (rc == 0) {
+        hy_value_t metadata = c->create.metadata, data = c->create.data;
+        c->create.metadata = c->create.data = hy_absent();
+        rc = hy_object_new(url, schema, metadata, data, &object);
+    }
+    if (rc == 0) {
+        hy_object_set_position(object, epoch, 0);
+        rc = hy__reporter_new(c->syncher, object, c->create.is_public, out);
+    }
+    hy_str_unref(epoch);
+    return rc;
+}
+
+static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_str_t *url = hy_get_str(hy_get_object(hy_msg_body(answer), "value"), "resource");
+    hy_reporter_t *r = NULL;
+    if (code == 0 && !url) code = HY_EINVALID;
+    if (code == 0) code = make_reporter(c, url, &r);
+    if (code < 0) {
+        hy__call_end(c, code, desc[0] ? desc : hy_error_text(code), NULL, hy_absent());
+        return;
+    }
+    if (c->create.observer_count > 0)
+        hy_party_invite(&r->party, c->create.observers, c->create.observer_count, NULL, NULL, NULL);
+    hy__call_end(c, 0, "", &r->party, hy_absent());
+}
+
+static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
+    hy_create_t *what = &c->create;
+    hy_value_t value, data = hy_absent();
+    int rc = hy_value_copy(what->metadata, &value);
+    if (rc < 0) return hy_absent();
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    rc = body ? put_metadata(c, schema, NULL, value.as.n) : HY_ENOMEM;
+    if (rc == 0 && what->data.kind != HY_ABSENT) {
+        rc = hy_value_copy(what->data, &data);
+        if (rc == 0) rc = hy_put(value.as.n, "data", data);
+    }
+    if (rc == 0) {
+        rc = hy_put(body, "value", value);
+    } else {
+        hy_value_drop(value);
+    }
+    if (rc == 0) rc = hy_put(body, "schema", hy__string_ref(schema->url));
+    if (rc == 0) rc = hy_put(body, "resume", hy_bool(false));
+    if (rc == 0) rc = hy_put(body, "p2p", hy_bool(what->p2p));
+    if (rc == 0) rc = hy_put(body, "store", hy_bool(what->store));
+    if (rc == 0 && what->url) rc = hy_put(body, "resource", hy__string_ref(what->url));
+    if (rc == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+/* A copy of its own of what the caller lent; data and metadata are taken over. */
+static int keep_create(hy_call_t *c, const hy_create_t *what) {
+    hy_create_t *own = &c->create;
+    *own = *what;
+    own->schema = hy_str_ref(what->schema);
+    own->name = what->name ? hy_str_ref(what->name) : NULL;
+    own->url = what->url ? hy_str_ref(what->url) : NULL;
+    own->observers = hy_alloc((what->observer_count + 1) * sizeof(hy_str_t *));
+    own->observer_count = 0;
+    if (own->metadata.kind == HY_ABSENT) own->metadata = hy_node_value(hy_node_new(HY_OBJECT));
+    if (!own->observers || own->metadata.kind == HY_ABSENT) {
+        hy_free(own->observers);
+        return HY_ENOMEM;
+    }
+    for (uint32_t i = 0; i < what->observer_count; i++) {
+        own->observers[own->observer_count++] = hy_str_ref(what->observers[i]);
+    }
+    if (own->observer_count == 0) hy_free(own->observers);
+    return 0;
+}
+
+int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
+                      hy_error_t *err) {
+    const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
+    hy_call_t *c = schema ? hy__call_new(s, arg) : NULL;
+    if (!c) {
+        hy_value_drop(what->data);
+        hy_value_drop(what->metadata);
+        return schema ? HY_ENOMEM
+                      : hy_fail(err, HY_ENOT_FOUND,
+                                "there is no schema \"%s\" here: put %s.json into a schemas folder "
+                                "beside the hyperties",
+                                what->schema->bytes, what->schema->bytes);
+    }
+    int rc = keep_create(c, what);
+    if (rc < 0) {
+        hy__call_free(c);
+        return rc;
+    }
+    c->on_party = done;
+    hy_party_t *known = what->is_new ? NULL : find_reporter(s, schema, what->name);
+    if (known) {
+        known->is_resumed = true;
+        c->party = hy_party_ref(known);
+        c->take = hy__call_take_party;
+        return hy__call_answer_now(c);
+    }
+    c->take = take_created;
+    return hy__call_ask(c, HY_MSG_CREATE, s->manager->sm, create_body(c, schema), err);
+}
+
+/* --- invite, evict, delete
+ * ----------------------------------------------------------------------------- */
+
+static int check_reporter(const hy_party_t *p, hy_error_t *err) {
+    if (p->is_open) return 0;
+    return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+}
+
+static hy_call_t *party_call(hy_party_t *p, hy_done_cb done, void *arg) {
+    hy_call_t *c = hy__call_new(p->syncher, arg);
+    if (!c) return NULL;
+    c->party = hy_party_ref(p);
+    c->on_done = done;
+    return c;
+}
+
+static hy_value_t invite_body(const hy_party_t *p, hy_str_t **hyperties, uint32_t count) {
+    hy_value_t body = hy__body1("resource", hy__string_ref(p->url)), metadata;
+    hy_node_t *list = body.kind == HY_OBJECT ? hy_node_new(HY_ARRAY) : NULL;
+    int rc = list ? 0 : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = hy_node_insert(list, i, hy__string_ref(hyperties[i]));
+    }
+    if (rc == 0) {
+        rc = hy_put(body.as.n, "authorise", hy_node_value(list));
+    } else if (list) {
+        hy_node_unref(list);
+    }
+    if (rc == 0) rc = hy_put(body.as.n, "schema", hy__string_ref(p->object->schema->url));
+    if (rc == 0)
+        rc = hy_value_copy((hy_value_t){.kind = HY_OBJECT, .as.n = p->object->metadata}, &metadata);
+    if (rc == 0) rc = hy_put(body.as.n, "value", metadata);
+    if (rc == 0) return body;
+    hy_value_drop(body);
+    return hy_absent();
+}
+
+int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
+                    hy_error_t *err) {
+    hy_address_t address;
+    int rc = check_reporter(p, err);
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = hy_address_parse(hyperties[i]->bytes, hyperties[i]->len, &address, err);
+    }
+    if (rc < 0) return rc;
+    hy_call_t *c = party_call(p, done, arg);
+    if (!c) return HY_ENOMEM;
+    return hy__call_ask(c, HY_MSG_CREATE, p->syncher->manager->sm, invite_body(p, hyperties, count),
+                        err);
+}
+
+/* The sync manager's answer from the node, passed to the call if it is still there. */
+static void on_expelled(void *arg, int code, const char *desc, hy_node_t *body) {
+    hy_call_t *c = arg;
+    (void)body;
+    hy__call_end(c, code, desc, NULL, hy_absent());
+}
+
+int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err) {
+    int rc = check_reporter(p, err);
+    if (rc < 0) return rc;
+    hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
+    if (!h || !hy__hosted_has_guest(h, hyperty))
+        return hy_fail(err, HY_ENOT_FOUND, "%s does not observe %s", hyperty->bytes, p->url->bytes);
+    hy_call_t *c = party_call(p, done, arg);
+    if (!c) return HY_ENOMEM;
+    rc = hy__hosted_evict(h, hyperty, on_expelled, c);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}
+
+static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_party_t *p = hy_party_ref(c->party);
+    (void)answer;
+    if (code == 0) hy__party_close(p);
+    hy__call_end(c, code, desc, NULL, hy_absent());
+    hy_party_unref(p);
+}
+
+int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
+    int rc = check_reporter(p, err);
+    hy_call_t *c = rc == 0 ? party_call(p, done, arg) : NULL;
+    if (!c) return rc < 0 ? rc : HY_ENOMEM;
+    c->take = take_deleted;
+    return hy__call_ask(c, HY_MSG_DELETE, p->syncher->manager->sm,
+                        hy__body1("resource", hy__string_ref(p->url)), err);
+}

@@ -1,0 +1,153 @@
+/* Decisions: what a hyperty is asked and has time to think about (PROTOCOL.md sections 1 and 5).
+ *
+ * A decision is made from a request, or from a child operation that the reporter may refuse. While
+ * it is open the asker hears a 100 now and then, so that its deadline does not pass; after a minute
+ * it is refused. It ends exactly once: accepted, rejected, or undecided, which refuses everything
+ * but a child. */
+#include "../base/mem.h"
+#include "sync.h"
+
+static void on_beat(void *arg);
+
+static hy_clock_t *clock_of(const hy_decision_t *d) {
+    return hy_bus_clock(d->syncher->manager->bus);
+}
+
+hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_kind_t kind,
+                                hy_msg_t *request, hy_str_t *from) {
+    hy_decision_t *d = hy_alloc_zero(sizeof *d);
+    if (!d) return NULL;
+    d->refs = 2; /* the caller's and the syncher's list */
+    d->kind = kind;
+    d->is_open = true;
+    d->syncher = s;
+    d->party = party ? hy_party_ref(party) : NULL;
+    d->request = request ? hy_msg_ref(request) : NULL;
+    d->from = hy_str_ref(from);
+    d->refusal = HY_EFORBIDDEN;
+    hy_timer_init(&d->beat, on_beat, d);
+    d->deadline_ms = hy_clock_now(clock_of(d)) + HY_DECISION_MAX_MS;
+    hy_list_append(&s->decisions, &d->link);
+    return d;
+}
+
+hy_decision_t *hy_decision_ref(hy_decision_t *d) {
+    d->refs++;
+    return d;
+}
+
+void hy_decision_unref(hy_decision_t *d) {
+    if (!d || --d->refs > 0) return;
+    hy_party_unref(d->party);
+    hy_msg_unref(d->request);
+    hy_str_unref(d->from);
+    hy_str_unref(d->url);
+    hy_str_unref(d->method);
+    hy_value_drop(d->params);
+    hy_child_unref(d->child);
+    hy_change_unref(d->change);
+    hy_free(d);
+}
+
+/* Ends it; `value` is taken over. */
+static int finish(hy_decision_t *d, int code, const char *reason, hy_value_t value) {
+    if (!d->is_open) {
+        hy_value_drop(value);
+        return HY_ECONFLICT;
+    }
+    hy_syncher_t *s = d->syncher;
+    hy_timer_stop(hy_bus_clock(s->manager->bus), &d->beat);
+    d->is_open = false;
+    d->syncher = NULL;
+    hy_list_remove(&d->link);
+    if (d->decided) {
+        hy_value_drop(value);
+        d->decided(d->arg, d, code, reason);
+    } else if (d->request) {
+        int http = code < 0 ? hy_error_http(code) : 200;
+        if (d->kind == HY_DECIDE_READ && code == HY_EFORBIDDEN) http = 401;
+        hy_bus_respond(s->manager->bus, d->request, http, reason, value);
+    } else {
+        hy_value_drop(value);
+    }
+    hy_decision_unref(d);
+    return 0;
+}
+
+static void on_beat(void *arg) {
+    hy_decision_t *d = arg;
+    if (hy_clock_now(clock_of(d)) >= d->deadline_ms) {
+        finish(d, d->refusal, "no decision in time", hy_absent());
+        return;
+    }
+    if (d->request) hy_bus_respond(d->syncher->manager->bus, d->request, 100, NULL, hy_absent());
+    hy_timer_start(clock_of(d), &d->beat, HY_DECISION_BEAT_MS);
+}
+
+void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body) {
+    hy_str_t *method = hy_get_str(body, "method");
+    d->method = method ? hy_str_ref(method) : NULL;
+    hy_value_t params = hy_get(body, "params");
+    if (params.kind != HY_ARRAY || hy_value_copy(params, &d->params) < 0)
+        d->params = hy_node_value(hy_node_new(HY_ARRAY));
+}
+
+void hy__decision_ask(hy_decision_t *d) {
+    hy_syncher_t *s = d->syncher;
+    s->events->decide(s->arg, d->party, d);
+    if (d->is_open) hy_timer_start(clock_of(d), &d->beat, HY_DECISION_BEAT_MS);
+    hy_decision_unref(d);
+}
+
+void hy__decision_cancel(hy_decision_t *d) {
+    finish(d, d->refusal, "the hyperty has stopped", hy_absent());
+}
+
+int hy_decision_accept(hy_decision_t *d, hy_value_t value) {
+    return finish(d, 0, NULL, value);
+}
+
+int hy_decision_reject(hy_decision_t *d, int code, const char *reason) {
+    return finish(d, code < 0 ? code : HY_EFORBIDDEN, reason, hy_absent());
+}
+
+void hy_decision_end(hy_decision_t *d) {
+    if (d->is_open) finish(d, d->refusal, d->refusal < 0 ? "not accepted" : NULL, hy_absent());
+}
+
+/* --- what is asked
+ * --------------------------------------------------------------------------------- */
+
+hy_decision_kind_t hy_decision_kind(const hy_decision_t *d) {
+    return d->kind;
+}
+bool hy_decision_is_open(const hy_decision_t *d) {
+    return d->is_open;
+}
+hy_str_t *hy_decision_from(const hy_decision_t *d) {
+    return d->from;
+}
+const hy_node_t *hy_decision_identity(const hy_decision_t *d) {
+    return d->identity;
+}
+hy_str_t *hy_decision_method(const hy_decision_t *d) {
+    return d->method;
+}
+hy_value_t hy_decision_params(const hy_decision_t *d) {
+    return d->params;
+}
+hy_str_t *hy_decision_url(const hy_decision_t *d) {
+    return d->url;
+}
+const hy_node_t *hy_decision_value(const hy_decision_t *d) {
+    return d->value;
+}
+hy_child_event_kind_t hy_decision_child_kind(const hy_decision_t *d) {
+    return d->child_kind;
+}
+hy_child_t *hy_decision_child(const hy_decision_t *d) {
+    return d->child;
+}
+hy_change_t *hy_decision_change(const hy_decision_t *d) {
+    return d->change;
+}

@@ -1,0 +1,240 @@
+/* Requests of the sync manager to its domain's message node (PROTOCOL.md section 4). The node may
+ * be embedded or far away: these are messages either way, and nothing here waits. */
+#include "../base/mem.h"
+#include "sync.h"
+
+typedef struct {
+    hy_domain_cb done;
+    void *arg;
+} call_t;
+
+/* A request that nobody else holds: what its `arg` owns goes when it is called back, at the latest
+ * when the manager ends. */
+typedef struct {
+    hy_link_t link; /* in the manager */
+    hy_msg_t *message;
+    hy_request_t *request;
+    hy_answer_cb cb;
+    void *arg;
+} pending_t;
+
+/* --- bodies
+ * --------------------------------------------------------------------------------------- */
+
+hy_str_t *hy__url_below(const hy_str_t *url, const char *tail) {
+    return hy_str_append(url, tail);
+}
+
+hy_value_t hy__string_ref(hy_str_t *s) {
+    return s ? hy_string(hy_str_ref(s)) : hy_null();
+}
+
+hy_value_t hy__list2(hy_str_t *a, hy_str_t *b) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list && a ? hy_node_insert(list, 0, hy_string(hy_str_ref(a))) : HY_ENOMEM;
+    if (rc == 0 && b) rc = hy_node_insert(list, 1, hy_string(hy_str_ref(b)));
+    hy_str_unref(a);
+    hy_str_unref(b);
+    if (rc == 0) return hy_node_value(list);
+    if (list) hy_node_unref(list);
+    return hy_absent();
+}
+
+/* Schemes of what is no data object (PROTOCOL.md section 2). */
+static bool is_other_scheme(hy_span_t scheme) {
+    static const char *const others[] = {"hyperty", "hyperty-runtime", "runtime", "domain",
+                                         "user",    "mn",              "hyperty-catalogue"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strlen(others[i]) == scheme.len && memcmp(others[i], scheme.bytes, scheme.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+int hy__check_object_url(const hy_str_t *url, hy_error_t *err) {
+    hy_address_t parts;
+    int rc = hy_address_parse(url->bytes, url->len, &parts, err);
+    if (rc < 0) return rc;
+    bool is_object = parts.path.len > 1 && !is_other_scheme(parts.scheme) &&
+                     hy_address_object(url).len == url->len;
+    return is_object ? 0
+                     : hy_fail(err, HY_EINVALID, "%s is not the address of a data object",
+                               url->bytes);
+}
+
+hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema) {
+    hy_node_t *value = hy_node_new(HY_OBJECT), *names = hy_node_new(HY_ARRAY);
+    int rc = value && names ? hy_put(value, "resource", hy__string_ref(url)) : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && schema && i < schema->collection_count; i++) {
+        rc = hy_node_insert(names, i, hy__string_ref(schema->collections[i]));
+    }
+    if (rc == 0 && schema) {
+        rc = hy_put(value, "childrenResources", hy_node_value(names));
+    } else if (names) {
+        hy_node_unref(names);
+    }
+    if (rc == 0) return hy_node_value(value);
+    if (value) hy_node_unref(value);
+    return hy_absent();
+}
+
+/* --- sending
+ * -------------------------------------------------------------------------------------- */
+
+static hy_msg_t *make(hy_manager_t *m, hy_msg_type_t type, bool is_request, hy_str_t *from,
+                      hy_str_t *to, hy_value_t body) {
+    if (body.kind == HY_ABSENT) return NULL;
+    hy_value_t id = is_request ? hy_int(hy_bus_next_id(m->bus)) : hy_absent();
+    return hy_msg_new(type, id, from, to, body);
+}
+
+static void on_pending(void *arg, hy_msg_t *answer, int code) {
+    pending_t p = *(pending_t *)arg;
+    if (code >= 200) {
+        hy_list_remove(&((pending_t *)arg)->link);
+        hy_free(arg);
+    }
+    p.cb(p.arg, answer, code);
+    if (code >= 200) hy_msg_unref(p.message);
+}
+
+static int request_pending(hy_manager_t *m, hy_msg_t *message, hy_answer_cb cb, void *arg,
+                           hy_late_cb late) {
+    pending_t *p = hy_alloc(sizeof *p);
+    if (!p) return HY_ENOMEM;
+    *p = (pending_t){.message = hy_msg_ref(message), .cb = cb, .arg = arg};
+    hy_list_append(&m->requests, &p->link);
+    int rc = hy_bus_request(m->bus, message, 0, on_pending, p, late, &p->request);
+    if (rc == 0) return 0;
+    hy_list_remove(&p->link);
+    hy_msg_unref(message);
+    hy_free(p);
+    return rc;
+}
+
+int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
+                        hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,
+                        hy_request_t **out) {
+    hy_msg_t *message = make(m, type, true, from, to, body);
+    if (!message) return HY_ENOMEM;
+    int rc = HY_ECLOSED;
+    if (out) {
+        rc = hy_bus_request(m->bus, message, 0, cb, arg, late, out);
+    } else if (!m->is_closing) {
+        rc = request_pending(m, message, cb, arg, late);
+    }
+    hy_msg_unref(message);
+    return rc;
+}
+
+void hy__manager_end_requests(hy_manager_t *m) {
+    m->is_closing = true;
+    while (!hy_list_is_empty(&m->requests)) {
+        pending_t *p = hy_link_owner(m->requests.next, pending_t, link);
+        hy_msg_t *answer =
+            hy_msg_response(p->message, NULL, 503, "the runtime has stopped", hy_absent());
+        if (!answer) return; /* what waits is lost with the memory that there is not */
+        hy_request_cancel(p->request);
+        on_pending(p, answer, 503);
+        hy_msg_unref(answer);
+    }
+}
+
+int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
+                     hy_value_t body) {
+    hy_msg_t *message = make(m, type, !hy_address_is_published(to), from, to, body);
+    if (!message) return HY_ENOMEM;
+    int rc = hy_bus_send(m->bus, message);
+    hy_msg_unref(message);
+    return rc;
+}
+
+static void on_answer(void *arg, hy_msg_t *answer, int code) {
+    call_t *call = arg;
+    if (code < 200) return;
+    if (call->done)
+        call->done(call->arg, hy_error_from_http(code), hy_msg_desc(answer), hy_msg_body(answer));
+    hy_free(call);
+}
+
+/* `body` is taken over. */
+static int ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
+               hy_domain_cb done, void *arg) {
+    call_t *call = hy_alloc(sizeof *call);
+    if (!call) {
+        hy_value_drop(body);
+        return HY_ENOMEM;
+    }
+    *call = (call_t){.done = done, .arg = arg};
+    int rc = hy__manager_request(m, type, m->sm, to, body, on_answer, call, NULL, NULL);
+    if (rc < 0) hy_free(call);
+    return rc;
+}
+
+/* A body of one or two members; values are taken over. ABSENT when out of memory. */
+static hy_value_t body2(const char *k1, hy_value_t v1, const char *k2, hy_value_t v2) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? hy_put(body, k1, v1) : HY_ENOMEM;
+    if (!body) hy_value_drop(v1);
+    if (rc == 0 && k2) {
+        rc = hy_put(body, k2, v2);
+    } else {
+        hy_value_drop(v2);
+    }
+    if (rc == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+/* --- the functions
+ * -------------------------------------------------------------------------------- */
+
+int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg) {
+    hy_value_t value = body2("number", hy_int(1), NULL, hy_absent());
+    hy_value_t body = body2("scheme", hy_text(scheme), "value", value);
+    return ask(m, HY_MSG_CREATE, m->node_allocation, body, done, arg);
+}
+
+int hy__domain_deallocate(hy_manager_t *m, hy_str_t *url) {
+    hy_value_t body =
+        body2("childrenResources", hy__list2(hy_str_ref(url), NULL), NULL, hy_absent());
+    return ask(m, HY_MSG_DELETE, m->node_allocation, body, NULL, NULL);
+}
+
+static int route(hy_manager_t *m, hy_msg_type_t type, hy_value_t resources, hy_str_t *source,
+                 bool guard, hy_domain_cb done, void *arg) {
+    hy_value_t body = body2("resources", resources, source ? "source" : NULL,
+                            source ? hy__string_ref(source) : hy_absent());
+    if (body.kind == HY_OBJECT && guard && hy_put(body.as.n, "guard", hy_bool(true)) < 0) {
+        hy_value_drop(body);
+        return HY_ENOMEM;
+    }
+    return ask(m, type, m->node_sm, body, done, arg);
+}
+
+int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, bool guard,
+                         hy_domain_cb done, void *arg) {
+    return route(m, HY_MSG_SUBSCRIBE, resources, source, guard, done, arg);
+}
+
+int hy__domain_unsubscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source,
+                           hy_domain_cb done, void *arg) {
+    return route(m, HY_MSG_UNSUBSCRIBE, resources, source, false, done, arg);
+}
+
+int hy__domain_guard(hy_manager_t *m, const char *method, hy_str_t *object, hy_str_t *hyperty,
+                     hy_domain_cb done, void *arg) {
+    hy_value_t params = hy__list2(hy_str_ref(object), hy_str_ref(hyperty));
+    hy_value_t body = body2("method", hy_text(method), "params", params);
+    return ask(m, HY_MSG_EXECUTE, m->node_sm, body, done, arg);
+}
+
+int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, void *arg) {
+    return ask(m, HY_MSG_CREATE, m->node_registry, body2("value", entry, NULL, hy_absent()), done,
+               arg);
+}
+
+int hy__domain_unregister(hy_manager_t *m, hy_str_t *url) {
+    hy_value_t body = body2("resource", hy__string_ref(url), NULL, hy_absent());
+    return ask(m, HY_MSG_DELETE, m->node_registry, body, NULL, NULL);
+}

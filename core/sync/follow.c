@@ -1,0 +1,105 @@
+/* Events between hyperties: emit publishes to <hyperty>/events, follow listens there. */
+#include "../base/mem.h"
+#include "call.h"
+
+typedef struct {
+    hy_link_t link; /* in the syncher */
+    hy_syncher_t *syncher;
+    hy_str_t *hyperty, *events;
+    hy_listener_t *listener;
+} follow_t;
+
+static hy_value_t event_body(const char *name, hy_value_t args) {
+    hy_value_t value = hy__body1("args", args);
+    if (value.kind == HY_OBJECT && hy_put(value.as.n, "name", hy_text(name)) < 0) {
+        hy_value_drop(value);
+        value = hy_absent();
+    }
+    return value.kind == HY_OBJECT ? hy__body1("value", value) : hy_absent();
+}
+
+int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error_t *err) {
+    hy_value_t body = event_body(name, args);
+    hy_str_t *to = hy__url_below(s->url, "/events");
+    hy_msg_t *m = NULL;
+    if (to && body.kind == HY_OBJECT) {
+        m = hy_msg_new(HY_MSG_EVENT, hy_absent(), s->url, to, body);
+    } else {
+        hy_value_drop(body);
+    }
+    hy_str_unref(to);
+    int rc = m ? hy_port_send(s->port, m, err) : HY_ENOMEM;
+    hy_msg_unref(m);
+    return rc;
+}
+
+static void on_event(void *arg, hy_msg_t *m) {
+    follow_t *f = arg;
+    hy_syncher_t *s = f->syncher;
+    const hy_node_t *value = hy_get_object(hy_msg_body(m), "value");
+    const hy_node_t *args = hy_get_array(value, "args");
+    hy_str_t *name = hy_get_str(value, "name");
+    if (m->type != HY_MSG_EVENT || !name || !args || !hy_str_equal(m->from, f->hyperty)) return;
+    s->events->emitted(s->arg, f->hyperty, name, args);
+}
+
+static follow_t *find(const hy_syncher_t *s, const hy_str_t *hyperty) {
+    for (hy_link_t *l = s->follows.next; l != &s->follows; l = l->next) {
+        follow_t *f = hy_link_owner(l, follow_t, link);
+        if (hy_str_equal(f->hyperty, hyperty)) return f;
+    }
+    return NULL;
+}
+
+void hy__follow_free(hy_link_t *link) {
+    follow_t *f = hy_link_owner(link, follow_t, link);
+    hy_manager_t *m = f->syncher->manager;
+    if (f->listener)
+        hy__domain_unsubscribe(m, hy__list2(hy_str_ref(f->events), NULL), f->syncher->url, NULL,
+                               NULL);
+    hy_listener_close(f->listener);
+    hy_list_remove(&f->link);
+    hy_str_unref(f->hyperty);
+    hy_str_unref(f->events);
+    hy_free(f);
+}
+
+static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
+    follow_t *f = hy_alloc_zero(sizeof *f);
+    if (!f) return HY_ENOMEM;
+    f->syncher = s;
+    f->hyperty = hy_str_ref(hyperty);
+    f->events = hy__url_below(hyperty, "/events");
+    hy_list_append(&s->follows, &f->link);
+    int rc = f->events ? hy_bus_listen(s->manager->bus, f->events, on_event, f, &f->listener)
+                       : HY_ENOMEM;
+    if (rc < 0) {
+        hy__follow_free(&f->link);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
+    (void)body;
+    hy__call_end(arg, code, desc, NULL, hy_absent());
+}
+
+int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
+                      hy_error_t *err) {
+    hy_address_t address;
+    int rc = hy_address_parse(hyperty->bytes, hyperty->len, &address, err);
+    if (rc < 0) return rc;
+    follow_t *f = find(s, hyperty);
+    hy_call_t *c = hy__call_new(s, arg);
+    if (!c) return HY_ENOMEM;
+    c->on_done = done;
+    if (f) return hy__call_answer_now(c);
+    rc = follow_new(s, hyperty, &f);
+    if (rc == 0)
+        rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url, false,
+                                  on_routed, c);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}

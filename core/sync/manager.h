@@ -1,0 +1,39 @@
+/* The sync manager: <Runtime>/sm, one per runtime (PROTOCOL.md section 5). It serves the synchers
+ * of all hyperties: has URLs allocated, routes set up and objects registered at the message node,
+ * decides with policy and reporter who may observe, and keeps the one copy of each object observed
+ * here. */
+#ifndef HY_SYNC_MANAGER_H
+#define HY_SYNC_MANAGER_H
+
+#include "../bus/bus.h"
+#include "../data/schema.h"
+
+typedef struct hy_manager hy_manager_t;
+
+typedef struct {
+    hy_bus_t *bus;         /* outlives the manager */
+    hy_str_t *runtime;     /* RuntimeURL; referenced */
+    const char *domain;    /* copied */
+    hy_schemas_t *schemas; /* outlives the manager */
+} hy_manager_config_t;
+
+int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out);
+/* All synchers are closed before. */
+void hy_manager_free(hy_manager_t *m);
+hy_bus_t *hy_manager_bus(const hy_manager_t *m);
+hy_schemas_t *hy_manager_schemas(const hy_manager_t *m);
+
+typedef void (*hy_allocated_cb)(void *arg, int code, const char *desc, hy_str_t *url);
+/* Has the node allocate a hyperty address and registers the hyperty: `entry` (an object with name,
+ * user, dataSchemes, resources; taken over) is completed with url, type and runtime. Calls back
+ * exactly once. */
+int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, hy_allocated_cb done, void *arg);
+/* Gives the address back and strikes the hyperty from the registry. Nothing is called. */
+void hy_manager_release(hy_manager_t *m, hy_str_t *url);
+
+/* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
+ * state} per party, and of {url, listeners} per route. The caller owns them. */
+int hy_manager_objects(const hy_manager_t *m, hy_value_t *out);
+int hy_manager_routes(const hy_manager_t *m, hy_value_t *out);
+
+#endif

@@ -1,0 +1,450 @@
+/* Child operations at the parent's reporter (PROTOCOL.md section 6).
+ *
+ *      message ─► participant? collection? ─► seen before: the answer of then
+ *                                         ─► something missing: 409
+ *                                         ─► the hyperty may refuse ─► keep ─► stamp ─► 200
+ *                                                                  └► refuse ─► stamp ─► 403
+ *
+ * Operations of one child are decided one after the other; those of others go on meanwhile. What
+ * was answered is remembered for the last HY_CHILD_ANSWERS_MAX operations, older ones are known by
+ * marks and versions. */
+#include "../base/mem.h"
+#include "sync.h"
+
+#define WAITING_MAX 64
+
+/* An operation in the hands of the hyperty; those of the same child wait behind it. */
+typedef struct {
+    hy_str_t *key; /* child key */
+    hy_msg_t *waiting[WAITING_MAX];
+    uint32_t count;
+} busy_t;
+
+typedef struct {
+    hy_str_t *key; /* <child key>@<version> */
+    uint32_t digest;
+    int code;
+} answer_t;
+
+/* An own operation whose event waits for its message to come round. */
+typedef struct {
+    hy_link_t link;
+    hy_childop_t *op;
+    hy_child_t *child;
+} echo_t;
+
+typedef struct {
+    hy_childop_t *op;
+    hy_str_t *collection;
+    uint32_t digest;
+} judging_t;
+
+static void take(hy_reporter_t *r, hy_msg_t *m);
+
+/* --- memory of answers
+ * ----------------------------------------------------------------------------- */
+
+static uint32_t digest_of(const hy_childop_t *op) {
+    hy_buf_t text;
+    hy_buf_init(&text);
+    op->payload.ops->write(&op->payload, &text);
+    uint32_t digest = hy_hash(text.bytes ? text.bytes : "", text.len);
+    hy_buf_deinit(&text);
+    return digest;
+}
+
+static hy_str_t *answer_key(const hy_str_t *creator, const hy_childop_t *op) {
+    return hy_str_format("%s#%s@%llu", creator->bytes, op->id->bytes,
+                         (unsigned long long)op->version);
+}
+
+static void remember(hy_reporter_t *r, const hy_str_t *creator, const judging_t *j, int code) {
+    if (r->answers.count >= HY_CHILD_ANSWERS_MAX) {
+        uint32_t pos = 0;
+        hy_dict_remove(&r->answers, hy_dict_next(&r->answers, &pos));
+    }
+    hy_str_t *key = answer_key(creator, j->op);
+    answer_t *a = key ? hy_dict_put(&r->answers, key, NULL) : NULL;
+    hy_str_unref(key);
+    if (!a) return;
+    a->digest = j->digest;
+    a->code = code;
+}
+
+static void respond(hy_reporter_t *r, hy_msg_t *m, int http, const char *desc) {
+    hy_bus_respond(r->party.syncher->manager->bus, m, http, desc, hy_absent());
+}
+
+/* 409 with the version that is there; -1: not even the create. */
+static void respond_missing(hy_reporter_t *r, hy_msg_t *m, int64_t version) {
+    hy_node_t *value = hy_node_new(HY_OBJECT);
+    if (!value || hy_put(value, "version", hy_int(version)) < 0) {
+        if (value) hy_node_unref(value);
+        value = NULL;
+    }
+    hy_bus_respond(r->party.syncher->manager->bus, m, 409, "operations before this one are missing",
+                   value ? hy_node_value(value) : hy_absent());
+}
+
+/* --- stamps
+ * ---------------------------------------------------------------------------------------- */
+
+static int stamp(hy_reporter_t *r, hy_childop_kind_t kind, hy_str_t *collection, hy_str_t *id,
+                 hy_str_t *creator, hy_childop_t *op) {
+    hy_object_t *o = r->party.object;
+    hy_stamp_t *s =
+        hy_stamp_new(o->epoch, o->version + 1, kind, collection, id, creator, op->version);
+    if (!s) return HY_ENOMEM;
+    o->version++;
+    hy_history_add_stamp(&o->history, s, kind == HY_CHILDOP_REFUSE ? NULL : op);
+    hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
+    int rc = m ? hy_port_send(r->party.syncher->port, m, NULL) : HY_ENOMEM;
+    hy_msg_unref(m);
+    return rc;
+}
+
+/* Does the operation on the reporter's children. */
+static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
+                hy_error_t *err) {
+    hy_object_t *o = r->party.object;
+    int rc = 0;
+    switch (op->kind) {
+    case HY_CHILDOP_CREATE:
+        rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
+        return rc < 0 ? rc : hy_children_keep(o->children, child, o->version + 1);
+    case HY_CHILDOP_UPDATE:
+        if (!is_applied) rc = hy_change_apply(op->change, child->data, NULL, err);
+        if (rc == 0) child->version = op->version;
+        return rc;
+    default:
+        hy_children_remove(o->children, child, HY_CHILD_DELETED);
+        return 0;
+    }
+}
+
+/* --- own operations
+ * -------------------------------------------------------------------------------- */
+
+static hy_msg_t *make_message(hy_reporter_t *r, const hy_str_t *collection, hy_childop_t *op) {
+    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
+                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
+                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
+    hy_str_t *to = hy_str_append(r->children, collection->bytes);
+    if (!to) return NULL;
+    hy_payload_ref(&op->payload);
+    hy_msg_t *m =
+        hy_msg_new_payload(types[op->kind], hy_absent(), r->party.syncher->url, to, &op->payload);
+    hy_str_unref(to);
+    return m;
+}
+
+static int add_echo(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child) {
+    echo_t *e = hy_alloc(sizeof *e);
+    if (!e) return HY_ENOMEM;
+    hy_payload_ref(&op->payload);
+    *e = (echo_t){.op = op, .child = hy_child_ref(child)};
+    hy_list_append(&r->echoes, &e->link);
+    return 0;
+}
+
+static void echo_free(echo_t *e) {
+    hy_list_remove(&e->link);
+    hy_childop_unref(e->op);
+    hy_child_unref(e->child);
+    hy_free(e);
+}
+
+int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
+                          hy_child_t *child, hy_error_t *err) {
+    hy_str_t *url = r->party.url;
+    int rc = hy_bus_has_room(r->party.syncher->manager->bus)
+                 ? 0
+                 : hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
+    hy_msg_t *m = rc == 0 ? make_message(r, collection, op) : NULL;
+    if (rc == 0 && !m) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
+    if (rc == 0) rc = add_echo(r, op, child);
+    if (rc == 0) rc = hy_port_send(r->party.syncher->port, m, err);
+    if (rc == 0) rc = keep(r, child, op, true, err);
+    if (rc == 0) rc = stamp(r, op->kind, collection, child->id, child->reporter, op);
+    hy_msg_unref(m);
+    hy_childop_unref(op);
+    return rc;
+}
+
+/* An own operation came round: now its event is due. */
+static void on_echo(hy_reporter_t *r, hy_msg_t *m) {
+    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
+                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
+                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
+    hy_payload_t *payload = hy_msg_payload(m, &hy_childop_payload);
+    while (payload && !hy_list_is_empty(&r->echoes)) {
+        echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
+        if (&e->op->payload != payload) { /* its message was dropped on the way */
+            echo_free(e);
+            continue;
+        }
+        hy_syncher_t *s = r->party.syncher;
+        hy_child_t *child = hy_child_ref(e->child);
+        hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
+        hy_child_event_kind_t kind = kinds[e->op->kind];
+        echo_free(e);
+        s->events->child(s->arg, &r->party, kind, child, change);
+        hy_child_unref(child);
+        hy_change_unref(change);
+        return;
+    }
+}
+
+/* --- operations of others
+ * -------------------------------------------------------------------------- */
+
+static busy_t *find_busy(const hy_reporter_t *r, const hy_str_t *key) {
+    return hy_dict_find(&r->busy, key->bytes, key->len, hy_hash(key->bytes, key->len));
+}
+
+/* The child is free again: what waited goes on. */
+static void go_on(hy_reporter_t *r, hy_str_t *key) {
+    busy_t *b = find_busy(r, key);
+    if (!b) return;
+    busy_t waiting = *b;
+    hy_str_ref(key);
+    hy_dict_remove(&r->busy, b);
+    hy_party_ref(&r->party);
+    for (uint32_t i = 0; i < waiting.count; i++) {
+        if (r->party.is_open) take(r, waiting.waiting[i]);
+        hy_msg_unref(waiting.waiting[i]);
+    }
+    hy_party_unref(&r->party);
+    hy_str_unref(key);
+}
+
+static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
+    judging_t *j = arg;
+    hy_reporter_t *r = (hy_reporter_t *)d->party;
+    hy_child_t *child = d->child;
+    hy_error_t err = {.text = ""};
+    if (r->party.is_open && r->party.object) {
+        int rc = code == 0 ? keep(r, child, j->op, false, &err) : code;
+        if (rc == HY_EGAP) rc = HY_ESCHEMA;
+        if (rc < 0) {
+            if (j->op->kind == HY_CHILDOP_CREATE) {
+                hy_marks_see(hy_children_marks(r->party.object->children), child->reporter,
+                             child->n, child->n);
+                child->state = HY_CHILD_REFUSED;
+            } else {
+                child->version = j->op->version; /* refused counts as seen */
+            }
+            if (!reason) reason = err.text[0] ? err.text : "refused by the reporter";
+        }
+        stamp(r, rc < 0 ? HY_CHILDOP_REFUSE : j->op->kind, j->collection, child->id,
+              child->reporter, j->op);
+        int http = rc < 0 ? hy_error_http(rc) : 200;
+        remember(r, child->reporter, j, http);
+        respond(r, d->request, http, rc < 0 ? reason : NULL);
+        go_on(r, child->key);
+    }
+    hy_childop_unref(j->op);
+    hy_str_unref(j->collection);
+    hy_free(j);
+}
+
+/* `child` is borrowed; `j` is taken over. */
+static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) {
+    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
+                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
+                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
+    busy_t *b = hy_dict_put(&r->busy, child->key, NULL);
+    hy_decision_t *d =
+        b ? hy__decision_new(r->party.syncher, &r->party, HY_DECIDE_CHILD, m, m->from) : NULL;
+    if (!d) {
+        if (b) hy_dict_remove(&r->busy, b);
+        respond(r, m, 503, "out of memory");
+        hy_childop_unref(j->op);
+        hy_str_unref(j->collection);
+        hy_free(j);
+        return;
+    }
+    d->refusal = 0;
+    d->child_kind = kinds[j->op->kind];
+    d->child = hy_child_ref(child);
+    d->change = j->op->change ? hy_change_ref(j->op->change) : NULL;
+    d->decided = decided;
+    d->arg = j;
+    hy__decision_ask(d);
+}
+
+/* Answers from memory; false if the operation is new. */
+static bool answer_seen(hy_reporter_t *r, hy_msg_t *m, const judging_t *j, uint64_t n) {
+    hy_object_t *o = r->party.object;
+    hy_str_t *key = answer_key(m->from, j->op);
+    answer_t *a = key ? hy_dict_get(&r->answers, key) : NULL;
+    hy_str_unref(key);
+    if (a) {
+        bool is_same = a->digest == j->digest;
+        respond(r, m, is_same ? a->code : 409,
+                is_same ? NULL : "that operation was seen with other content");
+        return true;
+    }
+    const hy_child_t *child = hy_children_find(o->children, m->from, n);
+    bool was_made = hy_marks_seen(hy_children_marks(o->children), m->from, n);
+    if (j->op->kind == HY_CHILDOP_CREATE) {
+        if (was_made) respond(r, m, 200, NULL);
+        return was_made;
+    }
+    if (!child) {
+        if (was_made) {
+            respond(r, m, 410, "the child was deleted");
+        } else {
+            respond_missing(r, m, -1);
+        }
+        return true;
+    }
+    if (j->op->version <= child->version) {
+        respond(r, m, 200, NULL);
+        return true;
+    }
+    if (j->op->version == child->version + 1) return false;
+    respond_missing(r, m, (int64_t)child->version);
+    return true;
+}
+
+static int make_child(hy_reporter_t *r, hy_msg_t *m, const judging_t *j, hy_child_t **out,
+                      hy_error_t *err) {
+    hy_str_t *user = hy__hosted_user(hy__reporter_hosted(r), m->from);
+    const hy_childop_t *op = j->op;
+    if (op->user && user && !hy_str_equal(op->user, user))
+        return hy_fail(err, HY_EFORBIDDEN, "%s subscribed as another user than %s", m->from->bytes,
+                       op->user->bytes);
+    hy_value_t data;
+    int rc = hy_value_copy(op->data, &data);
+    if (rc == 0) rc = hy_child_new(j->collection, m->from, op->id, data, out, err);
+    if (rc < 0) return rc;
+    if (!user) user = op->user;
+    (*out)->user = user ? hy_str_ref(user) : NULL;
+    (*out)->created_ms = op->created_ms;
+    return 0;
+}
+
+static void judge(hy_reporter_t *r, hy_msg_t *m, judging_t *j) {
+    hy_error_t err = {.text = ""};
+    uint64_t n = hy_child_number(m->from, j->op->id);
+    bool is_create = j->op->kind == HY_CHILDOP_CREATE;
+    hy_child_t *child = NULL;
+    int rc = 0;
+    if (n == 0)
+        rc = is_create ? hy_fail(&err, HY_EINVALID, "child id \"%s\" is not of %s",
+                                 j->op->id->bytes, m->from->bytes)
+                       : hy_fail(&err, HY_EFORBIDDEN, "child %s is not of %s", j->op->id->bytes,
+                                 m->from->bytes);
+    if (rc == 0 && answer_seen(r, m, j, n)) {
+        rc = 1;
+    } else if (rc == 0 && is_create) {
+        rc = make_child(r, m, j, &child, &err);
+    } else if (rc == 0) {
+        child = hy_child_ref(hy_children_find(r->party.object->children, m->from, n));
+    }
+    if (rc == 0) {
+        ask(r, m, child, j);
+    } else {
+        if (rc < 0) respond(r, m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
+        hy_childop_unref(j->op);
+        hy_str_unref(j->collection);
+        hy_free(j);
+    }
+    hy_child_unref(child);
+}
+
+/* True if the message has to wait for a decision on its child (or could not even do that). */
+static bool put_behind(hy_reporter_t *r, hy_msg_t *m, const hy_childop_t *op) {
+    hy_span_t own = hy_address_identifier(m->from);
+    if (r->busy.count == 0 || op->id->len <= own.len) return false;
+    hy_str_t *key = hy_str_append(m->from, op->id->bytes + own.len);
+    busy_t *b = key ? hy_dict_get(&r->busy, key) : NULL;
+    hy_str_unref(key);
+    if (!b) return false;
+    if (b->count < WAITING_MAX) {
+        b->waiting[b->count++] = hy_msg_ref(m);
+    } else {
+        respond(r, m, 429, "too many operations of this child wait for a decision");
+    }
+    return true;
+}
+
+/* The part of <Object>/children/<collection> after the last slash, if the schema has it; else NULL.
+ */
+static hy_str_t *collection_of(const hy_reporter_t *r, const hy_msg_t *m) {
+    const hy_schema_t *schema = r->party.object->schema;
+    const char *name = m->to->bytes + r->children->len;
+    size_t len = m->to->len - r->children->len;
+    return hy_schema_has_collection(schema, name, len) ? hy_str_new(name, len) : NULL;
+}
+
+static void take(hy_reporter_t *r, hy_msg_t *m) {
+    hy_error_t err = {.text = ""};
+    hy_childop_t *op;
+    int rc = hy_childop_of(m, &op, &err);
+    if (rc < 0) {
+        respond(r, m, hy_error_http(rc), err.text);
+        return;
+    }
+    hy_str_t *collection = collection_of(r, m);
+    judging_t *j = collection ? hy_alloc(sizeof *j) : NULL;
+    if (!j || put_behind(r, m, op)) {
+        if (!collection) respond(r, m, 404, "the schema of the object has no such collection");
+        hy_free(j);
+        hy_str_unref(collection);
+        hy_childop_unref(op);
+        return;
+    }
+    *j = (judging_t){.op = op, .collection = collection, .digest = digest_of(op)};
+    judge(r, m, j);
+}
+
+static void on_event(hy_reporter_t *r, hy_msg_t *m) {
+    hy_syncher_t *s = r->party.syncher;
+    hy_str_t *collection = collection_of(r, m);
+    if (collection)
+        s->events->event(s->arg, &r->party, collection, m->from, hy_get(hy_msg_body(m), "value"));
+    hy_str_unref(collection);
+}
+
+void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
+    hy_reporter_t *r = reporter;
+    hy_hosted_t *h = hy__reporter_hosted(r);
+    if (m->type == HY_MSG_RESPONSE || !h) return;
+    if (hy_str_equal(m->from, r->party.syncher->url)) {
+        if (m->type != HY_MSG_EVENT) on_echo(r, m);
+    } else if (!hy__hosted_has_observer(h, m->from)) {
+        respond(r, m, 403, "only observers of the object write children");
+    } else if (m->type == HY_MSG_EVENT) {
+        on_event(r, m);
+    } else if (m->type <= HY_MSG_DELETE && m->type != HY_MSG_READ) {
+        take(r, m);
+    } else {
+        respond(r, m, 400, "children take create, update, delete and event");
+    }
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+void hy__moderation_init(hy_reporter_t *r) {
+    hy_dict_init(&r->busy, sizeof(busy_t));
+    hy_dict_init(&r->answers, sizeof(answer_t));
+    hy_link_init(&r->echoes);
+}
+
+void hy__moderation_deinit(hy_reporter_t *r) {
+    busy_t *b;
+    for (uint32_t pos = 0; (b = hy_dict_next(&r->busy, &pos));) {
+        while (b->count > 0) {
+            hy_msg_unref(b->waiting[--b->count]);
+        }
+    }
+    while (!hy_list_is_empty(&r->echoes)) {
+        echo_free(hy_link_owner(r->echoes.next, echo_t, link));
+    }
+    hy_dict_deinit(&r->busy);
+    hy_dict_deinit(&r->answers);
+}

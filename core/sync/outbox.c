@@ -1,0 +1,181 @@
+/* Own child operations on their way: each is repeated unchanged, with backoff, until it is answered
+ * or stamped (PROTOCOL.md section 6). An answer that refuses undoes it at once; a 200 leaves it to
+ * its stamp. */
+#include "../base/mem.h"
+#include "sync.h"
+
+typedef struct {
+    hy_link_t link; /* in the observer */
+    hy_observer_t *observer;
+    hy_child_t *child;
+    hy_childop_t *op;
+    hy_msg_t *message;
+    hy_request_t *request; /* NULL: none under way */
+    hy_timer_t retry;
+    uint64_t retry_ms;
+} sent_t;
+
+static void transmit(sent_t *s);
+
+static hy_bus_t *bus_of(const sent_t *s) {
+    return s->observer->party.syncher->manager->bus;
+}
+
+static void sent_free(sent_t *s) {
+    if (s->request) hy_request_cancel(s->request);
+    hy_timer_stop(hy_bus_clock(bus_of(s)), &s->retry);
+    hy_list_remove(&s->link);
+    s->observer->pending--;
+    hy_child_unref(s->child);
+    hy_childop_unref(s->op);
+    hy_msg_unref(s->message);
+    hy_free(s);
+}
+
+/* The creator's own view again: what is stamped, then what is still on its way. */
+static void rebuild_draft(hy_observer_t *o, hy_child_t *child) {
+    hy_change_t *back = child->draft ? hy_change_new() : NULL;
+    if (!back) return;
+    if (hy_change_diff(back, child->draft, child->data) == 0 && back->count > 0)
+        hy_change_apply(back, child->draft, NULL, NULL);
+    hy_change_unref(back);
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        const sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->child == child && s->op->change)
+            hy_change_apply(s->op->change, child->draft, NULL, NULL);
+    }
+}
+
+/* Undoes a refused operation and tells of it. */
+static void refuse(sent_t *s, const char *reason) {
+    hy_observer_t *o = s->observer;
+    hy_replica_t *r = o->member->replica;
+    hy_child_t *child = hy_child_ref(s->child);
+    hy_change_t *change = s->op->change ? hy_change_ref(s->op->change) : NULL;
+    bool is_create = s->op->kind == HY_CHILDOP_CREATE;
+    if (reason && !child->reason) child->reason = hy_str_from(reason);
+    sent_free(s);
+    if (!is_create) {
+        rebuild_draft(o, child);
+        hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
+    } else if (child->state == HY_CHILD_PENDING) {
+        hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
+        hy__outbox_settled(r, child);
+        hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, NULL);
+    }
+    hy_child_unref(child);
+    hy_change_unref(change);
+}
+
+static void retry_later(sent_t *s) {
+    hy_bus_t *bus = bus_of(s);
+    s->retry_ms = s->retry_ms ? s->retry_ms * 2 : HY_RETRY_MIN_MS;
+    if (s->retry_ms > HY_RETRY_MAX_MS) s->retry_ms = HY_RETRY_MAX_MS;
+    hy_timer_start(hy_bus_clock(bus), &s->retry,
+                   s->retry_ms / 2 + hy_random_below(hy_bus_random(bus), s->retry_ms / 2 + 1));
+}
+
+static bool is_passing(hy_msg_t *answer, int code) {
+    if (code == 408 || code == 429 || code == 503) return true;
+    return code == 409 && hy_get_object(hy_msg_body(answer), "value") != NULL;
+}
+
+static void on_answer(void *arg, hy_msg_t *answer, int code) {
+    sent_t *s = arg;
+    if (code < 200) return;
+    s->request = NULL;
+    if (code < 300) return;
+    if (is_passing(answer, code)) {
+        retry_later(s);
+    } else {
+        refuse(s, hy_msg_desc(answer));
+    }
+}
+
+static void on_retry(void *arg) {
+    transmit(arg);
+}
+
+static void transmit(sent_t *s) {
+    int rc = hy_port_request(s->observer->party.syncher->port, s->message, 0, on_answer, s, NULL,
+                             &s->request, NULL);
+    if (rc < 0) retry_later(s);
+}
+
+static hy_msg_t *make_message(hy_observer_t *o, const hy_child_t *child, hy_childop_t *op) {
+    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
+                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
+                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
+    hy_syncher_t *s = o->party.syncher;
+    hy_str_t *to = hy_str_append(o->member->replica->children, child->collection->bytes);
+    if (!to) return NULL;
+    hy_payload_ref(&op->payload);
+    hy_msg_t *m = hy_msg_new_payload(types[op->kind], hy_int(hy_bus_next_id(s->manager->bus)),
+                                     s->url, to, &op->payload);
+    hy_str_unref(to);
+    return m;
+}
+
+uint64_t hy__outbox_next(const hy_child_t *child) {
+    return (child->version > child->sent ? child->version : child->sent) + 1;
+}
+
+int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err) {
+    sent_t *s = NULL;
+    int rc = hy__payload_check_size(&op->payload, o->party.url, err);
+    if (rc == 0 && !hy_bus_has_room(o->party.syncher->manager->bus))
+        rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered",
+                     o->party.url->bytes);
+    if (rc == 0) {
+        s = hy_alloc_zero(sizeof *s);
+        rc = s && (s->message = make_message(o, child, op)) ? 0 : HY_ENOMEM;
+    }
+    if (rc < 0) {
+        hy_free(s);
+        hy_childop_unref(op);
+        return rc;
+    }
+    s->observer = o;
+    s->child = hy_child_ref(child);
+    s->op = op;
+    hy_timer_init(&s->retry, on_retry, s);
+    hy_list_append(&o->outbox, &s->link);
+    o->pending++;
+    child->sent = op->version;
+    transmit(s);
+    return 0;
+}
+
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused) {
+    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
+    if (!m || !m->observer) return;
+    hy_link_t *outbox = &m->observer->outbox;
+    for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->child != child || s->op->version != version) continue;
+        if (is_refused) {
+            refuse(s, "refused by the reporter");
+        } else {
+            sent_free(s);
+        }
+        return;
+    }
+    rebuild_draft(m->observer, child);
+}
+
+void hy__outbox_settled(hy_replica_t *r, hy_child_t *child) {
+    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
+    if (!m || !m->observer) return;
+    bool is_gone = child->state != HY_CHILD_KEPT && child->state != HY_CHILD_PENDING;
+    for (hy_link_t *l = m->observer->outbox.next; l != &m->observer->outbox;) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        l = l->next;
+        if (s->child == child && (is_gone || s->op->version <= child->version)) sent_free(s);
+    }
+}
+
+void hy__outbox_close(hy_observer_t *o) {
+    while (!hy_list_is_empty(&o->outbox)) {
+        sent_free(hy_link_owner(o->outbox.next, sent_t, link));
+    }
+}

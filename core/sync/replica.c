@@ -1,0 +1,418 @@
+/* Replicas: the one copy of an object that all observers of a runtime share, its routes, and its
+ * members (PROTOCOL.md section 5, Subscribe and Unsubscribe).
+ *
+ *      subscribe ─► routes at the node ─► 100 ─► <Object>/subscription ─► answer ─► 200
+ *                                          └── what arrives meanwhile is kept aside ──┘
+ *
+ * A member is one hyperty: asking, in, or out. The routes of a member are its own at the node
+ * (source); with the last member the copy goes. What arrives is taken in by arrival.c. */
+#include "../base/mem.h"
+#include "sync.h"
+
+/* --- members
+ * --------------------------------------------------------------------------------------- */
+
+hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty) {
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state != HY_MEMBER_OUT && hy_str_equal(m->hyperty, hyperty)) return m;
+    }
+    return NULL;
+}
+
+int hy__replica_members(const hy_replica_t *r, hy_value_t *out) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    for (hy_link_t *l = r->members.next; rc == 0 && l != &r->members; l = l->next) {
+        const hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state == HY_MEMBER_IN)
+            rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(m->hyperty));
+    }
+    if (rc < 0) {
+        if (list) hy_node_unref(list);
+        return rc;
+    }
+    *out = hy_node_value(list);
+    return 0;
+}
+
+static void member_unref(hy_member_t *m) {
+    if (--m->refs > 0) return;
+    hy_str_unref(m->hyperty);
+    hy_str_unref(m->url);
+    hy_msg_unref(m->request);
+    hy_free(m);
+}
+
+/* Takes out members that left during a walk, and the replica itself after its last. */
+static void tidy(hy_replica_t *r) {
+    if (r->walking > 0) return;
+    for (hy_link_t *l = r->members.next; l != &r->members;) {
+        hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        l = l->next;
+        if (m->state != HY_MEMBER_OUT) continue;
+        hy_list_remove(&m->link);
+        m->replica = NULL;
+        member_unref(m);
+    }
+    if (!hy_list_is_empty(&r->members)) return;
+    hy__part_remove(&r->manager->replicas, r->url);
+    hy__replica_free(r);
+}
+
+void hy__replica_each(hy_replica_t *r, hy_member_cb fn, void *arg) {
+    r->walking++;
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state == HY_MEMBER_IN && m->observer) fn(m, arg);
+    }
+    r->walking--;
+}
+
+void hy__replica_enter(hy_replica_t *r) {
+    r->walking++;
+}
+
+void hy__replica_exit(hy_replica_t *r) {
+    r->walking--;
+    tidy(r);
+}
+
+/* --- expiry
+ * ---------------------------------------------------------------------------------------- */
+
+static void expire_child(hy_replica_t *r, hy_child_t *child) {
+    hy_child_ref(child);
+    if (!child->reason) child->reason = hy_str_from("no stamp in time");
+    hy_children_remove(r->object->children, child, HY_CHILD_EXPIRED);
+    hy__outbox_settled(r, child); /* if it is ours, nothing of it is repeated any more */
+    hy__arrival_tell_child(r, HY_CHILD_EVENT_EXPIRED, child, NULL);
+    hy_child_unref(child);
+}
+
+static void on_expiry(void *replica) {
+    hy_replica_t *r = replica;
+    if (!r->object) return;
+    uint64_t now = hy_clock_now(hy_bus_clock(r->manager->bus)), oldest = UINT64_MAX;
+    hy__replica_enter(r);
+    hy_child_t *child;
+    for (size_t pos = 0; (child = hy_children_next(r->object->children, NULL, &pos));) {
+        if (child->state != HY_CHILD_PENDING) continue;
+        if (now - child->arrived_ms >= HY_CHILD_EXPIRY_MS) {
+            expire_child(r, child);
+        } else if (child->arrived_ms < oldest) {
+            oldest = child->arrived_ms;
+        }
+    }
+    hy_op_entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&r->ops, &pos));) {
+        if (now - e->arrived_ms >= HY_CHILD_EXPIRY_MS) {
+            hy_childop_unref(e->op);
+            hy_dict_remove(&r->ops, e);
+        } else if (e->arrived_ms < oldest) {
+            oldest = e->arrived_ms;
+        }
+    }
+    if (oldest != UINT64_MAX)
+        hy_timer_start(hy_bus_clock(r->manager->bus), &r->expiry,
+                       HY_CHILD_EXPIRY_MS - (now - oldest));
+    hy__replica_exit(r);
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+static int replica_init(hy_replica_t *r) {
+    hy_bus_t *bus = r->manager->bus;
+    r->changes = hy__url_below(r->url, "/changes");
+    r->children = hy__url_below(r->url, "/children/");
+    if (!r->changes || !r->children) return HY_ENOMEM;
+    int rc = hy_bus_listen(bus, r->changes, hy__arrival_change, r, &r->on_changes);
+    if (rc == 0) rc = hy_bus_listen(bus, r->children, hy__arrival_child, r, &r->on_children);
+    return rc < 0 ? rc : hy__part_add(&r->manager->replicas, r->url, r);
+}
+
+static hy_replica_t *replica_new(hy_manager_t *m, hy_str_t *url) {
+    hy_replica_t *r = hy_alloc_zero(sizeof *r);
+    if (!r) return NULL;
+    r->manager = m;
+    r->url = hy_str_ref(url);
+    hy_link_init(&r->members);
+    hy_dict_init(&r->ops, sizeof(hy_op_entry_t));
+    hy_timer_init(&r->retry, hy__replica_retry, r);
+    hy_timer_init(&r->expiry, on_expiry, r);
+    if (replica_init(r) == 0) return r;
+    hy__replica_free(r);
+    return NULL;
+}
+
+void hy__replica_free(hy_replica_t *r) {
+    hy_clock_t *clock = hy_bus_clock(r->manager->bus);
+    hy_timer_stop(clock, &r->retry);
+    hy_timer_stop(clock, &r->expiry);
+    if (r->read) hy_request_cancel(r->read);
+    while (!hy_list_is_empty(&r->members)) {
+        hy_member_t *m = hy_link_owner(r->members.next, hy_member_t, link);
+        hy_list_remove(&m->link);
+        m->state = HY_MEMBER_OUT;
+        m->replica = NULL;
+        member_unref(m);
+    }
+    hy_listener_close(r->on_changes);
+    hy_listener_close(r->on_children);
+    hy__arrival_drop(r);
+    hy_dict_deinit(&r->ops);
+    hy_object_free(r->object);
+    hy_str_unref(r->url);
+    hy_str_unref(r->changes);
+    hy_str_unref(r->children);
+    hy_free(r);
+}
+
+/* --- leaving
+ * --------------------------------------------------------------------------------------- */
+
+static hy_value_t routes_of(const hy_replica_t *r) {
+    return hy__list2(hy_str_ref(r->changes), hy_str_ref(r->children));
+}
+
+static hy_value_t source_body(hy_str_t *hyperty) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    if (body && hy_put(body, "source", hy__string_ref(hyperty)) == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+    hy_str_t *to = hy__url_below(url, "/subscription");
+    if (to) hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, source_body(hyperty));
+    hy_str_unref(to);
+}
+
+void hy__member_leave(hy_member_t *m, bool tell) {
+    if (m->state == HY_MEMBER_OUT) return;
+    hy_replica_t *r = m->replica;
+    if (m->observer) hy__observer_end(m->observer, false, false);
+    m->state = HY_MEMBER_OUT;
+    hy__domain_unsubscribe(r->manager, routes_of(r), m->hyperty, NULL, NULL);
+    if (tell) send_unsubscribe(r->manager, r->url, m->hyperty);
+    tidy(r);
+}
+
+void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
+    hy_str_t *url = hy_get_str(hy_msg_body(request), "resource");
+    hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
+    hy_member_t *member = r ? hy__replica_find_member(r, request->from) : NULL;
+    if (member) hy__member_leave(member, true);
+    hy_bus_respond(m->bus, request, member ? 200 : 404,
+                   member ? NULL : "this hyperty does not observe that object", hy_absent());
+}
+
+/* --- subscribing
+ * ----------------------------------------------------------------------------------- */
+
+/* A 200 that nobody waits for any more: the reporter is told that nobody observes. */
+static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
+    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
+    if (hy_msg_code(answer) != 200 || !subscriber) return;
+    hy_value_t body = source_body(subscriber);
+    hy_msg_t *m = body.kind == HY_ABSENT ? NULL
+                                         : hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(),
+                                                      request->from, request->to, body);
+    if (m) hy_bus_send(bus, m);
+    hy_msg_unref(m);
+}
+
+static void refuse(hy_member_t *m, int http, const char *desc) {
+    hy_bus_respond(m->replica->manager->bus, m->request, http, desc, hy_absent());
+    hy__member_leave(m, false);
+}
+
+static bool has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
+    const hy_str_t *url = hy_get_str(r->object->metadata, "schema");
+    const hy_schema_t *schema = hy_schemas_find(r->manager->schemas, wanted);
+    if (!url || hy_str_equal(url, wanted)) return true;
+    return schema && schema == hy_schemas_find(r->manager->schemas, url);
+}
+
+static void admit(hy_member_t *m, hy_msg_t *answer) {
+    hy_replica_t *r = m->replica;
+    hy_error_t err = {.text = ""};
+    const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
+    hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
+    hy__replica_enter(r);
+    int rc = value ? hy__answer_take(r, value, "catching up", &err)
+                   : hy_fail(&err, HY_EINVALID, "the answer has no object");
+    if (rc == 0 && wanted && !has_schema(r, wanted))
+        rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
+    if (rc < 0) {
+        refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
+        send_unsubscribe(r->manager, r->url, m->hyperty);
+    } else {
+        m->state = HY_MEMBER_IN;
+        hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
+        hy__arrival_settle(r);
+    }
+    hy__replica_exit(r);
+}
+
+static void on_asked(void *arg, hy_msg_t *answer, int code) {
+    hy_member_t *m = arg;
+    bool is_final = code >= 200;
+    if (m->state == HY_MEMBER_ASKING && m->replica) {
+        hy_bus_t *bus = m->replica->manager->bus;
+        if (!is_final) {
+            hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
+        } else if (code < 300) {
+            admit(m, answer);
+        } else {
+            refuse(m, code, hy_msg_desc(answer));
+        }
+    } else if (code == 200 && m->manager) {
+        send_unsubscribe(m->manager, m->url, m->hyperty);
+    }
+    if (is_final) member_unref(m);
+}
+
+static int put_identity(hy_node_t *body, const hy_manager_t *m, const hy_str_t *hyperty) {
+    const hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
+    if (!s || !s->user) return 0;
+    hy_node_t *identity = hy_node_new(HY_OBJECT);
+    if (!identity) return HY_ENOMEM;
+    int rc = hy_put(identity, "user", hy__string_ref(s->user));
+    if (rc == 0) rc = hy_put(identity, "verified", hy_bool(false));
+    if (rc == 0) return hy_put(body, "identity", hy_node_value(identity));
+    hy_node_unref(identity);
+    return rc;
+}
+
+static hy_value_t subscription_body(const hy_member_t *m) {
+    const hy_replica_t *r = m->replica;
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(body, "source", hy__string_ref(m->hyperty));
+    if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
+    if (rc == 0) rc = put_identity(body, r->manager, m->hyperty);
+    if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
+    if (rc == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+/* The routes stand: whatever happens to the object from now on reaches this runtime. */
+static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
+    hy_member_t *m = arg;
+    (void)body;
+    if (m->state != HY_MEMBER_ASKING || !m->replica) {
+        member_unref(m);
+        return;
+    }
+    hy_manager_t *manager = m->replica->manager;
+    const hy_str_t *name = hy_get_str(hy_msg_body(m->request), "schema");
+    if (code == 0) {
+        const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
+        hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
+        hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
+        code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
+                                        subscription_body(m), on_asked, m, on_late, NULL)
+                  : HY_ENOMEM;
+        hy_str_unref(to);
+        if (code == 0) return;
+    }
+    refuse(m, hy_error_http(code), desc);
+    member_unref(m);
+}
+
+static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
+    hy_member_t *m = hy_alloc_zero(sizeof *m);
+    if (!m) return NULL;
+    m->refs = 2; /* the replica's and that of the callbacks to come */
+    m->replica = r;
+    m->manager = r->manager;
+    m->url = hy_str_ref(r->url);
+    m->hyperty = hy_str_ref(request->from);
+    m->request = hy_msg_ref(request);
+    hy_list_append(&r->members, &m->link);
+    return m;
+}
+
+/* What this runtime cannot do is refused, never ignored; a well-formed address is needed to listen
+ * on. */
+static const char *check_subscribe(const hy_node_t *body, const hy_str_t *url, hy_error_t *err) {
+    if (hy_get_bool(body, "p2p", false)) return "p2p is not served by this runtime; leave it out";
+    if (!url) return "subscribe needs \"resource\"";
+    return hy__check_object_url(url, err) < 0 ? err->text : NULL;
+}
+
+void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *body = hy_msg_body(request);
+    hy_str_t *url = hy_get_str(body, "resource");
+    hy_error_t err = {.text = ""};
+    const char *refusal = check_subscribe(body, url, &err);
+    if (refusal) {
+        hy_bus_respond(m->bus, request, 400, refusal, hy_absent());
+        return;
+    }
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    const hy_member_t *known = r ? hy__replica_find_member(r, request->from) : NULL;
+    if (known) {
+        bool is_in = known->state == HY_MEMBER_IN;
+        hy_bus_respond(m->bus, request, is_in ? 200 : 409,
+                       is_in ? NULL : "a subscription of this hyperty is under way", hy_absent());
+        return;
+    }
+    if (!r) r = replica_new(m, url);
+    hy_member_t *member = r ? member_new(r, request) : NULL;
+    if (!member) {
+        if (r) tidy(r);
+        hy_bus_respond(m->bus, request, 503, "out of memory", hy_absent());
+        return;
+    }
+    int rc = hy__domain_subscribe(m, routes_of(r), member->hyperty, false, on_routed, member);
+    if (rc == 0) return;
+    refuse(member, hy_error_http(rc), hy_error_text(rc));
+    member_unref(member);
+}
+
+/* --- ending
+ * ---------------------------------------------------------------------------------------- */
+
+static void end_member(hy_member_t *m, void *evicted) {
+    if (m->observer) hy__observer_end(m->observer, *(bool *)evicted, true);
+    hy__member_leave(m, false);
+}
+
+void hy__replica_end(hy_replica_t *r, bool evicted) {
+    hy__replica_enter(r);
+    hy__replica_each(r, end_member, &evicted);
+    hy__replica_exit(r);
+}
+
+/* --- status
+ * ---------------------------------------------------------------------------------------- */
+
+hy_party_status_t hy__replica_status(const hy_replica_t *r) {
+    hy_party_status_t status = {.state = HY_PARTY_LIVE, .head = r->head};
+    if (!r->object) return (hy_party_status_t){.state = HY_PARTY_SYNCING};
+    status.version = r->object->version;
+    if (status.head < status.version) status.head = status.version;
+    if (r->is_disconnected) {
+        status.state = HY_PARTY_DISCONNECTED;
+    } else if (r->is_reading || r->aside_count > 0 || status.head > status.version) {
+        status.state = HY_PARTY_LAGGING;
+    }
+    status.age_ms = hy_clock_now(hy_bus_clock(r->manager->bus)) - r->heard_ms;
+    return status;
+}
+
+static void tell_status(hy_member_t *m, void *status) {
+    hy_syncher_t *s = m->observer->party.syncher;
+    s->events->status(s->arg, &m->observer->party, *(hy_party_status_t *)status);
+}
+
+void hy__replica_tell_status(hy_replica_t *r) {
+    hy_party_status_t status = hy__replica_status(r);
+    if (status.state == r->told) return;
+    r->told = status.state;
+    hy__replica_each(r, tell_status, &status);
+}

@@ -1,0 +1,235 @@
+/* The reporter's side of an object: every write is a change with the next version, published at
+ * once; reads and executes are answered (PROTOCOL.md section 5: Change, Read, Execute). Child
+ * operations: moderation.c. */
+#include "../base/mem.h"
+#include "sync.h"
+
+/* --- writing
+ * --------------------------------------------------------------------------------------- */
+
+hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
+    return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
+}
+
+int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change) {
+    hy_object_t *o = r->party.object;
+    hy_syncher_t *s = r->party.syncher;
+    o->version++;
+    change->epoch = hy_str_ref(o->epoch);
+    change->version = o->version;
+    change->source = hy_str_ref(s->url);
+    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    hy_history_add_change(&o->history, change);
+    hy_msg_t *m =
+        hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
+    int rc = m ? hy_port_send(s->port, m, NULL) : HY_ENOMEM;
+    hy_msg_unref(m);
+    return rc;
+}
+
+static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
+    if (r->batch->count >= r->batch_room) {
+        uint32_t room = r->batch_room ? r->batch_room * 2 : 16;
+        hy_effect_t *effects = hy_realloc(r->batch_effects, room * sizeof *effects);
+        if (!effects) {
+            hy_value_drop(edit->value);
+            return HY_ENOMEM;
+        }
+        r->batch_effects = effects;
+        r->batch_room = room;
+    }
+    uint32_t n = r->batch->count;
+    int rc = hy_change_add_edit(r->batch, edit);
+    if (rc < 0) {
+        hy_value_drop(edit->value);
+        return rc;
+    }
+    rc = hy_edit_apply(r->party.object->data, edit, &r->batch_effects[n], err);
+    if (rc < 0) hy_change_drop_last(r->batch);
+    return rc;
+}
+
+static int check_room(const hy_reporter_t *r, hy_error_t *err) {
+    if (hy_bus_has_room(r->party.syncher->manager->bus)) return 0;
+    return hy_fail(err, HY_EFULL, "%s: too many changes wait to be delivered; write less at once",
+                   r->party.url->bytes);
+}
+
+static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
+    hy_reporter_t *r = owner;
+    if (r->batch) return batch_add(r, edit, err);
+    int rc = check_room(r, err);
+    hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
+    if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
+    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc < 0) {
+        hy_value_drop(edit->value);
+    } else {
+        rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
+    }
+    if (rc < 0) {
+        hy_change_unref(change);
+        return rc;
+    }
+    return hy__reporter_publish(r, change);
+}
+
+static void batch_end(hy_reporter_t *r) {
+    r->batch = NULL;
+    hy_free(r->batch_effects);
+    r->batch_effects = NULL;
+    r->batch_room = 0;
+}
+
+static void view_rollback(void *owner) {
+    hy_reporter_t *r = owner;
+    if (!r->batch) return;
+    for (uint32_t n = r->batch->count; n-- > 0;) {
+        hy_effect_undo(r->party.object->data, &r->batch_effects[n]);
+    }
+    hy_change_unref(r->batch);
+    batch_end(r);
+}
+
+static int view_begin(void *owner, hy_error_t *err) {
+    hy_reporter_t *r = owner;
+    if (r->batch) return hy_fail(err, HY_ECONFLICT, "a batch is open already");
+    int rc = check_room(r, err);
+    if (rc < 0) return rc;
+    r->batch = hy_change_new();
+    return r->batch ? 0 : HY_ENOMEM;
+}
+
+static int view_commit(void *owner, hy_error_t *err) {
+    hy_reporter_t *r = owner;
+    hy_change_t *change = r->batch;
+    if (!change) return 0;
+    change->is_batch = change->count > 1;
+    int rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc < 0) {
+        view_rollback(r);
+        return rc;
+    }
+    for (uint32_t i = 0; i < change->count; i++) {
+        hy_effect_release(&r->batch_effects[i]);
+    }
+    batch_end(r);
+    if (change->count > 0) return hy__reporter_publish(r, change);
+    hy_change_unref(change);
+    return 0;
+}
+
+static const hy_view_ops_t reporter_view = {
+    .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
+
+/* --- being asked
+ * ----------------------------------------------------------------------------------- */
+
+static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
+    hy_bus_t *bus = r->party.syncher->manager->bus;
+    hy_value_t value;
+    int rc =
+        hy__object_answer(r->party.object, hy_get_object(hy_msg_body(request), "since"), &value);
+    if (rc < 0) {
+        hy_bus_respond(bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
+        return;
+    }
+    hy_bus_respond(bus, request, 200, NULL, value);
+}
+
+static void read_decided(void *arg, hy_decision_t *d, int code, const char *reason) {
+    hy_manager_t *m = arg;
+    if (code == 0 && d->party && d->party->is_open) {
+        answer_read((hy_reporter_t *)d->party, d->request);
+        return;
+    }
+    hy_bus_respond(m->bus, d->request, 401, reason ? reason : "reading was not accepted",
+                   hy_absent());
+}
+
+static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
+    if (hy_str_equal(hyperty, r->party.syncher->url)) return true;
+    const hy_hosted_t *h = hy__reporter_hosted(r);
+    return h && hy__hosted_has_observer(h, hyperty);
+}
+
+static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request) {
+    hy_syncher_t *s = r->party.syncher;
+    hy_decision_t *d = hy__decision_new(s, &r->party, kind, request, request->from);
+    if (!d) {
+        hy_bus_respond(s->manager->bus, request, 503, "out of memory", hy_absent());
+        return;
+    }
+    const hy_node_t *body = hy_msg_body(request);
+    d->identity = hy_get_object(body, "identity");
+    if (kind == HY_DECIDE_READ) {
+        d->decided = read_decided;
+        d->arg = s->manager;
+    } else {
+        hy__decision_take_call(d, body);
+    }
+    hy__decision_ask(d);
+}
+
+static void on_object(void *arg, hy_msg_t *m) {
+    hy_reporter_t *r = arg;
+    hy_bus_t *bus = r->party.syncher->manager->bus;
+    if (m->type == HY_MSG_READ) {
+        if (r->is_public || is_participant(r, m->from)) {
+            answer_read(r, m);
+        } else {
+            decide(r, HY_DECIDE_READ, m);
+        }
+    } else if (m->type == HY_MSG_EXECUTE) {
+        if (!hy_get_str(hy_msg_body(m), "method")) {
+            hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
+        } else if (!is_participant(r, m->from)) {
+            hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
+        } else {
+            decide(r, HY_DECIDE_EXECUTE, m);
+        }
+    } else if (m->type != HY_MSG_RESPONSE) {
+        hy_bus_respond(bus, m, 400, "an object takes read and execute", hy_absent());
+    }
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------ */
+
+int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+    hy_reporter_t *r = hy_alloc_zero(sizeof *r);
+    if (!r) {
+        hy_object_free(object);
+        return HY_ENOMEM;
+    }
+    hy__party_init(&r->party, s, object->url, true);
+    r->party.object = object;
+    r->is_public = is_public;
+    hy__moderation_init(r);
+    r->changes = hy__url_below(object->url, "/changes");
+    r->children = hy__url_below(object->url, "/children/");
+    r->party.view = hy_view_new(object->data, &reporter_view, r, object->url);
+    int rc = r->changes && r->children && r->party.view ? 0 : HY_ENOMEM;
+    hy_bus_t *bus = s->manager->bus;
+    if (rc == 0) rc = hy_port_grant(s->port, object->url);
+    if (rc == 0) rc = hy_bus_listen(bus, object->url, on_object, r, &r->on_object);
+    if (rc == 0)
+        rc = hy_bus_listen(bus, r->children, hy__reporter_child_message, r, &r->on_children);
+    if (rc < 0) {
+        hy__party_close(&r->party);
+        return rc;
+    }
+    *out = r;
+    return 0;
+}
+
+void hy__reporter_deinit(hy_reporter_t *r) {
+    if (r->batch) view_rollback(r);
+    hy__moderation_deinit(r);
+    hy_listener_close(r->on_object);
+    hy_listener_close(r->on_children);
+    hy_port_revoke(r->party.syncher->port, r->party.url);
+    hy_str_unref(r->changes);
+    hy_str_unref(r->children);
+    hy_object_free(r->party.object);
+}

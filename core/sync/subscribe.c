@@ -1,0 +1,86 @@
+/* Subscribing to objects and leaving them, as seen from the hyperty. A second subscribe to the same
+ * object joins the first. */
+#include "../base/mem.h"
+#include "call.h"
+
+/* --- subscribe
+ * ---------------------------------------------------------------------------------------- */
+
+/* All who subscribed to that object meanwhile get the same answer. */
+static void end_subscriptions(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
+                              hy_party_t *p) {
+    hy_link_t waiting;
+    hy_list_take(&s->calls, &waiting);
+    hy_link_t same;
+    hy_link_init(&same);
+    while (!hy_list_is_empty(&waiting)) {
+        hy_call_t *c = hy_link_owner(waiting.next, hy_call_t, link);
+        hy_list_remove(&c->link);
+        hy_list_append(c->url && hy_str_equal(c->url, url) ? &same : &s->calls, &c->link);
+    }
+    while (!hy_list_is_empty(&same)) {
+        hy__call_end(hy_link_owner(same.next, hy_call_t, link), code, desc, p, hy_absent());
+    }
+}
+
+static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_syncher_t *s = c->syncher;
+    hy_replica_t *r = hy__part_find(&s->manager->replicas, c->url);
+    hy_member_t *member = r ? hy__replica_find_member(r, s->url) : NULL;
+    hy_observer_t *o = NULL;
+    if (code == 0 && (!member || member->state != HY_MEMBER_IN)) {
+        code = HY_ECLOSED;
+        desc = "the object went away meanwhile";
+    }
+    if (code == 0) code = hy__observer_new(s, member, &o);
+    hy_str_t *url = hy_str_ref(c->url);
+    hy_msg_ref(answer); /* `desc` is its */
+    end_subscriptions(s, url, code, desc, o ? &o->party : NULL);
+    hy_msg_unref(answer);
+    hy_str_unref(url);
+}
+
+static bool is_subscribing(const hy_syncher_t *s, const hy_str_t *url) {
+    for (hy_link_t *l = s->calls.next; l != &s->calls; l = l->next) {
+        const hy_call_t *c = hy_link_owner(l, hy_call_t, link);
+        if (c->url && hy_str_equal(c->url, url)) return true;
+    }
+    return false;
+}
+
+int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_party_cb done,
+                         void *arg, hy_error_t *err) {
+    hy_party_t *known = hy__syncher_find_party(s, url, false);
+    bool joins = !known && is_subscribing(s, url);
+    hy_call_t *c = hy__call_new(s, arg);
+    if (!c) return HY_ENOMEM;
+    c->on_party = done;
+    if (known) {
+        known->is_resumed = true;
+        c->party = hy_party_ref(known);
+        c->take = hy__call_take_party;
+        return hy__call_answer_now(c);
+    }
+    c->url = hy_str_ref(url);
+    c->take = take_subscribed;
+    if (joins) return 0;
+    hy_value_t body = hy__body1("resource", hy__string_ref(url));
+    if (schema && body.kind == HY_OBJECT &&
+        hy_put(body.as.n, "schema", hy__string_ref(schema)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
+    return hy__call_ask(c, HY_MSG_SUBSCRIBE, s->manager->sm, body, err);
+}
+
+/* --- unsubscribe
+ * ------------------------------------------------------------------------------------------ */
+
+int hy_party_unsubscribe(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
+    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+    hy_call_t *c = hy__call_new(p->syncher, arg);
+    if (!c) return HY_ENOMEM;
+    c->on_done = done; /* the sync manager closes the party when it takes it out */
+    return hy__call_ask(c, HY_MSG_UNSUBSCRIBE, p->syncher->manager->sm,
+                        hy__body1("resource", hy__string_ref(p->url)), err);
+}

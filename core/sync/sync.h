@@ -1,0 +1,341 @@
+/* Inside sync/: the parts and how they hold each other. Only sync/ includes it.
+ *
+ *      manager ──► synchers ──► parties ─┬─ reporter ── owns ──► object
+ *         │                              └─ observer ──┐
+ *         ├──► hosted objects (routes, who may observe) │ lent
+ *         └──► replicas ── own ──► object  ◄────────────┘
+ *
+ * manager.c    <Runtime>/sm: which message goes to which part
+ * domain.c     requests to the functions of the message node
+ * hosting.c    the reporter's side of the sync manager: create, invite, subscribe, evict, delete
+ * replica.c    the observers' side: one copy an object, its routes and members
+ * arrival.c    what arrives for a replica: positions, gaps, stamps
+ * answer.c     what it reads when something is missing, and how the answer is taken in
+ * syncher.c    a hyperty's endpoint; its requests: call.c, create.c, subscribe.c, discover.c,
+ * follow.c; party.c what both kinds of party share; reporter.c, moderation.c (child operations at
+ * the reporter), observer.c, outbox.c (own child operations on their way) decision.c   what a
+ * hyperty is asked to decide */
+#ifndef HY_SYNC_SYNC_H
+#define HY_SYNC_SYNC_H
+
+#include "../base/list.h"
+#include "../data/object.h"
+#include "syncher.h"
+
+typedef struct hy_hosted hy_hosted_t;
+typedef struct hy_replica hy_replica_t;
+typedef struct hy_member hy_member_t;
+typedef struct hy_reporter hy_reporter_t;
+typedef struct hy_observer hy_observer_t;
+
+struct hy_manager {
+    hy_bus_t *bus;
+    hy_schemas_t *schemas;
+    hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
+    hy_str_t *node_sm, *node_allocation, *node_registry;
+    hy_str_t *domain;
+    hy_listener_t *on_sm;
+    hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
+    hy_dict_t hosted;   /* object URL → hy_hosted_t */
+    hy_dict_t replicas; /* object URL → hy_replica_t */
+    hy_link_t requests; /* that nobody else holds: domain.c */
+    bool is_closing;    /* no further requests */
+};
+
+typedef struct {
+    hy_str_t *key;
+    void *part;
+} hy_part_entry_t;
+
+struct hy_syncher {
+    hy_manager_t *manager;
+    hy_str_t *url, *user;
+    hy_port_t *port;
+    hy_listener_t *on_url;
+    const hy_syncher_events_t *events;
+    void *arg;
+    hy_link_t parties, calls, follows, decisions;
+    bool is_closing;
+};
+
+struct hy_party {
+    uint32_t refs;
+    bool is_reporter, is_open, is_resumed;
+    hy_syncher_t *syncher; /* NULL once closed */
+    hy_link_t link;        /* in the syncher */
+    hy_str_t *url;
+    hy_object_t *object; /* NULL once closed */
+    hy_view_t *view;
+    hy_link_t accesses; /* views of children, child_view.c */
+    hy_link_t awaits;   /* callers of hy_party_await_child */
+    uint64_t version;   /* last known, for a closed party */
+    uint64_t next_n;    /* highest number given to an own child */
+    void *tag;
+};
+
+/* --- domain.c
+ * --------------------------------------------------------------------------------------- */
+
+typedef void (*hy_domain_cb)(void *arg, int code, const char *desc, hy_node_t *body);
+/* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
+ */
+int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg);
+int hy__domain_deallocate(hy_manager_t *m, hy_str_t *url);
+/* `resources` is an array of URLs, taken over. */
+int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, bool guard,
+                         hy_domain_cb done, void *arg);
+int hy__domain_unsubscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source,
+                           hy_domain_cb done, void *arg);
+/* "admit" or "expel". */
+int hy__domain_guard(hy_manager_t *m, const char *method, hy_str_t *object, hy_str_t *hyperty,
+                     hy_domain_cb done, void *arg);
+/* `entry` is taken over. */
+int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, void *arg);
+int hy__domain_unregister(hy_manager_t *m, hy_str_t *url);
+
+/* Helpers for bodies: NULL and ABSENT where memory ran out, which hy_put notices. */
+hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
+hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
+hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
+/* A request from the sync manager; `body` taken over. With `out` it is the caller's to cancel; else
+ * it is called back at the latest by hy__manager_end_requests. */
+int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
+                        hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,
+                        hy_request_t **out);
+void hy__manager_end_requests(hy_manager_t *m);
+/* Nobody waits for an answer to it. */
+int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
+                     hy_value_t body);
+hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url);
+void *hy__part_find(const hy_dict_t *parts, const hy_str_t *url);
+/* HY_EINVALID with a text if it cannot be the address of a data object. */
+int hy__check_object_url(const hy_str_t *url, hy_error_t *err);
+/* {"resource", "childrenResources" (if the schema is known)}. */
+hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
+int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
+void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
+
+/* --- hosting.c
+ * ----------------------------------------------------------------------------------------- */
+
+void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
+void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);
+void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request);
+/* Tells the observers, takes down routes, registration and address; frees it. */
+void hy__hosted_delete(hy_hosted_t *h);
+void hy__hosted_free(hy_hosted_t *h);
+bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* may, or does */
+bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty);
+/* User that an observer subscribed with; NULL if not told. */
+hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
+/* Hyperty URLs as an array of strings; the caller owns it. */
+int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
+int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
+/* Whole object or what `since` leaves. */
+int hy__object_answer(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
+
+/* --- replica.c, arrival.c, answer.c
+ * -------------------------------------------------------------------------------- */
+
+/* A message that is ahead of the copy. */
+typedef struct {
+    hy_msg_t *message;
+    uint64_t version;
+} hy_aside_t;
+
+/* A child operation without its stamp. */
+typedef struct {
+    hy_str_t *key; /* <child key>@<version> */
+    hy_childop_t *op;
+    uint64_t arrived_ms;
+} hy_op_entry_t;
+
+struct hy_replica {
+    hy_manager_t *manager;
+    hy_str_t *url, *changes, *children; /* <Object>, …/changes, …/children/ */
+    hy_object_t *object;                /* NULL until the first answer */
+    hy_listener_t *on_changes, *on_children;
+    hy_link_t members;
+    uint32_t walking;      /* callbacks under way: members stay linked */
+    bool is_reading;       /* a read of ours is under way */
+    bool is_disconnected;  /* the last read found nobody */
+    hy_party_state_t told; /* state last told */
+    bool wants_whole;      /* changes since will not do */
+    const char *read_reason;
+    hy_request_t *read;
+    hy_timer_t retry; /* of reading */
+    uint64_t retry_ms;
+    hy_timer_t expiry; /* of pending children and operations */
+    hy_aside_t *aside; /* by version */
+    uint32_t aside_count, aside_room;
+    bool has_lost;   /* something was lost that nothing aside tells of: to be read */
+    hy_dict_t ops;   /* "<child key>@<version>" → operation without its stamp */
+    uint64_t head;   /* highest version heard of */
+    uint64_t heard_ms;
+};
+
+typedef enum { HY_MEMBER_ASKING, HY_MEMBER_IN, HY_MEMBER_OUT } hy_member_state_t;
+struct hy_member {
+    uint32_t refs;         /* the replica's, and one of each callback under way */
+    hy_replica_t *replica; /* NULL once out and unlinked */
+    hy_manager_t *manager;
+    hy_link_t link;
+    hy_member_state_t state;
+    hy_str_t *hyperty, *url;
+    hy_observer_t *observer; /* once the syncher has made its party */
+    hy_msg_t *request;       /* the syncher's, while asking */
+};
+
+void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
+void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
+void hy__replica_free(hy_replica_t *r);
+hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty);
+/* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
+ */
+void hy__member_leave(hy_member_t *m, bool tell);
+/* Hyperty URLs as an array of strings; the caller owns it. */
+int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
+hy_party_status_t hy__replica_status(const hy_replica_t *r);
+void hy__replica_tell_status(hy_replica_t *r);
+
+/* What became of something that arrived: in (or known already), ahead of the copy, or not to be
+ * applied. */
+typedef enum { HY_DONE, HY_AHEAD, HY_BROKEN } hy_outcome_t;
+
+void hy__arrival_change(void *replica, hy_msg_t *m);
+void hy__arrival_child(void *replica, hy_msg_t *m);
+hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c);
+hy_outcome_t hy__arrival_apply_stamp(hy_replica_t *r, const hy_stamp_t *s);
+/* An operation came: shown as pending, or put by for its stamp. `op` is borrowed. */
+void hy__arrival_take_op(hy_replica_t *r, hy_str_t *collection, hy_str_t *creator,
+                         hy_childop_t *op);
+/* Tells the members of an applied change and releases its effects. */
+void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *effects);
+/* Takes in an answer's value (whole, or changes since): answer.c. A whole one is told to the
+ * members as a resync for that reason. */
+int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason, hy_error_t *err);
+/* Applies what was kept aside and now fits; reads what is still missing. */
+void hy__arrival_settle(hy_replica_t *r);
+/* A child event for all members; the child's waiters are told. */
+void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
+                            hy_change_t *change);
+void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
+/* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
+void hy__replica_read(hy_replica_t *r, const char *reason);
+void hy__replica_retry(void *replica);
+/* "since": the copy's position. */
+int hy__put_since(hy_node_t *body, const hy_object_t *o);
+
+/* While entered, members that leave stay linked and the replica lives; exit may free it. */
+void hy__replica_enter(hy_replica_t *r);
+void hy__replica_exit(hy_replica_t *r);
+/* The object was deleted, or this runtime's observers struck off: all are told and go. */
+void hy__replica_end(hy_replica_t *r, bool evicted);
+/* Calls `fn` for every member that is in; safe against members that leave meanwhile. */
+typedef void (*hy_member_cb)(hy_member_t *m, void *arg);
+void hy__replica_each(hy_replica_t *r, hy_member_cb fn, void *arg);
+
+/* --- party.c, reporter.c, moderation.c, observer.c, outbox.c
+ * --------------------------------------------------- */
+
+void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_reporter);
+/* Takes it out of its syncher, closes its views; the party's own reference goes. */
+void hy__party_close(hy_party_t *p);
+/* Drops all calls and followed events of a syncher. */
+void hy__calls_close(hy_syncher_t *s);
+void hy__follow_free(hy_link_t *link);
+/* A hyperty may observe what it reports, so the role tells which. */
+hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, bool is_reporter);
+/* The child left the state pending: whoever waits for it is told. */
+void hy__party_child_settled(hy_party_t *p, hy_child_t *child);
+void hy__party_close_child_views(hy_party_t *p); /* child_view.c */
+
+struct hy_reporter {
+    hy_party_t party;
+    hy_str_t *changes, *children; /* <Object>/changes, …/children/ */
+    hy_listener_t *on_object, *on_children;
+    hy_change_t *batch; /* open batch */
+    hy_effect_t *batch_effects;
+    uint32_t batch_room;
+    hy_dict_t busy;    /* child key → messages waiting for a decision on an earlier one */
+    hy_dict_t answers; /* child operation → its answer, bounded */
+    hy_link_t echoes;  /* own operations whose message has not come round */
+    bool is_public;
+};
+
+int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
+void hy__reporter_deinit(hy_reporter_t *r);
+/* Counts the position up and publishes; `change` is taken over. */
+int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change);
+hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
+void hy__reporter_child_message(void *reporter, hy_msg_t *m);
+/* The reporter's own operation (an update is applied already): published, done and stamped at once.
+ * `op` is taken over. */
+int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
+                          hy_child_t *child, hy_error_t *err);
+void hy__moderation_init(hy_reporter_t *r);
+void hy__moderation_deinit(hy_reporter_t *r);
+/* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
+int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
+
+struct hy_observer {
+    hy_party_t party;
+    hy_member_t *member;
+    uint64_t pending; /* own child operations without a stamp */
+    hy_link_t outbox; /* they, in order */
+};
+
+int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out);
+void hy__observer_deinit(hy_observer_t *o);
+/* Ends the party and tells the hyperty (unless it asked for it itself). */
+void hy__observer_end(hy_observer_t *o, bool evicted, bool tell);
+
+int hy__observer_add_child(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err);
+/* Number of the child's next operation: above those applied and those on their way. */
+uint64_t hy__outbox_next(const hy_child_t *child);
+/* Sends an own operation and repeats it until it is answered or stamped. `op` is taken over. */
+int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err);
+/* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
+ */
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
+/* A whole answer settled what became of a child: operations of ours up to its version are done. */
+void hy__outbox_settled(hy_replica_t *r, hy_child_t *child);
+void hy__outbox_close(hy_observer_t *o); /* drops all; nothing is called */
+
+/* --- decision.c
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char *reason);
+struct hy_decision {
+    uint32_t refs;
+    hy_decision_kind_t kind;
+    bool is_open;
+    hy_syncher_t *syncher; /* NULL once closed */
+    hy_party_t *party;     /* referenced, or NULL */
+    hy_link_t link;        /* in the syncher */
+    hy_msg_t *request;     /* NULL: nobody to answer */
+    hy_str_t *from, *url, *method;
+    hy_value_t params;
+    const hy_node_t *identity, *value; /* lent by the request */
+    hy_child_event_kind_t child_kind;
+    hy_child_t *child;
+    hy_change_t *change;
+    int refusal;           /* code of an undecided end: HY_EFORBIDDEN, or 0: accepted */
+    hy_decided_cb decided; /* instead of answering the request; once */
+    void *arg;
+    hy_timer_t beat;
+    uint64_t deadline_ms;
+};
+
+/* One reference. `request` is referenced. NULL when out of memory. */
+hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_kind_t kind,
+                                hy_msg_t *request, hy_str_t *from);
+/* Takes "method" and "params" of an execute. */
+void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body);
+/* Hands it to the hyperty and lets go of it. */
+void hy__decision_ask(hy_decision_t *d);
+/* The syncher goes: refused. */
+void hy__decision_cancel(hy_decision_t *d);
+
+#endif

@@ -1,0 +1,168 @@
+/* The endpoint of one hyperty: its parties by URL, and what is addressed to the hyperty itself
+ * (decisions, invitations, evictions, calls, followed events). Requests that it makes: calls.c. */
+#include "syncher.h"
+
+#include "../base/mem.h"
+#include "sync.h"
+
+/* --- what arrives
+ * ----------------------------------------------------------------------------------- */
+
+static void respond(hy_syncher_t *s, hy_msg_t *m, int http, const char *desc) {
+    hy_bus_respond(s->manager->bus, m, http, desc, hy_absent());
+}
+
+static hy_decision_t *decision(hy_syncher_t *s, hy_party_t *p, hy_decision_kind_t kind, hy_msg_t *m,
+                               hy_str_t *from) {
+    hy_decision_t *d = from ? hy__decision_new(s, p, kind, m, from) : NULL;
+    if (!d) {
+        respond(s, m, from ? 503 : 400, from ? "out of memory" : "the asker is missing");
+        return NULL;
+    }
+    d->identity = hy_get_object(hy_msg_body(m), "identity");
+    return d;
+}
+
+/* From the sync manager, about an object reported here. */
+static void on_forward(hy_syncher_t *s, hy_msg_t *m) {
+    const hy_node_t *body = hy_msg_body(m);
+    hy_party_t *p = hy__syncher_find_party(s, m->from, true);
+    hy_str_t *type = hy_get_str(body, "type"), *from = hy_get_str(body, "from");
+    if (!p) {
+        respond(s, m, 404, "this hyperty does not report that object");
+    } else if (hy_str_is(type, "subscribe")) {
+        hy_decision_t *d = decision(s, p, HY_DECIDE_SUBSCRIBE, m, from);
+        if (d) hy__decision_ask(d);
+    } else if (hy_str_is(type, "unsubscribe") && from) {
+        s->events->unsubscribed(s->arg, p, from);
+    }
+}
+
+static void on_invitation(hy_syncher_t *s, hy_msg_t *m) {
+    const hy_node_t *body = hy_msg_body(m);
+    hy_span_t object = hy_address_object(m->from);
+    if (object.len == m->from->len) {
+        respond(s, m, 400, "an invitation comes from <Object>/subscription");
+        return;
+    }
+    hy_decision_t *d = decision(s, NULL, HY_DECIDE_INVITE, m, hy_get_str(body, "source"));
+    if (!d) return;
+    d->url = hy_str_new(object.bytes, object.len);
+    d->value = hy_get_object(body, "value");
+    hy__decision_ask(d);
+}
+
+static void on_call(hy_syncher_t *s, hy_msg_t *m) {
+    if (!hy_get_str(hy_msg_body(m), "method")) {
+        respond(s, m, 400, "execute needs \"method\"");
+        return;
+    }
+    hy_decision_t *d = decision(s, NULL, HY_DECIDE_CALL, m, m->from);
+    if (!d) return;
+    hy__decision_take_call(d, hy_msg_body(m));
+    hy__decision_ask(d);
+}
+
+/* Struck off: only the object's own sync manager says so. */
+static void on_evicted(hy_syncher_t *s, hy_msg_t *m) {
+    hy_span_t object = hy_address_object(m->from);
+    hy_str_t *url = object.len < m->from->len ? hy_str_new(object.bytes, object.len) : NULL;
+    hy_party_t *p = url ? hy__syncher_find_party(s, url, false) : NULL;
+    hy_str_unref(url);
+    if (!p) return;
+    hy_member_t *member = ((hy_observer_t *)p)->member;
+    hy__observer_end((hy_observer_t *)p, true, true);
+    hy__member_leave(member, false);
+}
+
+static void on_url(void *arg, hy_msg_t *m) {
+    hy_syncher_t *s = arg;
+    switch (m->type) {
+    case HY_MSG_FORWARD:
+        on_forward(s, m);
+        return;
+    case HY_MSG_CREATE:
+        on_invitation(s, m);
+        return;
+    case HY_MSG_EXECUTE:
+        on_call(s, m);
+        return;
+    case HY_MSG_UNSUBSCRIBE:
+        on_evicted(s, m);
+        return;
+    case HY_MSG_RESPONSE:
+        return;
+    default:
+        respond(s, m, 400, "a hyperty takes execute and create");
+        return;
+    }
+}
+
+/* --- life
+ * ------------------------------------------------------------------------------------------- */
+
+int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
+                    const hy_syncher_events_t *events, void *arg, hy_syncher_t **out) {
+    hy_syncher_t *s = hy_alloc_zero(sizeof *s);
+    if (!s) return HY_ENOMEM;
+    *s = (hy_syncher_t){.manager = manager,
+                        .url = hy_str_ref(url),
+                        .user = user ? hy_str_ref(user) : NULL,
+                        .events = events,
+                        .arg = arg};
+    hy_link_init(&s->parties);
+    hy_link_init(&s->calls);
+    hy_link_init(&s->follows);
+    hy_link_init(&s->decisions);
+    int rc = hy_port_open(manager->bus, url, &s->port);
+    if (rc == 0) rc = hy_bus_listen(manager->bus, url, on_url, s, &s->on_url);
+    if (rc == 0) rc = hy__part_add(&manager->synchers, url, s);
+    if (rc < 0) {
+        hy_syncher_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+static void end_party(hy_party_t *p) {
+    if (p->is_reporter) {
+        hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
+        if (h) hy__hosted_delete(h);
+        hy__party_close(p);
+        return;
+    }
+    hy__member_leave(((hy_observer_t *)p)->member, true);
+}
+
+void hy_syncher_close(hy_syncher_t *s) {
+    s->is_closing = true;
+    while (!hy_list_is_empty(&s->decisions)) {
+        hy__decision_cancel(hy_link_owner(s->decisions.next, hy_decision_t, link));
+    }
+    hy__calls_close(s);
+    while (!hy_list_is_empty(&s->parties)) {
+        end_party(hy_link_owner(s->parties.next, hy_party_t, link));
+    }
+    hy_listener_close(s->on_url);
+    if (s->port) hy__part_remove(&s->manager->synchers, s->url);
+    hy_port_close(s->port);
+    hy_str_unref(s->url);
+    hy_str_unref(s->user);
+    hy_free(s);
+}
+
+hy_str_t *hy_syncher_url(const hy_syncher_t *s) {
+    return s->url;
+}
+hy_port_t *hy_syncher_port(const hy_syncher_t *s) {
+    return s->port;
+}
+
+hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, bool is_reporter) {
+    for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
+        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
+        if (p->is_reporter == is_reporter && hy_str_equal(p->url, url)) return p;
+    }
+    return NULL;
+}
