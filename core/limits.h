@@ -27,6 +27,7 @@
 #define HY_REQUEST_TIMEOUT_MS 5000u
 #define HY_REQUEST_LATE_MS    60000u
 #define HY_ANSWER_KEPT_MS     60000u
+#define HY_MANAGER_TIMEOUT_MS 10000u /* for a step of the own sync manager, which asks others */
 
 /* A person's (or script's) decision about a request. */
 #define HY_DECISION_BEAT_MS 4000u
@@ -99,5 +100,6 @@ _Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry
 _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
+_Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 #endif

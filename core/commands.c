@@ -1,0 +1,222 @@
+/* run, check and repl: the program's use of a host (hyperty.h).
+ *
+ * repl forks before there is a thread or a loop: the parent is the client with the terminal
+ * (prompt_client.c), the child is the host, and a socket pair is all that connects them. */
+#include "commands.h"
+#include "host/prompt.h"
+#include "hyperty_parts.h"
+#include "log_lines.h"
+#include "prompt_client.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef struct {
+    const hy_options_t *options;
+    const char *command;
+    hyperty_t *host;
+    hy_prompt_t *prompt; /* NULL: lines go to stderr */
+    hy_signal_t *sigint, *sigterm;
+    int status;
+} program_t;
+
+static void fail(program_t *p, const char *text) {
+    fprintf(stderr, "hyperty: %s: %s\n", p->command, text);
+    p->status = HY_EXIT_FAILED;
+    if (p->host) hyperty_stop(p->host);
+}
+
+/* A hyperty that could not be had; what to do about a name that is nowhere. */
+static void fail_hyperty(program_t *p, const char *name, const hyperty_error_t *err) {
+    char text[2 * HYPERTY_ERROR_TEXT_BYTES];
+    bool is_name = err->code == HY_ENOT_FOUND && !strchr(name, '/');
+    snprintf(text, sizeof text, "%s%s", err->text,
+             is_name ? "; give the path of its file, or set HYPERTY_PATH" : "");
+    fail(p, text);
+}
+
+/* --- lines out
+ * ------------------------------------------------------------------------------------- */
+
+static void log_line(void *arg, hyperty_log_level_t level, const char *who, const char *text) {
+    const program_t *p = arg;
+    hy_str_t *line = hy_log_line(p->options->log_is_json, (hy_log_level_t)level, who, text);
+    if (!line) return;
+    if (p->prompt) {
+        hy_prompt_log(p->prompt, line->bytes);
+    } else {
+        fprintf(stderr, "%s\n", line->bytes);
+    }
+    hy_str_unref(line);
+}
+
+static void print_line(void *arg, const char *name, const char *text) {
+    const program_t *p = arg;
+    if (p->prompt) {
+        hy_prompt_print(p->prompt, name, text);
+    } else {
+        log_line(arg, HYPERTY_LOG_INFO, name, text);
+    }
+}
+
+/* --- a host
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_signal(void *arg, int number) {
+    const program_t *p = arg;
+    (void)number;
+    hyperty_stop(p->host);
+}
+
+static bool open_host(program_t *p) {
+    const hy_options_t *o = p->options;
+    hyperty_config_t config = {
+        .domain = o->given[HY_OPTION_DOMAIN],
+        .user = o->given[HY_OPTION_USER],
+        .log_level = (hyperty_log_level_t)o->log_level,
+        .log = log_line,
+        .print = print_line,
+        .arg = p,
+    };
+    hyperty_error_t err;
+    signal(SIGPIPE, SIG_IGN);
+    if (hyperty_open(&config, &p->host, &err) == 0) return true;
+    fail(p, err.text);
+    return false;
+}
+
+static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
+    if (hy_loop_signal(hy_hyperty_loop(p->host), number, on_signal, p, out) == 0) return true;
+    fail(p, "cannot listen for signals");
+    return false;
+}
+
+static void close_host(program_t *p) {
+    if (!p->host) return;
+    hy_signal_close(p->sigint);
+    hy_signal_close(p->sigterm);
+    hy_hyperty_end(p->host);
+    hy_prompt_close(p->prompt);
+    p->prompt = NULL;
+    hyperty_close(p->host);
+    p->host = NULL;
+}
+
+/* --- run
+ * ------------------------------------------------------------------------------------------- */
+
+static void on_loaded(void *arg, int code, const char *text, const char *name, const char *url) {
+    program_t *p = arg;
+    (void)name;
+    (void)url;
+    if (code) fail(p, text);
+}
+
+static void load_all(program_t *p) {
+    for (int i = 0; i < p->options->name_count && p->status == HY_EXIT_DONE; i++) {
+        hyperty_error_t err;
+        const char *name = p->options->names[i];
+        if (hyperty_load(p->host, name, NULL, on_loaded, p, &err) != 0) fail_hyperty(p, name, &err);
+    }
+}
+
+int hy_command_run(const hy_options_t *options) {
+    program_t p = {.options = options, .command = "run"};
+    if (open_host(&p) && watch_signal(&p, SIGINT, &p.sigint) &&
+        watch_signal(&p, SIGTERM, &p.sigterm)) {
+        load_all(&p);
+        if (p.status == HY_EXIT_DONE) hyperty_run(p.host);
+    }
+    close_host(&p);
+    return p.status;
+}
+
+/* --- check
+ * ----------------------------------------------------------------------------------------- */
+
+int hy_command_check(const hy_options_t *options) {
+    program_t p = {.options = options, .command = "check"};
+    if (!open_host(&p)) return p.status;
+    for (int i = 0; i < options->name_count; i++) {
+        const char *name = options->names[i];
+        hyperty_error_t err;
+        if (hyperty_check(p.host, name, &err) == 0) {
+            printf("%s: ok\n", name);
+        } else {
+            fail_hyperty(&p, name, &err);
+        }
+    }
+    close_host(&p);
+    return p.status;
+}
+
+/* --- repl
+ * ------------------------------------------------------------------------------------------ */
+
+static void on_prompt_ended(void *arg, const char *why) {
+    program_t *p = arg;
+    if (why) fail(p, why);
+    hyperty_stop(p->host);
+}
+
+/* The child: Ctrl-C, Ctrl-Z and a closed terminal are the client's business. */
+static int serve(const hy_options_t *options, int fd) {
+    program_t p = {.options = options, .command = "repl"};
+    hyperty_error_t err;
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGTSTP, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    if (!open_host(&p)) {
+        close(fd);
+        return p.status;
+    }
+    hy_prompt_config_t config = {
+        .host = hy_runtime_host(hy_hyperty_runtime(p.host)),
+        .loop = hy_hyperty_loop(p.host),
+        .fd = fd,
+        .ended = on_prompt_ended,
+        .arg = &p,
+    };
+    if (!watch_signal(&p, SIGTERM, &p.sigterm)) {
+        close(fd);
+    } else if (hy_prompt_open(&config, &p.prompt, (hy_error_t *)(void *)&err) != 0) {
+        fail(&p, err.text);
+    } else {
+        hyperty_run(p.host);
+    }
+    close_host(&p);
+    return p.status;
+}
+
+int hy_command_repl(const hy_options_t *options) {
+    program_t p = {.options = options, .command = "repl"};
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        fail(&p, strerror(errno));
+        return p.status;
+    }
+    fflush(NULL);
+    pid_t host = fork();
+    if (host == 0) {
+        close(ends[0]);
+        return serve(options, ends[1]);
+    }
+    close(ends[1]);
+    if (host < 0) {
+        close(ends[0]);
+        fail(&p, strerror(errno));
+        return p.status;
+    }
+    hy_prompt_client_t client = {
+        .fd = ends[0],
+        .host = host,
+        .names = options->names,
+        .name_count = options->name_count,
+        .code = options->given[HY_OPTION_CODE],
+    };
+    return hy_prompt_client_run(&client);
+}

@@ -1,0 +1,11 @@
+/* The commands of the program. Each gives the exit status. */
+#ifndef HY_COMMANDS_H
+#define HY_COMMANDS_H
+
+#include "options.h"
+
+int hy_command_run(const hy_options_t *options);
+int hy_command_check(const hy_options_t *options);
+int hy_command_repl(const hy_options_t *options);
+
+#endif

@@ -1,0 +1,231 @@
+/* The host: finding and loading hyperties, the list of instances, and the work that was put off.
+ *
+ * What a script causes while it runs (a spawned task, unloading itself) is queued here and done by
+ * hy_host_turn, from outside of all Lua. The host owns its instances; the manager, the clock and the
+ * log are its owner's. */
+#include "internal.h"
+
+#include "../base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* --- life ------------------------------------------------------------------------------------------------ */
+
+static char *copy_text(const char *text) {
+    size_t bytes = strlen(text) + 1;
+    char *copy = hy_alloc(bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+static int copy_paths(const hy_host_config_t *config, const char ***out) {
+    const char **paths = hy_alloc_zero((config->path_count + 1) * sizeof *paths);
+    int rc = paths ? 0 : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < config->path_count; i++) {
+        paths[i] = copy_text(config->paths[i]);
+        if (!paths[i]) rc = HY_ENOMEM;
+    }
+    *out = paths;
+    return rc;
+}
+
+int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
+    hy_host_t *h = hy_alloc(sizeof *h);
+    if (!h) return HY_ENOMEM;
+    *h = (hy_host_t){.config = *config};
+    hy_link_init(&h->instances);
+    hy_link_init(&h->ready);
+    hy_link_init(&h->leaving);
+    int rc = copy_paths(config, &h->config.paths);
+    h->config.user = config->user && rc == 0 ? copy_text(config->user) : NULL;
+    if (config->user && !h->config.user) rc = HY_ENOMEM;
+    if (rc < 0) {
+        hy_host_free(h);
+        return rc;
+    }
+    *out = h;
+    return 0;
+}
+
+void hy_host_free(hy_host_t *h) {
+    while (!hy_list_is_empty(&h->instances)) {
+        hy__instance_close(hy_link_owner(h->instances.next, hy_instance_t, link));
+    }
+    assert(hy_list_is_empty(&h->ready));
+    for (uint32_t i = 0; h->config.paths && i < h->config.path_count; i++) {
+        hy_free((void *)h->config.paths[i]);
+    }
+    hy_free(h->config.paths);
+    hy_free((void *)h->config.user);
+    hy_free(h);
+}
+
+void hy__host_wake(hy_host_t *h) {
+    if (h->config.wake) h->config.wake(h->config.wake_arg);
+}
+
+hy_bus_t *hy__host_bus(const hy_host_t *h) { return hy_manager_bus(h->config.manager); }
+hy_clock_t *hy__host_clock(const hy_host_t *h) { return hy_bus_clock(hy__host_bus(h)); }
+
+bool hy_host_turn(hy_host_t *h) {
+    hy_link_t ready, leaving;
+    hy_list_take(&h->ready, &ready);
+    while (!hy_list_is_empty(&ready)) {
+        hy_task_t *t = hy_link_owner(ready.next, hy_task_t, ready);
+        hy_list_remove(&t->ready);
+        hy__task_turn(t);
+    }
+    hy_list_take(&h->leaving, &leaving);
+    while (!hy_list_is_empty(&leaving)) {
+        hy__instance_close(hy_link_owner(leaving.next, hy_instance_t, leaving));
+    }
+    return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->leaving);
+}
+
+/* --- finding --------------------------------------------------------------------------------------------- */
+
+static bool is_kind(const char *path, mode_t kind) {
+    struct stat s;
+    return stat(path, &s) == 0 && (s.st_mode & S_IFMT) == kind;
+}
+
+static bool is_path(const char *name) {
+    size_t len = strlen(name);
+    return strchr(name, '/') || (len > 4 && strcmp(name + len - 4, ".lua") == 0);
+}
+
+static int find_path(const char *name, char *path, size_t room, hy_error_t *err) {
+    const char *inner = is_kind(name, S_IFDIR) ? "/init.lua" : "";
+    int len = snprintf(path, room, "%s%s", name, inner);
+    if (len > 0 && (size_t)len < room && is_kind(path, S_IFREG)) return 0;
+    return hy_fail(err, HY_ENOT_FOUND, "there is no file %s%s", name, inner);
+}
+
+static int find_name(const hy_host_t *h, const char *name, char *path, size_t room,
+                     hy_error_t *err) {
+    hy_buf_t looked;
+    hy_buf_init(&looked);
+    for (uint32_t i = 0; i < h->config.path_count; i++) {
+        for (int form = 0; form < 2; form++) {
+            const char *ending = form == 0 ? ".lua" : "/init.lua";
+            int len = snprintf(path, room, "%s/%s%s", h->config.paths[i], name, ending);
+            if (len > 0 && (size_t)len < room && is_kind(path, S_IFREG)) {
+                hy_buf_deinit(&looked);
+                return 0;
+            }
+            hy_buf_text(&looked, looked.len > 0 ? ", " : "");
+            hy_buf_text(&looked, path);
+        }
+    }
+    hy_fail(err, HY_ENOT_FOUND, "there is no hyperty \"%s\"; looked for %.*s", name,
+            looked.len > 0 ? (int)looked.len : 7, looked.len > 0 ? looked.bytes : "nothing");
+    hy_buf_deinit(&looked);
+    return HY_ENOT_FOUND;
+}
+
+int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, hy_error_t *err) {
+    if (!*name) return hy_fail(err, HY_EINVALID, "a hyperty needs a name");
+    return is_path(name) ? find_path(name, path, room, err) : find_name(h, name, path, room, err);
+}
+
+hy_instance_t *hy_host_next_instance(const hy_host_t *h, const hy_instance_t *after) {
+    const hy_link_t *next = after ? after->link.next : h->instances.next;
+    return next == &h->instances ? NULL : hy_link_owner(next, hy_instance_t, link);
+}
+
+hy_instance_t *hy_host_find_instance(const hy_host_t *h, const char *name_or_url) {
+    hy_instance_t *i = NULL;
+    while ((i = hy_host_next_instance(h, i))) {
+        if (hy_str_is(i->name, name_or_url) || hy_str_is(i->url, name_or_url)) return i;
+    }
+    return NULL;
+}
+
+/* --- loading --------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *file; /* or the name of the chunk */
+    const char *source; /* NULL: the file */
+    size_t len;
+} script_t;
+
+/* An instance with its script loaded, not started. */
+static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_instance_t **out,
+                hy_error_t *err) {
+    if (config.kind != HY_ABSENT && config.kind != HY_OBJECT) {
+        hy_value_drop(config);
+        return hy_fail(err, HY_EINVALID, "%s: its config must be a table with names", script->file);
+    }
+    hy_str_t *file = hy_str_from(script->file);
+    if (!file) {
+        hy_value_drop(config);
+        return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+    }
+    hy_instance_t *i = NULL;
+    int rc = hy__instance_new(h, file, config, &i);
+    hy_str_unref(file);
+    if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
+    rc = hy__state_open(i, err);
+    if (rc == 0) rc = hy__state_load(i, script->source, script->len, err);
+    if (rc < 0) {
+        hy__instance_close(i);
+        return rc;
+    }
+    *out = i;
+    return 0;
+}
+
+static int load_and_start(hy_host_t *h, const script_t *script, hy_value_t config,
+                          hy_loaded_cb done, void *arg, hy_error_t *err) {
+    hy_instance_t *i = NULL;
+    int rc = load(h, script, config, &i, err);
+    if (rc < 0) return rc;
+    rc = hy__instance_start(i, done, arg, err);
+    if (rc < 0) hy__instance_close(i);
+    return rc;
+}
+
+int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb done, void *arg,
+                 hy_error_t *err) {
+    char path[HY_PATH_BYTES_MAX];
+    int rc = hy_host_find(h, name, path, sizeof path, err);
+    if (rc < 0) {
+        hy_value_drop(config);
+        return rc;
+    }
+    return load_and_start(h, &(script_t){.file = path}, config, done, arg, err);
+}
+
+int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
+                      hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
+    return load_and_start(h, &(script_t){chunk, source, len}, config, done, arg, err);
+}
+
+int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
+    char path[HY_PATH_BYTES_MAX];
+    hy_instance_t *i = NULL;
+    int rc = hy_host_find(h, name, path, sizeof path, err);
+    if (rc == 0) rc = load(h, &(script_t){.file = path}, hy_absent(), &i, err);
+    if (rc == 0) hy__instance_close(i);
+    return rc;
+}
+
+/* --- instances ------------------------------------------------------------------------------------------- */
+
+void hy_instance_unload(hy_instance_t *i) {
+    if (i->is_leaving) return;
+    i->is_leaving = true;
+    hy_list_append(&i->host->leaving, &i->leaving);
+    hy__host_wake(i->host);
+}
+
+void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
+                      const char *text) {
+    hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
+}
+
+const char *hy_instance_name(const hy_instance_t *i) { return i->name->bytes; }
+hy_str_t *hy_instance_url(const hy_instance_t *i) { return i->url; }
+size_t hy_instance_memory(const hy_instance_t *i) { return i->memory_bytes; }
+size_t hy_instance_tasks(const hy_instance_t *i) { return i->task_count; }

@@ -1,0 +1,77 @@
+/* The host: hyperties in Lua on one runtime. An instance is one loaded hyperty with a Lua state, an
+ * address, a syncher and everything it owns (tasks, timers, handlers); when it stops, the host
+ * undoes all of it (DESIGN.md, decision 7).
+ *
+ * Everything here runs on the thread that drives the runtime's clock and bus. */
+#ifndef HY_HOST_HOST_H
+#define HY_HOST_HOST_H
+
+#include "../base/log.h"
+#include "../sync/manager.h"
+
+typedef struct hy_host hy_host_t;
+typedef struct hy_instance hy_instance_t;
+
+typedef struct {
+    hy_manager_t *manager; /* outlives the host */
+    const hy_log_t *log;
+    const char *user;   /* user URL of instances that name none; NULL: none */
+    const char **paths; /* folders with NAME.lua or NAME/init.lua, in order; copied */
+    uint32_t path_count;
+    /* Text that a hyperty prints; `name` is the instance. NULL: goes to the log as info. */
+    void (*print)(void *arg, const char *name, const char *text);
+    void *print_arg;
+    /* Deferred work is there: call hy_host_turn soon. */
+    void (*wake)(void *arg);
+    void *wake_arg;
+} hy_host_config_t;
+
+int hy_host_new(const hy_host_config_t *config, hy_host_t **out);
+/* Stops all instances at once. Not from inside a callback of the host. */
+void hy_host_free(hy_host_t *h);
+/* Runs what was put off (tasks queued from inside Lua, unloading); true if more is left. */
+bool hy_host_turn(hy_host_t *h);
+
+/* `code` 0: the instance has started (its start has returned). Else it is gone again and `desc`
+ * says what failed, with file and line. */
+typedef void (*hy_loaded_cb)(void *arg, int code, const char *desc, hy_instance_t *instance);
+/* Loads NAME or FILE (anything with a slash or ending in .lua). `config` is an object or ABSENT,
+ * taken over: `as` names the instance, `user` sets its user. Fails at once (text in `err`: missing
+ * file, syntax error with line, no hyperty table, raise at load) or calls back once. */
+int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb done, void *arg,
+                 hy_error_t *err);
+/* The same for source text; `chunk` names it in errors. */
+int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
+                      hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
+/* Compiles, runs the chunk in a sandbox and checks the table; runs nothing else. */
+int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err);
+/* The path of the file that a NAME or FILE stands for into `path`. HY_ENOT_FOUND lists where it
+ * looked. */
+int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, hy_error_t *err);
+
+/* Stops it: `stop` is called, then all it owns is undone, at the next turn. Safe from its own
+ * handlers. */
+void hy_instance_unload(hy_instance_t *i);
+hy_instance_t *hy_host_find_instance(const hy_host_t *h, const char *name_or_url);
+/* Walks in order of loading; `after` NULL: the first. */
+hy_instance_t *hy_host_next_instance(const hy_host_t *h, const hy_instance_t *after);
+const char *hy_instance_name(const hy_instance_t *i);
+hy_str_t *hy_instance_url(const hy_instance_t *i);
+/* Bytes of its Lua state; tasks alive. */
+size_t hy_instance_memory(const hy_instance_t *i);
+size_t hy_instance_tasks(const hy_instance_t *i);
+
+/* Result of a call or piece of code: values as an array (`values`, lent), or `code` negative with
+ * the message (and traceback) in `desc`. */
+typedef void (*hy_result_cb)(void *arg, int code, const char *desc, hy_value_t values);
+/* Calls api[method] with the values of `args` (array, taken over) in a task of the instance. */
+int hy_instance_call(hy_instance_t *i, const char *method, hy_value_t args, hy_result_cb done,
+                     void *arg, hy_error_t *err);
+/* Runs a chunk in a task of the instance, with its environment and `self`; HY_EINVALID with the
+ * syntax error. Results that are not JSON come as text. */
+int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, size_t len,
+                     hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err);
+/* Names of the functions in its api: array of strings, owned by the caller. */
+int hy_instance_api(const hy_instance_t *i, hy_value_t *out);
+
+#endif

@@ -1,0 +1,279 @@
+/* The life of an instance.
+ *
+ *      new ─► state, script ─► address ─► syncher ─► self ─► start() ─► running
+ *       │         │               │                             │          │ unload
+ *       └─────────┴───── error ───┴──────────── error ──────────┘          ▼
+ *                          │                                    stop(), at a turn of the host
+ *                          └──────────────► close ◄─────────────────────────┘
+ *
+ * Closing undoes all that the instance owns, in this order: stop() runs; tasks end, their variables to be
+ * closed are; timers stop; the syncher closes, after which the core calls nothing back; waits are freed,
+ * the address goes back, the state closes. It never happens inside the instance's own Lua. */
+#include "internal.h"
+
+#include "../base/mem.h"
+
+/* From loading until `done` was called. It outlives the instance if the address is still to come. */
+struct hy_start {
+    hy_instance_t *instance; /* NULL: gone */
+    hy_manager_t *manager;
+    hy_loaded_cb done;
+    void *arg;
+    bool is_allocating;
+    int code; /* why it was given up */
+    hy_str_t *text;
+};
+
+/* --- making ---------------------------------------------------------------------------------------------- */
+
+/* "…/group_chat/init.lua" and "…/group_chat.lua" are both "group_chat". */
+static hy_str_t *name_of_file(const char *file) {
+    size_t len = strlen(file);
+    if (len >= 9 && strcmp(file + len - 9, "/init.lua") == 0) {
+        len -= 9;
+    } else if (len > 4 && strcmp(file + len - 4, ".lua") == 0) {
+        len -= 4;
+    }
+    size_t start = len;
+    while (start > 0 && file[start - 1] != '/') {
+        start--;
+    }
+    size_t bytes = len - start < HY_NAME_BYTES_MAX ? len - start : HY_NAME_BYTES_MAX;
+    return bytes > 0 ? hy_str_new(file + start, bytes) : hy_str_from("hyperty");
+}
+
+/* The name, or the first of name#2, name#3 … that is free. */
+static hy_str_t *free_name(const hy_host_t *h, hy_str_t *wanted) {
+    hy_str_t *name = wanted;
+    for (unsigned n = 2; name && hy_host_find_instance(h, name->bytes); n++) {
+        if (name != wanted) hy_str_unref(name);
+        name = hy_str_format("%s#%u", wanted->bytes, n);
+    }
+    if (name != wanted) hy_str_unref(wanted);
+    return name;
+}
+
+int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instance_t **out) {
+    hy_instance_t *i = hy_alloc_zero(sizeof *i);
+    if (!i) {
+        hy_value_drop(config);
+        return HY_ENOMEM;
+    }
+    const hy_node_t *given = config.kind == HY_OBJECT ? config.as.n : NULL;
+    hy_str_t *as = hy_get_str(given, "as"), *user = hy_get_str(given, "user");
+    i->host = h;
+    i->config = config;
+    i->file = hy_str_ref(file);
+    i->env_ref = i->hyperty_ref = i->self_ref = i->api_ref = LUA_NOREF;
+    hy_link_init(&i->link);
+    hy_link_init(&i->leaving);
+    hy_link_init(&i->tasks);
+    hy_link_init(&i->waits);
+    hy_link_init(&i->timers);
+    hy_link_init(&i->idle);
+    if (user) {
+        i->user = hy_str_ref(user);
+    } else if (h->config.user) {
+        i->user = hy_str_from(h->config.user);
+    }
+    i->name = as && as->len > 0 ? hy_str_ref(as) : name_of_file(file->bytes);
+    if (i->name) i->name = free_name(h, i->name);
+    if (!i->name || (h->config.user && !i->user)) {
+        hy__instance_close(i);
+        return HY_ENOMEM;
+    }
+    hy_list_append(&h->instances, &i->link);
+    *out = i;
+    return 0;
+}
+
+/* --- starting -------------------------------------------------------------------------------------------- */
+
+static void give_up(hy_instance_t *i, int code, const char *text) {
+    i->start->code = code;
+    i->start->text = hy_str_from(text);
+    hy_instance_unload(i);
+}
+
+static void report(hy_start_t *s, int code, const char *text, hy_instance_t *i) {
+    hy_loaded_cb done = s->done;
+    void *arg = s->arg;
+    s->done = NULL;
+    s->instance = i;
+    hy_str_t *kept = s->text;
+    s->text = NULL;
+    if (!s->is_allocating) hy_free(s);
+    if (done) done(arg, code, text, i);
+    hy_str_unref(kept);
+}
+
+static void started(hy_instance_t *i) {
+    hy_start_t *s = i->start;
+    i->start = NULL;
+    i->state = HY_RUNNING;
+    report(s, 0, "", i);
+}
+
+static void start_ended(void *arg, lua_State *L, int results, bool failed) {
+    (void)results;
+    if (failed) {
+        give_up(arg, HY_EINTERNAL, lua_tostring(L, -1));
+    } else {
+        started(arg);
+    }
+}
+
+static const hy_task_end_t start_ending = {start_ended, NULL};
+
+typedef struct {
+    hy_instance_t *instance;
+    bool has_start;
+    int rc;
+} starting_t;
+
+static void run_start(lua_State *L, void *arg) {
+    starting_t *s = arg;
+    hy_instance_t *i = s->instance;
+    s->has_start = hy__state_push_method(L, i, "start");
+    if (!s->has_start) return;
+    if (i->config.kind == HY_OBJECT) {
+        hy_value_push(L, i->config);
+    } else {
+        lua_newtable(L);
+    }
+    s->rc = hy_task_spawn(i, 2, "start", &start_ending, i);
+}
+
+static int make_state_view(hy_instance_t *i) {
+    hy_node_t *root = hy_node_new(HY_OBJECT);
+    hy_str_t *name = hy_str_append(i->name, ".state");
+    if (root && name) i->state_view = hy_view_new(root, &hy_view_private, root, name);
+    hy_node_unref(root);
+    hy_str_unref(name);
+    return i->state_view ? 0 : HY_ENOMEM;
+}
+
+static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
+    hy_start_t *s = arg;
+    hy_instance_t *i = s->instance;
+    hy_error_t err = {0};
+    s->is_allocating = false;
+    if (!i) {
+        if (code == 0) hy_manager_release(s->manager, url);
+        hy_free(s);
+        return;
+    }
+    if (code < 0) {
+        hy_fail(&err, code, "%s: no address: %s", i->name->bytes, desc);
+        give_up(i, code, err.text);
+        return;
+    }
+    i->url = hy_str_ref(url);
+    starting_t starting = {.instance = i};
+    int rc = hy_syncher_open(s->manager, i->url, i->user, &hy_lib_syncher_events, i, &i->syncher);
+    if (rc == 0) rc = make_state_view(i);
+    if (rc == 0) rc = hy__state_make_self(i, &err);
+    if (rc == 0) rc = hy_protected(i->L, run_start, &starting, &err);
+    if (rc == 0) rc = starting.rc;
+    if (rc < 0) {
+        give_up(i, rc, err.text[0] ? err.text : hy_error_text(rc));
+    } else if (!starting.has_start) {
+        started(i);
+    }
+}
+
+typedef struct {
+    const hy_instance_t *instance;
+    hy_str_t *name;
+} naming_t;
+
+static void read_name(lua_State *L, void *arg) {
+    naming_t *n = arg;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, n->instance->hyperty_ref);
+    lua_pushliteral(L, "name");
+    lua_rawget(L, 1);
+    n->name = hy_str_from(lua_tostring(L, -1));
+}
+
+/* What the registry is to know; the manager adds address, type and runtime. */
+static int make_entry(hy_instance_t *i, hy_value_t *out) {
+    naming_t naming = {i, NULL};
+    hy_value_t schemes = hy_absent(), resources = hy_absent();
+    hy_node_t *entry = hy_node_new(HY_OBJECT);
+    int rc = hy_protected(i->L, read_name, &naming, NULL);
+    if (rc == 0) rc = hy_put(entry, "name", hy_string(naming.name));
+    if (rc == 0 && i->user) rc = hy_put(entry, "user", hy_string(hy_str_ref(i->user)));
+    if (rc == 0) rc = hy__state_list(i, true, &schemes);
+    if (rc == 0) rc = hy_put(entry, "dataSchemes", schemes);
+    if (rc == 0) rc = hy__state_list(i, false, &resources);
+    if (rc == 0) rc = hy_put(entry, "resources", resources);
+    if (rc < 0) {
+        hy_node_unref(entry);
+        return rc;
+    }
+    *out = hy_node_value(entry);
+    return 0;
+}
+
+int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err) {
+    hy_value_t entry = hy_absent();
+    hy_start_t *s = hy_alloc(sizeof *s);
+    int rc = s ? make_entry(i, &entry) : HY_ENOMEM;
+    if (rc == 0) {
+        *s = (hy_start_t){.instance = i,
+                          .manager = i->host->config.manager,
+                          .done = done,
+                          .arg = arg,
+                          .is_allocating = true};
+        rc = hy_manager_allocate(s->manager, entry, allocated, s);
+    }
+    if (rc < 0) {
+        hy_free(s);
+        return hy_fail(err, rc, "%s: %s", i->name->bytes, hy_error_text(rc));
+    }
+    i->start = s;
+    return 0;
+}
+
+/* --- stopping -------------------------------------------------------------------------------------------- */
+
+static void run_stop(lua_State *L, void *arg) {
+    if (hy__state_push_method(L, arg, "stop")) hy_pcall(L, 1, 0, "stop");
+}
+
+static void call_stop(hy_instance_t *i) {
+    hy_error_t err = {0};
+    hy__state_limit(i->L);
+    if (hy_protected(i->L, run_stop, i, &err) < 0) {
+        hy__instance_log(i, HY_LOG_ERROR, "stop", err.text);
+    }
+    hy__state_unlimit(i->L);
+}
+
+void hy__instance_close(hy_instance_t *i) {
+    bool was_running = i->state == HY_RUNNING;
+    hy_start_t *s = i->start;
+    i->state = HY_STOPPING;
+    if (was_running) call_stop(i);
+    if (i->L) hy__task_cancel_all(i);
+    hy__lib_timer_stop_all(i);
+    if (i->syncher) hy_syncher_close(i->syncher);
+    i->syncher = NULL;
+    hy__wait_free_all(i);
+    if (i->L) hy_lib_syncher_close(i->L);
+    if (i->url) hy_manager_release(i->host->config.manager, i->url);
+    if (i->state_view) hy_view_close(i->state_view);
+    hy_view_unref(i->state_view);
+    hy__state_close(i);
+    hy_list_remove(&i->link);
+    hy_list_remove(&i->leaving);
+    hy_value_drop(i->config);
+    hy_str_unref(i->name);
+    hy_str_unref(i->url);
+    hy_str_unref(i->user);
+    hy_str_unref(i->file);
+    hy_free(i);
+    if (!s) return;
+    const char *text = s->text ? s->text->bytes : "unloaded while it was starting";
+    report(s, s->code < 0 ? s->code : HY_ECLOSED, text, NULL);
+}

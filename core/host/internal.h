@@ -1,0 +1,183 @@
+/* Private to the host's own files: what host.c, instance.c, state.c, task.c and wait.c share. The
+ * contract for the libraries that scripts see is instance.h.
+ *
+ *      host ── instances ──► instance
+ *           ── ready ──────► tasks to go on at the next turn
+ *           ── leaving ────► instances to unload at the next turn
+ *
+ *      task ── wait ──► wait ── child ──► task that hyperty.wait started, whose `parent` is that wait */
+#ifndef HY_HOST_INTERNAL_H
+#define HY_HOST_INTERNAL_H
+
+#include "instance.h"
+
+_Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tasks");
+
+struct hy_host {
+    hy_host_config_t config; /* its texts are owned */
+    hy_link_t instances, ready, leaving;
+};
+
+struct hy_task {
+    hy_link_t link;  /* in the instance: tasks, or idle */
+    hy_link_t ready; /* in the host, while queued */
+    hy_instance_t *instance;
+    lua_State *thread;
+    int thread_ref;
+    int nargs;        /* queued: values on the thread to go on with */
+    const char *what; /* for errors; NULL: none */
+    const hy_task_end_t *end;
+    void *arg;
+    hy_wait_t *wait;   /* it waits on that; NULL: runs, or is queued */
+    hy_wait_t *parent; /* the wait whose child it is; NULL: none */
+};
+
+struct hy_wait {
+    hy_link_t link; /* in the instance */
+    hy_instance_t *instance;
+    hy_task_t *task;  /* NULL: not yielded yet, or abandoned */
+    hy_task_t *child; /* hyperty.wait; NULL: none */
+    hy_timer_t timer; /* sleep, and timeout of a child */
+    bool is_local;    /* nothing of the core will call back */
+};
+
+/* --- host.c ------------------------------------------------------------------------------------- */
+
+/* Something for hy_host_turn was queued. */
+void hy__host_wake(hy_host_t *h);
+hy_clock_t *hy__host_clock(const hy_host_t *h);
+hy_bus_t *hy__host_bus(const hy_host_t *h);
+/* hy_log at the name of the instance. */
+void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
+                      const char *text);
+
+/* --- state.c: one Lua state --------------------------------------------------------------------- */
+
+/* Makes the state with its environment and libraries. On failure nothing is owed. */
+int hy__state_open(hy_instance_t *i, hy_error_t *err);
+void hy__state_close(hy_instance_t *i);
+/* Compiles and runs the script (`source` NULL: the file i->file), checks the table that it returns and
+ * keeps it. The text in `err` has file and line. */
+int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t *err);
+/* Scheme names (is_schemes) of the schemas that the table names, or the resources that it names: an
+ * array of strings. */
+int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out);
+/* Makes `self`. The address and the syncher are there. */
+int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
+/* Pushes a method of self's table, and self; false, and nothing pushed, if it has none. May raise. */
+bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
+/* Limits the Lua code that L may run from now on; NULL-safe end. See HY_END_INSTRUCTIONS. */
+void hy__state_limit(lua_State *L);
+void hy__state_unlimit(lua_State *L);
+
+/* --- instance.c --------------------------------------------------------------------------------- */
+
+/* A new instance, not loaded. `file` is referenced, `config` taken over. */
+int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instance_t **out);
+/* Has the address allocated and goes on from there; `done` as in hy_host_load. */
+int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
+/* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
+void hy__instance_close(hy_instance_t *i);
+
+/* --- pcall.c ------------------------------------------------------------------------------------ */
+
+/* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
+void hy__error_text(lua_State *L, lua_State *thread);
+/* Makes sure that an error text is on top: whatever could not be told became "not enough memory". */
+void hy__error_check(lua_State *L);
+extern const char hy__memory_text; /* its address is the registry key of that text */
+
+/* --- task.c ------------------------------------------------------------------------------------- */
+
+/* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
+int hy__task_spawn_child(hy_wait_t *parent, int nargs);
+/* The task goes on with `count` values that are on top of its thread: at once, or queued while the
+ * instance is busy. */
+void hy__task_go(hy_task_t *t, int count);
+/* For hy_host_turn. */
+void hy__task_turn(hy_task_t *t);
+/* Ends a task that waits or is queued, and those that it waits for: variables to be closed are. */
+void hy__task_cancel(hy_task_t *t);
+/* Cancels all tasks of an instance and lets go of idle threads. */
+void hy__task_cancel_all(hy_instance_t *i);
+
+/* On top of a thread: it belongs to the host just now, and scripts may neither resume nor close it. */
+extern const char hy__held_mark;
+static inline bool hy__thread_is_held(lua_State *co) {
+    return lua_gettop(co) > 0 && lua_touserdata(co, -1) == &hy__held_mark;
+}
+
+/* --- wait.c ------------------------------------------------------------------------------------- */
+
+/* As hy_wait_end, for who has something to do with the results: `k` is called when the task goes on, with
+ * the index below the results as its context, and asks hy__wait_results, which raises what is to be
+ * raised, how many there are. */
+int hy__wait_end(lua_State *L, hy_wait_t *w, int rc, const hy_error_t *err, lua_KFunction k);
+int hy__wait_results(lua_State *L, lua_KContext base);
+/* The child of a wait has ended: its results, or one error object, are on top of L. */
+void hy__wait_child_ended(hy_wait_t *w, lua_State *L, int results, bool failed);
+/* The task that waits goes away. */
+void hy__wait_abandon(hy_wait_t *w);
+/* Frees all waits of an instance; nothing will complete them any more. */
+void hy__wait_free_all(hy_instance_t *i);
+/* Body of hyperty.sleep and hyperty.wait. */
+int hy__wait_sleep(lua_State *L, uint64_t delay_ms);
+int hy__wait_child(lua_State *L, uint64_t timeout_ms);
+
+/* --- convert.c, path.c, handle.c ------------------------------------------------------------------ */
+
+/* Why a value is refused, and where inside it ("values.3", empty: the whole). */
+typedef struct {
+    int code;
+    char path[HY_ERROR_TEXT_BYTES];
+    const char *text;
+    hy_error_t detail; /* what `text` may point to */
+} hy__refusal_t;
+/* As hy_value_from_lua, for who makes a text of its own. */
+int hy__value_read(lua_State *L, int index, hy_value_t *out, hy__refusal_t *why);
+/* Arguments first…last as an array; a nil becomes null. */
+int hy__values_from_lua(lua_State *L, int first, int last, hy_value_t *out, hy_error_t *err);
+/* Pushes the items of an array one by one; null becomes nil. Returns how many. May raise. */
+int hy__values_push(lua_State *L, const hy_node_t *items);
+
+/* The key after the one at 2, of the handle at 1: pushes key and value, or nil. */
+int hy__handle_next(lua_State *L);
+
+/* A place that a script reads or writes, for errors. */
+typedef struct {
+    hy_view_t *view;
+    hy_node_t *node;
+    const char *key;   /* in it; NULL: none, or an index */
+    size_t index;      /* from 1; 0: none */
+    const char *inner; /* path below that; NULL: none */
+} hy__spot_t;
+/* Fills err: "<object>: <path>: text", indices from 1. Returns code. */
+int hy__spot_fail(hy_error_t *err, int code, const hy__spot_t *spot, const char *text);
+/* The value at `index` as what goes to that place. Does not raise. */
+int hy__spot_value(lua_State *L, int index, const hy__spot_t *spot, hy_value_t *out,
+                   hy_error_t *err);
+/* Does an edit there; takes edit->value over. Does not raise, and always has a text that names the
+ * object. */
+int hy__spot_edit(const hy__spot_t *spot, hy_edit_t *edit, hy_error_t *err);
+/* Inserts an item (taken over) before the spot's index. */
+int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
+
+/* --- libraries ---------------------------------------------------------------------------------- */
+
+void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
+void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */
+/* These set functions in the table on top. */
+void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
+void hy__lib_timer_open(lua_State *L); /* after every */
+void hy__lib_peer_open(lua_State *L);  /* call emit follow */
+void hy__lib_text_open(lua_State *L);  /* json log */
+/* Pushes what require "hyperty" gives. */
+void hy__lib_hyperty_push(lua_State *L);
+/* Stops all timers of the instance. */
+void hy__lib_timer_stop_all(hy_instance_t *i);
+/* Raises if the instance has no self yet: "spawn: not while the file is loading …". */
+hy_instance_t *hy__lib_instance(lua_State *L, const char *what);
+/* Seconds at `arg` as milliseconds, rounded, at least `least_ms`; raises. */
+uint64_t hy__lib_seconds(lua_State *L, int arg, uint64_t least_ms);
+
+#endif

@@ -1,0 +1,12 @@
+/* What a trusted prompt may do beyond a hyperty, and its commands in Lua. */
+#ifndef HY_HOST_LIB_PROMPT_H
+#define HY_HOST_LIB_PROMPT_H
+
+#include "instance.h"
+
+/* Runs lua/hyperty/prompt.lua in the instance and pushes the table that it gives: the functions
+ * `eval(code, width, color)` and `start(name)`, which give an outcome and a text (frame.h). Raises.
+ */
+void hy_lib_prompt_push(lua_State *L);
+
+#endif

@@ -1,0 +1,163 @@
+/* What only a reporter can: write at a path or as a batch, invite, evict, delete.
+ *
+ * Whatever a call to the core needs is made by functions that do not raise, between the last check
+ * of an argument and the call. */
+#include "lib_syncher.h"
+
+static hy_box_t *check(lua_State *L, const char *method) {
+    return hy_box_check(L, HY_ROLE_REPORTER, method);
+}
+
+/* --- writing -----------------------------------------------------------------------------------
+ */
+
+/* The node below which the last step lies; the texts name the place where the way ends. */
+static int find_parent(hy_view_t *view, const hy_step_t *steps, uint32_t count, hy_node_t **parent,
+                       hy_error_t *err) {
+    hy_node_t *node = view->root;
+    int rc = hy_view_check(view, node, err);
+    for (uint32_t i = 0; rc == 0 && i + 1 < count; i++) {
+        const hy_step_t *step = &steps[i];
+        hy_value_t next =
+            step->key ? hy_node_find(node, step->key) : hy_node_at(node, (size_t)step->index);
+        if (!hy_is_node(next)) {
+            hy__spot_t spot = {.view = view,
+                               .node = node,
+                               .key = step->key ? step->key->bytes : NULL,
+                               .index = step->key ? 0 : (size_t)step->index + 1};
+            return hy__spot_fail(err, HY_EINVALID, &spot, "there is no object or array here");
+        }
+        node = next.as.n;
+    }
+    *parent = node;
+    return rc;
+}
+
+/* Sets the whole data to the value at 3. */
+static int set_whole(lua_State *L, hy_view_t *view) {
+    hy_error_t err = {0};
+    hy_edit_t edit = {.kind = HY_OP_SET};
+    hy__spot_t spot = {.view = view, .node = view->root};
+    int rc = hy__spot_value(L, 3, &spot, &edit.value, &err);
+    if (rc == 0) rc = hy__spot_edit(&spot, &edit, &err);
+    if (rc < 0) return hy_raise(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* handle, key, value: the same as a script's assignment */
+static int assign(lua_State *L) {
+    lua_settable(L, 1);
+    return 0;
+}
+
+/* The assignment is made by the handle of the parent. Its error has no line, as C made the call. */
+static int reporter_set(lua_State *L) {
+    hy_box_t *b = check(L, "set");
+    luaL_checkany(L, 3);
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    hy_view_t *view = hy_party_data(b->lua.party);
+    hy_value_t *last = hy_class_hold(L);
+    hy_node_t *parent = NULL;
+    hy_error_t err = {0};
+    hy_step_t *steps;
+    uint32_t count;
+    int rc = hy_steps_from_lua(L, 2, view->root, &steps, &count, &err);
+    if (rc < 0) return hy_raise(L, &err);
+    if (count > 0) {
+        const hy_step_t *end = &steps[count - 1];
+        *last = end->key ? hy_string(hy_str_ref(end->key)) : hy_int(end->index + 1);
+        rc = find_parent(view, steps, count, &parent, &err);
+    }
+    hy_steps_free(steps, count);
+    if (rc < 0) return hy_raise(L, &err);
+    if (!parent) return set_whole(L, view);
+    lua_pushcfunction(L, assign);
+    hy_handle_push(L, view, hy_node_value(parent));
+    hy_value_push(L, *last);
+    lua_pushvalue(L, 3);
+    if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        return lua_error(L);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* The function is called straight through lua_pcall: its error goes on as the object that it is,
+ * once the edits are undone. Nothing can wait in it, as this C function is in between. */
+static int reporter_batch(lua_State *L) {
+    hy_box_t *b = check(L, "batch");
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    lua_settop(L, 2);
+    hy_view_t *view = hy_party_data(b->lua.party);
+    hy_error_t err = {0};
+    int rc = hy_view_begin(view, &err);
+    if (rc < 0) return hy_raise(L, &err);
+    hy_view_ref(view);
+    int status = lua_pcall(L, 0, LUA_MULTRET, 0);
+    if (status == LUA_OK) rc = hy_view_commit(view, &err);
+    if (status != LUA_OK || rc < 0) hy_view_rollback(view);
+    hy_view_unref(view);
+    if (status != LUA_OK) return lua_error(L);
+    if (rc < 0) return hy_raise(L, &err);
+    return lua_gettop(L) - 1;
+}
+
+/* Nothing is stored yet when an object has no store: then what is written is all that there is. */
+static int reporter_saved(lua_State *L) {
+    hy_box_t *b = check(L, "saved");
+    if (!lua_isnoneornil(L, 2)) hy__lib_seconds(L, 2, 0);
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    lua_pushinteger(L, (lua_Integer)hy_party_version(b->lua.party));
+    return 1;
+}
+
+/* --- observers ---------------------------------------------------------------------------------
+ */
+
+static int reporter_invite(lua_State *L) {
+    hy_box_t *b = check(L, "invite");
+    luaL_argcheck(L, hy_class_is_texts(L, 2), 2, "a list of hyperty URLs expected");
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    hy_error_t err = {0};
+    hy_str_t **hyperties;
+    uint32_t count;
+    hy_wait_t *w = hy_wait_open(L, "invite");
+    int rc = hy_class_strs(L, 2, &hyperties, &count);
+    if (rc == 0) {
+        rc = hy_party_invite(b->lua.party, hyperties, count, hy_wait_done, w, &err);
+        hy_class_free_strs(hyperties, count);
+    }
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int reporter_evict(lua_State *L) {
+    hy_box_t *b = check(L, "evict");
+    hy_class_text(L, 2, NULL);
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "evict");
+    hy_str_t *hyperty = hy_class_str(L, 2);
+    int rc = HY_ENOMEM;
+    if (hyperty) {
+        rc = hy_party_evict(b->lua.party, hyperty, hy_wait_done, w, &err);
+        hy_str_unref(hyperty);
+    }
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int reporter_delete(lua_State *L) {
+    return hy_box_end(L, HY_ROLE_REPORTER, "delete", hy_party_delete);
+}
+
+const luaL_Reg hy_reporter_methods[] = {{"set", reporter_set},
+                                        {"batch", reporter_batch},
+                                        {"saved", reporter_saved},
+                                        {"invite", reporter_invite},
+                                        {"evict", reporter_evict},
+                                        {"delete", reporter_delete},
+                                        {NULL, NULL}};

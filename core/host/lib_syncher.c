@@ -1,0 +1,419 @@
+/* self.syncher, and the way from the callbacks of the core to the objects of Lua.
+ *
+ * There is one userdata "hyperty.syncher" a state, kept in the registry: it lists the open parties
+ * and holds the handlers of invitations. A callback finds the party's box by its tag; where no
+ * handler listens, Lua is not touched at all. */
+#include "lib_syncher.h"
+
+typedef struct {
+    hy_link_t boxes; /* open parties, oldest first */
+    hy_handlers_t handlers;
+} lua_syncher_t;
+
+static const char syncher_key = 0; /* its address is the registry key of the userdata */
+
+/* NULL while the state is not made yet. Never raises. */
+static lua_syncher_t *find(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &syncher_key);
+    lua_syncher_t *s = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return s;
+}
+
+hy_link_t *hy_lib_syncher_boxes(lua_State *L) {
+    return &find(L)->boxes;
+}
+
+void hy_lib_syncher_push(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &syncher_key);
+}
+
+/* The instance; raises if argument 1 is not self.syncher, or if there is no address to send from.
+ */
+static hy_instance_t *check(lua_State *L, const char *method) {
+    if (!luaL_testudata(L, 1, HY_SYNCHER_CLASS)) {
+        luaL_error(L, "%s: call it with a colon, self.syncher:%s(…)", method, method);
+    }
+    hy_instance_t *i = hy_instance_of(L);
+    if (!i->syncher) luaL_error(L, "%s: the hyperty has no address", method);
+    return i;
+}
+
+/* --- create ------------------------------------------------------------------------------------
+ */
+
+enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
+static const hy_option_t create_options[] = {
+    [SCHEMA] = {"schema", HY_OPTION_TEXT}, [NAME] = {"name", HY_OPTION_TEXT},
+    [DATA] = {"data", HY_OPTION_VALUE},    [OBSERVERS] = {"observers", HY_OPTION_TEXTS},
+    [STORE] = {"store", HY_OPTION_STORE},  [P2P] = {"p2p", HY_OPTION_FLAG},
+    [PUBLIC] = {"public", HY_OPTION_FLAG}, [DESCRIPTION] = {"description", HY_OPTION_TEXT},
+    [TAGS] = {"tags", HY_OPTION_TEXTS},    [URL] = {"url", HY_OPTION_TEXT},
+    [NEW] = {"new", HY_OPTION_FLAG},       {NULL, HY_OPTION_VALUE},
+};
+
+/* What this table holds can be read without raising. */
+static int optional_str(lua_State *L, int index, hy_str_t **out) {
+    if (lua_isnil(L, index)) return 0;
+    *out = hy_class_str(L, index);
+    return *out ? 0 : HY_ENOMEM;
+}
+
+/* Holds {description, tags} as far as they are given; ABSENT if neither is. */
+static hy_value_t *hold_metadata(lua_State *L, int options) {
+    hy_value_t *metadata = hy_class_hold(L);
+    int given[] = {DESCRIPTION, TAGS};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        const char *name = create_options[given[i]].name;
+        if (lua_isnil(L, options + given[i])) continue;
+        hy_value_t *value = hy_class_value(L, options + given[i], name);
+        if (metadata->kind == HY_ABSENT) *metadata = hy_node_value(hy_node_new(HY_OBJECT));
+        hy_node_t *n = hy_is_node(*metadata) ? metadata->as.n : NULL;
+        int rc = hy_put(n, name, hy_value_take(value));
+        if (rc < 0) luaL_error(L, "create: %s", hy_error_text(rc));
+    }
+    return metadata;
+}
+
+static int create(lua_State *L, hy_instance_t *i, int options, hy_create_t *what, hy_wait_t *w,
+                  hy_error_t *err) {
+    hy_str_t **observers = NULL;
+    int rc = optional_str(L, options + SCHEMA, &what->schema);
+    if (rc == 0) rc = optional_str(L, options + NAME, &what->name);
+    if (rc == 0) rc = optional_str(L, options + URL, &what->url);
+    if (rc == 0 && !lua_isnil(L, options + OBSERVERS)) {
+        rc = hy_class_strs(L, options + OBSERVERS, &observers, &what->observer_count);
+        what->observers = observers;
+    }
+    if (rc == 0) {
+        rc = hy_syncher_create(i->syncher, what, hy_box_made, w, err);
+    } else {
+        hy_value_drop(what->data);
+        hy_value_drop(what->metadata);
+    }
+    hy_str_unref(what->schema);
+    hy_str_unref(what->name);
+    hy_str_unref(what->url);
+    if (observers) hy_class_free_strs(observers, what->observer_count);
+    return rc;
+}
+
+static int syncher_create(lua_State *L) {
+    hy_instance_t *i = check(L, "create");
+    int options = hy_class_options(L, 2, "create", create_options);
+    if (lua_isnil(L, options + SCHEMA)) return luaL_error(L, "create: schema is missing");
+    hy_value_t *data = hy_class_hold(L);
+    if (!lua_isnil(L, options + DATA)) {
+        data = hy_class_value(L, options + DATA, "create: data");
+        if (!hy_is_node(*data)) return luaL_error(L, "create: data must be an object or a list");
+    }
+    hy_value_t *metadata = hold_metadata(L, options);
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "create");
+    hy_create_t what = {.data = hy_value_take(data),
+                        .metadata = hy_value_take(metadata),
+                        .is_public = lua_toboolean(L, options + PUBLIC),
+                        .is_new = lua_toboolean(L, options + NEW),
+                        .store = lua_toboolean(L, options + STORE),
+                        .p2p = lua_toboolean(L, options + P2P)};
+    int rc = create(L, i, options, &what, w, &err);
+    return hy_wait_end(L, w, rc, &err);
+}
+
+/* --- subscribe, read ---------------------------------------------------------------------------
+ */
+
+static int syncher_subscribe(lua_State *L) {
+    enum { S_SCHEMA, S_STORE, S_P2P };
+    static const hy_option_t options[] = {[S_SCHEMA] = {"schema", HY_OPTION_TEXT},
+                                          [S_STORE] = {"store", HY_OPTION_STORE},
+                                          [S_P2P] = {"p2p", HY_OPTION_FLAG},
+                                          {NULL, HY_OPTION_VALUE}};
+    hy_instance_t *i = check(L, "subscribe");
+    hy_class_text(L, 2, NULL);
+    if (lua_isnoneornil(L, 3)) {
+        lua_settop(L, 2);
+        lua_newtable(L);
+    }
+    int first = hy_class_options(L, 3, "subscribe", options);
+    /* What cannot be served is refused, never ignored. */
+    if (lua_toboolean(L, first + S_STORE)) {
+        return hy_push_failure(L, HY_EINVALID, "subscribe: store is not available; leave it out");
+    }
+    if (lua_toboolean(L, first + S_P2P)) {
+        return hy_push_failure(L, HY_EINVALID, "subscribe: p2p is not available; leave it out");
+    }
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "subscribe");
+    hy_str_t *url = hy_class_str(L, 2), *schema = NULL;
+    int rc = optional_str(L, first + S_SCHEMA, &schema);
+    if (!url) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy_syncher_subscribe(i->syncher, url, schema, hy_box_made, w, &err);
+    hy_str_unref(url);
+    hy_str_unref(schema);
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int syncher_read(lua_State *L) {
+    hy_instance_t *i = check(L, "read");
+    hy_class_text(L, 2, NULL);
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "read");
+    hy_str_t *url = hy_class_str(L, 2);
+    int rc = url ? hy_syncher_read(i->syncher, url, hy_wait_value, w, &err) : HY_ENOMEM;
+    hy_str_unref(url);
+    return hy_wait_end(L, w, rc, &err);
+}
+
+/* --- resume, discover, on ----------------------------------------------------------------------
+ */
+
+static bool is_same(const hy_str_t *s, lua_State *L, int index) {
+    size_t len;
+    const char *text = lua_tolstring(L, index, &len);
+    return s && s->len == len && memcmp(s->bytes, text, len) == 0;
+}
+
+/* What this instance takes part in; that is also all that is kept for it as long as nothing stores.
+ */
+static int syncher_resume(lua_State *L) {
+    enum { R_SCHEMA, R_NAME };
+    static const hy_option_t options[] = {[R_SCHEMA] = {"schema", HY_OPTION_TEXT},
+                                          [R_NAME] = {"name", HY_OPTION_TEXT},
+                                          {NULL, HY_OPTION_VALUE}};
+    check(L, "resume");
+    if (lua_isnoneornil(L, 2)) {
+        lua_settop(L, 1);
+        lua_newtable(L);
+    }
+    int first = hy_class_options(L, 2, "resume", options);
+    lua_Integer count = 0;
+    lua_newtable(L);
+    hy_link_t *boxes = hy_lib_syncher_boxes(L);
+    for (hy_link_t *l = boxes->next; l != boxes; l = l->next) {
+        const hy_box_t *b = hy_link_owner(l, hy_box_t, link);
+        if (!hy_box_is_open(b)) continue;
+        const hy_schema_t *schema = hy_party_schema(b->lua.party);
+        const hy_str_t *name = hy_get_str(hy_party_metadata(b->lua.party), "name");
+        if (!lua_isnil(L, first + R_SCHEMA) &&
+            !(schema && (is_same(schema->name, L, first + R_SCHEMA) ||
+                         is_same(schema->url, L, first + R_SCHEMA)))) {
+            continue;
+        }
+        if (!lua_isnil(L, first + R_NAME) && !is_same(name, L, first + R_NAME)) continue;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, b->self_ref);
+        lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
+static int syncher_discover(lua_State *L) {
+    static const hy_option_t options[] = {
+        {"name", HY_OPTION_TEXT},       {"schema", HY_OPTION_TEXT},   {"user", HY_OPTION_TEXT},
+        {"resources", HY_OPTION_TEXTS}, {"reporter", HY_OPTION_TEXT}, {"url", HY_OPTION_TEXT},
+        {NULL, HY_OPTION_VALUE}};
+    hy_instance_t *i = check(L, "discover");
+    int first = hy_class_options(L, 2, "discover", options);
+    hy_value_t *criteria = hy_class_hold(L);
+    *criteria = hy_node_value(hy_node_new(HY_OBJECT));
+    hy_node_t *n = hy_is_node(*criteria) ? criteria->as.n : NULL;
+    for (int at = 0; options[at].name; at++) {
+        if (lua_isnil(L, first + at)) continue;
+        hy_value_t *value = hy_class_value(L, first + at, options[at].name);
+        int rc = hy_put(n, options[at].name, hy_value_take(value));
+        if (rc < 0) return luaL_error(L, "discover: %s", hy_error_text(rc));
+    }
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "discover");
+    int rc = n ? hy_syncher_discover(i->syncher, hy_value_take(criteria), hy_wait_value, w, &err)
+               : HY_ENOMEM;
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int syncher_on(lua_State *L) {
+    check(L, "on");
+    return hy_handlers_on(L, &find(L)->handlers, HY_ROLE_SYNCHER, "the syncher");
+}
+
+static int syncher_index(lua_State *L) {
+    hy_class_field(L, 1);
+    return 1;
+}
+
+static int syncher_tostring(lua_State *L) {
+    lua_pushfstring(L, "syncher of %s", hy_instance_of(L)->url->bytes);
+    return 1;
+}
+
+/* --- events of the core ------------------------------------------------------------------------
+ */
+
+static hy_box_t *box_of(const hy_party_t *party) {
+    return hy_party_tag(party);
+}
+
+static void on_decide(void *arg, hy_party_t *party, hy_decision_t *d) {
+    hy_instance_t *i = arg;
+    if (hy_decision_kind(d) == HY_DECIDE_CALL) {
+        hy_instance_decide_call(i, d);
+        return;
+    }
+    lua_syncher_t *s = party ? NULL : find(i->L);
+    hy_asked_fire(i, party ? box_of(party) : NULL, s ? &s->handlers : NULL, d);
+}
+
+static void on_change(void *arg, hy_party_t *party, hy_change_t *change,
+                      const hy_effect_t *effects) {
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_change_fire(b, change, effects);
+}
+
+static void on_child(void *arg, hy_party_t *party, hy_child_event_kind_t kind, hy_child_t *child,
+                     hy_change_t *change) {
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_child_event_fire(b, kind, child, change);
+}
+
+typedef struct {
+    hy_str_t *collection, *from;
+    hy_value_t value;
+} sent_t;
+
+/* {collection, from, value} */
+static int push_sent(lua_State *L, void *arg) {
+    const sent_t *sent = arg;
+    lua_createtable(L, 0, 3);
+    hy_class_push_str(L, sent->collection);
+    lua_setfield(L, -2, "collection");
+    hy_class_push_str(L, sent->from);
+    lua_setfield(L, -2, "from");
+    hy_value_push(L, sent->value);
+    lua_setfield(L, -2, "value");
+    return 1;
+}
+
+static void on_event(void *arg, hy_party_t *party, hy_str_t *collection, hy_str_t *from,
+                     hy_value_t value) {
+    sent_t sent = {collection, from, value};
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_box_fire(b, HY_ON_EVENT, push_sent, &sent, NULL);
+}
+
+/* {from} */
+static int push_left(lua_State *L, void *arg) {
+    lua_createtable(L, 0, 1);
+    hy_class_push_str(L, arg);
+    lua_setfield(L, -2, "from");
+    return 1;
+}
+
+static void on_unsubscribed(void *arg, hy_party_t *party, hy_str_t *observer) {
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_box_fire(b, HY_ON_UNSUBSCRIBE, push_left, observer, NULL);
+}
+
+typedef struct {
+    uint64_t from, to;
+    const char *reason;
+} resync_t;
+
+static int push_resync(lua_State *L, void *arg) {
+    const resync_t *r = arg;
+    lua_pushinteger(L, (lua_Integer)r->from);
+    lua_pushinteger(L, (lua_Integer)r->to);
+    lua_pushstring(L, r->reason);
+    return 3;
+}
+
+static void on_resync(void *arg, hy_party_t *party, uint64_t from, uint64_t to,
+                      const char *reason) {
+    resync_t resync = {from, to, reason};
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_box_fire(b, HY_ON_RESYNC, push_resync, &resync, NULL);
+}
+
+static int push_end(lua_State *L, void *arg) {
+    const bool *is_evicted = arg;
+    lua_pushstring(L, *is_evicted ? "evicted" : "deleted");
+    return 1;
+}
+
+static void on_ended(void *arg, hy_party_t *party, bool is_evicted) {
+    hy_instance_t *i = arg;
+    hy_box_t *b = box_of(party);
+    if (!b) return;
+    hy_box_enter(b); /* it must still be there after its handlers */
+    hy_box_fire(b, HY_ON_DELETE, push_end, &is_evicted, NULL);
+    hy_box_close(i->L, b);
+    hy_box_leave(i->L, b);
+}
+
+static int push_status(lua_State *L, void *arg) {
+    hy_box_push_status(L, *(const hy_party_status_t *)arg);
+    return 1;
+}
+
+static void on_status(void *arg, hy_party_t *party, hy_party_status_t status) {
+    hy_box_t *b = box_of(party);
+    (void)arg;
+    if (b) hy_box_fire(b, HY_ON_STATUS, push_status, &status, NULL);
+}
+
+static void on_emitted(void *arg, hy_str_t *hyperty, hy_str_t *name, const hy_node_t *args) {
+    hy_lib_hyperty_emitted(arg, hyperty, name, args);
+}
+
+const hy_syncher_events_t hy_lib_syncher_events = {
+    .decide = on_decide,
+    .change = on_change,
+    .child = on_child,
+    .event = on_event,
+    .unsubscribed = on_unsubscribed,
+    .resync = on_resync,
+    .ended = on_ended,
+    .status = on_status,
+    .emitted = on_emitted,
+};
+
+/* --- opening and closing -----------------------------------------------------------------------
+ */
+
+void hy_lib_syncher_open(lua_State *L) {
+    static const luaL_Reg methods[] = {{"create", syncher_create},
+                                       {"subscribe", syncher_subscribe},
+                                       {"read", syncher_read},
+                                       {"resume", syncher_resume},
+                                       {"discover", syncher_discover},
+                                       {"on", syncher_on},
+                                       {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__tostring", syncher_tostring}, {NULL, NULL}};
+    hy_lib_handler_open(L);
+    hy_lib_party_open(L);
+    hy_lib_child_open(L);
+    hy_lib_change_open(L);
+    hy_lib_event_open(L);
+    lua_newtable(L);
+    hy_class_names(L, NULL, methods);
+    hy_class_open(L, HY_SYNCHER_CLASS, syncher_index, 1, meta);
+    lua_syncher_t *s = lua_newuserdatauv(L, sizeof *s, 0);
+    hy_link_init(&s->boxes);
+    hy_handlers_init(&s->handlers);
+    luaL_setmetatable(L, HY_SYNCHER_CLASS);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &syncher_key);
+}
+
+void hy_lib_syncher_close(lua_State *L) {
+    lua_syncher_t *s = find(L);
+    if (!s) return;
+    hy_handlers_cancel(L, &s->handlers);
+    while (!hy_list_is_empty(&s->boxes)) {
+        hy_box_t *b = hy_link_owner(s->boxes.next, hy_box_t, link);
+        b->ending = NULL; /* nobody calls back any more */
+        hy_box_close(L, b);
+    }
+}

@@ -1,0 +1,33 @@
+/* hyperty.spawn, sleep and wait. */
+#include "internal.h"
+
+/* spawn(fn, …): runs fn(…) in a task of its own, from the next turn on. */
+static int spawn(lua_State *L) {
+    hy_instance_t *i = hy__lib_instance(L, "spawn");
+    int count = lua_gettop(L);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (!lua_checkstack(i->L, count + 1)) return luaL_error(L, "spawn: too many arguments");
+    if (L != i->L) lua_xmove(L, i->L, count);
+    int rc = hy_task_spawn(i, count - 1, "spawned function", NULL, NULL);
+    if (rc < 0) return hy_push_failure(L, rc, NULL);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int sleep_for(lua_State *L) {
+    uint64_t delay_ms = hy__lib_seconds(L, 1, 0);
+    return hy__wait_sleep(L, delay_ms);
+}
+
+/* wait(fn, timeout): fn's results, or nil, message, "timeout". What fn raises is raised. */
+static int wait_for(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    uint64_t timeout_ms = hy__lib_seconds(L, 2, 0);
+    return hy__wait_child(L, timeout_ms);
+}
+
+void hy__lib_task_open(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"spawn", spawn}, {"sleep", sleep_for}, {"wait", wait_for}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

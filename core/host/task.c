@@ -1,0 +1,252 @@
+/* Tasks: the threads that handlers, calls and spawned functions run in.
+ *
+ *      spawn ──► runs ──► ended ──► idle, to be used again
+ *        │        ▲ │
+ *        └► queued  └► waits (wait.c)
+ *
+ * A task runs from outside Lua only, until it waits or ends. What would start or go on while Lua of
+ * the same instance runs is queued for the next turn, so nothing is ever nested. Between its runs
+ * a thread carries a mark on top: a script that got hold of it can neither resume nor close it.
+ *
+ * A task owns its Lua thread, anchored in the registry. Starting one costs no allocation as long as
+ * an idle one is there. */
+#include "internal.h"
+
+#include "../base/mem.h"
+
+#include <assert.h>
+
+const char hy__held_mark = 0;
+
+/* --- threads ------------------------------------------------------------------------------------ */
+
+static void make_thread(lua_State *L, void *arg) {
+    hy_task_t *t = arg;
+    t->thread = lua_newthread(L);
+    t->thread_ref = hy_ref(L);
+}
+
+static void free_task(hy_task_t *t) {
+    hy_unref(t->instance->L, &t->thread_ref);
+    hy_free(t);
+}
+
+/* A task with an empty thread, in no list. */
+static int take_task(hy_instance_t *i, hy_task_t **out) {
+    hy_task_t *t;
+    if (i->idle_count > 0) {
+        t = hy_link_owner(i->idle.prev, hy_task_t, link);
+        hy_list_remove(&t->link);
+        i->idle_count--;
+        *out = t;
+        return 0;
+    }
+    t = hy_alloc(sizeof *t);
+    if (!t) return HY_ENOMEM;
+    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
+    hy_link_init(&t->link);
+    hy_link_init(&t->ready);
+    int rc = hy_protected(i->L, make_thread, t, NULL);
+    if (rc < 0) {
+        free_task(t);
+        return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+/* The thread is empty and fit to run again. */
+static void put_away(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
+    if (i->idle_count == HY_TASKS_IDLE_MAX) {
+        free_task(t);
+        return;
+    }
+    i->idle_count++;
+    hy_list_append(&i->idle, &t->link);
+}
+
+/* Unwinds the thread, leaving it empty or with one error object; what is to be closed on it, and on
+ * coroutines that it waits in, is. */
+static int unwind(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
+    bool was_closing = i->is_closing_task, passed = i->passes;
+    hy_task_t *was_current = i->current;
+    i->busy++;
+    i->current = t;
+    i->is_closing_task = true;
+    i->passes = false;
+    hy__state_limit(t->thread);
+    int status = lua_resetthread(t->thread);
+    hy__state_unlimit(t->thread);
+    i->passes = passed;
+    i->is_closing_task = was_closing;
+    i->current = was_current;
+    i->busy--;
+    return status;
+}
+
+/* --- ending ------------------------------------------------------------------------------------- */
+
+static void leave_lists(hy_task_t *t) {
+    hy_list_remove(&t->link);
+    hy_list_remove(&t->ready);
+    t->instance->task_count--;
+}
+
+static void end_task(hy_task_t *t, int results, bool failed) {
+    leave_lists(t);
+    if (t->parent) {
+        hy__wait_child_ended(t->parent, t->thread, results, failed);
+    } else if (t->end && t->end->ended) {
+        t->end->ended(t->arg, t->thread, results, failed);
+    } else if (failed) {
+        hy__instance_log(t->instance, HY_LOG_ERROR, t->what, lua_tostring(t->thread, -1));
+    }
+    lua_settop(t->thread, 0);
+    put_away(t);
+}
+
+/* An error object is on top of the thread, whose stack is still there for the traceback. */
+static void fail_task(hy_task_t *t) {
+    lua_State *L = t->instance->L;
+    if (!lua_checkstack(L, 2)) { /* the error is lost, not the task's end */
+        unwind(t);
+        lua_settop(t->thread, 0);
+        lua_rawgetp(t->thread, LUA_REGISTRYINDEX, &hy__memory_text);
+        end_task(t, 1, true);
+        return;
+    }
+    lua_xmove(t->thread, L, 1);
+    if (!t->parent) hy__error_text(L, t->thread);
+    unwind(t); /* an error while closing changes nothing: the first one counts */
+    lua_settop(t->thread, 0);
+    lua_xmove(L, t->thread, 1);
+    end_task(t, 1, true);
+}
+
+/* --- running ------------------------------------------------------------------------------------ */
+
+static void run(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
+    int results = 0;
+    assert(!i->current);
+    i->busy++;
+    i->current = t;
+    i->passes = true;
+    int status = lua_resume(t->thread, i->L, t->nargs, &results);
+    i->current = NULL;
+    i->passes = false;
+    if (status == LUA_YIELD) {
+        assert(i->yielding && hy__thread_is_held(t->thread));
+        t->wait = i->yielding;
+        t->wait->task = t;
+        i->yielding = NULL;
+    } else if (status == LUA_OK) {
+        end_task(t, results, false);
+    } else {
+        fail_task(t);
+    }
+    i->busy--;
+}
+
+void hy__task_go(hy_task_t *t, int count) {
+    hy_instance_t *i = t->instance;
+    t->nargs = count;
+    if (i->busy == 0) {
+        run(t);
+        return;
+    }
+    lua_pushlightuserdata(t->thread, (void *)&hy__held_mark);
+    hy_list_append(&i->host->ready, &t->ready);
+    hy__host_wake(i->host);
+}
+
+void hy__task_turn(hy_task_t *t) {
+    lua_pop(t->thread, 1);
+    run(t);
+}
+
+static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *what,
+                 const hy_task_end_t *end, void *arg) {
+    hy_task_t *t = NULL;
+    int rc = i->state >= HY_STOPPING ? HY_ECLOSED : 0;
+    if (rc == 0 && i->task_count >= HY_TASKS_MAX) rc = HY_EFULL;
+    if (rc == 0) rc = take_task(i, &t);
+    if (rc == 0 && !lua_checkstack(t->thread, nargs + 2)) {
+        put_away(t);
+        rc = HY_ENOMEM;
+    }
+    if (rc < 0) {
+        lua_pop(i->L, nargs + 1);
+        return rc;
+    }
+    lua_xmove(i->L, t->thread, nargs + 1);
+    t->what = what ? what : "task";
+    t->end = end;
+    t->arg = arg;
+    t->wait = NULL;
+    t->parent = parent;
+    if (parent) parent->child = t;
+    hy_list_append(&i->tasks, &t->link);
+    i->task_count++;
+    hy__task_go(t, nargs);
+    return 0;
+}
+
+int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_end_t *end,
+                  void *arg) {
+    return spawn(i, nargs, NULL, what, end, arg);
+}
+
+int hy__task_spawn_child(hy_wait_t *parent, int nargs) {
+    return spawn(parent->instance, nargs, parent, "wait", NULL, NULL);
+}
+
+bool hy_task_can_wait(lua_State *L) {
+    const hy_instance_t *i = hy_instance_of(L);
+    return i->current && i->passes && lua_isyieldable(L);
+}
+
+/* --- cancelling --------------------------------------------------------------------------------- */
+
+static void drop_task(hy_task_t *t) {
+    leave_lists(t);
+    if (t->wait) hy__wait_abandon(t->wait);
+    if (t->parent) t->parent->child = NULL;
+    t->wait = NULL;
+    if (unwind(t) != LUA_OK) {
+        hy__error_check(t->thread);
+        hy__instance_log(t->instance, HY_LOG_ERROR, "closing a task", lua_tostring(t->thread, -1));
+    }
+    lua_settop(t->thread, 0);
+    if (t->end && t->end->dropped) t->end->dropped(t->arg);
+    put_away(t);
+}
+
+/* From the innermost child out, as calls would be unwound; without recursion, since scripts can make
+ * such a chain long. */
+void hy__task_cancel(hy_task_t *t) {
+    hy_task_t *inner = t;
+    for (;;) {
+        while (inner->wait && inner->wait->child) {
+            inner = inner->wait->child;
+        }
+        hy_task_t *outer = inner == t ? NULL : inner->parent->task;
+        drop_task(inner);
+        if (!outer) return;
+        inner = outer;
+    }
+}
+
+void hy__task_cancel_all(hy_instance_t *i) {
+    while (!hy_list_is_empty(&i->tasks)) {
+        hy__task_cancel(hy_link_owner(i->tasks.next, hy_task_t, link));
+    }
+    while (!hy_list_is_empty(&i->idle)) {
+        hy_task_t *t = hy_link_owner(i->idle.next, hy_task_t, link);
+        hy_list_remove(&t->link);
+        free_task(t);
+    }
+    i->idle_count = 0;
+}

@@ -1,0 +1,238 @@
+/* The trusted Lua module `hyperty.host`, for specs and tools: runtimes on a virtual clock, alone or
+ * joined by a network with faults, inside a stock lua5.4. Owns nothing itself; opening it again in
+ * the same state or another one is harmless. */
+#include "module.h"
+#include "base/mem.h"
+
+#define WORLD_CLASS "hyperty.host.world"
+/* How long settle goes on when nothing is said. */
+#define SETTLE_MS 600000u
+
+__attribute__((visibility("default"))) int luaopen_hyperty_host(lua_State *L);
+
+/* --- host.runtime
+ * ------------------------------------------------------------------------------------ */
+
+static int world_gc(lua_State *L) {
+    hy_world_t *w = lua_touserdata(L, 1);
+    lua_State *before = hy_world_enter(L, w, false);
+    hy_world_close(w);
+    hy_world_leave(w, before);
+    return 0;
+}
+
+/* Pushes a closed world; it closes itself in the end. */
+static hy_world_t *push_world(lua_State *L, const char *class) {
+    hy_world_t *w = lua_newuserdatauv(L, sizeof *w, 0);
+    *w = (hy_world_t){0};
+    luaL_setmetatable(L, class);
+    return w;
+}
+
+static uint64_t option_seed(lua_State *L) {
+    lua_getfield(L, 1, "seed");
+    lua_Integer seed = luaL_optinteger(L, -1, 1);
+    lua_pop(L, 1);
+    return (uint64_t)seed;
+}
+
+static bool option_is_real(lua_State *L) {
+    static const char *const words[] = {"virtual", "real", NULL};
+    lua_getfield(L, 1, "clock");
+    int which = luaL_checkoption(L, -1, "virtual", words);
+    lua_pop(L, 1);
+    return which == 1;
+}
+
+static int host_runtime(lua_State *L) {
+    if (lua_isnoneornil(L, 1)) {
+        lua_settop(L, 0);
+        lua_newtable(L);
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    uint64_t seed = option_seed(L);
+    bool is_real = option_is_real(L);
+    hy_world_t *w = push_world(L, WORLD_CLASS);
+    int rc = hy_world_open(w, is_real, seed);
+    if (rc) return luaL_error(L, "runtime: %s", hy_error_text(rc));
+    hy_module_runtime_new(L, 2, w);
+    return 1;
+}
+
+/* --- host.network
+ * ------------------------------------------------------------------------------------ */
+
+static hy_world_t *check_network(lua_State *L) {
+    hy_world_t *w = luaL_checkudata(L, 1, HY_NETWORK_CLASS);
+    if (!w->is_open) luaL_argerror(L, 1, "the network is stopped");
+    return w;
+}
+
+static double option_chance(lua_State *L, const char *name) {
+    lua_getfield(L, 1, name);
+    lua_Number chance = luaL_optnumber(L, -1, 0);
+    lua_pop(L, 1);
+    if (!(chance >= 0 && chance <= 1)) luaL_error(L, "network: %s must be from 0 to 1", name);
+    return chance;
+}
+
+static hy_network_faults_t option_faults(lua_State *L) {
+    hy_network_faults_t faults = {0};
+    faults.loss = option_chance(L, "loss");
+    faults.repeat = option_chance(L, "repeat_");
+    if (lua_getfield(L, 1, "delay") == LUA_TTABLE) {
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        uint64_t min = hy_world_ms(L, -2), max = hy_world_ms(L, -1);
+        if (min > max || max > UINT32_MAX) luaL_error(L, "network: delay must be {min, max}");
+        faults.delay_min_ms = (uint32_t)min;
+        faults.delay_max_ms = (uint32_t)max;
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+    return faults;
+}
+
+static int host_network(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    uint64_t seed = option_seed(L);
+    hy_network_faults_t faults = option_faults(L);
+    lua_getfield(L, 1, "domain");
+    const char *domain = luaL_optstring(L, -1, "localhost");
+    hy_world_t *w = push_world(L, HY_NETWORK_CLASS);
+    int rc = hy_world_open(w, false, seed);
+    if (!rc) rc = hy_network_new(w->clock, hy_random_u64(&w->random), &faults, &w->network);
+    if (!rc) {
+        hy_node_config_t config = {.domain = domain, .clock = w->clock, .random = &w->random};
+        rc = hy_node_server_new(&config, &w->node);
+    }
+    return rc ? luaL_error(L, "network: %s", hy_error_text(rc)) : 1;
+}
+
+/* net:runtime{…} */
+static int network_runtime(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    if (lua_isnoneornil(L, 2)) {
+        lua_settop(L, 1);
+        lua_newtable(L);
+    }
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    lua_insert(L, 1); /* options, network */
+    hy_module_runtime_new(L, 2, w);
+    return 1;
+}
+
+static int network_run(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    bool has_time = !lua_isnoneornil(L, 2);
+    uint64_t ms = has_time ? hy_world_ms(L, 2) : 0;
+    lua_State *before = hy_world_enter(L, w, true);
+    bool rests = has_time ? hy_world_run(w, ms) : hy_world_rest(w);
+    hy_world_leave(w, before);
+    if (!rests) return luaL_error(L, "run: the runtimes do not come to rest");
+    return 0;
+}
+
+/* net:settle([max_seconds]) → true, or false if something is still under way */
+static int network_settle(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    uint64_t ms = lua_isnoneornil(L, 2) ? SETTLE_MS : hy_world_ms(L, 2);
+    lua_State *before = hy_world_enter(L, w, true);
+    bool is_settled = hy_world_settle(w, ms);
+    hy_world_leave(w, before);
+    lua_pushboolean(L, is_settled);
+    return 1;
+}
+
+/* net:cut(rt, up, down) */
+static int network_cut(lua_State *L) {
+    const hy_world_t *w = check_network(L);
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 2);
+    luaL_argcheck(L, r->world == w, 2, "a runtime of this network expected");
+    hy_pair_cut(hy_runtime_pair(r->runtime), lua_toboolean(L, 3), lua_toboolean(L, 4));
+    return 0;
+}
+
+/* net:faults{delay=, loss=, repeat_=}: from now on */
+static int network_faults(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_remove(L, 1);
+    hy_network_faults_t faults = option_faults(L);
+    hy_network_set_faults(w->network, &faults);
+    return 0;
+}
+
+static int network_now(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)hy_clock_now(check_network(L)->clock) / 1000);
+    return 1;
+}
+
+static int network_stop(lua_State *L) {
+    hy_world_t *w = luaL_checkudata(L, 1, HY_NETWORK_CLASS);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_world_close(w);
+    hy_world_leave(w, before);
+    return 0;
+}
+
+static const luaL_Reg network_methods[] = {
+    {"runtime", network_runtime}, {"run", network_run}, {"settle", network_settle},
+    {"cut", network_cut},         {"now", network_now}, {"faults", network_faults},
+    {"stop", network_stop},       {NULL, NULL},
+};
+
+/* --- the module
+ * -------------------------------------------------------------------------------------- */
+
+static int host_blocks(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)hy_mem_blocks());
+    return 1;
+}
+
+/* host.fail_after(n): the n-th allocation of the core from now on fails; -1 ends it */
+static int host_fail_after(lua_State *L) {
+    hy_mem_fail_after(luaL_checkinteger(L, 1));
+    return 0;
+}
+
+/* host.array(t): t is an array, also when it is empty */
+static int host_array(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    hy_plain_push_array_meta(L);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"runtime", host_runtime},       {"network", host_network}, {"blocks", host_blocks},
+    {"fail_after", host_fail_after}, {"array", host_array},     {NULL, NULL},
+};
+
+static void open_class(lua_State *L, const char *class, const luaL_Reg *methods, lua_CFunction gc) {
+    luaL_newmetatable(L, class);
+    lua_pushcfunction(L, gc);
+    lua_setfield(L, -2, "__gc");
+    if (methods) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
+
+int luaopen_hyperty_host(lua_State *L) {
+    luaL_checkversion(L);
+    open_class(L, WORLD_CLASS, NULL, world_gc);
+    open_class(L, HY_NETWORK_CLASS, network_methods, world_gc);
+    hy_module_runtime_open(L);
+    hy_module_port_open(L);
+    hy_module_instance_open(L);
+    luaL_newlib(L, functions);
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    return 1;
+}

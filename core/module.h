@@ -1,0 +1,125 @@
+/* Inside the trusted Lua module `hyperty.host`: what module*.c share.
+ *
+ *      world ── clock, and with a network: node and network
+ *            ── runtimes ── ports, calls that are not done
+ *
+ * A world is what moves together: one runtime with its node embedded, or a network of them.
+ * Everything that Lua holds is userdata; the parts of the core in it go when the runtime is
+ * stopped, so that then no block of the core is left. Include after nothing; only module*.c do. */
+#ifndef HY_MODULE_H
+#define HY_MODULE_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/list.h"
+#include "host/plain.h"
+#include "loop/loop.h"
+#include "loop/random.h"
+#include "runtime.h"
+
+#define HY_RUNTIME_CLASS  "hyperty.host.runtime"
+#define HY_PORT_CLASS     "hyperty.host.port"
+#define HY_NETWORK_CLASS  "hyperty.host.network"
+#define HY_INSTANCE_CLASS "hyperty.host.instance"
+
+/* Turns without any time passing, after which a world will never come to rest. */
+#define HY_WORLD_TURNS_MAX 1000000u
+/* Time that a call may take before it "did not finish". */
+#define HY_WORLD_CALL_MAX_MS 120000u
+
+typedef struct {
+    lua_State *L;    /* the one that is calling just now, for callbacks; NULL: none */
+    bool has_error;  /* a callback raised; the error is in the registry, at the world's address */
+    bool is_driving; /* inside a turn: nothing may drive or stop */
+    bool is_open;
+    hy_loop_t *loop; /* NULL: virtual time */
+    hy_work_t *work; /* with a loop */
+    hy_clock_t own_clock, *clock;
+    hy_random_t random; /* of node and network; each runtime has one of its own */
+    uint64_t seed;
+    hy_node_server_t *node; /* NULL: each runtime has its own */
+    hy_network_t *network;
+    hy_link_t runtimes;
+    uint32_t runtime_count;     /* ever made */
+    bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */
+    void *done_arg;
+} hy_world_t;
+
+typedef struct {
+    hy_link_t link; /* in the world */
+    hy_world_t *world;
+    hy_runtime_t *runtime; /* NULL: stopped */
+    hy_random_t random;
+    hy_random_system_t system_random;
+    hy_log_t log;
+    hy_interceptor_t *interceptor;
+    hy_uplink_t *uplink; /* for receive; opened when first used */
+    hy_link_t ports, calls;
+} hy_module_runtime_t;
+
+/* The functions that a runtime calls are in a table, a user value of its userdata, at these places.
+ */
+#define HY_RUNTIME_FUNCTIONS 2
+#define HY_RUNTIME_LOG       1
+#define HY_RUNTIME_PRINT     2
+#define HY_RUNTIME_INTERCEPT 3
+
+/* --- world (module_world.c)
+ * ------------------------------------------------------------------------ */
+
+int hy_world_open(hy_world_t *w, bool is_real, uint64_t seed);
+/* Stops all its runtimes and lets go of its parts. Harmless twice. */
+void hy_world_close(hy_world_t *w);
+/* Around whatever may call back into Lua; `leave` raises what a callback raised meanwhile. Raises
+ * if a callback of this world is running and `drives` is set. */
+lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives);
+void hy_world_leave(hy_world_t *w, lua_State *before);
+/* Runs a C function protected, with two pointers, and keeps what it raises. */
+bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
+
+/* All below are called between enter and leave. Works off what is ready. False: it never ends. */
+bool hy_world_rest(hy_world_t *w);
+bool hy_world_turn(hy_world_t *w);
+/* Moves time that far, timers in their order, working off what is ready in between. */
+bool hy_world_run(hy_world_t *w, uint64_t ms);
+/* Until done(arg); false if it is not after `ms` of time. */
+bool hy_world_drive(hy_world_t *w, bool (*done)(void *arg), void *arg, uint64_t ms);
+/* Moves time until nothing is under way, queued or asked for; false if something is after `ms`. */
+bool hy_world_settle(hy_world_t *w, uint64_t ms);
+uint64_t hy_world_ms(lua_State *L, int arg);
+
+/* --- runtimes (module_runtime.c)
+ * --------------------------------------------------------------------- */
+
+/* Makes a runtime of the options at index 1 in the world at index `world` (a userdata) and pushes
+ * it. Raises. */
+void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w);
+/* The runtime at `arg`; raises if it is stopped. */
+hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg);
+void hy_module_runtime_stop(hy_module_runtime_t *r);
+void hy_module_runtime_open(lua_State *L); /* classes */
+
+/* --- messages and ports (module_port.c)
+ * -------------------------------------------------------------- */
+
+int hy_module_port_new(lua_State *L); /* rt:port(url) */
+void hy_module_ports_close(hy_module_runtime_t *r);
+int hy_module_intercept(lua_State *L); /* rt:intercept(fn) */
+int hy_module_receive(lua_State *L);   /* rt:receive(text) */
+void hy_module_port_open(lua_State *L);
+
+/* --- instances (module_instance.c)
+ * ------------------------------------------------------------------- */
+
+int hy_module_load(lua_State *L);      /* rt:load(name, config) */
+int hy_module_load_text(lua_State *L); /* rt:load_text(source, config, chunk) */
+void hy_module_calls_free(hy_module_runtime_t *r);
+void hy_module_instance_open(lua_State *L);
+
+/* Pushes nil, message, code word; returns 3. */
+int hy_module_failure(lua_State *L, int code, const char *text);
+/* Pushes a value, which is taken over, also when it raises. */
+void hy_module_push_value(lua_State *L, hy_value_t v);
+
+#endif

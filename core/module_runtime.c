@@ -1,0 +1,364 @@
+/* host.runtime{…}: a runtime in Lua, and its methods that are about the runtime as a whole.
+ *
+ * The userdata has two user values: the world's userdata, which so outlives the runtime, and a
+ * table with the functions of the options. The registry anchors it until it is stopped. */
+#include "module.h"
+#include "paths.h"
+
+#include <string.h>
+
+#define USER_WORLD 1
+
+int hy_module_failure(lua_State *L, int code, const char *text) {
+    lua_pushnil(L);
+    lua_pushstring(L, text && *text ? text : hy_error_text(code));
+    lua_pushstring(L, hy_error_word(code));
+    return 3;
+}
+
+static int push_value(lua_State *L) {
+    hy_plain_push(L, *(const hy_value_t *)lua_touserdata(L, 1));
+    return 1;
+}
+
+void hy_module_push_value(lua_State *L, hy_value_t v) {
+    lua_pushcfunction(L, push_value);
+    lua_pushlightuserdata(L, &v);
+    int status = lua_pcall(L, 1, 1, 0);
+    hy_value_drop(v);
+    if (status != LUA_OK) lua_error(L);
+}
+
+hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg) {
+    hy_module_runtime_t *r = luaL_checkudata(L, arg, HY_RUNTIME_CLASS);
+    if (!r->runtime) luaL_argerror(L, arg, "the runtime is stopped");
+    return r;
+}
+
+/* --- callbacks
+ * --------------------------------------------------------------------------------------- */
+
+/* Pushes a function that the runtime was given; the userdata is found by its address. */
+static bool push_function(lua_State *L, const hy_module_runtime_t *r, int which) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, r);
+    if (lua_getiuservalue(L, -1, HY_RUNTIME_FUNCTIONS) != LUA_TTABLE) return false;
+    return lua_rawgeti(L, -1, which) == LUA_TFUNCTION;
+}
+
+typedef struct {
+    int which;
+    hy_log_level_t level;
+    const char *who, *text;
+} line_t;
+
+static int call_line(lua_State *L) {
+    const hy_module_runtime_t *r = lua_touserdata(L, 1);
+    const line_t *line = lua_touserdata(L, 2);
+    if (!push_function(L, r, line->which)) return 0;
+    int count = 2;
+    if (line->which == HY_RUNTIME_LOG) {
+        lua_pushstring(L, hy_log_level_name(line->level));
+        count++;
+    }
+    lua_pushstring(L, line->who);
+    lua_pushstring(L, line->text);
+    lua_call(L, count, 0);
+    return 0;
+}
+
+static void on_log(void *arg, hy_log_level_t level, const char *who, const char *text) {
+    hy_module_runtime_t *r = arg;
+    line_t line = {.which = HY_RUNTIME_LOG, .level = level, .who = who, .text = text};
+    hy_world_protect(r->world, call_line, r, &line);
+}
+
+static void on_print(void *arg, const char *name, const char *text) {
+    hy_module_runtime_t *r = arg;
+    line_t line = {.which = HY_RUNTIME_PRINT, .who = name, .text = text};
+    hy_world_protect(r->world, call_line, r, &line);
+}
+
+static void on_wake(void *arg) {
+    const hy_module_runtime_t *r = arg;
+    if (r->world->work) hy_work_wake(r->world->work);
+}
+
+/* --- making
+ * ------------------------------------------------------------------------------------------ */
+
+/* The string of an option, which stays on the stack; NULL if it is not given. */
+static const char *option_text(lua_State *L, const char *name) {
+    int type = lua_getfield(L, 1, name);
+    if (type == LUA_TNIL) return NULL;
+    if (type != LUA_TSTRING) luaL_error(L, "runtime: %s must be a string", name);
+    return lua_tostring(L, -1);
+}
+
+/* Keeps the function of an option. */
+static bool take_function(lua_State *L, int functions, const char *name, int which) {
+    int type = lua_getfield(L, 1, name);
+    if (type != LUA_TNIL && type != LUA_TFUNCTION) {
+        luaL_error(L, "runtime: %s must be a function", name);
+    }
+    lua_rawseti(L, functions, which);
+    return type == LUA_TFUNCTION;
+}
+
+static hy_log_level_t option_level(lua_State *L) {
+    const char *name = option_text(L, "log_level");
+    int level = name ? hy_log_level_find(name) : HY_LOG_INFO;
+    if (level < 0) luaL_error(L, "runtime: log_level: \"%s\" is no level", name);
+    return (hy_log_level_t)level;
+}
+
+/* The folders of the option `paths`; their texts belong to the table, the list to a userdata. */
+static void option_paths(lua_State *L, hy_runtime_config_t *config) {
+    if (lua_getfield(L, 1, "paths") == LUA_TNIL) return;
+    luaL_checktype(L, -1, LUA_TTABLE);
+    int table = lua_gettop(L);
+    lua_Unsigned count = lua_rawlen(L, table);
+    char **paths = lua_newuserdatauv(L, (count + 1) * sizeof *paths, 0);
+    for (lua_Unsigned i = 0; i < count; i++) {
+        if (lua_rawgeti(L, table, (lua_Integer)i + 1) != LUA_TSTRING) {
+            luaL_error(L, "runtime: paths must be strings");
+        }
+        paths[i] = (char *)lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    config->paths = paths;
+    config->path_count = (uint32_t)count;
+}
+
+/* Nothing raises here: what is taken is let go of in the end. */
+static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_t *config,
+                        int schemas, hy_error_t *err) {
+    hy_paths_t usual;
+    hy_value_t documents = hy_absent();
+    hy_paths_init(&usual);
+    int rc = 0;
+    if (!config->paths) {
+        rc = hy_paths_add_usual(&usual);
+        config->paths = usual.items;
+        config->path_count = usual.count;
+    }
+    if (!rc && !lua_isnil(L, schemas)) rc = hy_plain_read(L, schemas, &documents, err);
+    if (documents.kind == HY_OBJECT) config->schemas = documents.as.n;
+    if (!rc) rc = hy_runtime_new(config, &r->runtime, err);
+    hy_value_drop(documents);
+    hy_paths_deinit(&usual);
+    return rc;
+}
+
+static hy_random_t *seed_random(hy_module_runtime_t *r) {
+    hy_world_t *w = r->world;
+    if (w->loop && hy_random_system(&r->system_random) == 0) return &r->system_random.base;
+    hy_random_seed(&r->random, w->seed + ++w->runtime_count * UINT64_C(0x9e3779b97f4a7c15));
+    return &r->random;
+}
+
+static hy_module_runtime_t *push_runtime(lua_State *L, int world, hy_world_t *w) {
+    hy_module_runtime_t *r = lua_newuserdatauv(L, sizeof *r, 2);
+    *r = (hy_module_runtime_t){.world = w};
+    hy_link_init(&r->link);
+    hy_link_init(&r->ports);
+    hy_link_init(&r->calls);
+    luaL_setmetatable(L, HY_RUNTIME_CLASS);
+    lua_pushvalue(L, world);
+    lua_setiuservalue(L, -2, USER_WORLD);
+    return r;
+}
+
+void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    hy_module_runtime_t *r = push_runtime(L, world, w);
+    int self = lua_gettop(L);
+    lua_newtable(L);
+    int functions = self + 1;
+    bool has_log = take_function(L, functions, "log", HY_RUNTIME_LOG);
+    bool has_print = take_function(L, functions, "print", HY_RUNTIME_PRINT);
+    r->log = (hy_log_t){.level = option_level(L), .sink = has_log ? on_log : NULL, .arg = r};
+    hy_runtime_config_t config = {
+        .domain = option_text(L, "domain"),
+        .user = option_text(L, "user"),
+        .clock = w->clock,
+        .random = seed_random(r),
+        .log = &r->log,
+        .node = w->node,
+        .network = w->network,
+        .print = has_print ? on_print : NULL,
+        .print_arg = r,
+        .wake = on_wake,
+        .wake_arg = r,
+    };
+    if (w->node && !config.domain) config.domain = hy_node_server_domain(w->node);
+    option_paths(L, &config);
+    lua_getfield(L, 1, "schemas");
+    int schemas = lua_gettop(L);
+    lua_pushvalue(L, functions);
+    lua_setiuservalue(L, self, HY_RUNTIME_FUNCTIONS);
+    lua_pushvalue(L, self);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, r);
+    hy_error_t err = {0};
+    lua_State *before = hy_world_enter(L, w, true);
+    int rc = open_runtime(L, r, &config, schemas, &err);
+    if (!rc) hy_list_append(&w->runtimes, &r->link);
+    hy_world_leave(w, before);
+    if (rc) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, r);
+        luaL_error(L, "runtime: %s", err.text);
+    }
+    lua_settop(L, self);
+}
+
+/* --- stopping
+ * ---------------------------------------------------------------------------------------- */
+
+void hy_module_runtime_stop(hy_module_runtime_t *r) {
+    if (!r->runtime) return;
+    hy_world_t *w = r->world;
+    bool was_driving = w->is_driving;
+    w->is_driving = true;
+    hy_module_ports_close(r);
+    if (r->interceptor) hy_interceptor_close(r->interceptor);
+    if (r->uplink) hy_uplink_close(r->uplink);
+    hy_runtime_free(r->runtime);
+    hy_module_calls_free(r);
+    hy_list_remove(&r->link);
+    r->runtime = NULL;
+    r->interceptor = NULL;
+    r->uplink = NULL;
+    w->is_driving = was_driving;
+    if (!w->node && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
+}
+
+static int runtime_stop(lua_State *L) {
+    hy_module_runtime_t *r = luaL_checkudata(L, 1, HY_RUNTIME_CLASS);
+    if (!r->runtime) return 0;
+    lua_State *before = hy_world_enter(L, r->world, true);
+    hy_module_runtime_stop(r);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, r);
+    hy_world_leave(r->world, before);
+    return 0;
+}
+
+/* --- time
+ * -------------------------------------------------------------------------------------------- */
+
+static int runtime_run(lua_State *L) {
+    hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    bool has_time = !lua_isnoneornil(L, 2);
+    uint64_t ms = has_time ? hy_world_ms(L, 2) : 0;
+    lua_State *before = hy_world_enter(L, r->world, true);
+    bool rests = has_time ? hy_world_run(r->world, ms) : hy_world_rest(r->world);
+    hy_world_leave(r->world, before);
+    if (!rests) return luaL_error(L, "run: the runtime does not come to rest");
+    return 0;
+}
+
+static int runtime_step(lua_State *L) {
+    hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    lua_State *before = hy_world_enter(L, r->world, true);
+    bool has_more = hy_world_turn(r->world);
+    hy_world_leave(r->world, before);
+    lua_pushboolean(L, has_more);
+    return 1;
+}
+
+static int runtime_now(lua_State *L) {
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    lua_pushnumber(L, (lua_Number)hy_clock_now(r->world->clock) / 1000);
+    return 1;
+}
+
+/* --- looking
+ * ----------------------------------------------------------------------------------------- */
+
+#define STATS_MAP(X)                                                                               \
+    X(sent)                                                                                        \
+    X(delivered) X(published) X(uplinked) X(received) X(late) X(unanswered) X(undeliverable)       \
+        X(dropped) X(refused) X(full) X(queued) X(queued_bytes) X(held) X(requests) X(listeners)
+
+static int runtime_stats(lua_State *L) {
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    hy_bus_stats_t stats = hy_bus_stats(hy_runtime_bus(r->runtime));
+    lua_newtable(L);
+#define X(name)                                                                                    \
+    lua_pushinteger(L, (lua_Integer)stats.name);                                                   \
+    lua_setfield(L, -2, #name);
+    STATS_MAP(X)
+#undef X
+    const hy_host_t *host = hy_runtime_host(r->runtime);
+    lua_Integer count = 0;
+    for (hy_instance_t *i = hy_host_next_instance(host, NULL); i;
+         i = hy_host_next_instance(host, i)) {
+        count++;
+    }
+    lua_pushinteger(L, count);
+    lua_setfield(L, -2, "instances");
+    return 1;
+}
+
+static int push_list(lua_State *L, int (*list)(const hy_manager_t *m, hy_value_t *out)) {
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    hy_value_t value = hy_absent();
+    int rc = list(hy_runtime_manager(r->runtime), &value);
+    if (rc) return luaL_error(L, "%s", hy_error_text(rc));
+    hy_module_push_value(L, value);
+    return 1;
+}
+
+static int runtime_objects(lua_State *L) {
+    return push_list(L, hy_manager_objects);
+}
+static int runtime_routes(lua_State *L) {
+    return push_list(L, hy_manager_routes);
+}
+
+static int runtime_url(lua_State *L) {
+    const hy_str_t *url = hy_runtime_url(hy_module_runtime_check(L, 1)->runtime);
+    lua_pushlstring(L, url->bytes, url->len);
+    return 1;
+}
+
+static int runtime_check(lua_State *L) {
+    hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    hy_error_t err = {0};
+    lua_State *before = hy_world_enter(L, r->world, true);
+    int rc = hy_host_check(hy_runtime_host(r->runtime), name, &err);
+    hy_world_leave(r->world, before);
+    if (rc) return hy_module_failure(L, rc, err.text);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"load", hy_module_load},
+    {"load_text", hy_module_load_text},
+    {"check", runtime_check},
+    {"run", runtime_run},
+    {"step", runtime_step},
+    {"now", runtime_now},
+    {"stats", runtime_stats},
+    {"objects", runtime_objects},
+    {"routes", runtime_routes},
+    {"url", runtime_url},
+    {"port", hy_module_port_new},
+    {"intercept", hy_module_intercept},
+    {"receive", hy_module_receive},
+    {"stop", runtime_stop},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__gc", runtime_stop}, {"__close", runtime_stop}, {NULL, NULL}};
+
+void hy_module_runtime_open(lua_State *L) {
+    luaL_newmetatable(L, HY_RUNTIME_CLASS);
+    luaL_setfuncs(L, meta, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

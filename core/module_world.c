@@ -1,0 +1,217 @@
+/* Driving of worlds: virtual time jumps from timer to timer, real time passes on a loop. What is
+ * ready is always worked off first, so a virtual run depends on nothing but its seed.
+ *
+ * Errors of callbacks cannot be raised through the core: the first one is kept in the registry and
+ * raised by the function of the module that was called, once the core has returned. */
+#include "module.h"
+
+#include <math.h>
+
+/* Virtual time begins here, 2026-01-01T00:00:00Z. */
+#define WALL_START_MS INT64_C(1767225600000)
+
+static bool on_work(void *arg) {
+    hy_world_t *w = arg;
+    bool has_more = hy_world_turn(w);
+    if (w->is_done && w->is_done(w->done_arg)) hy_loop_stop(w->loop);
+    return has_more;
+}
+
+int hy_world_open(hy_world_t *w, bool is_real, uint64_t seed) {
+    *w = (hy_world_t){.seed = seed};
+    hy_link_init(&w->runtimes);
+    hy_random_seed(&w->random, seed);
+    if (!is_real) {
+        hy_clock_init(&w->own_clock, WALL_START_MS);
+        w->clock = &w->own_clock;
+        w->is_open = true;
+        return 0;
+    }
+    int rc = hy_loop_open(&w->loop);
+    if (rc) return rc;
+    w->is_open = true;
+    w->clock = hy_loop_clock(w->loop);
+    rc = hy_loop_add_work(w->loop, on_work, w, &w->work);
+    if (rc) hy_world_close(w);
+    return rc;
+}
+
+void hy_world_close(hy_world_t *w) {
+    if (!w->is_open) return;
+    while (!hy_list_is_empty(&w->runtimes)) {
+        hy_module_runtime_stop(hy_link_owner(w->runtimes.next, hy_module_runtime_t, link));
+    }
+    w->is_open = false;
+    if (w->network) hy_network_free(w->network);
+    if (w->node) hy_node_server_free(w->node);
+    if (w->loop) {
+        hy_work_close(w->work);
+        hy_loop_close(w->loop);
+    } else {
+        hy_clock_deinit(&w->own_clock);
+    }
+    w->network = NULL;
+    w->node = NULL;
+}
+
+/* --- between Lua and the core
+ * ------------------------------------------------------------------------ */
+
+lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives) {
+    if (drives && w->is_driving) {
+        luaL_error(L, "not from inside a callback: the runtime is in the middle of a turn");
+    }
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    lua_State *before = w->L;
+    w->L = L;
+    return before;
+}
+
+void hy_world_leave(hy_world_t *w, lua_State *before) {
+    lua_State *L = w->L;
+    w->L = before;
+    if (!w->has_error || w->is_driving) return;
+    w->has_error = false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, w);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, w);
+    lua_error(L);
+}
+
+bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b) {
+    lua_State *L = w->L;
+    if (!L || !lua_checkstack(L, LUA_MINSTACK)) return false;
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, a);
+    lua_pushlightuserdata(L, b);
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK) return true;
+    if (w->has_error) {
+        lua_pop(L, 1);
+    } else {
+        w->has_error = true;
+        lua_rawsetp(L, LUA_REGISTRYINDEX, w);
+    }
+    return false;
+}
+
+/* --- turns and time
+ * ------------------------------------------------------------------------------------ */
+
+bool hy_world_turn(hy_world_t *w) {
+    bool has_more = false, was_driving = w->is_driving;
+    w->is_driving = true;
+    hy_link_t *l = w->runtimes.next;
+    while (l != &w->runtimes) {
+        hy_module_runtime_t *r = hy_link_owner(l, hy_module_runtime_t, link);
+        l = l->next;
+        if (r->runtime && hy_runtime_turn(r->runtime)) has_more = true;
+    }
+    w->is_driving = was_driving;
+    return has_more && !w->has_error;
+}
+
+static void advance(hy_world_t *w, uint64_t now_ms) {
+    w->is_driving = true;
+    hy_clock_advance(w->clock, now_ms);
+    w->is_driving = false;
+}
+
+static void stop_loop(void *arg) {
+    const hy_world_t *w = arg;
+    hy_loop_stop(w->loop);
+}
+
+/* Runs the loop that long, or until done. */
+static void run_loop(hy_world_t *w, uint64_t ms) {
+    hy_timer_t timer;
+    hy_timer_init(&timer, stop_loop, w);
+    if (hy_timer_start(w->clock, &timer, ms) != 0) return;
+    hy_work_wake(w->work);
+    w->is_driving = true;
+    hy_loop_run(w->loop);
+    w->is_driving = false;
+    hy_timer_stop(w->clock, &timer);
+}
+
+bool hy_world_rest(hy_world_t *w) {
+    if (w->loop) {
+        run_loop(w, 0);
+        return true;
+    }
+    uint64_t now = hy_clock_now(w->clock), at = 0;
+    for (uint32_t turns = 0; turns < HY_WORLD_TURNS_MAX; turns++) {
+        if (hy_world_turn(w)) continue;
+        if (w->has_error) return true;
+        /* Timers without delay are ready, too. */
+        if (!hy_clock_next(w->clock, &at) || at > now) return true;
+        advance(w, now);
+    }
+    return false;
+}
+
+/* The next moment until `end_ms` when something happens. */
+static bool next_moment(hy_world_t *w, uint64_t end_ms) {
+    uint64_t at = 0;
+    if (!hy_clock_next(w->clock, &at) || at > end_ms) return false;
+    advance(w, at);
+    return true;
+}
+
+bool hy_world_run(hy_world_t *w, uint64_t ms) {
+    if (w->loop) {
+        run_loop(w, ms);
+        return true;
+    }
+    uint64_t end_ms = hy_clock_now(w->clock) + ms;
+    do {
+        if (!hy_world_rest(w)) return false;
+        if (w->has_error) return true;
+    } while (next_moment(w, end_ms));
+    advance(w, end_ms);
+    return true;
+}
+
+bool hy_world_drive(hy_world_t *w, bool (*done)(void *arg), void *arg, uint64_t ms) {
+    if (w->loop) {
+        w->is_done = done;
+        w->done_arg = arg;
+        if (!done(arg)) run_loop(w, ms);
+        w->is_done = NULL;
+        return done(arg);
+    }
+    uint64_t end_ms = hy_clock_now(w->clock) + ms;
+    for (;;) {
+        for (uint32_t turns = 0; !done(arg) && hy_world_turn(w); turns++) {
+            if (turns == HY_WORLD_TURNS_MAX) return false;
+        }
+        if (done(arg) || w->has_error) return done(arg);
+        if (!next_moment(w, end_ms)) return false;
+    }
+}
+
+static bool is_settled(void *arg) {
+    const hy_world_t *w = arg;
+    if (w->network && hy_network_in_flight(w->network) > 0) return false;
+    for (hy_link_t *l = w->runtimes.next; l != &w->runtimes; l = l->next) {
+        hy_module_runtime_t *r = hy_link_owner(l, hy_module_runtime_t, link);
+        hy_bus_stats_t stats = hy_bus_stats(hy_runtime_bus(r->runtime));
+        if (stats.queued || stats.held || stats.requests) return false;
+    }
+    return true;
+}
+
+bool hy_world_settle(hy_world_t *w, uint64_t ms) {
+    uint64_t end_ms = hy_clock_now(w->clock) + ms;
+    for (;;) {
+        if (!hy_world_rest(w)) return false;
+        if (is_settled(w) || w->has_error) return true;
+        if (!next_moment(w, end_ms)) return false;
+    }
+}
+
+/* Seconds at `arg` as milliseconds. */
+uint64_t hy_world_ms(lua_State *L, int arg) {
+    lua_Number seconds = luaL_checknumber(L, arg);
+    luaL_argcheck(L, seconds >= 0 && seconds < 1e12, arg, "seconds from 0 to 1e12 expected");
+    return (uint64_t)llround(seconds * 1000);
+}

@@ -1,0 +1,239 @@
+/* Parsing of the command line. Options may stand before, between and after names; `--` ends them.
+ * What the command line gives wins over the file. Owns the file's values and the list of names, no
+ * text of the command line. */
+#include "options.h"
+#include "base/mem.h"
+#include "host/config.h"
+
+#include <string.h>
+
+static const struct {
+    const char *word, *usage, *text;
+} commands[] = {
+#define X(name, word, usage, text) {word, usage, text},
+    HY_COMMAND_MAP(X)
+#undef X
+};
+#define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
+
+static const struct {
+    const char *word, *argument, *commands, *text;
+} options[] = {
+#define X(name, word, argument, commands, text) {word, argument, commands, text},
+    HY_OPTION_MAP(X)
+#undef X
+};
+
+hy_command_t hy_command_find(const char *word) {
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].word, word) == 0) return (hy_command_t)i;
+    }
+    return HY_COMMAND_NONE;
+}
+
+const char *hy_command_word(hy_command_t command) {
+    return commands[command].word;
+}
+
+static bool knows(hy_command_t command, int option) {
+    return strstr(options[option].commands, commands[command].word) != NULL;
+}
+
+static int option_find(hy_command_t command, const char *word, size_t len) {
+    for (int i = 0; i < HY_OPTION_COUNT; i++) {
+        if (strlen(options[i].word) == len && memcmp(options[i].word, word, len) == 0 &&
+            knows(command, i)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int unknown_option(const hy_options_t *o, const char *argument, hy_error_t *err) {
+    const char *word = hy_command_word(o->command);
+    if (strcmp(argument, "--watch") == 0 && o->command != HY_COMMAND_CHECK) {
+        hy_fail(err, HY_EINVALID,
+                "%s: --watch: this version does not reload; stop with Ctrl-C and start again after "
+                "a change",
+                word);
+    } else {
+        hy_fail(err, HY_EINVALID, "%s: unknown option \"%s\"; \"hyperty help %s\" lists them", word,
+                argument, word);
+    }
+    return HY_EXIT_USAGE;
+}
+
+/* Takes one option at argv[*i], with its value there or in the next place. */
+static int parse_option(hy_options_t *o, int argc, char **argv, int *i, hy_error_t *err) {
+    const char *argument = argv[*i];
+    const char *value = NULL;
+    int option = -1;
+    if (argument[1] == '-') {
+        const char *name = argument + 2;
+        size_t len = strcspn(name, "=");
+        option = len > 1 ? option_find(o->command, name, len) : -1;
+        if (name[len] == '=') value = name + len + 1;
+    } else if (strcmp(argument, "-e") == 0) {
+        option = option_find(o->command, "e", 1);
+    }
+    if (option < 0) return unknown_option(o, argument, err);
+    if (!value && *i + 1 < argc) value = argv[++*i];
+    if (!value) {
+        hy_fail(err, HY_EINVALID, "%s: %s needs a value: %s %s", hy_command_word(o->command),
+                argument, argument, options[option].argument);
+        return HY_EXIT_USAGE;
+    }
+    if (o->given[option]) {
+        hy_fail(err, HY_EINVALID, "%s: %s%s is given twice", hy_command_word(o->command),
+                argument[1] == '-' ? "--" : "-", options[option].word);
+        return HY_EXIT_USAGE;
+    }
+    o->given[option] = value;
+    return 0;
+}
+
+static int parse_arguments(hy_options_t *o, int argc, char **argv, hy_error_t *err) {
+    bool has_ended = false;
+    for (int i = 1; i < argc; i++) {
+        if (!has_ended && strcmp(argv[i], "--") == 0) {
+            has_ended = true;
+        } else if (!has_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
+            int status = parse_option(o, argc, argv, &i, err);
+            if (status) return status;
+        } else {
+            o->names[o->name_count++] = argv[i];
+        }
+    }
+    return 0;
+}
+
+/* Keys of the file are the long names, also with _ for -. */
+static int file_option(hy_command_t command, const hy_str_t *key) {
+    char word[32];
+    if (key->len < 2 || key->len >= sizeof word) return -1;
+    for (size_t i = 0; i <= key->len; i++)
+        word[i] = (char)(key->bytes[i] == '_' ? '-' : key->bytes[i]);
+    int option = option_find(command, word, key->len);
+    return option == HY_OPTION_CONFIG ? -1 : option;
+}
+
+/* A file may serve several commands: an option of another one is passed over. */
+static bool is_known_elsewhere(const hy_str_t *key) {
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (file_option((hy_command_t)i, key) >= 0) return true;
+    }
+    return false;
+}
+
+static int read_file(hy_options_t *o, hy_error_t *err) {
+    const char *word = hy_command_word(o->command), *path = o->given[HY_OPTION_CONFIG];
+    hy_error_t why = {0};
+    if (hy_config_read(path, &o->file, &why) != 0) {
+        hy_fail(err, why.code, "%s: --config: %s", word, why.text);
+        return HY_EXIT_FAILED;
+    }
+    uint32_t pos = 0;
+    hy_str_t *key;
+    hy_value_t value;
+    while (hy_node_next(o->file.as.n, &pos, &key, &value)) {
+        int option = file_option(o->command, key);
+        if (option < 0 && is_known_elsewhere(key)) continue;
+        if (option < 0) {
+            hy_fail(err, HY_EINVALID,
+                    "%s: --config: %s: unknown option \"%s\"; \"hyperty help %s\" lists them", word,
+                    path, key->bytes, word);
+            return HY_EXIT_USAGE;
+        }
+        if (value.kind != HY_STR) {
+            hy_fail(err, HY_EINVALID, "%s: --config: %s: %s must be a string", word, path,
+                    key->bytes);
+            return HY_EXIT_USAGE;
+        }
+        if (!o->given[option]) o->given[option] = value.as.s->bytes;
+    }
+    return 0;
+}
+
+static int check_values(hy_options_t *o, hy_error_t *err) {
+    const char *word = hy_command_word(o->command);
+    const char *level = o->given[HY_OPTION_LOG], *format = o->given[HY_OPTION_LOG_FORMAT];
+    if (level) {
+        int found = hy_log_level_find(level);
+        if (found < 0) {
+            hy_fail(err, HY_EINVALID,
+                    "%s: --log: \"%s\" is no level; use error, warn, info or debug", word, level);
+            return HY_EXIT_USAGE;
+        }
+        o->log_level = (hy_log_level_t)found;
+    }
+    if (format) {
+        o->log_is_json = strcmp(format, "json") == 0;
+        if (!o->log_is_json && strcmp(format, "text") != 0) {
+            hy_fail(err, HY_EINVALID, "%s: --log-format: \"%s\" is no format; use text or json",
+                    word, format);
+            return HY_EXIT_USAGE;
+        }
+    }
+    if (o->name_count == 0 && o->command != HY_COMMAND_REPL) {
+        hy_fail(err, HY_EINVALID,
+                "%s: nothing to %s; give the name or file of a hyperty: "
+                "hyperty %s %s",
+                word, word, word, commands[o->command].usage);
+        return HY_EXIT_USAGE;
+    }
+    return 0;
+}
+
+int hy_options_parse(hy_options_t *o, hy_command_t command, int argc, char **argv,
+                     hy_error_t *err) {
+    *o = (hy_options_t){.command = command, .log_level = HY_LOG_INFO};
+    o->names = hy_alloc_zero((size_t)argc * sizeof *o->names);
+    if (!o->names) {
+        hy_fail(err, HY_ENOMEM, "%s: out of memory", hy_command_word(command));
+        return HY_EXIT_FAILED;
+    }
+    int status = parse_arguments(o, argc, argv, err);
+    if (!status && o->given[HY_OPTION_CONFIG]) status = read_file(o, err);
+    return status ? status : check_values(o, err);
+}
+
+void hy_options_release(hy_options_t *o) {
+    hy_free(o->names);
+    hy_value_drop(o->file);
+    *o = (hy_options_t){.command = HY_COMMAND_NONE};
+}
+
+/* --- help
+ * ----------------------------------------------------------------------------------------- */
+
+static void print_options(FILE *out, hy_command_t command) {
+    for (int i = 0; i < HY_OPTION_COUNT; i++) {
+        if (command != HY_COMMAND_NONE && !knows(command, i)) continue;
+        char left[32];
+        snprintf(left, sizeof left, "%s%s %s", i == HY_OPTION_CODE ? "-" : "--", options[i].word,
+                 options[i].argument);
+        fprintf(out, "  %-22s %s%s\n", left, options[i].text,
+                command == HY_COMMAND_NONE && i == HY_OPTION_CODE ? " (repl)" : "");
+    }
+}
+
+void hy_help_print(FILE *out) {
+    fputs("hyperty: services in Lua that keep data objects in sync\n\n", out);
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(out, "  hyperty %-5s %-20s %s\n", commands[i].word, commands[i].usage,
+                commands[i].text);
+    }
+    fputs("  hyperty --version | --help | help COMMAND\n\noptions:\n", out);
+    print_options(out, HY_COMMAND_NONE);
+    fputs("\nA NAME is looked up as NAME.lua or NAME/init.lua in ./hyperties, in the folders of\n"
+          "$HYPERTY_PATH (separated by colons), then among the installed ones.\n"
+          "Results go to stdout, everything else to stderr.\n"
+          "Exit status: 0 done, 1 failed, 2 used wrongly.\n",
+          out);
+}
+
+void hy_help_print_command(FILE *out, hy_command_t command) {
+    fprintf(out, "hyperty %s [options] %s\n\n  %s\n\noptions:\n", commands[command].word,
+            commands[command].usage, commands[command].text);
+    print_options(out, command);
+}

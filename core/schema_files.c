@@ -1,0 +1,106 @@
+/* Reads schema documents from the folders of the search path, in the order of the path and, within
+ * a folder, of the names. Keeps nothing open and owns nothing. */
+#include "schema_files.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUFFIX ".json"
+
+static int fail_errno(hy_error_t *err) {
+    int number = errno;
+    return hy_fail(err, number == ENOMEM ? HY_ENOMEM : HY_EINVALID, "%s", strerror(number));
+}
+
+/* The whole file; a bound like that of a message, since a schema may have to travel in one. */
+static int read_file(const char *path, hy_buf_t *b, hy_error_t *err) {
+    FILE *file = fopen(path, "rb");
+    if (!file) return fail_errno(err);
+    int rc = 0;
+    while (rc == 0) {
+        if (!hy_buf_reserve(b, BUFSIZ)) {
+            rc = hy_fail(err, HY_ENOMEM, "out of memory");
+            break;
+        }
+        size_t got = fread(b->bytes + b->len, 1, BUFSIZ, file);
+        b->len += got;
+        if (ferror(file)) rc = fail_errno(err);
+        if (b->len > HY_MESSAGE_BYTES_MAX) {
+            rc = hy_fail(err, HY_ETOO_LARGE, "is over %u bytes", HY_MESSAGE_BYTES_MAX);
+        }
+        if (got == 0) break;
+    }
+    fclose(file);
+    return rc;
+}
+
+static int add_text(hy_schemas_t *schemas, const char *name, const hy_buf_t *text,
+                    hy_error_t *err) {
+    hy_value_t document = hy_absent();
+    int rc = hy_json_read(text->bytes, text->len, HY_JSON_DEPTH_MAX, &document, err);
+    if (rc) return rc;
+    if (document.kind == HY_OBJECT) {
+        rc = hy_schemas_add(schemas, name, document.as.n, err);
+    } else {
+        rc = hy_fail(err, HY_EINVALID, "is no object");
+    }
+    hy_value_drop(document);
+    return rc;
+}
+
+/* One file; 0 also if it cannot be used. */
+static int add_file(hy_schemas_t *schemas, const char *folder, const char *file,
+                    const hy_log_t *log) {
+    hy_str_t *path = hy_str_format("%s/%s", folder, file);
+    hy_str_t *name = hy_str_new(file, strlen(file) - strlen(SUFFIX));
+    int rc = path && name ? 0 : HY_ENOMEM;
+    if (!rc && !hy_schemas_find(schemas, name)) {
+        hy_error_t err = {0};
+        hy_buf_t text;
+        hy_buf_init(&text);
+        rc = read_file(path->bytes, &text, &err);
+        if (!rc) rc = add_text(schemas, name->bytes, &text, &err);
+        hy_buf_deinit(&text);
+        if (rc && rc != HY_ENOMEM) {
+            hy_log(log, HY_LOG_WARN, "schemas", "%s: left out: %s", path->bytes, err.text);
+            rc = 0;
+        }
+    }
+    hy_str_unref(path);
+    hy_str_unref(name);
+    return rc;
+}
+
+static int is_schema(const struct dirent *entry) {
+    size_t len = strlen(entry->d_name), tail = strlen(SUFFIX);
+    return len > tail && strcmp(entry->d_name + len - tail, SUFFIX) == 0;
+}
+
+static int add_folder(hy_schemas_t *schemas, const char *folder, const hy_log_t *log) {
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_schema, alphasort);
+    if (count < 0) return errno == ENOMEM ? HY_ENOMEM : 0; /* most folders have no schemas */
+    int rc = 0;
+    for (int i = 0; i < count; i++) {
+        if (!rc) rc = add_file(schemas, folder, entries[i]->d_name, log);
+        free(entries[i]);
+    }
+    free(entries);
+    return rc;
+}
+
+int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
+                         const hy_log_t *log) {
+    for (uint32_t i = 0; i < path_count; i++) {
+        hy_str_t *folder = hy_str_format("%s/schemas", paths[i]);
+        int rc = folder ? add_folder(schemas, folder->bytes, log) : HY_ENOMEM;
+        hy_str_unref(folder);
+        if (rc) return rc;
+    }
+    return 0;
+}

@@ -1,0 +1,239 @@
+-- The prompt in Lua: what its commands do, how a line is compiled and how its values are shown.
+-- The host runs this file in the prompt's own instance. The function that it returns is called once
+-- with what is below, and gives the function that is then called for each line, in a task of its
+-- own: so a line may wait for whatever it likes.
+--
+--   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile
+--   env    the globals of what is typed
+--   self   the prompt's own instance
+local hyperty = require "hyperty"
+local inspect = require "hyperty.inspect"
+
+local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
+local error, format, ipairs, pairs, pcall, print, tostring, type =
+  error, string.format, ipairs, pairs, pcall, print, tostring, type
+
+local TOPICS = {
+  { "load", 'load(name [, config])', [[
+Loads the hyperty of that name or file and gives its functions: chat = load "group_chat".
+  config.as     names the instance; config.user sets its user; the rest goes to its start
+  .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
+Lua's own load is loadtext.]] },
+  { "unload", 'unload(name)', [[
+Stops an instance, given its name or what load gave for it. Its objects are deleted.]] },
+  { "hyperties", 'hyperties()', [[
+Lists what is loaded: name, url, functions, memory in bytes, tasks.]] },
+  { "objects", 'objects()', [[
+Lists the data objects of this runtime: who reports and who observes each, and its version.]] },
+  { "routes", 'routes()', [[
+Lists the addresses that this runtime listens to.]] },
+  { "watch", 'watch(url)', [[
+Observes a data object and prints all that happens to it. Gives the observer.]] },
+  { "help", 'help([x])', [[
+Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).]] },
+}
+
+local OVERVIEW_END = [[
+hyperty is the library of scripts: hyperty.sleep(1), hyperty.every(1, fn), hyperty.call(url, …).
+A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.]]
+
+-- What load gave → {name, url}. Weak: a forgotten one is forgotten here too.
+local loaded = setmetatable({}, { __mode = "k" })
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  sort(keys)
+  return keys
+end
+
+local function describe(api)
+  local instance = loaded[api]
+  return format("%s (%s): %s", instance.name, instance.url, concat(sorted_keys(api), ", "))
+end
+
+local api_meta = { __inspect = describe, __name = "hyperty" }
+
+-- The functions of an instance's api as functions of a table.
+local function api_table(instance)
+  local api = {}
+  for _, method in ipairs(instance.api) do
+    api[method] = function(...) return hyperty.call(instance.url, method, ...) end
+  end
+  function api.on(event, fn) return hyperty.follow(instance.url, event, fn) end
+  loaded[api] = instance
+  return setmetatable(api, api_meta)
+end
+
+local function check(value, kind, what)
+  if type(value) ~= kind then
+    error(format("%s must be a %s, not %s", what, kind, type(value)), 3)
+  end
+end
+
+-- Prints what happens to an observed object.
+local function print_events(observer, url)
+  local function line(...) print(format(...)) end
+  observer:on("change", function(change)
+    if change.kind == "remove" then
+      line("%s: %s removed", url, tostring(change.path))
+    else
+      local value = inspect(change.value, { copy = hyperty.copy, null = hyperty.null })
+      line("%s: %s = %s", url, tostring(change.path), value)
+    end
+  end)
+  observer:on("child", function(event)
+    local child = event.child
+    line("%s: child %s %s%s", url, child.id, event.kind,
+      event.kind == "create" and " " .. inspect(hyperty.copy(child.data)) or "")
+  end)
+  observer:on("event", function(event)
+    line("%s: event %s", url, inspect(event, { copy = hyperty.copy }))
+  end)
+  observer:on("resync", function(from, to, reason)
+    line("%s: read anew, from version %s to %s: %s", url, tostring(from), tostring(to),
+      tostring(reason))
+  end)
+  observer:on("delete", function() line("%s: deleted", url) end)
+  observer:on("status", function(status)
+    line("%s: %s", url, type(status) == "table" and tostring(status.state) or tostring(status))
+  end)
+end
+
+-- Puts the commands into the globals of the prompt. Gives `load`.
+local function install_commands(host, env, self)
+  local commands, watched = {}, {}
+
+  function commands.load(name, config)
+    check(name, "string", "load: name")
+    if config ~= nil then check(config, "table", "load: config") end
+    local instance, message = host.load(name, config)
+    if not instance then error(message, 0) end
+    return api_table(instance)
+  end
+
+  function commands.unload(name)
+    local instance = loaded[name]
+    name = instance and instance.url or name
+    check(name, "string", "unload: name")
+    local ok, message = host.unload(name)
+    if not ok then error(message, 0) end
+  end
+
+  function commands.hyperties() return host.instances() end
+  function commands.objects() return host.objects() end
+  function commands.routes() return host.routes() end
+
+  function commands.watch(url)
+    check(url, "string", "watch: url")
+    local observer, message = self.syncher:subscribe(url)
+    if not observer then error(message, 0) end
+    if watched[url] ~= observer then
+      watched[url] = observer
+      print_events(observer, url)
+    end
+    return observer
+  end
+
+  function commands.help(x)
+    if x == nil then
+      for _, topic in ipairs(TOPICS) do
+        print(format("%-24s%s", topic[2], topic[3]:match "^[^\n:.]+"))
+      end
+      return print(OVERVIEW_END)
+    end
+    if loaded[x] then return print(describe(x)) end
+    for _, topic in ipairs(TOPICS) do
+      if x == topic[1] or x == commands[topic[1]] then
+        return print(topic[2] .. "\n" .. topic[3])
+      end
+    end
+    return print(format("nothing is known about %s; help() lists the commands",
+      inspect(x, { depth = 1, items = 3, copy = hyperty.copy })))
+  end
+
+  for name, command in pairs(commands) do env[name] = command end
+  env.hyperty = hyperty
+  function env.loadtext(text, name)
+    check(text, "string", "loadtext: text")
+    return host.compile(text, name or "loadtext")
+  end
+  return commands.load
+end
+
+local function is_unfinished(message)
+  return message ~= nil and message:find "<eof>['\"]?$" ~= nil
+end
+
+-- A line as a function; with the name that its value goes to, if it is an assignment to one name.
+-- nil and a message if it is not Lua; the third is true if more lines could make it so.
+local function compile(host, code)
+  local name, expression = code:match "^%s*([%a_][%w_]*)%s*=%s*([^=%s].*)$"
+  local fn = name and host.compile("return " .. expression, "prompt")
+  if fn then return fn, name end
+  local as_value, message
+  fn, as_value = host.compile("return " .. code, "prompt")
+  if fn then return fn end
+  fn, message = host.compile(code, "prompt")
+  if fn then return fn end
+  local wants_more = is_unfinished(message) or is_unfinished(as_value)
+  -- A value with a mistake in it: what is wrong with it as a statement helps nobody.
+  if message:find "unexpected symbol" and not as_value:find "<eof> expected" then
+    message = as_value
+  end
+  return nil, message, wants_more
+end
+
+---@param host table
+---@param env table
+---@param self table
+---@return { eval: function, start: function }
+return function(host, env, self)
+  local load_hyperty = install_commands(host, env, self)
+  local M = {}
+
+  local function show(values, width, color)
+    local options = { width = width, color = color, null = hyperty.null, copy = hyperty.copy }
+    local texts = {}
+    for i = 1, values.n do texts[i] = inspect(values[i], options) end
+    return concat(texts, "\t")
+  end
+
+  local function failed(reason, width)
+    return "error", type(reason) == "string" and reason or show({ n = 1, reason }, width)
+  end
+
+  ---Runs a line. Gives "values", "nothing", "more" or "error", and the text to show.
+  ---@param code string
+  ---@param width integer
+  ---@param color boolean
+  ---@return string, string
+  function M.eval(code, width, color)
+    local fn, name, wants_more = compile(host, code)
+    if not fn then
+      local message = name
+      return wants_more and "more" or "error", message
+    end
+    local values = pack(pcall(fn))
+    if not values[1] then return failed(values[2], width) end
+    values = pack(unpack(values, 2, values.n))
+    if name then
+      env[name] = values[1]
+      if values.n == 0 then values.n = 1 end
+    end
+    if values.n == 0 then return "nothing", "" end
+    return "values", show(values, width, color)
+  end
+
+  ---Loads a hyperty and keeps what load gives under its name, as if that line were typed.
+  ---@param name string a name or file
+  ---@return string, string
+  function M.start(name)
+    local ok, api = pcall(load_hyperty, name)
+    if not ok then return failed(api, 80) end
+    env[loaded[api].name] = api
+    return "nothing", ""
+  end
+
+  return M
+end

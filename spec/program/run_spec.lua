@@ -1,0 +1,100 @@
+-- `hyperty run` and `hyperty check` on files of their own.
+local program = require "spec.support.program"
+
+-- Runs with a directory that holds these files.
+local function with_files(files, fn)
+  program.with_dir(function(dir)
+    for name, text in pairs(files) do program.write(dir .. "/" .. name, text) end
+    fn(dir)
+  end)
+end
+
+-- A shell line that ends the program with a signal once it has said something on stderr.
+local function until_said(signal)
+  return ([[%%s & pid=$!; while ! grep -q ready err.txt 2>/dev/null; do sleep 0.02;
+    kill -0 $pid || break; done; kill -%s $pid; wait $pid]]):format(signal)
+end
+
+describe("hyperty run", function()
+  local function run(dir, signal, ...)
+    local args = { "run", ... }
+    local shell = ("{ %s; } 2>err.txt; status=$?; cat err.txt >&2; exit $status"):format(
+      until_said(signal))
+    return program.run(args, { dir = dir, shell = shell })
+  end
+
+  local READY = "return { name = 'Ready', start = function() print 'ready' end, "
+    .. "stop = function() print 'bye' end }"
+
+  for _, signal in ipairs { "INT", "TERM" } do
+    it("ends well at SIG" .. signal .. ", and lets its hyperties stop", function()
+      with_files({ ["ready.lua"] = READY }, function(dir)
+        local result = run(dir, signal, "./ready.lua")
+        assert.equal("ready: ready\nready: bye\n", result.err)
+        assert.equal("", result.out)
+        assert.equal(0, result.status)
+      end)
+    end)
+  end
+
+  it("writes JSON lines on wish", function()
+    with_files({ ["ready.lua"] = READY }, function(dir)
+      local result = run(dir, "TERM", "--log-format", "json", "./ready.lua")
+      assert.truthy(result.err:find('^{"time":"%d%d%d%d%-%d%d%-%d%dT[%d:.]+Z","level":"info",'
+        .. '"who":"ready","text":"ready"}\n'), result.err)
+    end)
+  end)
+
+  it("does not let a hyperty write control characters to the terminal", function()
+    with_files({ ["ready.lua"] =
+      "return { name = 'R', start = function() print '\\27[2J\\xff ready' end }" }, function(dir)
+      assert.equal("ready: \\x1b[2J\\xff ready\n", run(dir, "TERM", "./ready.lua").err)
+    end)
+  end)
+
+  it("finds hyperties by name in HYPERTY_PATH", function()
+    with_files({ ["ready.lua"] = READY }, function(dir)
+      local result = program.run({ "check", "ready" }, { env = "HYPERTY_PATH=/nowhere:" .. dir })
+      assert.equal("ready: ok\n", result.out)
+    end)
+  end)
+
+  it("fails when one of its hyperties does not start, naming file and line", function()
+    with_files({ ["bad.lua"] = "return {\n name = 'Bad',\n start = function()\n error 'no luck'\n"
+      .. "end }", ["ready.lua"] = READY }, function(dir)
+      local result = program.run({ "run", "./ready.lua", "./bad.lua" }, { dir = dir })
+      assert.truthy(result.err:find("hyperty: run: .*bad%.lua:4: no luck"), result.err)
+      assert.equal(1, result.status)
+    end)
+  end)
+end)
+
+describe("hyperty check", function()
+  local function check(files, ...)
+    local args, result = { "check", ... }, nil
+    with_files(files, function(dir) result = program.run(args, { dir = dir }) end)
+    return result
+  end
+
+  it("says ok, and runs nothing", function()
+    local result = check({ ["a.lua"] =
+      "return { name = 'A', start = function() print 'started' end }" }, "./a.lua")
+    assert.equal("./a.lua: ok\n", result.out)
+    assert.equal("", result.err)
+    assert.equal(0, result.status)
+  end)
+
+  it("tells each failure and goes on", function()
+    local result = check({
+      ["syntax.lua"] = "return {",
+      ["raise.lua"] = "error 'at load'",
+      ["number.lua"] = "return 1",
+      ["good.lua"] = "return { name = 'Good' }",
+    }, "./syntax.lua", "./raise.lua", "./number.lua", "./good.lua")
+    assert.truthy(result.err:find "hyperty: check: .*syntax%.lua:1: ", result.err)
+    assert.truthy(result.err:find("hyperty: check: .*raise%.lua:1: at load"), result.err)
+    assert.truthy(result.err:find "hyperty: check: .*number%.lua", result.err)
+    assert.equal("./good.lua: ok\n", result.out)
+    assert.equal(1, result.status)
+  end)
+end)

@@ -1,0 +1,315 @@
+-- One hyperty of a simulated world. It does what the world tells it, decides what it is asked by a
+-- small generator of its own, and keeps a journal of all that it sees; the world drains that and has
+-- it judged. It runs inside the core: everything here goes through the API that scripts have.
+--
+-- A party (its reporter or observer of some object) is known by a name like "a3.7" as long as the
+-- world runs; an object that it observes again is another party.
+local hyperty = require "hyperty"
+
+local Actor = { name = "Actor", schemas = { "Resource", "Pair" }, api = {} }
+
+-- --- decisions ---------------------------------------------------------------------------------
+
+local function draw(self, low, high)
+  self.seed = (self.seed * 1103515245 + 12345) & 0x7fffffff
+  return low + (self.seed >> 8) % (high - low + 1)
+end
+
+local function think(self)
+  if draw(self, 1, 4) == 1 then hyperty.sleep(draw(self, 1, 1500) / 1000) end
+end
+
+-- --- journal -----------------------------------------------------------------------------------
+
+local function note(self, what, entry)
+  entry.what = what
+  entry.at = hyperty.now()
+  table.insert(self.journal, entry)
+end
+
+local function note_failure(self, what, of, text, code)
+  note(self, what, { party = of, failed = true, text = text, code = code })
+end
+
+-- Change objects as plain tables.
+local function plain_changes(changes)
+  local list = hyperty.array {}
+  for i, change in ipairs(changes) do
+    list[i] = { keys = change.keys, kind = change.kind, value = change.value, count = change.count }
+  end
+  return list
+end
+
+local function plain_children(party)
+  local list = hyperty.array {}
+  for i, child in ipairs(party:children()) do
+    list[i] = { id = child.id, collection = child.collection, data = hyperty.copy(child.data),
+      reporter = child.reporter, user = child.user, order = child.order, state = child.state }
+  end
+  return list
+end
+
+-- --- taking part ---------------------------------------------------------------------------------
+
+local function enlist(self, party)
+  self.count = self.count + 1
+  local name = self.own_name .. "." .. self.count
+  self.parties[name] = party
+  self.names[party] = name
+  return name
+end
+
+local function listen_to_events(self, name, party)
+  party:on("event", function(event)
+    note(self, "event", { party = name, collection = event.collection, from = event.from,
+      value = event.value })
+  end)
+end
+
+local function child_entry(name, event)
+  local child = event.child
+  local entry = { party = name, kind = event.kind, id = child.id, collection = child.collection,
+    reporter = child.reporter, state = child.state }
+  if event.kind == "create" then entry.data = hyperty.copy(child.data) end
+  if event.change then
+    entry.changes, entry.version = plain_changes(event.changes), event.change.version
+  end
+  return entry
+end
+
+local function hear_child(self, name, event)
+  local entry = child_entry(name, event)
+  local is_own = entry.reporter == self.url or entry.state == "deleted"
+  if is_own then return note(self, "echo", entry) end
+  think(self)
+  entry.verdict = "keep"
+  if draw(self, 1, 8) == 1 then
+    if not event:refuse("not here") then return end
+    entry.verdict = "refuse"
+  end
+  if self.parties[name].epoch then note(self, "judged", entry) end
+end
+
+local function decide_subscribe(self, name, request)
+  think(self)
+  local choice = draw(self, 1, 10)
+  local verdict = choice == 1 and "reject" or choice == 2 and "ignore" or "accept"
+  note(self, "asked", { party = name, from = request.from, verdict = verdict })
+  if verdict == "accept" then request:accept() end
+  if verdict == "reject" then request:reject("not today") end
+end
+
+local function report(self, party)
+  local name = enlist(self, party)
+  party:on("subscribe", function(request) decide_subscribe(self, name, request) end)
+  party:on("unsubscribe", function(event)
+    note(self, "left", { party = name, from = event.from })
+  end)
+  party:on("read", function(request)
+    think(self)
+    request:accept()
+  end)
+  party:on("execute", function(request)
+    think(self)
+    if request.method == "refuse" then return request:reject("never") end
+    if request.method == "write" then
+      request:accept(Actor.api.write(self, name, table.unpack(request.params)))
+    else
+      request:accept(request.params)
+    end
+  end)
+  party:on("child", function(event) hear_child(self, name, event) end)
+  listen_to_events(self, name, party)
+  return name
+end
+
+local function observe(self, party)
+  local name = enlist(self, party)
+  note(self, "joined", { party = name, url = party.url, version = party.version,
+    data = hyperty.copy(party.data), children = plain_children(party) })
+  party:on("change", function(change)
+    note(self, "change", { party = name, keys = change.keys, kind = change.kind,
+      value = change.value, version = change.version })
+  end)
+  party:on("child", function(event) note(self, "child", child_entry(name, event)) end)
+  party:on("resync", function(from, to, reason)
+    note(self, "resync", { party = name, from = from, to = to, reason = reason })
+  end)
+  party:on("delete", function(reason)
+    note(self, "ended", { party = name, reason = reason, version = party.version })
+  end)
+  party:on("status", function(status)
+    note(self, "status", { party = name, state = status.state })
+  end)
+  listen_to_events(self, name, party)
+end
+
+local function took_part(self, url, party, text, code)
+  if not party then
+    note(self, "refused", { url = url, text = text, code = code })
+  elseif not self.names[party] then
+    observe(self, party)
+  end
+end
+
+function Actor:start(config)
+  self.own_name, self.seed = config.as, config.seed
+  self.parties, self.names, self.journal, self.count = {}, {}, {}, 0
+  self.syncher:on("invite", function(invitation)
+    think(self)
+    if draw(self, 1, 4) == 1 then return invitation:decline("no time") end
+    took_part(self, invitation.url, invitation:accept())
+  end)
+end
+
+-- --- what the world tells it to do -------------------------------------------------------------
+
+function Actor.api.drain(self)
+  local journal = self.journal
+  self.journal = {}
+  return hyperty.array(journal)
+end
+
+function Actor.api.create(self, label, options)
+  hyperty.spawn(function()
+    local party, text, code = self.syncher:create(options)
+    if not party then return note_failure(self, "created", label, text, code) end
+    note(self, "created", { label = label, party = report(self, party), url = party.url })
+  end)
+end
+
+function Actor.api.subscribe(self, url)
+  hyperty.spawn(function() took_part(self, url, self.syncher:subscribe(url)) end)
+end
+
+-- A method that waits, its outcome in the journal.
+local function ask(self, name, method, ...)
+  local arguments = table.pack(...)
+  local party = self.parties[name]
+  hyperty.spawn(function()
+    note(self, "asks", { party = name, method = method, version = party.version,
+      who = arguments[1] })
+    local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
+    note(self, "answer", { party = name, method = method, value = value, text = text, code = code })
+  end)
+end
+
+function Actor.api.ask(self, name, method, ...)
+  ask(self, name, method, ...)
+end
+
+function Actor.api.read(self, url)
+  hyperty.spawn(function()
+    local value, text, code = self.syncher:read(url)
+    note(self, "read", { url = url, version = value and value.version, data = value and value.data,
+      text = text, code = code })
+  end)
+end
+
+local function walk(node, path)
+  for _, key in ipairs(path) do node = node[key] end
+  return node
+end
+
+-- Text for a path where it can be told so.
+local function path_of(edit)
+  local path = { table.unpack(edit.at) }
+  path[#path + 1] = edit.key
+  if edit.style ~= "text" then return path end
+  for _, key in ipairs(path) do
+    if key == "" or tostring(key):find(".", 1, true) then return path end
+  end
+  return table.concat(path, ".")
+end
+
+local perform = {}
+
+local function do_edit(party, data, edit) perform[edit.kind](party, data, edit) end
+
+function perform.set(party, data, edit)
+  if not party or edit.style == "assign" then
+    walk(data, edit.at)[edit.key] = edit.value
+  else
+    party:set(path_of(edit), edit.value)
+  end
+end
+
+function perform.unset(party, data, edit)
+  if not party or edit.style == "assign" then
+    walk(data, edit.at)[edit.key] = nil
+  else
+    party:set(path_of(edit), nil)
+  end
+end
+
+function perform.insert(_, data, edit) table.insert(walk(data, edit.at), edit.index, edit.value) end
+
+function perform.remove(_, data, edit) table.remove(walk(data, edit.at), edit.index) end
+
+function perform.sort(_, data, edit) table.sort(walk(data, edit.at)) end
+
+function perform.whole(party, _, edit) party:set("", edit.value) end
+
+function perform.batch(party, data, edit)
+  party:batch(function()
+    for _, inner in ipairs(edit.edits) do pcall(do_edit, party, data, inner) end
+    if edit.raises then error("on purpose") end
+  end)
+end
+
+function Actor.api.write(self, name, number, edit)
+  local party = self.parties[name]
+  local done, text = pcall(do_edit, party, party.data, edit)
+  note(self, "wrote", { party = name, number = number, done = done, text = text,
+    version = party.version })
+  return party.version
+end
+
+local function find_child(party, id)
+  for _, child in ipairs(party:children()) do
+    if child.id == id then return child end
+  end
+end
+
+function Actor.api.add_child(self, name, collection, data)
+  local child, text = self.parties[name]:add_child(collection, data)
+  if not child then return nil, text end
+  if draw(self, 1, 3) == 1 then
+    hyperty.spawn(function()
+      local kept, why, code = child:wait()
+      note(self, "waited", { party = name, id = child.id, kept = kept, text = why, code = code })
+    end)
+  end
+  return child.id
+end
+
+---Gives true, or false and the error's text.
+function Actor.api.write_child(self, name, id, edit)
+  local child = find_child(self.parties[name], id)
+  if not child then return false, "no such child" end
+  local done, text = pcall(do_edit, nil, child.data, edit)
+  return done, not done and tostring(text) or nil
+end
+
+function Actor.api.delete_child(self, name, id)
+  local child = find_child(self.parties[name], id)
+  if not child then return false, "no such child" end
+  local done, text = child:delete()
+  return done, text
+end
+
+function Actor.api.send_event(self, name, collection, value)
+  return self.parties[name]:send_event(collection, value)
+end
+
+---All that the party shows now; nil once it is closed.
+function Actor.api.look(self, name)
+  local party = self.parties[name]
+  if not party.epoch then return nil end
+  local status = party.status and party:status()
+  return { url = party.url, data = hyperty.copy(party.data), version = party.version,
+    epoch = party.epoch, metadata = party.metadata, children = plain_children(party),
+    status = status, observers = party.observers }
+end
+
+return Actor

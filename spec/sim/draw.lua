@@ -1,0 +1,55 @@
+-- Random draws of a world: its own small generator (xorshift64*), so that one seed gives one run on
+-- every machine and whatever else in the process draws numbers.
+--
+--   local draw = require("spec.sim.draw").new(7)
+--   draw:int(1, 6)   draw:chance(0.5)   draw:one { "a", "b" }   draw:weighted { { 3, f }, { 1, g } }
+local M = {}
+
+local Draw = {}
+Draw.__index = Draw
+
+---@param seed integer
+function M.new(seed)
+  local draw = setmetatable({ state = seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D }, Draw)
+  if draw.state == 0 then draw.state = 1 end
+  for _ = 1, 4 do draw:bits() end -- near seeds shall not begin alike
+  return draw
+end
+
+---The next 64 bits.
+function Draw:bits()
+  local x = self.state
+  x = x ~ (x >> 12)
+  x = x ~ (x << 25)
+  x = x ~ (x >> 27)
+  self.state = x
+  return x * 0x2545F4914F6CDD1D
+end
+
+---An integer from low to high.
+function Draw:int(low, high)
+  return low + (self:bits() >> 11) % (high - low + 1)
+end
+
+---True that often.
+function Draw:chance(probability)
+  return (self:bits() >> 11) * 0x1p-53 < probability
+end
+
+---One of a list.
+function Draw:one(list)
+  return list[self:int(1, #list)]
+end
+
+---The second of one of these pairs, as often as its first says.
+function Draw:weighted(pairs_)
+  local total = 0
+  for _, pair in ipairs(pairs_) do total = total + pair[1] end
+  local at = self:int(1, total)
+  for _, pair in ipairs(pairs_) do
+    at = at - pair[1]
+    if at <= 0 then return pair[2] end
+  end
+end
+
+return M

@@ -1,0 +1,250 @@
+-- Edits of a tree: random ones are drawn, applied to plain Lua tables (the model), and described so
+-- that an actor can do the same through the handles of the core.
+--
+--   { kind = "set", at = {keys…}, key = k, value = v, style = "assign" | "path" | "text" }
+--   { kind = "unset", at, key, style }        { kind = "insert", at, index, value }
+--   { kind = "remove", at, index }            { kind = "sort", at }
+--   { kind = "whole", value }                 { kind = "batch", edits = {…}, raises = bool }
+--
+-- `at` is the path of an object or array, from 1. Some edits are wrong on purpose: they must raise
+-- and change nothing.
+local plain = require "spec.sim.plain"
+
+local M = {}
+
+local KEYS = { "a", "b", "c", "name", "values", "with.dot", "", "0", "1", "01", "-1", "*", "**",
+  "a.b.", ".", "clé", "ключ", "鍵", "🔑", "nul\0in", "quote\"d", "new\nline", "data", "__index" }
+
+local SCALARS = { 0, 1, -1, 42, 9007199254740993, math.maxinteger, math.mininteger, 0.5, -2.25,
+  1e300, 5e-324, 3.0, true, false, "", "text", "0", "null", "false", "a.b", "line\nline", "tab\t",
+  "nul\0in", "\"quoted\\\"", "żółć", "日本語", "😀👩‍👩‍👧", "\u{10FFFF}", "\u{FEFF}", ("long"):rep(300) }
+
+---A value, scalars more often the deeper it lies.
+function M.value(draw, depth)
+  depth = depth or 0
+  if draw:chance(0.35 + depth * 0.25) then
+    if draw:chance(0.12) then return plain.null end
+    return draw:one(SCALARS)
+  end
+  local count = draw:weighted { { 2, 0 }, { 3, 1 }, { 3, 2 }, { 2, 4 } }
+  if draw:chance(0.5) then
+    local array = plain.array {}
+    for i = 1, count do array[i] = M.value(draw, depth + 1) end
+    return array
+  end
+  local object = {}
+  for _ = 1, count do object[draw:one(KEYS)] = M.value(draw, depth + 1) end
+  return object
+end
+
+---An object or, if `array`, an array.
+function M.tree(draw, array)
+  local tree = array and plain.array {} or {}
+  for i = 1, draw:int(0, 4) do tree[array and i or draw:one(KEYS)] = M.value(draw, 1) end
+  return tree
+end
+
+-- --- drawing ---------------------------------------------------------------------------------
+
+-- The path of some object or array in the tree.
+local function some_place(draw, tree)
+  local path, node = {}, tree
+  while not draw:chance(0.35) do
+    local inner = {}
+    for _, key in ipairs(plain.keys(node)) do
+      local v = node[key]
+      if v ~= plain.null and type(v) == "table" then inner[#inner + 1] = key end
+    end
+    if #inner == 0 then break end
+    local key = draw:one(inner)
+    path[#path + 1], node = key, node[key]
+  end
+  return path, node
+end
+
+local function in_array(draw, at, array)
+  local count = #array
+  local kind = draw:weighted { { 4, "insert" }, { 3, "append" }, { 3, "set" }, { 2, "remove" },
+    { 1, "cut" }, { 1, "sort" }, { 1, "wrong" } }
+  if kind == "insert" then
+    return { kind = "insert", at = at, index = draw:int(1, count + 1), value = M.value(draw, 1) }
+  elseif kind == "append" then
+    return { kind = "set", at = at, key = count + 1, value = M.value(draw, 1), style = "assign" }
+  elseif kind == "set" and count > 0 then
+    return { kind = "set", at = at, key = draw:int(1, count), value = M.value(draw, 1),
+      style = draw:one { "assign", "path", "text" } }
+  elseif kind == "remove" and count > 0 then
+    return { kind = "remove", at = at, index = draw:int(1, count) }
+  elseif kind == "cut" and count > 0 then
+    return { kind = "unset", at = at, key = count, style = draw:one { "assign", "path" } }
+  elseif kind == "wrong" then
+    return draw:one {
+      { kind = "set", at = at, key = count + 2, value = 1, style = "assign" },
+      { kind = "set", at = at, key = "text", value = 1, style = "assign" },
+      { kind = "set", at = at, key = 0, value = 1, style = "assign" },
+      { kind = "insert", at = at, index = count + 2, value = 1 },
+    }
+  end
+  for _, item in ipairs(array) do
+    if math.type(item) ~= "integer" then kind = nil end
+  end
+  if kind == "sort" and count > 1 then return { kind = "sort", at = at } end
+  return { kind = "insert", at = at, index = 1, value = draw:int(-9, 9) }
+end
+
+local function in_object(draw, at, object)
+  local keys = plain.keys(object)
+  local style = draw:one { "assign", "path", "text" }
+  if #keys > 0 and draw:chance(0.3) then
+    return { kind = "unset", at = at, key = draw:one(keys), style = style }
+  elseif #keys > 0 and draw:chance(0.4) then
+    return { kind = "set", at = at, key = draw:one(keys), value = M.value(draw, 1), style = style }
+  elseif draw:chance(0.05) then
+    return { kind = "unset", at = at, key = "never there", style = style } -- nothing happens
+  elseif draw:chance(0.05) then
+    return { kind = "set", at = { "never there", "at all" }, key = "x", value = 1, style = "path" }
+  end
+  return { kind = "set", at = at, key = draw:one(KEYS), value = M.value(draw, 1), style = style }
+end
+
+local function whole(draw, tree)
+  return { kind = "whole", value = M.tree(draw, plain.is_array(tree)) }
+end
+
+local function single(draw, tree)
+  if plain.size(tree) > 60 or draw:chance(0.04) then return whole(draw, tree) end
+  local at, node = some_place(draw, tree)
+  return plain.is_array(node) and in_array(draw, at, node) or in_object(draw, at, node)
+end
+
+---An edit of that tree, which stays as it is. Without `batches` a single one.
+function M.draw(draw, tree, batches)
+  if not batches or draw:chance(0.8) then return single(draw, tree) end
+  local batch = { kind = "batch", edits = {}, raises = draw:chance(0.25) }
+  local after = plain.copy(tree)
+  for i = 1, draw:int(0, 5) do
+    batch.edits[i] = single(draw, after)
+    M.apply(after, batch.edits[i])
+  end
+  return batch
+end
+
+---An edit for a child, whose data changes by single steps only.
+function M.draw_for_child(draw, tree)
+  while true do
+    local edit = single(draw, tree)
+    if edit.kind ~= "whole" and edit.kind ~= "sort" then return edit end
+    if plain.size(tree) > 60 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
+  end
+end
+
+---Where an edit of a child writes, and what: as its event tells it.
+function M.place(edit)
+  local keys = plain.array { table.unpack(edit.at) }
+  keys[#keys + 1] = edit.key or edit.index
+  local takes_out = edit.kind == "unset" or edit.kind == "remove"
+  return keys, not takes_out and edit.value or nil
+end
+
+-- --- applying to plain tables ----------------------------------------------------------------
+
+local function find(tree, path)
+  for _, key in ipairs(path) do
+    local fits = plain.is_object(tree) and type(key) == "string"
+      or plain.is_array(tree) and math.type(key) == "integer"
+    tree = fits and tree[key] or nil
+    if tree == nil then return nil end
+  end
+  return (plain.is_array(tree) or plain.is_object(tree)) and tree or nil
+end
+
+local function set(node, key, value)
+  if plain.is_array(node) then
+    if math.type(key) ~= "integer" or key < 1 or key > #node + 1 then return nil end
+  end
+  node[key] = plain.copy(value)
+  return 1
+end
+
+local function unset(node, key)
+  if plain.is_array(node) and key ~= #node then return nil end
+  if node[key] == nil then return 0 end
+  node[key] = nil
+  return 1
+end
+
+local function sort(node)
+  local before = table.concat(node, " ")
+  table.sort(node)
+  return table.concat(node, " ") == before and 0 or 1
+end
+
+local function replace(tree, value)
+  for key in pairs(tree) do tree[key] = nil end
+  for key, inner in pairs(value) do tree[key] = plain.copy(inner) end
+  return 1
+end
+
+local function batch(tree, edit)
+  local after, steps = plain.copy(tree), 0
+  for _, inner in ipairs(edit.edits) do
+    steps = steps + (M.apply(after, inner) or 0) -- the actor goes on after a wrong one
+  end
+  if edit.raises then return nil end
+  if steps == 0 then return 0 end
+  return replace(tree, after)
+end
+
+---Does the edit. Gives how many versions that makes (0 or 1), or nil: it must raise and nothing has
+---changed.
+function M.apply(tree, edit)
+  if edit.kind == "whole" then return replace(tree, edit.value) end
+  if edit.kind == "batch" then return batch(tree, edit) end
+  local node = find(tree, edit.at)
+  if not node then return nil end
+  if edit.kind == "set" then return set(node, edit.key, edit.value) end
+  if edit.kind == "unset" then return unset(node, edit.key) end
+  if edit.kind == "sort" then return sort(node) end
+  local last = #node + (edit.kind == "insert" and 1 or 0)
+  if edit.index < 1 or edit.index > last then return nil end
+  if edit.kind == "insert" then
+    table.insert(node, edit.index, plain.copy(edit.value))
+  else
+    table.remove(node, edit.index)
+  end
+  return 1
+end
+
+-- --- repeating what a change event says ------------------------------------------------------
+
+---Applies a change event ({keys, kind, value, count}) to a plain tree; gives the tree (another one
+---if all of it was replaced), or nil if the event does not fit.
+function M.repeat_event(tree, event)
+  local keys = event.keys
+  if #keys == 0 then return plain.copy(event.value) end
+  local node = find(tree, { table.unpack(keys, 1, #keys - 1) })
+  local key = keys[#keys]
+  if not node or (type(key) == "string") ~= plain.is_object(node) then return nil end
+  local is_there = node[key] ~= nil
+  if type(key) == "string" then
+    if event.kind == "remove" then
+      node[key] = nil
+      return is_there and tree or nil
+    end
+    node[key] = plain.copy(event.value)
+  elseif event.kind == "add" then
+    if key > #node + 1 then return nil end
+    table.insert(node, key, plain.copy(event.value))
+  elseif event.kind == "remove" then
+    for _ = 1, event.count or 1 do
+      if node[key] == nil then return nil end
+      table.remove(node, key)
+    end
+  else
+    if not is_there then return nil end
+    node[key] = plain.copy(event.value)
+  end
+  return tree
+end
+
+return M

@@ -1,0 +1,261 @@
+-- What happens in a simulated world: one random operation after the other, each told to an actor
+-- and to the oracle. Which ones make sense is asked from the oracle's model, never from the core.
+local edits = require "spec.sim.edits"
+local plain = require "spec.sim.plain"
+
+local M = {}
+
+local OBJECTS_MAX = 4
+local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
+
+-- --- choosing ------------------------------------------------------------------------------------
+
+local function some_actor(world)
+  local alive = {}
+  for _, actor in ipairs(world.actors) do
+    if actor.is_alive then alive[#alive + 1] = actor end
+  end
+  return world.draw:one(alive)
+end
+
+local function is_usable(party)
+  return party.is_open and party.actor.is_alive and party.object.is_live
+    and not party.object.is_dying and not party.is_leaving
+end
+
+-- An object that nobody deletes just now.
+local function some_object(world)
+  local live = {}
+  for _, object in ipairs(world.oracle.objects) do
+    if object.is_live and not object.is_dying then live[#live + 1] = object end
+  end
+  return #live > 0 and world.draw:one(live) or nil
+end
+
+-- A party that takes part now, as far as is known: a reporter, an observer or (role nil) either.
+local function some_party(world, role)
+  local list = {}
+  for _, name in ipairs(plain.keys(world.oracle.parties)) do
+    local party = world.oracle.parties[name]
+    local fits = not role or (role == "reporter") == (party.is_reporter or false)
+    if fits and is_usable(party) then list[#list + 1] = party end
+  end
+  return #list > 0 and world.draw:one(list) or nil
+end
+
+local function some_collection(world, party)
+  return world.draw:one(COLLECTIONS[party.object.schema])
+end
+
+local function tell(world, party, text, ...)
+  world:tell("%s " .. text, party.name, ...)
+end
+
+-- --- objects -------------------------------------------------------------------------------------
+
+local function create(world)
+  local draw = world.draw
+  local count = 0
+  for _, object in ipairs(world.oracle.objects) do
+    if object.is_live then count = count + 1 end
+  end
+  if count >= OBJECTS_MAX then return end
+  local actor, schema = some_actor(world), draw:one { "Resource", "Pair" }
+  local label = "o" .. world:next_label()
+  local data = edits.tree(draw, draw:chance(0.2))
+  world:expect_object(label, schema, data)
+  world:tell("%s creates %s: %s %s", actor.name, label, schema, plain.show(data))
+  world:call(actor, "create", label, { schema = schema, name = label, data = data,
+    description = "in a world", public = draw:chance(0.3) })
+end
+
+local function write(world)
+  local party = some_party(world, "reporter")
+  if not party then return end
+  world:drain(party.actor)
+  local edit = edits.draw(world.draw, party.object.data, true)
+  tell(world, party, "writes %s", plain.show(edit))
+  world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
+  world:drain(party.actor)
+end
+
+local function delete(world)
+  local party = some_party(world, "reporter")
+  if not party then return end
+  party.object.is_dying = true
+  tell(world, party, "deletes %s", party.object.label)
+  world:call(party.actor, "ask", party.name, "delete")
+end
+
+-- --- taking part ---------------------------------------------------------------------------------
+
+local function subscribe(world)
+  local object, actor = some_object(world), some_actor(world)
+  if not object then return end
+  world:tell("%s subscribes to %s", actor.name, object.label)
+  world:call(actor, "subscribe", object.url)
+end
+
+local function unsubscribe(world)
+  local party = some_party(world, "observer")
+  if not party then return end
+  party.is_leaving = true
+  tell(world, party, "leaves %s", party.object.label)
+  world:call(party.actor, "ask", party.name, "unsubscribe")
+  if world.draw:chance(0.4) then -- and comes back at once
+    world:tell("%s subscribes to %s", party.actor.name, party.object.label)
+    world:call(party.actor, "subscribe", party.object.url)
+  end
+end
+
+local function evict(world)
+  local party = some_party(world, "reporter")
+  if not party then return end
+  local actor = some_actor(world)
+  tell(world, party, "evicts %s from %s", actor.name, party.object.label)
+  world:call(party.actor, "ask", party.name, "evict", actor.url)
+  if world.draw:chance(0.4) then
+    world:tell("%s subscribes to %s", actor.name, party.object.label)
+    world:call(actor, "subscribe", party.object.url)
+  end
+end
+
+local function invite(world)
+  local party = some_party(world, "reporter")
+  if not party then return end
+  local actor = some_actor(world)
+  tell(world, party, "invites %s to %s", actor.name, party.object.label)
+  world:call(party.actor, "ask", party.name, "invite", plain.array { actor.url })
+end
+
+local function leave_the_world(world)
+  local alive = 0
+  for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
+  if alive < 3 then return end
+  local actor = some_actor(world)
+  world:drain(actor)
+  world:tell("%s is unloaded", actor.name)
+  actor.is_alive = false
+  world.oracle:gone(actor)
+  actor.inst:unload()
+  if world.draw:chance(0.5) then world:load_actor(actor.runtime) end
+end
+
+-- --- children ------------------------------------------------------------------------------------
+
+local function add_child(world)
+  local party = some_party(world)
+  if not party then return end
+  local data = edits.tree(world.draw, world.draw:chance(0.2))
+  local collection = some_collection(world, party)
+  world:drain(party.actor)
+  local id = world:call(party.actor, "add_child", party.name, collection, data)
+  tell(world, party, "adds child %s to %s: %s", tostring(id), collection, plain.show(data))
+  if not id then return end -- its party has ended meanwhile
+  world.oracle:expect_child(party.name, id, collection, data)
+  if party.is_reporter then world.oracle:did_child(party.name, "create", id) end
+end
+
+-- A child that this party sees, as its `look` tells.
+local function some_child(world, party, fits)
+  local look = world:call(party.actor, "look", party.name)
+  local list = {}
+  for _, child in ipairs(look and look.children or {}) do
+    if fits(child) then list[#list + 1] = child end
+  end
+  return #list > 0 and world.draw:one(list) or nil
+end
+
+local function write_child(world)
+  local party = some_party(world)
+  if not party then return end
+  world:drain(party.actor)
+  local child = some_child(world, party, function(child)
+    return child.reporter == party.actor.url
+  end)
+  if not child then return end
+  local edit = edits.draw_for_child(world.draw, child.data)
+  local steps = edits.apply(plain.copy(child.data), edit)
+  local done, text = world:call(party.actor, "write_child", party.name, child.id, edit)
+  tell(world, party, "writes in child %s: %s", child.id, plain.show(edit))
+  if done ~= (steps ~= nil) then
+    world:fault("child %s: %s %s: %s", child.id, plain.show(edit),
+      done and "did not raise" or "raised", tostring(text))
+  end
+  if steps ~= 1 then return end
+  if party.is_reporter then
+    world.oracle:did_child(party.name, "update", child.id, edit)
+  else
+    world.oracle:expect_update(party.name, child.id, edit)
+  end
+end
+
+local function delete_child(world)
+  local party = some_party(world)
+  if not party then return end
+  world:drain(party.actor)
+  local child = some_child(world, party, function(child)
+    return party.is_reporter or child.reporter == party.actor.url
+  end)
+  if not child then return end
+  local done, text = world:call(party.actor, "delete_child", party.name, child.id)
+  tell(world, party, "deletes child %s", child.id)
+  if not done then world:fault("delete of child %s: %s", child.id, tostring(text)) end
+  if party.is_reporter then world.oracle:did_child(party.name, "delete", child.id) end
+end
+
+local function send_event(world)
+  local party = some_party(world)
+  if not party then return end
+  local collection = some_collection(world, party)
+  local value = { event = world:next_label(), value = edits.value(world.draw) }
+  if world:call(party.actor, "send_event", party.name, collection, value) then
+    tell(world, party, "sends event %s", plain.show(value))
+    world.oracle:sent_event(party.name, collection, value)
+  end
+end
+
+-- --- asking --------------------------------------------------------------------------------------
+
+local function execute(world)
+  local party = some_party(world, "observer")
+  if not party then return end
+  local method = world.draw:one { "write", "write", "repeat", "refuse" }
+  tell(world, party, "executes %s", method)
+  if method ~= "write" then
+    return world:call(party.actor, "ask", party.name, "execute", method, edits.value(world.draw))
+  end
+  local edit = edits.draw(world.draw, party.object.data, true)
+  tell(world, party, "wants %s", plain.show(edit))
+  world:call(party.actor, "ask", party.name, "execute", "write", world.oracle:expect_edit(edit),
+    edit)
+end
+
+local function read(world)
+  local object, actor = some_object(world), some_actor(world)
+  if not object then return end
+  world:tell("%s reads %s", actor.name, object.label)
+  world:call(actor, "read", object.url)
+end
+
+-- --- all of it -----------------------------------------------------------------------------------
+
+local OPERATIONS = {
+  { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
+  { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
+  { 3, create }, { 1, delete }, { 1, leave_the_world },
+}
+
+---The first objects, with some who observe them.
+function M.begin(world)
+  for _ = 1, world.draw:int(1, 3) do create(world) end
+  world:quiet()
+  for _ = 1, world.draw:int(2, 8) do subscribe(world) end
+end
+
+---One operation.
+function M.step(world)
+  world.draw:weighted(OPERATIONS)(world)
+end
+
+return M

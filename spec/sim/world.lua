@@ -1,0 +1,230 @@
+-- A simulated world: runtimes that share one node, actors in them, a random workload, and an oracle
+-- that judges what came of it. All on a virtual clock; one seed is one run, told by the transcript.
+--
+--   local world = require("spec.sim.world").new(7)
+--   world:run()      raises a table {fault=, seed=, story=} when something is wrong
+--   world:stop()
+--
+-- Delays are drawn for each message, in order between two runtimes, so that what comes from
+-- different ones overtakes. What the world does is in workload.lua, what actors do in actor.lua.
+local host = require "hyperty.host"
+local draws = require "spec.sim.draw"
+local oracle = require "spec.sim.oracle"
+local plain = require "spec.sim.plain"
+local workload = require "spec.sim.workload"
+
+local M = {}
+
+local World = {}
+World.__index = World
+
+local START = 1767225600 -- the wall clock of a virtual world begins here
+local STORY_LINES = 40
+local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} } } }
+
+-- {2 runtimes or so} the shortest and longest delay of a message, in seconds
+local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
+
+-- --- the border to the core --------------------------------------------------------------------
+
+local function to_host(v)
+  if v == plain.null then return host.null end
+  if type(v) ~= "table" then return v end
+  local copy = {}
+  for key, inner in pairs(v) do copy[key] = to_host(inner) end
+  return plain.is_array(v) and host.array(copy) or copy
+end
+
+local function from_host(v)
+  if v == host.null then return plain.null end
+  if type(v) ~= "table" then return v end
+  local copy = getmetatable(v) == false and plain.array {} or {}
+  for key, inner in pairs(v) do copy[key] = from_host(inner) end
+  return copy
+end
+
+local function convert(fn, ...)
+  local values = table.pack(...)
+  for i = 1, values.n do values[i] = fn(values[i]) end
+  return table.unpack(values, 1, values.n)
+end
+
+-- --- making --------------------------------------------------------------------------------------
+
+local function source()
+  local path = package.searchpath("spec.sim.actor", package.path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read "a"
+end
+
+---A world of that seed. `options.steps`: how many operations.
+function M.new(seed, options)
+  local draw = draws.new(seed)
+  local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
+    actors = {}, runtimes = {}, steps = options and options.steps or draw:int(40, 80),
+    source = source(), last_label = 0, urls = {}, expected = {} }, World)
+  local delay = draw:one(DELAYS)
+  world.net = host.network { seed = seed, delay = delay }
+  world:tell("world %d: delays %g to %g s, %d operations", seed, delay[1], delay[2], world.steps)
+  for i = 1, draw:int(3, 10) do
+    world.runtimes[i] = world.net:runtime { schemas = SCHEMAS, paths = {},
+      log = function(level, who, text)
+        if level == "error" then world.logged = world.logged or who .. ": " .. text end
+      end }
+    for _ = 1, draw:weighted { { 6, 1 }, { 3, 2 }, { 1, 3 } } do world:load_actor(i) end
+  end
+  return world
+end
+
+---Loads one more actor into that runtime.
+function World:load_actor(runtime)
+  local name = "a" .. #self.actors + 1
+  local inst = assert(self.runtimes[runtime]:load_text(self.source,
+    { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua"))
+  local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true }
+  self.actors[#self.actors + 1] = actor
+  self.urls[actor.url] = name
+  self:tell("%s is in runtime %d", name, runtime)
+  return actor
+end
+
+function World:stop()
+  self.net:stop()
+end
+
+-- --- telling -------------------------------------------------------------------------------------
+
+function World:tell(text, ...)
+  table.insert(self.transcript, ("%9.3f  "):format(self.net:now()) .. text:format(...))
+end
+
+function World:tell_entry(actor, entry)
+  local at = entry.at - START
+  local rest = plain.copy(entry)
+  rest.at, rest.what = nil, nil
+  table.insert(self.transcript, ("%9.3f  %s: %s %s"):format(at, actor.name, entry.what,
+    plain.show(rest)))
+end
+
+---The whole run as text, the same for the same seed.
+function World:text()
+  return table.concat(self.transcript, "\n") .. "\n"
+end
+
+World.fault = function(_, ...) oracle.fault(...) end
+
+---A number that no other thing of this world has.
+function World:next_label()
+  self.last_label = self.last_label + 1
+  return self.last_label
+end
+
+---An actor was told to create this object.
+function World:expect_object(label, schema, data)
+  self.expected[label] = { schema = schema, data = data }
+end
+
+-- --- driving -------------------------------------------------------------------------------------
+
+---Calls a function of the actor's api, with and giving plain values.
+function World:call(actor, method, ...)
+  local results = table.pack(convert(from_host,
+    actor.inst:call(method, convert(to_host, ...))))
+  if results[1] == nil and results[3] ~= nil then
+    oracle.fault("%s %s: %s", actor.name, method, tostring(results[2]))
+  end
+  return table.unpack(results, 1, results.n)
+end
+
+---Takes the actor's journal to the oracle.
+function World:drain(actor)
+  local entries = self:call(actor, "drain")
+  for _, entry in ipairs(entries) do
+    self:tell_entry(actor, entry)
+    if entry.what == "created" and not entry.failed then
+      local expected = self.expected[entry.label]
+      local object = self.oracle:created(entry.label, actor, entry.party, entry.url, expected.data)
+      object.schema = expected.schema
+      self.urls[entry.url] = entry.label
+    elseif entry.what == "created" then
+      oracle.fault("create of %s: %s", entry.party, entry.text)
+    end
+  end
+  self.oracle:take(actor, entries)
+end
+
+local function each_alive(self, fn)
+  for _, actor in ipairs(self.actors) do
+    if actor.is_alive then fn(actor) end
+  end
+end
+
+-- Copies that wait to read again are not under way, but are not level either.
+local function is_level(self)
+  for _, runtime in ipairs(self.runtimes) do
+    for _, party in ipairs(runtime:objects()) do
+      if party.state ~= "live" then return false end
+    end
+  end
+  return true
+end
+
+---Lets everything arrive and has the oracle check it.
+function World:quiet()
+  for _ = 1, 20 do
+    if not self.net:settle(120) then oracle.fault "the world does not come to rest" end
+    self.net:run(2) -- who thinks has thought
+    if self.net:settle(120) and is_level(self) then break end
+  end
+  each_alive(self, function(actor) self:drain(actor) end)
+  self:tell "quiet"
+  if self.logged then oracle.fault("logged: %s", self.logged) end
+  self.oracle:check(function(actor, party)
+    return actor.is_alive and self:call(actor, "look", party) or nil
+  end)
+end
+
+local function run(self)
+  workload.begin(self)
+  local until_quiet = self.draw:int(8, 20)
+  for _ = 1, self.steps do
+    workload.step(self)
+    self.net:run(self.draw:weighted { { 5, 0 }, { 4, 0.002 }, { 3, 0.05 }, { 1, 1.3 } })
+    until_quiet = until_quiet - 1
+    if until_quiet == 0 then
+      self:quiet()
+      until_quiet = self.draw:int(8, 20)
+    end
+  end
+  self:quiet()
+end
+
+---Runs to the end. What is wrong is raised as {fault=, seed=, story=}.
+function World:run()
+  local ok, err = xpcall(run, function(err)
+    return type(err) == "table" and err or { fault = debug.traceback(tostring(err), 2) }
+  end, self)
+  if ok then return end
+  err.seed = self.seed
+  pcall(each_alive, self, function(actor) self:drain(actor) end)
+  local first = math.max(1, #self.transcript - STORY_LINES)
+  err.story = table.concat(self.transcript, "\n", first)
+  for url, label in pairs(self.urls) do -- addresses as the story knows them
+    local pattern = url:gsub("%p", "%%%0")
+    err.story = err.story:gsub(pattern, label)
+    err.fault = err.fault:gsub(pattern, label)
+    local identifier = url:match "[^/]+$":gsub("%p", "%%%0")
+    err.story = err.story:gsub(identifier, label)
+    err.fault = err.fault:gsub(identifier, label)
+  end
+  setmetatable(err, { __tostring = M.report })
+  error(err, 0)
+end
+
+---A raised fault as text for people.
+function M.report(err)
+  return ("seed %d: %s\n\nthe end of the story:\n%s\n\nagain: HYPERTY_SEED=%d tools/sim\n"):format(
+    err.seed, err.fault, err.story, err.seed)
+end
+
+return M
