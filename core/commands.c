@@ -38,8 +38,7 @@ static void fail_hyperty(program_t *p, const char *name, const hyperty_error_t *
     fail(p, text);
 }
 
-/* --- lines out
- * ------------------------------------------------------------------------------------- */
+/* --- lines out -------------------------------------------------------------------------------- */
 
 static void log_line(void *arg, hyperty_log_level_t level, const char *who, const char *text) {
     const program_t *p = arg;
@@ -62,8 +61,7 @@ static void print_line(void *arg, const char *name, const char *text) {
     }
 }
 
-/* --- a host
- * ---------------------------------------------------------------------------------------- */
+/* --- a host ----------------------------------------------------------------------------------- */
 
 static void on_signal(void *arg, int number) {
     const program_t *p = arg;
@@ -105,8 +103,7 @@ static void close_host(program_t *p) {
     p->host = NULL;
 }
 
-/* --- run
- * ------------------------------------------------------------------------------------------- */
+/* --- run -------------------------------------------------------------------------------------- */
 
 static void on_loaded(void *arg, int code, const char *text, const char *name, const char *url) {
     program_t *p = arg;
@@ -134,8 +131,7 @@ int hy_command_run(const hy_options_t *options) {
     return p.status;
 }
 
-/* --- check
- * ----------------------------------------------------------------------------------------- */
+/* --- check ------------------------------------------------------------------------------------ */
 
 int hy_command_check(const hy_options_t *options) {
     program_t p = {.options = options, .command = "check"};
@@ -153,8 +149,7 @@ int hy_command_check(const hy_options_t *options) {
     return p.status;
 }
 
-/* --- repl
- * ------------------------------------------------------------------------------------------ */
+/* --- repl ------------------------------------------------------------------------------------- */
 
 static void on_prompt_ended(void *arg, const char *why) {
     program_t *p = arg;

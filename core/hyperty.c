@@ -55,8 +55,7 @@ static hy_error_t *inside(hyperty_error_t *err) {
     return (hy_error_t *)(void *)err;
 }
 
-/* --- out of the core
- * ------------------------------------------------------------------------------- */
+/* --- out of the core -------------------------------------------------------------------------- */
 
 static void on_log(void *arg, hy_log_level_t level, const char *who, const char *text) {
     const hyperty_t *h = arg;
@@ -78,8 +77,7 @@ static bool on_work(void *arg) {
     return h->runtime ? hy_runtime_turn(h->runtime) : false;
 }
 
-/* --- posting
- * --------------------------------------------------------------------------------------- */
+/* --- posting ---------------------------------------------------------------------------------- */
 
 static void run_posts(hyperty_t *h) {
     hy_link_t posts;
@@ -121,8 +119,7 @@ static void close_posts(hyperty_t *h) {
     run_posts(h);
 }
 
-/* --- opening and closing
- * --------------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static int open_async(hyperty_t *h) {
     uv_async_t *async = malloc(sizeof *async);
@@ -229,8 +226,7 @@ void hyperty_stop(hyperty_t *h) {
     hy_loop_stop(h->loop);
 }
 
-/* --- loading
- * --------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 /* JSON text as a value of that kind; NULL as ABSENT. */
 static int read_json(const char *what, const char *text, hy_kind_t kind, hy_value_t *out,
@@ -307,8 +303,7 @@ int hyperty_check(hyperty_t *h, const char *name, hyperty_error_t *err) {
     return hy_host_check(hy_runtime_host(h->runtime), name, inside(err));
 }
 
-/* --- instances
- * ------------------------------------------------------------------------------------- */
+/* --- instances -------------------------------------------------------------------------------- */
 
 static hy_instance_t *find(const hyperty_t *h, const char *instance, hyperty_error_t *err) {
     hy_instance_t *i = hy_host_find_instance(hy_runtime_host(h->runtime), instance);

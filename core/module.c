@@ -10,8 +10,7 @@
 
 __attribute__((visibility("default"))) int luaopen_hyperty_host(lua_State *L);
 
-/* --- host.runtime
- * ------------------------------------------------------------------------------------ */
+/* --- host.runtime ----------------------------------------------------------------------------- */
 
 static int world_gc(lua_State *L) {
     hy_world_t *w = lua_touserdata(L, 1);
@@ -60,8 +59,7 @@ static int host_runtime(lua_State *L) {
     return 1;
 }
 
-/* --- host.network
- * ------------------------------------------------------------------------------------ */
+/* --- host.network ----------------------------------------------------------------------------- */
 
 static hy_world_t *check_network(lua_State *L) {
     hy_world_t *w = luaL_checkudata(L, 1, HY_NETWORK_CLASS);
@@ -184,8 +182,7 @@ static const luaL_Reg network_methods[] = {
     {"stop", network_stop},       {NULL, NULL},
 };
 
-/* --- the module
- * -------------------------------------------------------------------------------------- */
+/* --- the module ------------------------------------------------------------------------------- */
 
 static int host_blocks(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)hy_mem_blocks());

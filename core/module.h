@@ -65,14 +65,13 @@ typedef struct {
 #define HY_RUNTIME_PRINT     2
 #define HY_RUNTIME_INTERCEPT 3
 
-/* --- world (module_world.c)
- * ------------------------------------------------------------------------ */
+/* --- world (module_world.c) ------------------------------------------------------------------- */
 
 int hy_world_open(hy_world_t *w, bool is_real, uint64_t seed);
 /* Stops all its runtimes and lets go of its parts. Harmless twice. */
 void hy_world_close(hy_world_t *w);
-/* Around whatever may call back into Lua; `leave` raises what a callback raised meanwhile. Raises
- * if a callback of this world is running and `drives` is set. */
+/* Around whatever may call back into Lua; `leave` gets what `enter` gave, and raises what a
+ * callback raised meanwhile. With `drives` it raises inside a callback of this world. */
 lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives);
 void hy_world_leave(hy_world_t *w, lua_State *before);
 /* Runs a C function protected, with two pointers, and keeps what it raises. */
@@ -85,12 +84,13 @@ bool hy_world_turn(hy_world_t *w);
 bool hy_world_run(hy_world_t *w, uint64_t ms);
 /* Until done(arg); false if it is not after `ms` of time. */
 bool hy_world_drive(hy_world_t *w, bool (*done)(void *arg), void *arg, uint64_t ms);
+/* What a drive waits for may be done: it looks again. */
+void hy_world_done(hy_world_t *w);
 /* Moves time until nothing is under way, queued or asked for; false if something is after `ms`. */
 bool hy_world_settle(hy_world_t *w, uint64_t ms);
 uint64_t hy_world_ms(lua_State *L, int arg);
 
-/* --- runtimes (module_runtime.c)
- * --------------------------------------------------------------------- */
+/* --- runtimes (module_runtime.c) -------------------------------------------------------------- */
 
 /* Makes a runtime of the options at index 1 in the world at index `world` (a userdata) and pushes
  * it. Raises. */
@@ -100,8 +100,7 @@ hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg);
 void hy_module_runtime_stop(hy_module_runtime_t *r);
 void hy_module_runtime_open(lua_State *L); /* classes */
 
-/* --- messages and ports (module_port.c)
- * -------------------------------------------------------------- */
+/* --- messages and ports (module_port.c) ------------------------------------------------------- */
 
 int hy_module_port_new(lua_State *L); /* rt:port(url) */
 void hy_module_ports_close(hy_module_runtime_t *r);
@@ -109,8 +108,7 @@ int hy_module_intercept(lua_State *L); /* rt:intercept(fn) */
 int hy_module_receive(lua_State *L);   /* rt:receive(text) */
 void hy_module_port_open(lua_State *L);
 
-/* --- instances (module_instance.c)
- * ------------------------------------------------------------------- */
+/* --- instances (module_instance.c) ------------------------------------------------------------ */
 
 int hy_module_load(lua_State *L);      /* rt:load(name, config) */
 int hy_module_load_text(lua_State *L); /* rt:load_text(source, config, chunk) */

@@ -12,6 +12,7 @@
 
 typedef struct {
     hy_link_t link; /* in the runtime */
+    hy_world_t *world;
     bool is_done, is_abandoned;
     int code;
     hy_str_t *text;       /* of a failure */
@@ -22,12 +23,13 @@ typedef struct {
 /* Address of the runtime's userdata in an instance's table. */
 static const char runtime_key;
 
-/* --- records
- * ----------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static call_t *new_call(hy_module_runtime_t *r) {
     call_t *c = hy_alloc_zero(sizeof *c);
-    if (c) hy_list_append(&r->calls, &c->link);
+    if (!c) return NULL;
+    c->world = r->world;
+    hy_list_append(&r->calls, &c->link);
     return c;
 }
 
@@ -51,6 +53,7 @@ static void finish(call_t *c, int code, const char *desc) {
     c->is_done = true;
     c->code = code;
     if (code) c->text = hy_str_from(desc);
+    hy_world_done(c->world);
     if (c->is_abandoned) free_call(c);
 }
 
@@ -81,8 +84,7 @@ static bool drive(hy_module_runtime_t *r, call_t *c) {
     return false;
 }
 
-/* --- instances as tables
- * ----------------------------------------------------------------------------- */
+/* --- instances as tables ---------------------------------------------------------------------- */
 
 static int push_parts(lua_State *L) {
     const call_t *c = lua_touserdata(L, 1);
@@ -142,8 +144,7 @@ static int gone(lua_State *L) {
     return hy_module_failure(L, HY_ECLOSED, "the instance is gone");
 }
 
-/* --- loading
- * ----------------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *name, *source; /* source NULL: by name */
@@ -196,8 +197,7 @@ int hy_module_load_text(lua_State *L) {
     return load(L, script, 3);
 }
 
-/* --- calling
- * ----------------------------------------------------------------------------------------- */
+/* --- calling ---------------------------------------------------------------------------------- */
 
 typedef int (*start_cb)(hy_instance_t *i, const char *text, size_t len, hy_value_t args, call_t *c,
                         hy_error_t *err);
@@ -285,9 +285,15 @@ static int instance_call(lua_State *L) {
     return run(L, method, start_call, method, 0, 3);
 }
 
+/* instance:eval(code, …): in the code `self` is the hyperty, and `...` is self and the arguments */
 static int instance_eval(lua_State *L) {
     size_t len;
-    const char *code = luaL_checklstring(L, 2, &len);
+    luaL_checkstring(L, 2);
+    lua_pushliteral(L, "local self = ...; ");
+    lua_pushvalue(L, 2);
+    lua_concat(L, 2);
+    lua_replace(L, 2);
+    const char *code = lua_tolstring(L, 2, &len);
     return run(L, "eval", start_eval, code, len, 3);
 }
 
@@ -307,8 +313,7 @@ static int api_index(lua_State *L) {
     return 1;
 }
 
-/* --- the rest
- * ---------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static int instance_unload(lua_State *L) {
     hy_module_runtime_t *r = check_runtime(L);

@@ -35,8 +35,7 @@ static port_t *check_port(lua_State *L) {
     return p;
 }
 
-/* --- messages as tables
- * ------------------------------------------------------------------------------ */
+/* --- messages as tables ----------------------------------------------------------------------- */
 
 /* Builds the message of an object, which is taken over. */
 static int message_of(hy_value_t object, int64_t id, hy_str_t *from, hy_msg_t **out,
@@ -96,8 +95,7 @@ static int sent(lua_State *L, int rc, const hy_error_t *err) {
     return 1;
 }
 
-/* --- ports
- * ------------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 int hy_module_port_new(lua_State *L) {
     hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
@@ -168,10 +166,10 @@ static int port_send(lua_State *L) {
     return sent(L, rc, &err);
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 typedef struct {
+    hy_world_t *world;
     hy_request_t *request; /* NULL: answered */
     hy_msg_t *answer;
 } asking_t;
@@ -181,6 +179,7 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     if (code < 200) return;
     a->answer = hy_msg_ref(answer);
     a->request = NULL;
+    hy_world_done(a->world);
 }
 
 static bool is_answered(void *arg) {
@@ -198,7 +197,7 @@ static int port_request(lua_State *L) {
     hy_world_t *w = p->runtime->world;
     hy_msg_t *m = NULL;
     hy_error_t err = {0};
-    asking_t asking = {0};
+    asking_t asking = {.world = w};
     lua_State *before = hy_world_enter(L, w, true);
     int64_t id = hy_bus_next_id(hy_runtime_bus(p->runtime->runtime));
     int rc = read_message(L, 2, id, hy_port_url(p->port), &m, &err);
@@ -217,14 +216,12 @@ static int port_request(lua_State *L) {
         status = lua_pcall(L, 1, 1, 0);
         hy_msg_unref(asking.answer);
     }
-    if (status != LUA_OK) w->L = before;
-    if (status != LUA_OK) return lua_error(L);
     hy_world_leave(w, before);
+    if (status != LUA_OK) return lua_error(L);
     return rc ? hy_module_failure(L, rc, err.text) : 1;
 }
 
-/* --- listeners
- * --------------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 static int call_listener(lua_State *L) {
     const listener_t *l = lua_touserdata(L, 1);
@@ -266,8 +263,7 @@ static int port_listen(lua_State *L) {
     return 0;
 }
 
-/* --- past the ports
- * ---------------------------------------------------------------------------------- */
+/* --- past the ports --------------------------------------------------------------------------- */
 
 typedef struct {
     hy_msg_t **message;

@@ -35,8 +35,7 @@ hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg) {
     return r;
 }
 
-/* --- callbacks
- * --------------------------------------------------------------------------------------- */
+/* --- callbacks -------------------------------------------------------------------------------- */
 
 /* Pushes a function that the runtime was given; the userdata is found by its address. */
 static bool push_function(lua_State *L, const hy_module_runtime_t *r, int which) {
@@ -83,8 +82,7 @@ static void on_wake(void *arg) {
     if (r->world->work) hy_work_wake(r->world->work);
 }
 
-/* --- making
- * ------------------------------------------------------------------------------------------ */
+/* --- making ----------------------------------------------------------------------------------- */
 
 /* The string of an option, which stays on the stack; NULL if it is not given. */
 static const char *option_text(lua_State *L, const char *name) {
@@ -211,14 +209,11 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_settop(L, self);
 }
 
-/* --- stopping
- * ---------------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
 void hy_module_runtime_stop(hy_module_runtime_t *r) {
     if (!r->runtime) return;
     hy_world_t *w = r->world;
-    bool was_driving = w->is_driving;
-    w->is_driving = true;
     hy_module_ports_close(r);
     if (r->interceptor) hy_interceptor_close(r->interceptor);
     if (r->uplink) hy_uplink_close(r->uplink);
@@ -228,7 +223,6 @@ void hy_module_runtime_stop(hy_module_runtime_t *r) {
     r->runtime = NULL;
     r->interceptor = NULL;
     r->uplink = NULL;
-    w->is_driving = was_driving;
     if (!w->node && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
 }
 
@@ -243,8 +237,7 @@ static int runtime_stop(lua_State *L) {
     return 0;
 }
 
-/* --- time
- * -------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static int runtime_run(lua_State *L) {
     hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
@@ -272,13 +265,14 @@ static int runtime_now(lua_State *L) {
     return 1;
 }
 
-/* --- looking
- * ----------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define STATS_MAP(X)                                                                               \
-    X(sent)                                                                                        \
-    X(delivered) X(published) X(uplinked) X(received) X(late) X(unanswered) X(undeliverable)       \
-        X(dropped) X(refused) X(full) X(queued) X(queued_bytes) X(held) X(requests) X(listeners)
+    X(sent) X(delivered) X(published) X(uplinked) X(received) X(late) X(unanswered)                \
+    X(undeliverable) X(dropped) X(refused) X(full) X(queued) X(queued_bytes) X(held) X(requests)   \
+    X(listeners)
+/* clang-format on */
 
 static int runtime_stats(lua_State *L) {
     const hy_module_runtime_t *r = hy_module_runtime_check(L, 1);

@@ -54,8 +54,7 @@ void hy_world_close(hy_world_t *w) {
     w->node = NULL;
 }
 
-/* --- between Lua and the core
- * ------------------------------------------------------------------------ */
+/* --- between Lua and the core ----------------------------------------------------------------- */
 
 lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives) {
     if (drives && w->is_driving) {
@@ -64,13 +63,16 @@ lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     lua_State *before = w->L;
     w->L = L;
+    if (drives) w->is_driving = true;
     return before;
 }
 
 void hy_world_leave(hy_world_t *w, lua_State *before) {
     lua_State *L = w->L;
     w->L = before;
-    if (!w->has_error || w->is_driving) return;
+    if (before) return;
+    w->is_driving = false;
+    if (!w->has_error) return;
     w->has_error = false;
     lua_rawgetp(L, LUA_REGISTRYINDEX, w);
     lua_pushnil(L);
@@ -94,26 +96,17 @@ bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b) {
     return false;
 }
 
-/* --- turns and time
- * ------------------------------------------------------------------------------------ */
+/* --- turns and time --------------------------------------------------------------------------- */
 
 bool hy_world_turn(hy_world_t *w) {
-    bool has_more = false, was_driving = w->is_driving;
-    w->is_driving = true;
+    bool has_more = false;
     hy_link_t *l = w->runtimes.next;
     while (l != &w->runtimes) {
         hy_module_runtime_t *r = hy_link_owner(l, hy_module_runtime_t, link);
         l = l->next;
         if (r->runtime && hy_runtime_turn(r->runtime)) has_more = true;
     }
-    w->is_driving = was_driving;
     return has_more && !w->has_error;
-}
-
-static void advance(hy_world_t *w, uint64_t now_ms) {
-    w->is_driving = true;
-    hy_clock_advance(w->clock, now_ms);
-    w->is_driving = false;
 }
 
 static void stop_loop(void *arg) {
@@ -127,9 +120,7 @@ static void run_loop(hy_world_t *w, uint64_t ms) {
     hy_timer_init(&timer, stop_loop, w);
     if (hy_timer_start(w->clock, &timer, ms) != 0) return;
     hy_work_wake(w->work);
-    w->is_driving = true;
     hy_loop_run(w->loop);
-    w->is_driving = false;
     hy_timer_stop(w->clock, &timer);
 }
 
@@ -144,7 +135,7 @@ bool hy_world_rest(hy_world_t *w) {
         if (w->has_error) return true;
         /* Timers without delay are ready, too. */
         if (!hy_clock_next(w->clock, &at) || at > now) return true;
-        advance(w, now);
+        hy_clock_advance(w->clock, now);
     }
     return false;
 }
@@ -153,7 +144,7 @@ bool hy_world_rest(hy_world_t *w) {
 static bool next_moment(hy_world_t *w, uint64_t end_ms) {
     uint64_t at = 0;
     if (!hy_clock_next(w->clock, &at) || at > end_ms) return false;
-    advance(w, at);
+    hy_clock_advance(w->clock, at);
     return true;
 }
 
@@ -167,7 +158,7 @@ bool hy_world_run(hy_world_t *w, uint64_t ms) {
         if (!hy_world_rest(w)) return false;
         if (w->has_error) return true;
     } while (next_moment(w, end_ms));
-    advance(w, end_ms);
+    hy_clock_advance(w->clock, end_ms);
     return true;
 }
 
@@ -185,8 +176,14 @@ bool hy_world_drive(hy_world_t *w, bool (*done)(void *arg), void *arg, uint64_t 
             if (turns == HY_WORLD_TURNS_MAX) return false;
         }
         if (done(arg) || w->has_error) return done(arg);
-        if (!next_moment(w, end_ms)) return false;
+        if (!next_moment(w, end_ms)) break;
     }
+    hy_clock_advance(w->clock, end_ms);
+    return false;
+}
+
+void hy_world_done(hy_world_t *w) {
+    if (w->work) hy_work_wake(w->work);
 }
 
 static bool is_settled(void *arg) {

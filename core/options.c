@@ -203,8 +203,7 @@ void hy_options_release(hy_options_t *o) {
     *o = (hy_options_t){.command = HY_COMMAND_NONE};
 }
 
-/* --- help
- * ----------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------- */
 
 static void print_options(FILE *out, hy_command_t command) {
     for (int i = 0; i < HY_OPTION_COUNT; i++) {

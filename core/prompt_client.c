@@ -50,8 +50,7 @@ static void complain(const char *text) {
     fprintf(stderr, "hyperty: repl: %s\n", text);
 }
 
-/* --- to the host
- * ----------------------------------------------------------------------------------- */
+/* --- to the host ------------------------------------------------------------------------------ */
 
 /* The socket may be full when the host is busy; then this waits, as there is nothing else to do. */
 static bool send_frame(client_t *c, hy_value_t object) {
@@ -110,8 +109,7 @@ static bool send_text(client_t *c, const char *what, const char *key, const char
     return send_frame(c, frame);
 }
 
-/* --- from the host
- * --------------------------------------------------------------------------------- */
+/* --- from the host ---------------------------------------------------------------------------- */
 
 static void show(client_t *c, FILE *out, const char *name, const hy_str_t *text) {
     if (c->terminal) hy_terminal_hide(c->terminal);
@@ -209,8 +207,7 @@ static result_t eval(client_t *c, const char *code, size_t len) {
     return ask(c, "eval", "code", code, len);
 }
 
-/* --- from people and pipes
- * ------------------------------------------------------------------------- */
+/* --- from people and pipes -------------------------------------------------------------------- */
 
 /* A line from the buffer, with its end of line; the last one may have none. NULL: none there. */
 static char *cut_line(hy_buf_t *b, bool is_end, size_t *len) {

@@ -164,6 +164,7 @@ void hy_runtime_free(hy_runtime_t *rt) {
         say_farewell(rt);
         hy_host_free(rt->host);
     }
+    if (rt->bus) hy_bus_end_requests(rt->bus);
     if (rt->manager) hy_manager_free(rt->manager);
     if (rt->pair) hy_pair_close(rt->pair);
     if (rt->bus) hy_bus_free(rt->bus);

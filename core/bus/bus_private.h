@@ -107,6 +107,7 @@ struct hy_bus {
     int64_t next_id;
     hy_bus_stats_t stats; /* counters only; the present figures are filled in when asked */
     bool turning;
+    bool is_ending; /* no new requests */
 };
 
 /* --- bus.c ------------------------------------------------------------------------------------ */

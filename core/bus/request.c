@@ -149,6 +149,7 @@ static int add(hy_bus_t *bus, hy_request_t *r) {
 int hy_bus_request(hy_bus_t *bus, hy_msg_t *m, uint64_t timeout_ms, hy_answer_cb cb, void *arg,
                    hy_late_cb late, hy_request_t **out) {
     assert(m->id.kind == HY_INT && m->type != HY_MSG_RESPONSE);
+    if (bus->is_ending) return HY_ECLOSED;
     hy_request_t *before = find(bus, m->id, m->from);
     if (before && before->state == WAITING) return HY_ECONFLICT;
     int code = before ? 0 : make_room(bus); /* a second try takes the place of the first */
@@ -188,6 +189,21 @@ int hy_bus_respond(hy_bus_t *bus, hy_msg_t *request, int code, const char *desc,
     int result = response ? hy_bus_send(bus, response) : HY_ENOMEM;
     hy_msg_unref(response);
     return result;
+}
+
+void hy_bus_end_requests(hy_bus_t *bus) {
+    bus->is_ending = true;
+    for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests));) {
+        hy_timer_stop(bus->config.clock, &r->timer);
+        hy_list_remove(&r->link);
+        hy_msg_t *answer = r->state == WAITING ? hy_msg_response(r->m, NULL, 503, "the runtime ends",
+                                                                 hy_absent())
+                                               : NULL;
+        r->state = GONE;
+        if (answer) r->cb(r->arg, answer, 503);
+        hy_msg_unref(answer);
+        request_free(r);
+    }
 }
 
 void hy__requests_free(hy_bus_t *bus) {

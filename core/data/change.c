@@ -5,13 +5,16 @@
 #include "change.h"
 
 #include "../base/json.h"
-#include "../base/mem.h"
+#include "../base/pool.h"
+
+static _Thread_local hy_pool_t changes;
 
 /* --- ops ------------------------------------------------------------------------------------- */
 
 hy_change_t *hy_change_new(void) {
-    hy_change_t *c = hy_alloc_zero(sizeof *c);
+    hy_change_t *c = hy_pool_take(&changes, sizeof *c);
     if (!c) return NULL;
+    *c = (hy_change_t){0};
     c->payload.ops = &hy_change_payload;
     c->payload.refs = 1;
     c->ops = &c->one;
@@ -35,7 +38,7 @@ static void change_free(hy_payload_t *p) {
     hy_str_unref(c->epoch);
     hy_str_unref(c->source);
     hy_str_unref(c->child);
-    hy_free(c);
+    hy_pool_give(&changes, c);
 }
 
 /* Room for one op more with that many steps; all is zeroed. */

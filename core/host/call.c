@@ -5,6 +5,8 @@
 
 #include "../base/mem.h"
 
+static const char env_key = 0;
+
 /* A call by whoever holds the instance. */
 typedef struct {
     hy_result_cb done;
@@ -58,13 +60,31 @@ static bool push_method(lua_State *L, spawning_t *s) {
     return false;
 }
 
-/* Pushes the compiled chunk, in the environment of the script. */
+/* Pushes the environment of code from outside: the script's, where `self` is known too. */
+static void push_env(lua_State *L, const hy_instance_t *i) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &env_key) == LUA_TTABLE) return;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, i->self_ref);
+    lua_setfield(L, -2, "self");
+    lua_createtable(L, 0, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, i->env_ref);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "__index");
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
+}
+
+/* Pushes the compiled chunk; it gets self as its first argument, as functions of the api do. */
 static bool push_chunk(lua_State *L, spawning_t *s) {
-    if (luaL_loadbufferx(L, s->source, s->len, s->chunk, "t") != LUA_OK) {
+    const char *name = lua_pushfstring(L, "=%s", s->chunk);
+    if (luaL_loadbufferx(L, s->source, s->len, name, "t") != LUA_OK) {
         s->rc = hy_fail(s->err, HY_EINVALID, "%s", lua_tostring(L, -1));
         return false;
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->instance->env_ref);
+    push_env(L, s->instance);
     lua_setupvalue(L, -2, 1);
     return true;
 }
@@ -91,19 +111,53 @@ static int start(spawning_t *s, hy_error_t *err) {
 /* --- for who holds the instance
  * ------------------------------------------------------------------------ */
 
+static int make_text(lua_State *L) {
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+/* The value at `index` as people read it; for what is not JSON. */
+static hy_value_t text_of(lua_State *L, int index) {
+    size_t len = 0;
+    if (!lua_checkstack(L, 2)) return hy_absent();
+    lua_pushcfunction(L, make_text);
+    lua_pushvalue(L, index);
+    lua_pcall(L, 1, 1, 0); /* else the error is the text */
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+    hy_str_t *s = text && hy_utf8_is_valid(text, len)
+                      ? hy_str_new(text, len)
+                      : hy_str_format("(a string of %zu bytes that is not UTF-8)", len);
+    lua_pop(L, 1);
+    return hy_string(s);
+}
+
+/* The values from `first` to the top as an array; nil is null. */
+static int read_results(lua_State *L, int first, hy_value_t *out) {
+    hy_node_t *items = hy_node_new(HY_ARRAY);
+    int last = lua_gettop(L), rc = items ? 0 : HY_ENOMEM;
+    for (int i = first; rc == 0 && i <= last; i++) {
+        hy_value_t v = hy_null();
+        if (!lua_isnil(L, i) && hy_value_from_lua(L, i, &v, NULL) < 0) v = text_of(L, i);
+        rc = hy_node_insert(items, (size_t)(i - first), v);
+    }
+    if (rc < 0) {
+        hy_node_unref(items);
+        return rc;
+    }
+    *out = hy_node_value(items);
+    return 0;
+}
+
 static void call_ended(void *arg, lua_State *L, int results, bool failed) {
     call_t call = *(call_t *)arg;
     hy_free(arg);
-    hy_error_t err = {.text = ""};
     hy_value_t values = hy_absent();
-    int rc = HY_EINTERNAL;
     if (failed) {
-        hy_fail(&err, rc, "%s", lua_tostring(L, -1));
-    } else {
-        int top = lua_gettop(L);
-        rc = hy__values_from_lua(L, top - results + 1, top, &values, &err);
+        call.done(call.arg, HY_EINTERNAL, lua_tostring(L, -1), values);
+        return;
     }
-    call.done(call.arg, rc, err.text, values);
+    int rc = read_results(L, lua_gettop(L) - results + 1, &values);
+    call.done(call.arg, rc, rc < 0 ? hy_error_text(rc) : "", values);
     hy_value_drop(values);
 }
 
@@ -145,25 +199,36 @@ int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, si
 /* --- for another hyperty
  * ------------------------------------------------------------------------------- */
 
-/* The code that belongs to a word that a function returned as its third value. */
+/* The code that a word of the API stands for, where several share one the one that a script means;
+ * without a word the call was refused. */
 static int code_of_word(const char *word) {
-#define X(name, code, http, text, description)                                                     \
-    if (word && strcmp(word, text) == 0) return code;
-    HY_ERROR_MAP(X)
-#undef X
-    return HY_EINVALID;
+    static const struct {
+        const char *word;
+        int code;
+    } words[] = {{"forbidden", HY_EFORBIDDEN}, {"not_found", HY_ENOT_FOUND},
+                 {"timeout", HY_ETIMEOUT},     {"invalid", HY_EINVALID},
+                 {"conflict", HY_ECONFLICT},   {"too_large", HY_ETOO_LARGE},
+                 {"deleted", HY_EDELETED},     {"unreachable", HY_EUNREACHABLE},
+                 {"full", HY_EFULL},           {"closed", HY_ECLOSED},
+                 {"internal", HY_EINTERNAL}};
+    for (size_t i = 0; word && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i].word, word) == 0) return words[i].code;
+    }
+    return HY_EFORBIDDEN;
 }
 
 static void answer(hy_decision_t *d, lua_State *L, int first, int results) {
     hy_error_t err = {.text = ""};
     hy_value_t value = hy_absent();
     if (results >= 2 && lua_isnil(L, first) && lua_type(L, first + 1) == LUA_TSTRING) {
-        const char *word = results >= 3 ? lua_tostring(L, first + 2) : NULL;
+        bool has_word = results >= 3 && lua_type(L, first + 2) == LUA_TSTRING;
+        const char *word = has_word ? lua_tostring(L, first + 2) : NULL;
         hy_decision_reject(d, code_of_word(word), lua_tostring(L, first + 1));
         return;
     }
     int rc = results > 0 && !lua_isnil(L, first) ? hy_value_from_lua(L, first, &value, &err) : 0;
     if (rc < 0) {
+        hy__instance_log(hy_instance_of(L), HY_LOG_ERROR, "api: its result", err.text);
         hy_decision_reject(d, HY_EINTERNAL, err.text);
     } else {
         hy_decision_accept(d, value);

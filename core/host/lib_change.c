@@ -237,8 +237,8 @@ void hy_change_fire(hy_box_t *b, hy_change_t *change, const hy_effect_t *effects
     /* Changes of the metadata are no changes of .data, whose paths handlers expect. */
     if (change->is_metadata || !hy_handlers_has(&b->handlers, HY_ON_CHANGE)) return;
     telling_t telling = {.box = b, .change = change, .effects = effects};
-    hy_error_t err = {0};
     hy_instance_t *i = b->lua.instance;
+    hy_error_t err; /* not cleared: it is half a kilobyte, and filled when it is needed */
     hy_box_enter(b);
     if (hy_protected(i->L, tell_all, &telling, &err) < 0) {
         hy__instance_log(i, HY_LOG_ERROR, "handlers of change", err.text);

@@ -332,7 +332,7 @@ static void ask_syncher(hy_instance_t *i, hy_handlers_t *invites, hy_asked_t *a)
                           .push = push_request,
                           .arg = &invitation,
                           .asked = a};
-    hy_error_t err = {0};
+    hy_error_t err;
     hy_handlers_enter(invites);
     if (hy_protected(i->L, fire, &firing, &err) < 0) {
         hy__instance_log(i, HY_LOG_ERROR, hy_on_label(a->event), err.text);

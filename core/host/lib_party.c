@@ -113,7 +113,7 @@ void hy_box_fire(hy_box_t *b, hy_on_t event, int (*push)(lua_State *L, void *arg
                           .push = push,
                           .arg = arg,
                           .asked = asked};
-    hy_error_t err = {0};
+    hy_error_t err;
     hy_box_enter(b);
     if (hy_protected(i->L, fire, &firing, &err) < 0) {
         hy__instance_log(i, HY_LOG_ERROR, hy_on_label(event), err.text);

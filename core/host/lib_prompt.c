@@ -27,8 +27,7 @@ static int load_gc(lua_State *L) {
     return 0;
 }
 
-/* --- instances as tables
- * ----------------------------------------------------------------------------- */
+/* --- instances as tables ---------------------------------------------------------------------- */
 
 static void set_str(lua_State *L, const char *key, const hy_str_t *s) {
     if (!s) return;
@@ -56,8 +55,7 @@ static void push_instance(lua_State *L, const hy_instance_t *i) {
     lua_setfield(L, -2, "api");
 }
 
-/* --- load and unload
- * --------------------------------------------------------------------------------- */
+/* --- load and unload -------------------------------------------------------------------------- */
 
 static int push_loaded(lua_State *L, void *arg) {
     push_instance(L, arg);
@@ -145,8 +143,7 @@ static int prompt_unload(lua_State *L) {
     return 1;
 }
 
-/* --- lists
- * ------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static int prompt_instances(lua_State *L) {
     hy_instance_t *self = hy_instance_of(L);
@@ -180,8 +177,7 @@ static int prompt_routes(lua_State *L) {
     return push_list(L, hy_manager_routes);
 }
 
-/* --- text to functions
- * --------------------------------------------------------------------------------- */
+/* --- text to functions ------------------------------------------------------------------------ */
 
 /* Leaves a function with the script's globals on the stack, or nil and the message. */
 static bool compile(lua_State *L, const char *text, size_t len, const char *chunk) {

@@ -52,8 +52,7 @@ static void end(hy_prompt_t *p, const char *why) {
     p->config.ended(p->config.arg, why);
 }
 
-/* --- output
- * -------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static void flush(hy_prompt_t *p) {
     if (p->has_ended) return;
@@ -90,8 +89,7 @@ void hy_prompt_log(hy_prompt_t *p, const char *line) {
     flush(p);
 }
 
-/* --- evaluation
- * ---------------------------------------------------------------------------------------- */
+/* --- evaluation ------------------------------------------------------------------------------- */
 
 /* The evaluation under way is over. */
 static void send_result(hy_prompt_t *p, const char *outcome, const char *text, size_t len) {
@@ -162,8 +160,7 @@ static void cancel_eval(hy_prompt_t *p, int64_t id) {
     }
 }
 
-/* --- input
- * --------------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void take_frame(hy_prompt_t *p, const hy_node_t *frame) {
     const hy_str_t *what = hy_get_str(frame, "do");
@@ -218,8 +215,7 @@ static void on_poll(void *arg, int events) {
     if (events & HY_POLL_READABLE && !p->has_ended) receive(p);
 }
 
-/* --- opening and closing
- * --------------------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static void install(lua_State *L, void *arg) {
     (void)arg;

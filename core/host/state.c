@@ -255,6 +255,10 @@ static void make_self(lua_State *L, void *arg) {
     lua_newtable(L); /* self */
     lua_pushlstring(L, i->url->bytes, i->url->len);
     lua_setfield(L, 1, "url");
+    if (i->user) {
+        lua_pushlstring(L, i->user->bytes, i->user->len);
+        lua_setfield(L, 1, "user");
+    }
     hy_lib_syncher_push(L);
     lua_setfield(L, 1, "syncher");
     hy_handle_push(L, i->state_view, hy_node_value(i->state_view->root));

@@ -298,7 +298,8 @@ static hy_outcome_t apply_stamps(hy_replica_t *r, const hy_node_t *value, uint64
     size_t count = stamps ? hy_node_count(stamps) : 1;
     hy_outcome_t outcome = HY_DONE;
     for (size_t i = 0; i < count && outcome == HY_DONE; i++) {
-        const hy_node_t *entry = stamps ? hy_node_at(stamps, i).as.n : value;
+        hy_value_t at = stamps ? hy_node_at(stamps, i) : hy_absent();
+        const hy_node_t *entry = at.kind == HY_OBJECT ? at.as.n : value;
         hy_stamp_t *s;
         if (hy_stamp_read(entry, &s, NULL) < 0) return HY_DONE; /* nothing we know: ignored */
         *version = s->version;

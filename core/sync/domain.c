@@ -42,8 +42,8 @@ hy_value_t hy__list2(hy_str_t *a, hy_str_t *b) {
 
 /* Schemes of what is no data object (PROTOCOL.md section 2). */
 static bool is_other_scheme(hy_span_t scheme) {
-    static const char *const others[] = {"hyperty", "hyperty-runtime", "runtime", "domain",
-                                         "user",    "mn",              "hyperty-catalogue"};
+    static const char *const others[] = {"hyperty", "hyperty-runtime",  "runtime", "domain", "user",
+                                         "mn",      "hyperty-catalogue"};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strlen(others[i]) == scheme.len && memcmp(others[i], scheme.bytes, scheme.len) == 0)
             return true;
@@ -57,9 +57,9 @@ int hy__check_object_url(const hy_str_t *url, hy_error_t *err) {
     if (rc < 0) return rc;
     bool is_object = parts.path.len > 1 && !is_other_scheme(parts.scheme) &&
                      hy_address_object(url).len == url->len;
-    return is_object ? 0
-                     : hy_fail(err, HY_EINVALID, "%s is not the address of a data object",
-                               url->bytes);
+    return is_object
+               ? 0
+               : hy_fail(err, HY_EINVALID, "%s is not the address of a data object", url->bytes);
 }
 
 hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema) {

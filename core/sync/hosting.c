@@ -11,6 +11,8 @@
 #include "../base/mem.h"
 #include "sync.h"
 
+#define REPORTED_ALREADY "this runtime reports that object already"
+
 /* Who may observe or does. */
 typedef struct {
     hy_str_t *key;  /* hyperty URL */
@@ -293,6 +295,10 @@ static void create_registered(void *arg, int code, const char *desc, hy_node_t *
         code = HY_ECLOSED;
         desc = "the hyperty has stopped";
     }
+    if (code == 0 && hy__part_find(&c->manager->hosted, h->url)) {
+        code = HY_ECONFLICT;
+        desc = REPORTED_ALREADY;
+    }
     if (code == 0) value = hy__resource_value(h->url, h->schema);
     if (code == 0 && value.kind == HY_ABSENT) code = HY_ENOMEM;
     if (code == 0) code = hy__part_add(&c->manager->hosted, h->url, h);
@@ -335,7 +341,7 @@ static void create_routed(void *arg, int code, const char *desc, hy_node_t *body
 static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
     hy_hosted_t *h = c->hosted;
     if (hy__part_find(&c->manager->hosted, url)) {
-        *desc = "this runtime reports that object already";
+        *desc = REPORTED_ALREADY;
         return HY_ECONFLICT;
     }
     h->url = hy_str_ref(url);
@@ -360,11 +366,13 @@ static void create_allocated(void *arg, int code, const char *desc, hy_node_t *b
 }
 
 /* What this runtime cannot do is refused, never ignored. */
-static const char *unserved(const hy_node_t *body) {
+static const char *unserved(const hy_node_t *body, hy_error_t *err) {
+    const hy_str_t *url = hy_get_str(body, "resource");
     if (hy_get_bool(body, "p2p", false))
         return "p2p is not served by this runtime; leave it out: messages go by the message node";
     if (hy_get_bool(hy_get_object(body, "value"), "mutual", false))
         return "mutual is not served by this runtime; leave it out";
+    if (url && hy__check_object_url(url, err) < 0) return err->text;
     return NULL;
 }
 
@@ -372,7 +380,8 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *body = hy_msg_body(request);
     hy_str_t *schema_name = hy_get_str(body, "schema"), *url = hy_get_str(body, "resource");
     const hy_schema_t *schema = schema_name ? hy_schemas_find(m->schemas, schema_name) : NULL;
-    const char *refusal = unserved(body), *desc = "out of memory";
+    hy_error_t err = {.text = ""};
+    const char *refusal = unserved(body, &err), *desc = "out of memory";
     if (!schema || refusal || !hy_get_object(body, "value")) {
         hy_bus_respond(m->bus, request, refusal ? 400 : 404,
                        refusal ? refusal : "there is no such schema here", hy_absent());

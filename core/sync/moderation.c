@@ -413,7 +413,9 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     hy_reporter_t *r = reporter;
     hy_hosted_t *h = hy__reporter_hosted(r);
     if (m->type == HY_MSG_RESPONSE || !h) return;
-    if (hy_str_equal(m->from, r->party.syncher->url)) {
+    bool is_own = hy_str_equal(m->from, r->party.syncher->url);
+    /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
+    if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
         if (m->type != HY_MSG_EVENT) on_echo(r, m);
     } else if (!hy__hosted_has_observer(h, m->from)) {
         respond(r, m, 403, "only observers of the object write children");

@@ -242,11 +242,17 @@ static int check_collection(const hy_party_t *p, const hy_str_t *collection, hy_
                    collection->bytes);
 }
 
-/* The next number of this creator, above all that was ever seen of it. */
-static uint64_t next_number(hy_party_t *p) {
+static uint64_t last_number(const hy_party_t *p) {
     uint64_t n = hy_marks_top(hy_children_marks(p->object->children), p->syncher->url);
-    if (n < p->next_n) n = p->next_n;
-    return p->next_n = n + 1;
+    return n < p->next_n ? p->next_n : n;
+}
+
+/* The next number of this creator, above all that was ever seen of it. It may both report and
+ * observe. */
+static uint64_t next_number(hy_party_t *p) {
+    const hy_party_t *other = hy__syncher_find_party(p->syncher, p->url, !p->is_reporter);
+    uint64_t n = last_number(p), other_n = other ? last_number(other) : 0;
+    return p->next_n = (n > other_n ? n : other_n) + 1;
 }
 
 static int make_child(hy_party_t *p, hy_str_t *collection, hy_value_t data, hy_child_t **child,

@@ -189,12 +189,20 @@ static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) 
     hy_str_unref(to);
 }
 
+/* A reporter that observed its own object goes on hearing of the children. */
+static hy_value_t own_routes(const hy_member_t *m) {
+    const hy_replica_t *r = m->replica;
+    const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
+    bool is_reporter = s && hy__syncher_find_party(s, r->url, true);
+    return is_reporter ? hy__list2(hy_str_ref(r->changes), NULL) : routes_of(r);
+}
+
 void hy__member_leave(hy_member_t *m, bool tell) {
     if (m->state == HY_MEMBER_OUT) return;
     hy_replica_t *r = m->replica;
     if (m->observer) hy__observer_end(m->observer, false, false);
     m->state = HY_MEMBER_OUT;
-    hy__domain_unsubscribe(r->manager, routes_of(r), m->hyperty, NULL, NULL);
+    hy__domain_unsubscribe(r->manager, own_routes(m), m->hyperty, NULL, NULL);
     if (tell) send_unsubscribe(r->manager, r->url, m->hyperty);
     tidy(r);
 }
