@@ -14,9 +14,6 @@
 #define HY_VALUE_DEPTH_MAX  120u
 #define HY_STRING_BYTES_MAX (1u << 30)
 
-/* Free records kept for reuse, of each kind. */
-#define HY_POOL_BLOCKS_MAX 16384u
-
 /* The message bus of one runtime. */
 #define HY_BUS_QUEUE_MESSAGES_MAX (1u << 18)
 #define HY_BUS_QUEUE_BYTES_MAX    (256u << 20)

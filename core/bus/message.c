@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #include "../base/json.h"
-#include "../base/pool.h"
+#include "../base/mem.h"
 #include "address.h"
 
 #define MALFORMED            "malformed message: "
@@ -31,14 +31,12 @@ const char *hy_msg_type_text(hy_msg_type_t type) {
     return TYPE_TEXTS[type];
 }
 
-static _Thread_local hy_pool_t messages;
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 static hy_msg_t *new_message(hy_msg_type_t type, hy_value_t id, hy_str_t *from, hy_str_t *to) {
     assert(type < TYPE_COUNT);
     assert(id.kind == HY_ABSENT || id.kind == HY_INT || id.kind == HY_STR);
-    hy_msg_t *m = from && to ? hy_pool_take(&messages, sizeof *m) : NULL;
+    hy_msg_t *m = from && to ? hy_alloc(sizeof *m) : NULL;
     if (!m) {
         hy_value_drop(id);
         return NULL;
@@ -78,7 +76,7 @@ void hy_msg_unref(hy_msg_t *m) {
     if (m->body.kind != HY_ABSENT) hy_value_drop(m->body);
     hy_payload_unref(m->payload);
     hy_str_unref(m->text);
-    hy_pool_give(&messages, m);
+    hy_free(m);
 }
 
 size_t hy_msg_bytes(hy_msg_t *m) {
@@ -254,8 +252,7 @@ int hy_msg_parse(hy_str_t *text, hy_msg_t **out, hy_error_t *err) {
     if (text->len > HY_MESSAGE_BYTES_MAX)
         return hy_fail(err, HY_ETOO_LARGE, "message too large: %u bytes, at most %u", text->len,
                        HY_MESSAGE_BYTES_MAX);
-    reader_t r = {.err = err, .m = hy_pool_take(&messages, sizeof *r.m)};
-    if (r.m) *r.m = (hy_msg_t){0};
+    reader_t r = {.err = err, .m = hy_alloc_zero(sizeof *r.m)};
     if (!r.m) return fail_memory(&r);
     r.m->refs = 1;
     r.m->text = hy_str_ref(text);

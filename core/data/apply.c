@@ -262,12 +262,13 @@ static int place(hy_edit_t *edit, hy_node_t *node, const hy_step_t *step) {
     return step->key ? 0 : HY_EGAP;
 }
 
-static int resolve(const hy_op_t *op, hy_node_t *root, hy_edit_t *edit) {
+static int resolve(const hy_op_t *op, hy_node_t *root, hy_edit_t *edit, uint64_t indices[2]) {
     *edit = (hy_edit_t){.kind = op->kind, .count = op->count};
     hy_node_t *node = root;
     for (uint32_t i = 0; i < op->step_count; i++) {
         int rc = place(edit, node, &op->steps[i]);
         if (rc < 0) return rc;
+        if (!edit->key) indices[i / 64] |= UINT64_C(1) << (i % 64);
         if (i + 1 == op->step_count) break;
         hy_value_t next = edit->key ? hy_node_find(node, edit->key) : hy_node_at(node, edit->index);
         if (!hy_is_node(next)) return HY_EGAP;
@@ -278,7 +279,8 @@ static int resolve(const hy_op_t *op, hy_node_t *root, hy_edit_t *edit) {
 
 static int apply_op(const hy_op_t *op, hy_node_t *root, hy_effect_t *effect, hy_error_t *err) {
     hy_edit_t edit;
-    int rc = resolve(op, root, &edit);
+    uint64_t indices[2] = {0};
+    int rc = resolve(op, root, &edit, indices);
     if (rc == HY_EGAP) {
         hy_buf_t path;
         hy_buf_init(&path);
@@ -288,6 +290,7 @@ static int apply_op(const hy_op_t *op, hy_node_t *root, hy_effect_t *effect, hy_
     }
     if (rc < 0) return rc;
     rc = hy_edit_apply(root, &edit, effect, err);
+    if (rc == 0 && effect) memcpy(effect->indices, indices, sizeof indices);
     if (rc != HY_EINVALID) return rc;
     if (err) err->code = HY_EGAP; /* what does not fit here was made on another state */
     return HY_EGAP;

@@ -5,14 +5,12 @@
 #include "change.h"
 
 #include "../base/json.h"
-#include "../base/pool.h"
-
-static _Thread_local hy_pool_t changes;
+#include "../base/mem.h"
 
 /* --- ops ------------------------------------------------------------------------------------- */
 
 hy_change_t *hy_change_new(void) {
-    hy_change_t *c = hy_pool_take(&changes, sizeof *c);
+    hy_change_t *c = hy_alloc(sizeof *c);
     if (!c) return NULL;
     *c = (hy_change_t){0};
     c->payload.ops = &hy_change_payload;
@@ -38,7 +36,7 @@ static void change_free(hy_payload_t *p) {
     hy_str_unref(c->epoch);
     hy_str_unref(c->source);
     hy_str_unref(c->child);
-    hy_pool_give(&changes, c);
+    hy_free(c);
 }
 
 /* Room for one op more with that many steps; all is zeroed. */

@@ -1,94 +1,168 @@
 /* Change objects: what a handler of "change" gets, one for each item that was set, put in or taken
  * out.
  *
- * There may be millions a second and most are looked at once, so making one is a userdata that
- * refers to the change of the core and nothing else. Path, value and old value become Lua values
- * when they are read first and stay in the user values. Items that were taken out come last first:
- * so every path is right for who repeats the events one by one on a copy of their own.
+ * There may be millions a second, most are looked at once, and a script may keep them. So one is a
+ * userdata that holds all it needs: the keys of its path behind it, plain values in it, short
+ * strings as user values. Only objects, arrays and long strings are referenced, and only then it
+ * has a finalizer, which would make each of them outlive two cycles of the collector. Path and
+ * tables are made when they are read first.
  *
- * A change object owns a reference to its change (which holds path and value) and one to the old
- * value. */
+ * Items that were taken out come last first: so every path is right for who repeats the events one
+ * by one on a copy of their own. */
 #include "lib_syncher.h"
 
+/* Longer strings are referenced: copying them costs more than a finalizer. */
+#define COPIED_BYTES_MAX 256u
+
 typedef struct {
-    hy_change_t *change; /* referenced */
-    hy_place_t place;    /* lies in the change */
     const char *kind;
-    hy_value_t value; /* lies in the change */
-    hy_value_t old;   /* referenced, not copied: what is out of its tree does not change any more */
-    uint64_t count;   /* items that it stands for */
+    uint64_t version;
+    uint64_t count; /* items that it stands for */
+    hy_value_t
+        value; /* a string without bytes is in its user value; others are referenced: what was */
+    hy_value_t old; /* sent, and what is out of its tree, does not change any more */
+    uint32_t key_count;
+    char keys[]; /* each: 8 bytes, the index or below 0 the length of the text that follows, less 1
+                  */
 } lua_change_t;
 
-/* user values: what was made of it */
-enum { PATH_SLOT = 1, KEYS_SLOT, VALUE_SLOT, OLD_SLOT, SLOTS = OLD_SLOT };
+/* user values: what was made of it; the later ones are there if they are needed */
+enum { PATH_SLOT = 1, VALUE_SLOT, OLD_SLOT };
 
 enum { PATH = 1, KEYS, VALUE, OLD, KIND, VERSION, COUNT };
 static const hy_field_t fields[] = {{"path", PATH},   {"keys", KEYS}, {"value", VALUE},
                                     {"old", OLD},     {"kind", KIND}, {"version", VERSION},
                                     {"count", COUNT}, {NULL, 0}};
 
+/* Their addresses are registry keys of the metatables: without a finalizer, and with one. */
+static const char plain_key = 0, owner_key = 0;
+
 /* One item of one op, on its way to be pushed. */
 typedef struct {
-    hy_change_t *change;
+    uint64_t version;
     hy_place_t place;
     const char *kind;
     hy_value_t value, old;
     uint64_t count;
 } item_t;
 
+/* --- making ------------------------------------------------------------------------------------
+ */
+
+static size_t key_bytes(const hy_place_t *p) {
+    size_t bytes = 0;
+    int64_t index;
+    for (uint32_t i = 0; i < p->count; i++) {
+        bytes += sizeof index + (hy_place_index(p, i, &index) ? 0 : p->steps[i].key->len);
+    }
+    return bytes;
+}
+
+static void write_keys(char *to, const hy_place_t *p) {
+    int64_t word;
+    for (uint32_t i = 0; i < p->count; i++) {
+        const hy_str_t *key = hy_place_index(p, i, &word) ? NULL : p->steps[i].key;
+        if (key) word = -(int64_t)key->len - 1;
+        memcpy(to, &word, sizeof word);
+        to += sizeof word;
+        if (!key) continue;
+        memcpy(to, key->bytes, key->len);
+        to += key->len;
+    }
+}
+
+static bool is_copied(hy_value_t v) {
+    return !hy_is_node(v) && (v.kind != HY_STR || v.as.s->len <= COPIED_BYTES_MAX);
+}
+
+static bool needs_slot(hy_value_t v) {
+    return v.kind == HY_STR || hy_is_node(v);
+}
+
+/* The change object is on top, with its metatable. */
+static void take_value(lua_State *L, hy_value_t v, int slot, hy_value_t *to) {
+    if (v.kind == HY_STR && is_copied(v)) {
+        lua_pushlstring(L, v.as.s->bytes, v.as.s->len);
+        lua_setiuservalue(L, -2, slot);
+        v.as.s = NULL;
+    } else if (v.kind == HY_STR) {
+        hy_str_ref(v.as.s);
+    } else if (hy_is_node(v)) {
+        hy_node_ref(v.as.n);
+    }
+    *to = v;
+}
+
 static int push_item(lua_State *L, void *arg) {
     const item_t *item = arg;
-    lua_change_t *c = lua_newuserdatauv(L, sizeof *c, SLOTS);
-    *c = (lua_change_t){.kind = item->kind};
-    luaL_setmetatable(L, HY_CHANGE_CLASS);
-    c->change = hy_change_ref(item->change);
-    c->place = item->place;
-    c->value = item->value;
-    c->old = item->old;
-    c->count = item->count;
-    if (c->old.kind == HY_STR) hy_str_ref(c->old.as.s);
-    if (hy_is_node(c->old)) hy_node_ref(c->old.as.n);
+    bool is_plain = is_copied(item->value) && is_copied(item->old);
+    bool has_slots = needs_slot(item->value) || needs_slot(item->old);
+    lua_change_t *c =
+        lua_newuserdatauv(L, sizeof *c + key_bytes(&item->place), has_slots ? OLD_SLOT : PATH_SLOT);
+    *c = (lua_change_t){.kind = item->kind,
+                        .version = item->version,
+                        .count = item->count,
+                        .key_count = item->place.count};
+    write_keys(c->keys, &item->place);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, is_plain ? &plain_key : &owner_key);
+    lua_setmetatable(L, -2);
+    take_value(L, item->value, VALUE_SLOT, &c->value);
+    take_value(L, item->old, OLD_SLOT, &c->old);
     return 1;
 }
 
-static int change_gc(lua_State *L) {
+static int owner_gc(lua_State *L) {
     lua_change_t *c = lua_touserdata(L, 1);
+    hy_value_drop(c->value);
     hy_value_drop(c->old);
-    hy_change_unref(c->change);
-    c->old = hy_absent();
-    c->change = NULL;
+    c->value = c->old = hy_absent();
     return 0;
 }
 
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-static void push_path(lua_State *L, const hy_place_t *p) {
-    luaL_Buffer text;
-    int64_t index;
-    luaL_buffinit(L, &text);
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (i > 0) luaL_addchar(&text, '.');
-        if (hy_place_index(p, i, &index)) {
-            lua_pushinteger(L, index + 1);
-            luaL_addvalue(&text);
-        } else {
-            luaL_addlstring(&text, p->steps[i].key->bytes, p->steps[i].key->len);
-        }
-    }
-    luaL_pushresult(&text);
+/* The key at *at, which moves on: an index from 0 (false), or text. */
+static bool next_key(const char **at, int64_t *index, const char **text, size_t *len) {
+    memcpy(index, *at, sizeof *index);
+    *at += sizeof *index;
+    if (*index >= 0) return false;
+    *text = *at;
+    *len = (size_t)(-*index - 1);
+    *at += *len;
+    return true;
 }
 
-static void push_keys(lua_State *L, const hy_place_t *p) {
+static void push_path(lua_State *L, const lua_change_t *c) {
+    luaL_Buffer path;
+    const char *at = c->keys, *text;
     int64_t index;
-    lua_createtable(L, (int)p->count, 0);
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (hy_place_index(p, i, &index)) {
-            lua_pushinteger(L, index + 1);
+    size_t len;
+    luaL_buffinit(L, &path);
+    for (uint32_t i = 0; i < c->key_count; i++) {
+        if (i > 0) luaL_addchar(&path, '.');
+        if (next_key(&at, &index, &text, &len)) {
+            luaL_addlstring(&path, text, len);
         } else {
-            hy_class_push_str(L, p->steps[i].key);
+            lua_pushinteger(L, index + 1);
+            luaL_addvalue(&path);
         }
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    luaL_pushresult(&path);
+}
+
+static void push_keys(lua_State *L, const lua_change_t *c) {
+    const char *at = c->keys, *text;
+    int64_t index;
+    size_t len;
+    lua_createtable(L, (int)c->key_count, 0);
+    for (uint32_t i = 1; i <= c->key_count; i++) {
+        if (next_key(&at, &index, &text, &len)) {
+            lua_pushlstring(L, text, len);
+        } else {
+            lua_pushinteger(L, index + 1);
+        }
+        lua_rawseti(L, -2, i);
     }
 }
 
@@ -107,13 +181,13 @@ static int keep(lua_State *L, int slot) {
 }
 
 static int push_value(lua_State *L, hy_value_t v, int slot) {
+    if (needs_slot(v) && push_kept(L, slot)) return 1;
     if (v.kind == HY_ABSENT) {
         lua_pushnil(L);
-        return 1;
+    } else {
+        hy_value_push(L, v);
     }
-    if (hy_is_node(v) && push_kept(L, slot)) return 1;
-    hy_value_push(L, v);
-    return hy_is_node(v) ? keep(L, slot) : 1;
+    return needs_slot(v) ? keep(L, slot) : 1;
 }
 
 static int change_index(lua_State *L) {
@@ -121,12 +195,11 @@ static int change_index(lua_State *L) {
     switch (hy_class_field(L, 1)) {
     case PATH:
         if (push_kept(L, PATH_SLOT)) return 1;
-        push_path(L, &c->place);
+        push_path(L, c);
         return keep(L, PATH_SLOT);
     case KEYS:
-        if (push_kept(L, KEYS_SLOT)) return 1;
-        push_keys(L, &c->place);
-        return keep(L, KEYS_SLOT);
+        push_keys(L, c);
+        return 1;
     case VALUE:
         return push_value(L, c->value, VALUE_SLOT);
     case OLD:
@@ -135,7 +208,7 @@ static int change_index(lua_State *L) {
         lua_pushstring(L, c->kind);
         return 1;
     case VERSION:
-        lua_pushinteger(L, (lua_Integer)c->change->version);
+        lua_pushinteger(L, (lua_Integer)c->version);
         return 1;
     case COUNT:
         lua_pushinteger(L, (lua_Integer)c->count);
@@ -146,10 +219,10 @@ static int change_index(lua_State *L) {
 }
 
 static int change_tostring(lua_State *L) {
-    const lua_change_t *c = luaL_checkudata(L, 1, HY_CHANGE_CLASS);
-    push_path(L, &c->place);
+    const lua_change_t *c = lua_touserdata(L, 1);
+    push_path(L, c);
     lua_pushfstring(L, "change: %s \"%s\" (version %I)", c->kind, lua_tostring(L, -1),
-                    (lua_Integer)c->change->version);
+                    (lua_Integer)c->version);
     return 1;
 }
 
@@ -180,9 +253,9 @@ static void each_erased(lua_State *L, const hy_effect_t *effect, item_t *item, e
 
 /* Calls `each` for the items of an op, in the order in which handlers hear of them. Without an
  * effect what is taken out is one item: the number that the sender wrote proves nothing. */
-static void each_item(lua_State *L, hy_change_t *change, const hy_op_t *op, const hy_node_t *root,
-                      const hy_effect_t *effect, each_cb each, void *arg) {
-    item_t item = {.change = change, .count = 1};
+static void each_item(lua_State *L, const hy_change_t *change, const hy_op_t *op,
+                      const hy_node_t *root, const hy_effect_t *effect, each_cb each, void *arg) {
+    item_t item = {.version = change->version, .count = 1};
     hy_place_init(&item.place, op, root, effect);
     switch (op->kind) {
     case HY_OP_SET:
@@ -260,10 +333,20 @@ void hy_change_push_list(lua_State *L, hy_change_t *change, const hy_node_t *roo
     }
 }
 
+/* Makes a metatable over the table of names on top (popped), and keeps it under that key, too. */
+static void open_class(lua_State *L, const char *name, const void *key, const luaL_Reg *meta) {
+    hy_class_open(L, name, change_index, 1, meta);
+    luaL_getmetatable(L, name);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
 void hy_lib_change_open(lua_State *L) {
-    static const luaL_Reg meta[] = {
-        {"__gc", change_gc}, {"__tostring", change_tostring}, {NULL, NULL}};
+    static const luaL_Reg plain[] = {{"__tostring", change_tostring}, {NULL, NULL}};
+    static const luaL_Reg owner[] = {
+        {"__gc", owner_gc}, {"__tostring", change_tostring}, {NULL, NULL}};
     lua_newtable(L);
     hy_class_names(L, fields, NULL);
-    hy_class_open(L, HY_CHANGE_CLASS, change_index, 1, meta);
+    lua_pushvalue(L, -1);
+    open_class(L, HY_CHANGE_CLASS, &plain_key, plain);
+    open_class(L, HY_CHANGE_OWNER_CLASS, &owner_key, owner);
 }

@@ -33,6 +33,12 @@ static const char *status_of(lua_State *L, lua_State *co) {
 
 /* --- resuming ------------------------------------------------------------------------------------ */
 
+static int refuse(lua_State *L, const char *text) {
+    lua_settop(L, 1);
+    lua_pushstring(L, text);
+    return -1;
+}
+
 /* Resumes the coroutine at 1 with the values above it, which its results replace; -1: one error
  * object is there instead. A wait is passed on and comes back in `k`; `is_back` tells that it did. */
 static int resume(lua_State *L, bool is_back, lua_KFunction k) {
@@ -42,13 +48,9 @@ static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     if (is_back) {
         lua_pop(co, 1);
     } else if (hy__thread_is_held(co)) {
-        lua_pushliteral(L, "cannot resume non-suspended coroutine");
-        return -1;
+        return refuse(L, "cannot resume non-suspended coroutine");
     }
-    if (!lua_checkstack(co, args + 1)) {
-        lua_pushliteral(L, "too many arguments to resume");
-        return -1;
-    }
+    if (!lua_checkstack(co, args + 1)) return refuse(L, "too many arguments to resume");
     lua_xmove(L, co, args);
     bool passed = i->passes;
     i->passes = passed && lua_isyieldable(L); /* else a wait would meet a C function here */
@@ -65,8 +67,7 @@ static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     }
     if (!lua_checkstack(L, results + 2)) {
         lua_pop(co, results);
-        lua_pushliteral(L, "too many results to resume");
-        return -1;
+        return refuse(L, "too many results to resume");
     }
     lua_xmove(co, L, results);
     return results;

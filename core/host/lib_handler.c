@@ -13,8 +13,6 @@
  * matches only a pattern that names that path. `**` stands for any rest, the empty one included. */
 #include "lib_syncher.h"
 
-_Static_assert(HY_PATH_STEPS_MAX <= 128, "a place marks its indices in two words");
-
 typedef struct {
     int64_t index; /* the number that the text is in Lua, less 1; -1: none */
     uint32_t at, len;
@@ -85,10 +83,8 @@ static void mark_from_tree(hy_place_t *p, const hy_node_t *node) {
     }
 }
 
-void hy_place_init(hy_place_t *p, const hy_op_t *op, const hy_node_t *root,
-                   const hy_effect_t *effect) {
-    *p = (hy_place_t){.steps = op->steps, .count = op->step_count};
-    if (p->count == 0) return;
+/* Marks the indices of an op that is not applied yet. */
+static void mark_indices(hy_place_t *p, const hy_op_t *op, const hy_node_t *root) {
     bool is_told = true; /* by the steps themselves */
     for (uint32_t i = 0; i < p->count; i++) {
         const hy_str_t *key = p->steps[i].key;
@@ -99,10 +95,19 @@ void hy_place_init(hy_place_t *p, const hy_op_t *op, const hy_node_t *root,
         }
     }
     if (!is_told && root) mark_from_tree(p, root);
-    uint32_t end = p->count - 1;
-    const hy_step_t *last = &p->steps[end];
-    bool is_list_op = op->kind == HY_OP_INSERT || op->kind == HY_OP_ERASE;
-    if (is_list_op || (effect && effect->node && !effect->key)) mark_index(p, end);
+    if (op->kind == HY_OP_INSERT || op->kind == HY_OP_ERASE) mark_index(p, p->count - 1);
+}
+
+void hy_place_init(hy_place_t *p, const hy_op_t *op, const hy_node_t *root,
+                   const hy_effect_t *effect) {
+    *p = (hy_place_t){.steps = op->steps, .count = op->step_count};
+    if (p->count == 0) return;
+    if (effect) {
+        memcpy(p->indices, effect->indices, sizeof p->indices);
+    } else {
+        mark_indices(p, op, root);
+    }
+    const hy_step_t *last = &p->steps[p->count - 1];
     p->last = last->key ? index_of(last->key->bytes, last->key->len) : last->index;
 }
 

@@ -14,14 +14,15 @@
 /* --- classes of userdata and arguments (lib_class.c) -------------------------------------------
  */
 
-#define HY_PARTY_CLASS      "hyperty.party"
-#define HY_CHILD_CLASS      "hyperty.child"
-#define HY_CHANGE_CLASS     "hyperty.change"
-#define HY_EVENT_CLASS      "hyperty.child_event"
-#define HY_REQUEST_CLASS    "hyperty.request"
-#define HY_INVITATION_CLASS "hyperty.invitation"
-#define HY_HANDLER_CLASS    "hyperty.handler"
-#define HY_SYNCHER_CLASS    "hyperty.syncher"
+#define HY_PARTY_CLASS        "hyperty.party"
+#define HY_CHILD_CLASS        "hyperty.child"
+#define HY_CHANGE_CLASS       "hyperty.change"
+#define HY_CHANGE_OWNER_CLASS "hyperty.change_owner"
+#define HY_EVENT_CLASS        "hyperty.child_event"
+#define HY_REQUEST_CLASS      "hyperty.request"
+#define HY_INVITATION_CLASS   "hyperty.invitation"
+#define HY_HANDLER_CLASS      "hyperty.handler"
+#define HY_SYNCHER_CLASS      "hyperty.syncher"
 
 typedef struct {
     const char *name;
@@ -123,8 +124,9 @@ typedef struct {
     uint64_t indices[2]; /* a bit a step */
 } hy_place_t;
 
-/* `root` is the tree of the op (NULL: not known), `effect` what the op did to it (NULL: nothing
- * yet). Steps that came from the wire name indices as text; the tree tells which. */
+/* Steps that came from the wire name indices as text. Which they are is told by `effect`, what the
+ * op did when it was applied; or, if that is NULL, by `root`, the tree that it is about (NULL: not
+ * known). */
 void hy_place_init(hy_place_t *p, const hy_op_t *op, const hy_node_t *root,
                    const hy_effect_t *effect);
 /* True if the step is an index, from 0 (*index). */

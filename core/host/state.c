@@ -50,7 +50,10 @@ void hy_unref(lua_State *L, int *ref) {
 static void spent(lua_State *L, lua_Debug *frame) {
     (void)frame;
     lua_sethook(L, spent, LUA_MASKCOUNT, 1);
-    luaL_error(L, "took too long");
+    luaL_where(L, 0); /* where the script is; a hook is no level */
+    lua_pushliteral(L, "took too long");
+    lua_concat(L, 2);
+    lua_error(L);
 }
 
 void hy__state_limit(lua_State *L) { lua_sethook(L, spent, LUA_MASKCOUNT, HY_END_INSTRUCTIONS); }

@@ -293,13 +293,13 @@ void hy__arrival_child(void *replica, hy_msg_t *m) {
 /* --- messages on /changes
  * ------------------------------------------------------------------------------ */
 
-static hy_outcome_t apply_stamps(hy_replica_t *r, const hy_node_t *value, uint64_t *version) {
-    const hy_node_t *stamps = hy_get_array(value, "stamps");
+static hy_outcome_t apply_stamps(hy_replica_t *r, const hy_node_t *body, uint64_t *version) {
+    const hy_node_t *stamps = hy_get_array(hy_get_object(body, "value"), "stamps");
     size_t count = stamps ? hy_node_count(stamps) : 1;
     hy_outcome_t outcome = HY_DONE;
     for (size_t i = 0; i < count && outcome == HY_DONE; i++) {
-        hy_value_t at = stamps ? hy_node_at(stamps, i) : hy_absent();
-        const hy_node_t *entry = at.kind == HY_OBJECT ? at.as.n : value;
+        hy_value_t at = stamps ? hy_node_at(stamps, i) : hy_get(body, "value");
+        const hy_node_t *entry = at.kind == HY_OBJECT ? at.as.n : NULL;
         hy_stamp_t *s;
         if (hy_stamp_read(entry, &s, NULL) < 0) return HY_DONE; /* nothing we know: ignored */
         *version = s->version;
@@ -324,9 +324,7 @@ static hy_outcome_t apply_message(hy_replica_t *r, hy_msg_t *m, uint64_t *versio
         *version = ((hy_stamp_t *)stamp)->version;
         return hy__arrival_apply_stamp(r, (hy_stamp_t *)stamp);
     }
-    const hy_node_t *value = hy_get_object(hy_msg_body(m), "value");
-    if (!value) return HY_DONE;
-    return apply_stamps(r, value, version);
+    return apply_stamps(r, hy_msg_body(m), version);
 }
 
 static void keep_aside(hy_replica_t *r, hy_msg_t *m, uint64_t version) {
