@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -157,14 +158,28 @@ static void on_prompt_ended(void *arg, const char *why) {
     hyperty_stop(p->host);
 }
 
-/* The child: Ctrl-C, Ctrl-Z and a closed terminal are the client's business. */
-static int serve(const hy_options_t *options, int fd) {
-    program_t p = {.options = options, .command = "repl"};
-    hyperty_error_t err;
+static void on_client_gone(int number) {
+    (void)number;
+    alarm(HY_PROMPT_ORPHAN_S); /* its default action ends the process */
+}
+
+/* Ctrl-C, Ctrl-Z and a closed terminal are the client's business. That the client has gone shows on
+ * the socket; if a script that never ends keeps the loop from looking there, an alarm ends the
+ * host. */
+static void leave_terminal(void) {
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
     signal(SIGTSTP, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, on_client_gone);
+    prctl(PR_SET_PDEATHSIG, SIGUSR1);
+}
+
+/* The child. */
+static int serve(const hy_options_t *options, int fd) {
+    program_t p = {.options = options, .command = "repl"};
+    hyperty_error_t err;
+    leave_terminal();
     if (!open_host(&p)) {
         close(fd);
         return p.status;

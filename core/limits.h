@@ -40,6 +40,7 @@
 #define HY_HISTORY_BYTES_MAX   (1u << 20)
 #define HY_MARK_RANGES_MAX     256u
 #define HY_CHILD_ANSWERS_MAX   1024u
+#define HY_CHILD_NUMBERS_MAX   1024u
 #define HY_ASIDE_MESSAGES_MAX  4096u
 #define HY_CHILD_PENDING_MAX   65536u
 #define HY_CHILD_EXPIRY_MS     60000u
@@ -77,13 +78,26 @@
 #define HY_TASKS_IDLE_MAX   64u
 #define HY_TIMERS_MAX       65536u
 #define HY_PATH_BYTES_MAX   4096u
-#define HY_WAIT_S_MAX       1e9 /* longest sleep or timeout */
+#define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
 #define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
 
 /* A prompt and its host: a frame; what waits for a slow reader; the text of one value or print. */
 #define HY_PROMPT_FRAME_BYTES_MAX (1u << 20)
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
+#define HY_PROMPT_HISTORY_MAX     1000
+/* How long a host's last words may wait for their reader; how long it may live without its client.
+ */
+#define HY_PROMPT_FAREWELL_MS 1000
+#define HY_PROMPT_ORPHAN_S    5u
+
+/* Turns that hyperties get for their ending when a runtime closes. */
+#define HY_FAREWELL_TURNS_MAX 1000u
+
+/* The trusted module: turns without any time passing, after which a world will never come to rest;
+ * time that a call may take before it "did not finish". */
+#define HY_WORLD_TURNS_MAX   1000000u
+#define HY_WORLD_CALL_MAX_MS 120000u
 
 /* Texts made for people. */
 #define HY_ERROR_TEXT_BYTES 512u

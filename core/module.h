@@ -5,7 +5,7 @@
  *
  * A world is what moves together: one runtime with its node embedded, or a network of them.
  * Everything that Lua holds is userdata; the parts of the core in it go when the runtime is
- * stopped, so that then no block of the core is left. Include after nothing; only module*.c do. */
+ * stopped, so that then no block of the core is left. */
 #ifndef HY_MODULE_H
 #define HY_MODULE_H
 
@@ -23,15 +23,10 @@
 #define HY_NETWORK_CLASS  "hyperty.host.network"
 #define HY_INSTANCE_CLASS "hyperty.host.instance"
 
-/* Turns without any time passing, after which a world will never come to rest. */
-#define HY_WORLD_TURNS_MAX 1000000u
-/* Time that a call may take before it "did not finish". */
-#define HY_WORLD_CALL_MAX_MS 120000u
-
 typedef struct {
     lua_State *L;    /* the one that is calling just now, for callbacks; NULL: none */
     bool has_error;  /* a callback raised; the error is in the registry, at the world's address */
-    bool is_driving; /* inside a turn: nothing may drive or stop */
+    bool is_driving; /* it moves: callbacks may neither drive nor stop it */
     bool is_open;
     hy_loop_t *loop; /* NULL: virtual time */
     hy_work_t *work; /* with a loop */

@@ -5,6 +5,7 @@
  * is missed between looking at the flag and waiting. */
 #define _GNU_SOURCE /* ppoll */
 #include "prompt_terminal.h"
+#include "limits.h"
 
 #include <editline/readline.h>
 #include <locale.h>
@@ -14,8 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HISTORY_LINES_MAX 1000
-#define CTRL_D            4
+#define CTRL_D 4
 
 struct hy_terminal {
     const char *prompt;
@@ -74,7 +74,7 @@ hy_terminal_t *hy_terminal_new(void) {
     /* What a Ctrl-D turns into that was typed before line editing began. */
     rl_add_defun("hyperty-end-early", on_end_key, 0);
     using_history();
-    stifle_history(HISTORY_LINES_MAX);
+    stifle_history(HY_PROMPT_HISTORY_MAX);
     return t;
 }
 

@@ -14,9 +14,6 @@ struct hy_runtime {
     hy_str_t *url;
 };
 
-/* Turns that the hyperties get for their ending; what is still moving then is cut off. */
-#define FAREWELL_TURNS 1000
-
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt) {
     return rt->bus;
 }
@@ -148,13 +145,14 @@ int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_err
     return 0;
 }
 
-/* Lets the hyperties stop by themselves, so that their `stop` runs and others hear of it. */
+/* Lets the hyperties stop by themselves, so that their `stop` runs and others hear of it; what is
+ * still moving after that is cut off. */
 static void say_farewell(hy_runtime_t *rt) {
     for (hy_instance_t *i = hy_host_next_instance(rt->host, NULL); i;
          i = hy_host_next_instance(rt->host, i)) {
         hy_instance_unload(i);
     }
-    for (int turns = 0; turns < FAREWELL_TURNS && hy_runtime_turn(rt); turns++) {
+    for (unsigned turns = 0; turns < HY_FAREWELL_TURNS_MAX && hy_runtime_turn(rt); turns++) {
     }
 }
 

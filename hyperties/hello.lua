@@ -2,9 +2,9 @@
 --
 --   hyperty run hello
 --
--- The reporter counts in an object; the observer has a copy of it and prints each change. They share nothing but
--- the object's address: here one instance plays both parts, but the observer could as well live in another hyperty,
--- another process, another town.
+-- The reporter counts in an object; the observer has a copy of it and prints each change. They
+-- share nothing but the object's address: here one instance plays both parts, but the observer
+-- could as well live in another hyperty, another process, another town.
 
 local hyperty = require "hyperty"
 
@@ -16,12 +16,14 @@ function Hello:start(config)
     schema = "Resource", name = "hello", public = true,
     data = { text = "hello", count = 0 },
   }
+
   self.copy = self.syncher:subscribe(self.greeting.url)
   self.copy:on("change", "count", function(change)
-    print(("%s, for the %d. time (version %d)"):format(self.copy.data.text, change.value, change.version))
+    print(("%s number %d (version %d)"):format(self.copy.data.text, change.value, change.version))
   end)
+
+  local data = self.greeting.data
   hyperty.every(config.every or 1.0, function()
-    local data = self.greeting.data
     data.count = data.count + 1 -- an assignment is a change, and a change is published
   end)
 end

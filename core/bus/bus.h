@@ -115,8 +115,8 @@ int hy_bus_request(hy_bus_t *bus, hy_msg_t *m, uint64_t timeout_ms, hy_answer_cb
 /* The callback will not be called; the late one may. NULL allowed, and harmless inside the final
  * call. */
 void hy_request_cancel(hy_request_t *r);
-/* The runtime ends: every request that waits gets a final 503 made here, and from now on requests are refused
- * with HY_ECLOSED. Not from inside a turn. */
+/* The runtime ends: every request that waits gets a final 503 made here, and from now on requests
+ * are refused with HY_ECLOSED. Not from inside a turn. */
 void hy_bus_end_requests(hy_bus_t *bus);
 /* Queues the response to a request; does nothing for a message without id. `value` is taken over.
  */

@@ -35,8 +35,9 @@ bool hy__table_reserve(hy__table_t *t);
 /* False when out of memory; can only be so for the first record. */
 bool hy__table_add(hy__table_t *t, hy__entry_t *e, uint32_t hash);
 void hy__table_remove(hy__table_t *t, hy__entry_t *e);
-/* Any record, taken out; NULL if none is left. For taking a bus down. */
-hy__entry_t *hy__table_take(hy__table_t *t);
+/* A record, taken out; NULL if none is left. For taking a bus down: *slot starts at 0 and says
+ * where to go on; nothing is added meanwhile. */
+hy__entry_t *hy__table_take(hy__table_t *t, uint32_t *slot);
 void hy__table_deinit(hy__table_t *t);
 
 /* First record of that slot; go on with ->next and compare the hash. */

@@ -265,7 +265,8 @@ void hy__interceptors_sweep(hy_bus_t *bus) {
 }
 
 void hy__interceptors_free(hy_bus_t *bus) {
-    for (hy_hold_t *hold; (hold = (hy_hold_t *)hy__table_take(&bus->lanes));)
+    uint32_t slot = 0;
+    for (hy_hold_t *hold; (hold = (hy_hold_t *)hy__table_take(&bus->lanes, &slot));)
         hold_free(hold);
     hy__table_deinit(&bus->lanes);
     hold_free(bus->spare);

@@ -193,12 +193,13 @@ int hy_bus_respond(hy_bus_t *bus, hy_msg_t *request, int code, const char *desc,
 
 void hy_bus_end_requests(hy_bus_t *bus) {
     bus->is_ending = true;
-    for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests));) {
+    uint32_t slot = 0;
+    for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests, &slot));) {
         hy_timer_stop(bus->config.clock, &r->timer);
         hy_list_remove(&r->link);
-        hy_msg_t *answer = r->state == WAITING ? hy_msg_response(r->m, NULL, 503, "the runtime ends",
-                                                                 hy_absent())
-                                               : NULL;
+        hy_msg_t *answer = r->state == WAITING
+                               ? hy_msg_response(r->m, NULL, 503, "the runtime ends", hy_absent())
+                               : NULL;
         r->state = GONE;
         if (answer) r->cb(r->arg, answer, 503);
         hy_msg_unref(answer);
@@ -207,7 +208,8 @@ void hy_bus_end_requests(hy_bus_t *bus) {
 }
 
 void hy__requests_free(hy_bus_t *bus) {
-    for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests));) {
+    uint32_t slot = 0;
+    for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests, &slot));) {
         hy_timer_stop(bus->config.clock, &r->timer);
         request_free(r);
     }

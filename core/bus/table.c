@@ -45,14 +45,14 @@ void hy__table_remove(hy__table_t *t, hy__entry_t *e) {
     t->count--;
 }
 
-hy__entry_t *hy__table_take(hy__table_t *t) {
-    for (uint32_t i = 0; t->count > 0 && i <= t->mask; i++)
-        if (t->slots[i]) {
-            hy__entry_t *e = t->slots[i];
-            hy__table_remove(t, e);
-            return e;
-        }
-    return NULL;
+hy__entry_t *hy__table_take(hy__table_t *t, uint32_t *slot) {
+    if (t->count == 0) return NULL;
+    while (!t->slots[*slot]) {
+        ++*slot;
+    }
+    hy__entry_t *e = t->slots[*slot];
+    hy__table_remove(t, e);
+    return e;
 }
 
 void hy__table_deinit(hy__table_t *t) {

@@ -96,7 +96,8 @@ void hy__topic_walk(hy_bus_t *bus, hy__topic_t *topic, hy_msg_t *m) {
 }
 
 void hy__topics_free(hy_bus_t *bus) {
-    for (hy__topic_t *topic; (topic = (hy__topic_t *)hy__table_take(&bus->topics));) {
+    uint32_t slot = 0;
+    for (hy__topic_t *topic; (topic = (hy__topic_t *)hy__table_take(&bus->topics, &slot));) {
         while (!hy_list_is_empty(&topic->listeners)) {
             hy_link_t *link = topic->listeners.next;
             hy_list_remove(link);

@@ -89,7 +89,8 @@ void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
 }
 
 void hy__uplinks_free(hy_bus_t *bus) {
-    for (hy_uplink_t *u; (u = (hy_uplink_t *)hy__table_take(&bus->uplinks));)
+    uint32_t slot = 0;
+    for (hy_uplink_t *u; (u = (hy_uplink_t *)hy__table_take(&bus->uplinks, &slot));)
         hy__uplink_unref(u);
     hy__uplink_unref(bus->uplink_default);
     hy__table_deinit(&bus->uplinks);

@@ -49,8 +49,8 @@ typedef struct {
     hy_node_t *node; /* as in the edit, referenced */
     hy_str_t *key;   /* referenced */
     size_t index;
-    uint64_t count; /* items put in or taken out */
-    hy_value_t old; /* SET, REMOVE: ABSENT if nothing was there; ERASE: array of the items */
+    uint64_t count;      /* items put in or taken out */
+    hy_value_t old;      /* SET, REMOVE: ABSENT if nothing was there; ERASE: array of the items */
     uint64_t indices[2]; /* of an applied op, a bit a step: it named an element of an array */
 } hy_effect_t;
 _Static_assert(HY_PATH_STEPS_MAX <= 128, "an effect marks the indices of a path in two words");

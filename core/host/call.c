@@ -19,7 +19,7 @@ typedef struct {
     const char *method; /* of the api; NULL: the chunk */
     const char *chunk, *source;
     size_t len;
-    const hy_node_t *args;
+    const hy_node_t *args; /* NULL: none */
     const char *what;
     const hy_task_end_t *end;
     void *arg;
@@ -27,8 +27,7 @@ typedef struct {
     hy_error_t *err;
 } spawning_t;
 
-/* --- starting
- * --------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------------- */
 
 /* Names of the api, for the text of an unknown one. */
 static void push_names(lua_State *L, const hy_instance_t *i) {
@@ -93,9 +92,12 @@ static void spawn(lua_State *L, void *arg) {
     spawning_t *s = arg;
     if (s->method ? !push_method(L, s) : !push_chunk(L, s)) return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->instance->self_ref);
-    luaL_checkstack(L, (int)hy_node_count(s->args) + 1, "too many arguments");
-    int nargs = 1 + hy__values_push(L, s->args);
+    int nargs = 1 + (s->args ? hy__values_push(L, s->args) : 0);
     s->rc = hy_task_spawn(s->instance, nargs, s->what, s->end, s->arg);
+}
+
+static const hy_node_t *list_of(hy_value_t v) {
+    return v.kind == HY_ARRAY ? v.as.n : NULL;
 }
 
 /* 0: the task runs or has ended, and `end` is or was told. Else it is not told. */
@@ -108,8 +110,7 @@ static int start(spawning_t *s, hy_error_t *err) {
     return rc < 0 ? rc : s->rc;
 }
 
-/* --- for who holds the instance
- * ------------------------------------------------------------------------ */
+/* --- for who holds the instance ------------------------------------------------------------- */
 
 static int make_text(lua_State *L) {
     luaL_tolstring(L, 1, NULL);
@@ -171,10 +172,10 @@ static const hy_task_end_t call_end = {.ended = call_ended, .dropped = call_drop
 
 static int run(spawning_t *s, hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err) {
     call_t *call = hy_alloc(sizeof *call);
-    int rc = HY_ENOMEM;
+    int rc = call ? 0 : hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
     if (call) {
         *call = (call_t){done, arg};
-        s->args = args.as.n;
+        s->args = list_of(args);
         s->end = &call_end;
         s->arg = call;
         rc = start(s, err);
@@ -196,8 +197,7 @@ int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, si
     return run(&s, args, done, arg, err);
 }
 
-/* --- for another hyperty
- * ------------------------------------------------------------------------------- */
+/* --- for another hyperty -------------------------------------------------------------------- */
 
 /* The code that a word of the API stands for, where several share one the one that a script means;
  * without a word the call was refused. */
@@ -260,7 +260,7 @@ void hy_instance_decide_call(hy_instance_t *i, hy_decision_t *d) {
     hy_error_t err = {.text = ""};
     spawning_t s = {.instance = i,
                     .method = hy_decision_method(d)->bytes,
-                    .args = hy_decision_params(d).as.n,
+                    .args = list_of(hy_decision_params(d)),
                     .what = "api",
                     .end = &decision_end,
                     .arg = hy_decision_ref(d)};
@@ -270,8 +270,7 @@ void hy_instance_decide_call(hy_instance_t *i, hy_decision_t *d) {
     hy_decision_unref(d);
 }
 
-/* --- the api
- * ------------------------------------------------------------------------------------------- */
+/* --- the api -------------------------------------------------------------------------------- */
 
 typedef struct {
     const hy_instance_t *instance;

@@ -1,9 +1,9 @@
 /* Values between Lua and the tree.
  *
- * Out of Lua: without raising and without calling Lua, since it is used outside protected calls too.
- * Tables are read raw; a metatable says nothing but the marks of hyperty.array and hyperty.object. A
- * table is a list if its keys are 1 to n, else an object, whose keys come in order of their bytes: Lua's
- * own order changes from run to run, and a run must be repeatable.
+ * Out of Lua: without raising and without calling Lua, since it is used outside protected calls
+ * too. Tables are read raw; a metatable says nothing but the marks of hyperty.array and
+ * hyperty.object. A table is a list if its keys are 1 to n, else an object, whose keys come in
+ * order of their bytes: Lua's own order changes from run to run, and a run must be repeatable.
  *
  * Into Lua: plain tables; arrays get the mark, so that an empty one stays what it is.
  *
@@ -31,7 +31,7 @@ typedef struct {
 static int read_value(const reading_t *r, int index, unsigned depth, const place_t *at,
                       hy_value_t *out);
 
-/* --- refusals ------------------------------------------------------------------------------------ */
+/* --- refusals ------------------------------------------------------------------------------- */
 
 static void write_place(hy_buf_t *b, const place_t *at) {
     if (!at->up) return;
@@ -60,14 +60,18 @@ static int refuse(const reading_t *r, int code, const place_t *at, const char *t
 static int refuse_type(const reading_t *r, int index, const place_t *at) {
     switch (lua_type(r->L, index)) {
     case LUA_TNIL:
-    case LUA_TNONE: return refuse(r, HY_EINVALID, at, "nil is not JSON");
-    case LUA_TFUNCTION: return refuse(r, HY_EINVALID, at, "a function is not JSON");
-    case LUA_TTHREAD: return refuse(r, HY_EINVALID, at, "a coroutine is not JSON");
-    default: return refuse(r, HY_EINVALID, at, "a userdata is not JSON");
+    case LUA_TNONE:
+        return refuse(r, HY_EINVALID, at, "nil is not JSON");
+    case LUA_TFUNCTION:
+        return refuse(r, HY_EINVALID, at, "a function is not JSON");
+    case LUA_TTHREAD:
+        return refuse(r, HY_EINVALID, at, "a coroutine is not JSON");
+    default:
+        return refuse(r, HY_EINVALID, at, "a userdata is not JSON");
     }
 }
 
-/* --- out of Lua: scalars and objects of ours ------------------------------------------------------- */
+/* --- out of Lua: scalars and objects of ours ------------------------------------------------ */
 
 static int read_string(const reading_t *r, int index, const place_t *at, hy_value_t *out) {
     size_t len;
@@ -121,7 +125,7 @@ static int read_userdata(const reading_t *r, int index, unsigned depth, const pl
     return 0;
 }
 
-/* --- out of Lua: tables ------------------------------------------------------------------------------ */
+/* --- out of Lua: tables --------------------------------------------------------------------- */
 
 typedef struct {
     hy_str_t *key;
@@ -285,12 +289,19 @@ static int read_table(const reading_t *r, int index, unsigned depth, const place
 static int read_value(const reading_t *r, int index, unsigned depth, const place_t *at,
                       hy_value_t *out) {
     switch (lua_type(r->L, index)) {
-    case LUA_TBOOLEAN: *out = hy_bool(lua_toboolean(r->L, index)); return 0;
-    case LUA_TNUMBER: return read_number(r, index, at, out);
-    case LUA_TSTRING: return read_string(r, index, at, out);
-    case LUA_TUSERDATA: return read_userdata(r, index, depth, at, out);
-    case LUA_TTABLE: return read_table(r, index, depth, at, out);
-    default: return refuse_type(r, index, at);
+    case LUA_TBOOLEAN:
+        *out = hy_bool(lua_toboolean(r->L, index));
+        return 0;
+    case LUA_TNUMBER:
+        return read_number(r, index, at, out);
+    case LUA_TSTRING:
+        return read_string(r, index, at, out);
+    case LUA_TUSERDATA:
+        return read_userdata(r, index, depth, at, out);
+    case LUA_TTABLE:
+        return read_table(r, index, depth, at, out);
+    default:
+        return refuse_type(r, index, at);
     }
 }
 
@@ -329,7 +340,7 @@ int hy__values_from_lua(lua_State *L, int first, int last, hy_value_t *out, hy_e
     return 0;
 }
 
-/* --- into Lua ------------------------------------------------------------------------------------------ */
+/* --- into Lua ------------------------------------------------------------------------------- */
 
 static void push_node(lua_State *L, const hy_node_t *n) {
     size_t count = hy_node_count(n);
@@ -358,14 +369,27 @@ static void push_node(lua_State *L, const hy_node_t *n) {
 
 void hy_value_push(lua_State *L, hy_value_t v) {
     switch (v.kind) {
-    case HY_BOOL: lua_pushboolean(L, v.as.b); break;
-    case HY_INT: lua_pushinteger(L, v.as.i); break;
-    case HY_REAL: lua_pushnumber(L, v.as.r); break;
-    case HY_STR: lua_pushlstring(L, v.as.s->bytes, v.as.s->len); break;
+    case HY_BOOL:
+        lua_pushboolean(L, v.as.b);
+        break;
+    case HY_INT:
+        lua_pushinteger(L, v.as.i);
+        break;
+    case HY_REAL:
+        lua_pushnumber(L, v.as.r);
+        break;
+    case HY_STR:
+        lua_pushlstring(L, v.as.s->bytes, v.as.s->len);
+        break;
     case HY_OBJECT:
-    case HY_ARRAY: push_node(L, v.as.n); break;
-    case HY_NULL: lua_rawgetp(L, LUA_REGISTRYINDEX, &hy_instance_of(L)->null_mark); break;
-    default: lua_pushnil(L);
+    case HY_ARRAY:
+        push_node(L, v.as.n);
+        break;
+    case HY_NULL:
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &hy_instance_of(L)->null_mark);
+        break;
+    default:
+        lua_pushnil(L);
     }
 }
 

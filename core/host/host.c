@@ -1,8 +1,8 @@
 /* The host: finding and loading hyperties, the list of instances, and the work that was put off.
  *
  * What a script causes while it runs (a spawned task, unloading itself) is queued here and done by
- * hy_host_turn, from outside of all Lua. The host owns its instances; the manager, the clock and the
- * log are its owner's. */
+ * hy_host_turn, from outside of all Lua. The host owns its instances; the manager, the clock and
+ * the log are its owner's. */
 #include "internal.h"
 
 #include "../base/mem.h"
@@ -11,7 +11,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+typedef struct {
+    hy_str_t *key; /* name or URL */
+    hy_instance_t *instance;
+} entry_t;
+
+/* --- life ----------------------------------------------------------------------------------- */
 
 static char *copy_text(const char *text) {
     size_t bytes = strlen(text) + 1;
@@ -37,6 +42,8 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     hy_link_init(&h->instances);
     hy_link_init(&h->ready);
     hy_link_init(&h->leaving);
+    hy_dict_init(&h->names, sizeof(entry_t));
+    hy_dict_init(&h->urls, sizeof(entry_t));
     int rc = copy_paths(config, &h->config.paths);
     h->config.user = config->user && rc == 0 ? copy_text(config->user) : NULL;
     if (config->user && !h->config.user) rc = HY_ENOMEM;
@@ -52,7 +59,9 @@ void hy_host_free(hy_host_t *h) {
     while (!hy_list_is_empty(&h->instances)) {
         hy__instance_close(hy_link_owner(h->instances.next, hy_instance_t, link));
     }
-    assert(hy_list_is_empty(&h->ready));
+    assert(hy_list_is_empty(&h->ready) && h->names.count == 0 && h->urls.count == 0);
+    hy_dict_deinit(&h->names);
+    hy_dict_deinit(&h->urls);
     for (uint32_t i = 0; h->config.paths && i < h->config.path_count; i++) {
         hy_free((void *)h->config.paths[i]);
     }
@@ -65,8 +74,12 @@ void hy__host_wake(hy_host_t *h) {
     if (h->config.wake) h->config.wake(h->config.wake_arg);
 }
 
-hy_bus_t *hy__host_bus(const hy_host_t *h) { return hy_manager_bus(h->config.manager); }
-hy_clock_t *hy__host_clock(const hy_host_t *h) { return hy_bus_clock(hy__host_bus(h)); }
+hy_bus_t *hy__host_bus(const hy_host_t *h) {
+    return hy_manager_bus(h->config.manager);
+}
+hy_clock_t *hy__host_clock(const hy_host_t *h) {
+    return hy_bus_clock(hy__host_bus(h));
+}
 
 bool hy_host_turn(hy_host_t *h) {
     hy_link_t ready, leaving;
@@ -83,7 +96,7 @@ bool hy_host_turn(hy_host_t *h) {
     return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->leaving);
 }
 
-/* --- finding --------------------------------------------------------------------------------------------- */
+/* --- finding -------------------------------------------------------------------------------- */
 
 static bool is_kind(const char *path, mode_t kind) {
     struct stat s;
@@ -135,36 +148,82 @@ hy_instance_t *hy_host_next_instance(const hy_host_t *h, const hy_instance_t *af
 }
 
 hy_instance_t *hy_host_find_instance(const hy_host_t *h, const char *name_or_url) {
-    hy_instance_t *i = NULL;
-    while ((i = hy_host_next_instance(h, i))) {
-        if (hy_str_is(i->name, name_or_url) || hy_str_is(i->url, name_or_url)) return i;
-    }
-    return NULL;
+    size_t len = strlen(name_or_url);
+    const entry_t *e = hy_dict_find(&h->names, name_or_url, len, 0);
+    if (!e) e = hy_dict_find(&h->urls, name_or_url, len, 0);
+    return e ? e->instance : NULL;
 }
 
-/* --- loading --------------------------------------------------------------------------------------------- */
+static int add(hy_dict_t *d, hy_str_t *key, hy_instance_t *i) {
+    entry_t *e = hy_dict_put(d, key, NULL);
+    if (!e) return HY_ENOMEM;
+    if (e->instance) return HY_ECONFLICT;
+    e->instance = i;
+    return 0;
+}
+
+static void take_out(hy_dict_t *d, hy_str_t *key, const hy_instance_t *i) {
+    entry_t *e = key ? hy_dict_get(d, key) : NULL;
+    if (e && e->instance == i) hy_dict_remove(d, e);
+}
+
+int hy__host_add_name(hy_host_t *h, hy_instance_t *i) {
+    int rc = add(&h->names, i->name, i);
+    if (rc == 0) hy_list_append(&h->instances, &i->link);
+    return rc;
+}
+
+int hy__host_add_url(hy_host_t *h, hy_instance_t *i) {
+    return add(&h->urls, i->url, i);
+}
+
+void hy__host_forget(hy_host_t *h, hy_instance_t *i) {
+    take_out(&h->names, i->name, i);
+    take_out(&h->urls, i->url, i);
+    hy_list_remove(&i->link);
+    hy_list_remove(&i->leaving);
+}
+
+/* --- loading -------------------------------------------------------------------------------- */
 
 typedef struct {
-    const char *file; /* or the name of the chunk */
+    const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
 } script_t;
 
+static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
+    hy_address_t address;
+    if (config.kind == HY_ABSENT) return 0;
+    if (config.kind != HY_OBJECT) {
+        return hy_fail(err, HY_EINVALID, "%s: its config must be a table with names", file);
+    }
+    hy_value_t as = hy_get(config.as.n, "as"), user = hy_get(config.as.n, "user");
+    bool has_name = as.kind == HY_STR && as.as.s->len > 0 && as.as.s->len <= HY_NAME_BYTES_MAX &&
+                    strlen(as.as.s->bytes) == as.as.s->len;
+    if (as.kind != HY_ABSENT && !has_name) {
+        return hy_fail(err, HY_EINVALID, "%s: config.as must be a text of 1 to %u bytes", file,
+                       HY_NAME_BYTES_MAX);
+    }
+    if (user.kind != HY_ABSENT &&
+        (user.kind != HY_STR || strncmp(user.as.s->bytes, "user://", 7) != 0 ||
+         hy_address_parse(user.as.s->bytes, user.as.s->len, &address, NULL) < 0)) {
+        return hy_fail(err, HY_EINVALID,
+                       "%s: config.user must be a user URL, such as user://localhost/bob", file);
+    }
+    return 0;
+}
+
 /* An instance with its script loaded, not started. */
 static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_instance_t **out,
                 hy_error_t *err) {
-    if (config.kind != HY_ABSENT && config.kind != HY_OBJECT) {
+    int rc = check_config(script->file, config, err);
+    if (rc < 0) {
         hy_value_drop(config);
-        return hy_fail(err, HY_EINVALID, "%s: its config must be a table with names", script->file);
-    }
-    hy_str_t *file = hy_str_from(script->file);
-    if (!file) {
-        hy_value_drop(config);
-        return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+        return rc;
     }
     hy_instance_t *i = NULL;
-    int rc = hy__instance_new(h, file, config, &i);
-    hy_str_unref(file);
+    rc = hy__instance_new(h, script->file, config, &i);
     if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
     rc = hy__state_open(i, err);
     if (rc == 0) rc = hy__state_load(i, script->source, script->len, err);
@@ -211,7 +270,7 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
     return rc;
 }
 
-/* --- instances ------------------------------------------------------------------------------------------- */
+/* --- instances ------------------------------------------------------------------------------ */
 
 void hy_instance_unload(hy_instance_t *i) {
     if (i->is_leaving) return;
@@ -225,7 +284,15 @@ void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *
     hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
 }
 
-const char *hy_instance_name(const hy_instance_t *i) { return i->name->bytes; }
-hy_str_t *hy_instance_url(const hy_instance_t *i) { return i->url; }
-size_t hy_instance_memory(const hy_instance_t *i) { return i->memory_bytes; }
-size_t hy_instance_tasks(const hy_instance_t *i) { return i->task_count; }
+const char *hy_instance_name(const hy_instance_t *i) {
+    return i->name->bytes;
+}
+hy_str_t *hy_instance_url(const hy_instance_t *i) {
+    return i->url;
+}
+size_t hy_instance_memory(const hy_instance_t *i) {
+    return i->memory_bytes;
+}
+size_t hy_instance_tasks(const hy_instance_t *i) {
+    return i->task_count;
+}

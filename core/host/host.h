@@ -61,14 +61,16 @@ hy_str_t *hy_instance_url(const hy_instance_t *i);
 size_t hy_instance_memory(const hy_instance_t *i);
 size_t hy_instance_tasks(const hy_instance_t *i);
 
-/* Result of a call or piece of code: values as an array (`values`, lent), or `code` negative with
- * the message (and traceback) in `desc`. */
+/* Result of a call or piece of code: values as an array (`values`, lent; nil is null, what is not
+ * JSON comes as text), or `code` negative with the message (and traceback) in `desc`. Called once,
+ * before the call returns if nothing waits. */
 typedef void (*hy_result_cb)(void *arg, int code, const char *desc, hy_value_t values);
-/* Calls api[method] with the values of `args` (array, taken over) in a task of the instance. */
+/* Calls api[method] with the values of `args` (array or ABSENT, taken over) in a task of the
+ * instance. */
 int hy_instance_call(hy_instance_t *i, const char *method, hy_value_t args, hy_result_cb done,
                      void *arg, hy_error_t *err);
-/* Runs a chunk in a task of the instance, with its environment and `self`; HY_EINVALID with the
- * syntax error. Results that are not JSON come as text. */
+/* Runs a chunk in a task of the instance, with its environment and `self`, which is also its first
+ * argument; HY_EINVALID with the syntax error. */
 int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, size_t len,
                      hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err);
 /* Names of the functions in its api: array of strings, owned by the caller. */

@@ -6,14 +6,15 @@
  *                          │                                    stop(), at a turn of the host
  *                          └──────────────► close ◄─────────────────────────┘
  *
- * Closing undoes all that the instance owns, in this order: stop() runs; tasks end, their variables to be
- * closed are; timers stop; the syncher closes, after which the core calls nothing back; waits are freed,
- * the address goes back, the state closes. It never happens inside the instance's own Lua. */
+ * Closing undoes all that the instance owns, in this order: stop() runs; tasks end, their variables
+ * to be closed are; timers stop; the syncher closes, after which the core calls nothing back; waits
+ * are freed, the address goes back, the state closes. It never happens inside the instance's own
+ * Lua. */
 #include "internal.h"
 
 #include "../base/mem.h"
 
-/* From loading until `done` was called. It outlives the instance if the address is still to come. */
+/* From loading until `done` was called. Outlives the instance if the address is still to come. */
 struct hy_start {
     hy_instance_t *instance; /* NULL: gone */
     hy_manager_t *manager;
@@ -24,7 +25,7 @@ struct hy_start {
     hy_str_t *text;
 };
 
-/* --- making ---------------------------------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------------------------- */
 
 /* "…/group_chat/init.lua" and "…/group_chat.lua" are both "group_chat". */
 static hy_str_t *name_of_file(const char *file) {
@@ -38,22 +39,43 @@ static hy_str_t *name_of_file(const char *file) {
     while (start > 0 && file[start - 1] != '/') {
         start--;
     }
-    size_t bytes = len - start < HY_NAME_BYTES_MAX ? len - start : HY_NAME_BYTES_MAX;
+    size_t bytes = len - start;
+    while (bytes > HY_NAME_BYTES_MAX || (bytes > 0 && (file[start + bytes] & 0xc0) == 0x80)) {
+        bytes--; /* not within a character */
+    }
     return bytes > 0 ? hy_str_new(file + start, bytes) : hy_str_from("hyperty");
 }
 
-/* The name, or the first of name#2, name#3 … that is free. */
-static hy_str_t *free_name(const hy_host_t *h, hy_str_t *wanted) {
-    hy_str_t *name = wanted;
-    for (unsigned n = 2; name && hy_host_find_instance(h, name->bytes); n++) {
-        if (name != wanted) hy_str_unref(name);
-        name = hy_str_format("%s#%u", wanted->bytes, n);
+static bool is_taken(const hy_host_t *h, const hy_str_t *base, unsigned n, hy_str_t **name) {
+    hy_str_unref(*name);
+    *name = hy_str_format("%s#%u", base->bytes, n);
+    return *name && hy_host_find_instance(h, (*name)->bytes);
+}
+
+/* The name (taken over), or name#2, name#3 … if it is taken: the first of them that is free, found
+ * by doubling and halving, since a host may have thousands of one name. */
+static hy_str_t *free_name(const hy_host_t *h, hy_str_t *base) {
+    if (!hy_host_find_instance(h, base->bytes)) return base;
+    hy_str_t *name = NULL;
+    unsigned taken = 1, is_free = 2;
+    while (is_taken(h, base, is_free, &name)) {
+        taken = is_free;
+        is_free *= 2;
     }
-    if (name != wanted) hy_str_unref(wanted);
+    while (is_free - taken > 1) {
+        unsigned middle = taken + (is_free - taken) / 2;
+        if (is_taken(h, base, middle, &name)) {
+            taken = middle;
+        } else {
+            is_free = middle;
+        }
+    }
+    is_taken(h, base, is_free, &name);
+    hy_str_unref(base);
     return name;
 }
 
-int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instance_t **out) {
+int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out) {
     hy_instance_t *i = hy_alloc_zero(sizeof *i);
     if (!i) {
         hy_value_drop(config);
@@ -63,7 +85,7 @@ int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instanc
     hy_str_t *as = hy_get_str(given, "as"), *user = hy_get_str(given, "user");
     i->host = h;
     i->config = config;
-    i->file = hy_str_ref(file);
+    i->file = hy_str_from(file);
     i->env_ref = i->hyperty_ref = i->self_ref = i->api_ref = LUA_NOREF;
     hy_link_init(&i->link);
     hy_link_init(&i->leaving);
@@ -76,18 +98,17 @@ int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instanc
     } else if (h->config.user) {
         i->user = hy_str_from(h->config.user);
     }
-    i->name = as && as->len > 0 ? hy_str_ref(as) : name_of_file(file->bytes);
+    i->name = as ? hy_str_ref(as) : name_of_file(file);
     if (i->name) i->name = free_name(h, i->name);
-    if (!i->name || (h->config.user && !i->user)) {
+    if (!i->file || !i->name || (h->config.user && !i->user) || hy__host_add_name(h, i) < 0) {
         hy__instance_close(i);
         return HY_ENOMEM;
     }
-    hy_list_append(&h->instances, &i->link);
     *out = i;
     return 0;
 }
 
-/* --- starting -------------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------------- */
 
 static void give_up(hy_instance_t *i, int code, const char *text) {
     i->start->code = code;
@@ -170,7 +191,9 @@ static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
     }
     i->url = hy_str_ref(url);
     starting_t starting = {.instance = i};
-    int rc = hy_syncher_open(s->manager, i->url, i->user, &hy_lib_syncher_events, i, &i->syncher);
+    int rc = hy__host_add_url(i->host, i);
+    if (rc == 0)
+        rc = hy_syncher_open(s->manager, i->url, i->user, &hy_lib_syncher_events, i, &i->syncher);
     if (rc == 0) rc = make_state_view(i);
     if (rc == 0) rc = hy__state_make_self(i, &err);
     if (rc == 0) rc = hy_protected(i->L, run_start, &starting, &err);
@@ -235,7 +258,7 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
     return 0;
 }
 
-/* --- stopping -------------------------------------------------------------------------------------------- */
+/* --- stopping ------------------------------------------------------------------------------- */
 
 static void run_stop(lua_State *L, void *arg) {
     if (hy__state_push_method(L, arg, "stop")) hy_pcall(L, 1, 0, "stop");
@@ -265,8 +288,7 @@ void hy__instance_close(hy_instance_t *i) {
     if (i->state_view) hy_view_close(i->state_view);
     hy_view_unref(i->state_view);
     hy__state_close(i);
-    hy_list_remove(&i->link);
-    hy_list_remove(&i->leaving);
+    hy__host_forget(i->host, i);
     hy_value_drop(i->config);
     hy_str_unref(i->name);
     hy_str_unref(i->url);

@@ -5,10 +5,12 @@
  *           ── ready ──────► tasks to go on at the next turn
  *           ── leaving ────► instances to unload at the next turn
  *
- *      task ── wait ──► wait ── child ──► task that hyperty.wait started, whose `parent` is that wait */
+ *      task ── wait ──► wait ── child ──► task that hyperty.wait started
+ *                         ◄── parent ── */
 #ifndef HY_HOST_INTERNAL_H
 #define HY_HOST_INTERNAL_H
 
+#include "../base/dict.h"
 #include "instance.h"
 
 _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tasks");
@@ -16,6 +18,7 @@ _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tas
 struct hy_host {
     hy_host_config_t config; /* its texts are owned */
     hy_link_t instances, ready, leaving;
+    hy_dict_t names, urls; /* of instances */
 };
 
 struct hy_task {
@@ -41,53 +44,59 @@ struct hy_wait {
     bool is_local;    /* nothing of the core will call back */
 };
 
-/* --- host.c ------------------------------------------------------------------------------------- */
+/* --- host.c --------------------------------------------------------------------------------- */
 
 /* Something for hy_host_turn was queued. */
 void hy__host_wake(hy_host_t *h);
 hy_clock_t *hy__host_clock(const hy_host_t *h);
 hy_bus_t *hy__host_bus(const hy_host_t *h);
+/* Makes the instance one to be found by its name, or by its address once it has one. */
+int hy__host_add_name(hy_host_t *h, hy_instance_t *i);
+int hy__host_add_url(hy_host_t *h, hy_instance_t *i);
+/* Takes it out of the host's lists. */
+void hy__host_forget(hy_host_t *h, hy_instance_t *i);
 /* hy_log at the name of the instance. */
 void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
                       const char *text);
 
-/* --- state.c: one Lua state --------------------------------------------------------------------- */
+/* --- state.c: one Lua state ----------------------------------------------------------------- */
 
 /* Makes the state with its environment and libraries. On failure nothing is owed. */
 int hy__state_open(hy_instance_t *i, hy_error_t *err);
 void hy__state_close(hy_instance_t *i);
-/* Compiles and runs the script (`source` NULL: the file i->file), checks the table that it returns and
- * keeps it. The text in `err` has file and line. */
+/* Compiles and runs the script (`source` NULL: the file i->file), checks the table that it returns
+ * and keeps it. The text in `err` has file and line. */
 int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t *err);
 /* Scheme names (is_schemes) of the schemas that the table names, or the resources that it names: an
  * array of strings. */
 int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out);
 /* Makes `self`. The address and the syncher are there. */
 int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
-/* Pushes a method of self's table, and self; false, and nothing pushed, if it has none. May raise. */
+/* Pushes a method of the script's table, and self; false, and nothing, if there is none. May
+ * raise. */
 bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
 /* Limits the Lua code that L may run from now on; NULL-safe end. See HY_END_INSTRUCTIONS. */
 void hy__state_limit(lua_State *L);
 void hy__state_unlimit(lua_State *L);
 
-/* --- instance.c --------------------------------------------------------------------------------- */
+/* --- instance.c ----------------------------------------------------------------------------- */
 
-/* A new instance, not loaded. `file` is referenced, `config` taken over. */
-int hy__instance_new(hy_host_t *h, hy_str_t *file, hy_value_t config, hy_instance_t **out);
+/* A new instance, not loaded. `config` is taken over. */
+int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out);
 /* Has the address allocated and goes on from there; `done` as in hy_host_load. */
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
 
-/* --- pcall.c ------------------------------------------------------------------------------------ */
+/* --- pcall.c -------------------------------------------------------------------------------- */
 
 /* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
 void hy__error_text(lua_State *L, lua_State *thread);
-/* Makes sure that an error text is on top: whatever could not be told became "not enough memory". */
+/* Makes sure that an error text is on top: what could not be told becomes "not enough memory". */
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */
 
-/* --- task.c ------------------------------------------------------------------------------------- */
+/* --- task.c --------------------------------------------------------------------------------- */
 
 /* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
 int hy__task_spawn_child(hy_wait_t *parent, int nargs);
@@ -101,17 +110,17 @@ void hy__task_cancel(hy_task_t *t);
 /* Cancels all tasks of an instance and lets go of idle threads. */
 void hy__task_cancel_all(hy_instance_t *i);
 
-/* On top of a thread: it belongs to the host just now, and scripts may neither resume nor close it. */
+/* On top of a thread: the host has it just now, and scripts may neither resume nor close it. */
 extern const char hy__held_mark;
 static inline bool hy__thread_is_held(lua_State *co) {
     return lua_gettop(co) > 0 && lua_touserdata(co, -1) == &hy__held_mark;
 }
 
-/* --- wait.c ------------------------------------------------------------------------------------- */
+/* --- wait.c --------------------------------------------------------------------------------- */
 
-/* As hy_wait_end, for who has something to do with the results: `k` is called when the task goes on, with
- * the index below the results as its context, and asks hy__wait_results, which raises what is to be
- * raised, how many there are. */
+/* As hy_wait_end, for who has something to do with the results: `k` is called when the task goes
+ * on, with the index below the results as its context, and asks hy__wait_results, which raises what
+ * is to be raised, how many there are. */
 int hy__wait_end(lua_State *L, hy_wait_t *w, int rc, const hy_error_t *err, lua_KFunction k);
 int hy__wait_results(lua_State *L, lua_KContext base);
 /* The child of a wait has ended: its results, or one error object, are on top of L. */
@@ -124,7 +133,7 @@ void hy__wait_free_all(hy_instance_t *i);
 int hy__wait_sleep(lua_State *L, uint64_t delay_ms);
 int hy__wait_child(lua_State *L, uint64_t timeout_ms);
 
-/* --- convert.c, path.c, handle.c ------------------------------------------------------------------ */
+/* --- convert.c, path.c, handle.c ------------------------------------------------------------ */
 
 /* Why a value is refused, and where inside it ("values.3", empty: the whole). */
 typedef struct {
@@ -162,7 +171,7 @@ int hy__spot_edit(const hy__spot_t *spot, hy_edit_t *edit, hy_error_t *err);
 /* Inserts an item (taken over) before the spot's index. */
 int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
-/* --- libraries ---------------------------------------------------------------------------------- */
+/* --- libraries ------------------------------------------------------------------------------ */
 
 void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
 void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */

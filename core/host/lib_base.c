@@ -1,30 +1,33 @@
 /* The environment of a script: an allow list.
  *
- * Lua's libraries are opened, and what is named here is copied into a fresh table, which becomes the
- * state's globals. Nothing else of them can be reached: no files, no processes, no modules in C, no
- * bytecode, no debug. Where a function must know more (handles, waits, the host's print and clock) ours
- * takes its place. Scripts give no __gc, since a finaliser would run at any time and beyond any budget. */
+ * Lua's libraries are opened, and what is named here is copied into a fresh table, which becomes
+ * the state's globals. Nothing else of them can be reached: no files, no processes, no modules in
+ * C, no bytecode, no debug. Where a function must know more (handles, waits, the host's print and
+ * clock) ours takes its place. Scripts give no __gc, since a finaliser would run at any time and
+ * beyond any budget. */
 #include "internal.h"
 
 #include <math.h>
 #include <time.h>
 
 /* Names of Lua's own functions in each library; ours come on top. */
-static const char *const base_names[] = {
-    "_VERSION", "assert", "error",  "getmetatable", "ipairs",   "pairs",  "pcall", "rawequal", "rawget",
-    "rawlen",   "rawset", "select", "tonumber",     "tostring", "type",   "xpcall", NULL};
+static const char *const base_names[] = {"_VERSION", "assert", "error",    "getmetatable", "ipairs",
+                                         "pairs",    "pcall",  "rawequal", "rawget",       "rawlen",
+                                         "rawset",   "select", "tonumber", "tostring",     "type",
+                                         "xpcall",   NULL};
 static const char *const string_names[] = {
-    "byte",  "char", "find",     "format", "gmatch", "gsub",    "len",   "lower", "match",
-    "pack",  "rep",  "packsize", "reverse", "sub",   "unpack",  "upper", NULL};
+    "byte", "char", "find",     "format",  "gmatch", "gsub",   "len",   "lower", "match",
+    "pack", "rep",  "packsize", "reverse", "sub",    "unpack", "upper", NULL};
 static const char *const math_names[] = {
-    "abs",   "acos", "asin", "atan",  "ceil",       "cos",        "deg",        "exp", "floor",
-    "fmod",  "huge", "log",  "max",   "maxinteger", "mininteger", "min",        "modf", "pi",
-    "rad",   "random", "randomseed", "sin", "sqrt", "tan",        "tointeger",  "type", "ult", NULL};
-static const char *const utf8_names[] = {"char",      "charpattern", "codepoint", "codes",
-                                         "len",       "offset",      NULL};
+    "abs",        "acos",  "asin", "atan",      "ceil", "cos",    "deg",
+    "exp",        "floor", "fmod", "huge",      "log",  "max",    "maxinteger",
+    "mininteger", "min",   "modf", "pi",        "rad",  "random", "randomseed",
+    "sin",        "sqrt",  "tan",  "tointeger", "type", "ult",    NULL};
+static const char *const utf8_names[] = {"char", "charpattern", "codepoint", "codes",
+                                         "len",  "offset",      NULL};
 static const char *const os_names[] = {"clock", "difftime", NULL};
 
-/* --- functions in place of Lua's -------------------------------------------------------------------- */
+/* --- functions in place of Lua's ------------------------------------------------------------ */
 
 static int base_print(lua_State *L) {
     const hy_instance_t *i = hy_instance_of(L);
@@ -86,8 +89,9 @@ static int base_setmetatable(lua_State *L) {
     if (type == LUA_TTABLE) {
         lua_pushliteral(L, "__gc");
         if (lua_rawget(L, 2) != LUA_TNIL) {
-            return luaL_error(L, "setmetatable: there is no __gc here; use a to-be-closed variable, "
-                                 "or the hyperty's stop");
+            return luaL_error(L,
+                              "setmetatable: there is no __gc here; use a to-be-closed variable, "
+                              "or the hyperty's stop");
         }
         lua_pop(L, 1);
     }
@@ -95,7 +99,7 @@ static int base_setmetatable(lua_State *L) {
     return 1;
 }
 
-/* --- os ---------------------------------------------------------------------------------------------- */
+/* --- os ------------------------------------------------------------------------------------- */
 
 static lua_Integer now_s(lua_State *L) {
     int64_t ms = hy_clock_wall(hy__host_clock(hy_instance_of(L)->host));
@@ -122,7 +126,7 @@ static int os_date(lua_State *L) {
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* --- opening ------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------- */
 
 /* Copies the names from the table at `from` to the one on top. */
 static void copy_names(lua_State *L, int from, const char *const *names) {

@@ -18,12 +18,11 @@ typedef struct {
     const char *kind;
     uint64_t version;
     uint64_t count; /* items that it stands for */
-    hy_value_t
-        value; /* a string without bytes is in its user value; others are referenced: what was */
-    hy_value_t old; /* sent, and what is out of its tree, does not change any more */
+    /* Nodes and long strings are referenced, not copied: what was sent, and what is out of its
+     * tree, does not change any more. A short string is in its user value, and NULL here. */
+    hy_value_t value, old;
     uint32_t key_count;
-    char keys[]; /* each: 8 bytes, the index or below 0 the length of the text that follows, less 1
-                  */
+    char keys[]; /* each: 8 bytes, an index, or -1 less the length of the text that follows */
 } lua_change_t;
 
 /* user values: what was made of it; the later ones are there if they are needed */
@@ -46,8 +45,7 @@ typedef struct {
     uint64_t count;
 } item_t;
 
-/* --- making ------------------------------------------------------------------------------------
- */
+/* --- making --------------------------------------------------------------------------------- */
 
 static size_t key_bytes(const hy_place_t *p) {
     size_t bytes = 0;
@@ -119,8 +117,7 @@ static int owner_gc(lua_State *L) {
     return 0;
 }
 
-/* --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 /* The key at *at, which moves on: an index from 0 (false), or text. */
 static bool next_key(const char **at, int64_t *index, const char **text, size_t *len) {
@@ -226,8 +223,7 @@ static int change_tostring(lua_State *L) {
     return 1;
 }
 
-/* --- telling -----------------------------------------------------------------------------------
- */
+/* --- telling -------------------------------------------------------------------------------- */
 
 typedef void (*each_cb)(lua_State *L, item_t *item, void *arg);
 

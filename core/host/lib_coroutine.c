@@ -1,10 +1,10 @@
 /* The library `coroutine` of hyperties: Lua's own, but for waits.
  *
- * A wait inside a coroutine yields a mark. `resume` and the functions of `wrap` know it, yield it on
- * from their own thread, and when that goes on hand the results down; so it gets up to the task and
- * back, through any depth, and the script sees a call that takes its time. Such a coroutine is "normal"
- * meanwhile: it has not yielded and nobody may resume it. A script's own yield never gets beyond its
- * coroutines, since the task's thread refuses it.
+ * A wait inside a coroutine yields a mark. `resume` and the functions of `wrap` know it, yield it
+ * on from their own thread, and when that goes on hand the results down; so it gets up to the task
+ * and back, through any depth, and the script sees a call that takes its time. Such a coroutine is
+ * "normal" meanwhile: it has not yielded and nobody may resume it. A script's own yield never gets
+ * beyond its coroutines, since the task's thread refuses it.
  *
  * While it hands on a wait, `resume` keeps the coroutine in a slot to be closed: when the task is
  * cancelled there, the coroutine is unwound too. Threads have a metatable for that alone. */
@@ -31,7 +31,7 @@ static const char *status_of(lua_State *L, lua_State *co) {
     return lua_gettop(co) > 0 ? "suspended" : "dead";
 }
 
-/* --- resuming ------------------------------------------------------------------------------------ */
+/* --- resuming ------------------------------------------------------------------------------- */
 
 static int refuse(lua_State *L, const char *text) {
     lua_settop(L, 1);
@@ -40,7 +40,7 @@ static int refuse(lua_State *L, const char *text) {
 }
 
 /* Resumes the coroutine at 1 with the values above it, which its results replace; -1: one error
- * object is there instead. A wait is passed on and comes back in `k`; `is_back` tells that it did. */
+ * object is on top instead. A wait is passed on and comes back in `k`, which `is_back` tells. */
 static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     hy_instance_t *i = hy_instance_of(L);
     lua_State *co = lua_tothread(L, 1);
@@ -124,7 +124,7 @@ static int call_wrapped(lua_State *L) {
     return end_wrap(L, resume(L, false, go_on_wrap));
 }
 
-/* --- the other functions --------------------------------------------------------------------------- */
+/* --- the other functions -------------------------------------------------------------------- */
 
 static int co_create(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -140,7 +140,7 @@ static int co_wrap(lua_State *L) {
     return 1;
 }
 
-static int co_yield(lua_State *L) {
+static int co_yield (lua_State *L) {
     if (is_task(L)) return luaL_error(L, "yield outside of a coroutine");
     return lua_yield(L, lua_gettop(L));
 }
@@ -187,8 +187,8 @@ static int thread_close(lua_State *L) {
 
 void hy__lib_coroutine_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"create", co_create}, {"resume", co_resume},   {"wrap", co_wrap},
-        {"yield", co_yield},   {"status", co_status},   {"running", co_running},
+        {"create", co_create}, {"resume", co_resume},           {"wrap", co_wrap},
+        {"yield", co_yield },  {"status", co_status},           {"running", co_running},
         {"close", co_close},   {"isyieldable", co_isyieldable}, {NULL, NULL}};
     lua_pushthread(L);
     lua_createtable(L, 0, 2);

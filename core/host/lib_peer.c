@@ -1,7 +1,7 @@
 /* hyperty.call, emit and follow: what hyperties do with each other beside data objects.
  *
- * Functions that follow are kept in the registry: by hyperty URL, then by name of the event, a list. The
- * core is asked once for each hyperty. */
+ * Functions that follow are kept in the registry: by hyperty URL, then by name of the event, a
+ * list. The core is asked once for each hyperty. */
 #include "lib_syncher.h"
 
 #include "internal.h"
@@ -36,8 +36,8 @@ static int call(lua_State *L) {
     const char *method = hy_class_text(L, 2, NULL);
     hy_value_t *params = check_values(L, "call", 3, last);
     hy_wait_t *w = hy_wait_open(L, "call");
-    int rc = hy_syncher_execute(i->syncher, url, method, hy_value_take(params), hy_wait_value, w,
-                                &err);
+    int rc =
+        hy_syncher_execute(i->syncher, url, method, hy_value_take(params), hy_wait_value, w, &err);
     return hy_wait_end(L, w, rc, &err);
 }
 
@@ -54,7 +54,7 @@ static int emit(lua_State *L) {
     return 1;
 }
 
-/* --- following -------------------------------------------------------------------------------------------- */
+/* --- following ------------------------------------------------------------------------------ */
 
 /* Replaces the table on top by the one in its field, made if missing. */
 static void descend(lua_State *L, const char *bytes, size_t len) {
@@ -131,7 +131,7 @@ void hy_lib_hyperty_emitted(hy_instance_t *i, hy_str_t *hyperty, hy_str_t *name,
     }
 }
 
-/* --- opening ------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------- */
 
 void hy__lib_peer_open(lua_State *L) {
     static const luaL_Reg functions[] = {

@@ -1,5 +1,6 @@
-/* `require` of hyperties: "hyperty", the files that the host carries ("hyperty.…"), and the files of the
- * script's own folder. A name is made of letters, digits and _ between dots, so it cannot lead out.
+/* `require` of hyperties: "hyperty", the files that the host carries ("hyperty.…"), and the files
+ * of the script's own folder. A name is made of letters, digits and _ between dots, so it cannot
+ * lead out.
  *
  * Its upvalue holds what was loaded, by name; a name that is being loaded holds false. */
 #include "embedded.h"

@@ -5,8 +5,10 @@
  * handler listens, Lua is not touched at all. */
 #include "lib_syncher.h"
 
+#include <assert.h>
+
 typedef struct {
-    hy_link_t boxes; /* open parties, oldest first */
+    hy_link_t boxes; /* anchored ones, oldest first */
     hy_handlers_t handlers;
 } lua_syncher_t;
 
@@ -39,8 +41,7 @@ static hy_instance_t *check(lua_State *L, const char *method) {
     return i;
 }
 
-/* --- create ------------------------------------------------------------------------------------
- */
+/* --- create --------------------------------------------------------------------------------- */
 
 enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
 static const hy_option_t create_options[] = {
@@ -120,8 +121,7 @@ static int syncher_create(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* --- subscribe, read ---------------------------------------------------------------------------
- */
+/* --- subscribe, read ------------------------------------------------------------------------ */
 
 static int syncher_subscribe(lua_State *L) {
     enum { S_SCHEMA, S_STORE, S_P2P };
@@ -165,8 +165,7 @@ static int syncher_read(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* --- resume, discover, on ----------------------------------------------------------------------
- */
+/* --- resume, discover, on ------------------------------------------------------------------- */
 
 static bool is_same(const hy_str_t *s, lua_State *L, int index) {
     size_t len;
@@ -245,8 +244,7 @@ static int syncher_tostring(lua_State *L) {
     return 1;
 }
 
-/* --- events of the core ------------------------------------------------------------------------
- */
+/* --- events of the core --------------------------------------------------------------------- */
 
 static hy_box_t *box_of(const hy_party_t *party) {
     return hy_party_tag(party);
@@ -380,8 +378,7 @@ const hy_syncher_events_t hy_lib_syncher_events = {
     .emitted = on_emitted,
 };
 
-/* --- opening and closing -----------------------------------------------------------------------
- */
+/* --- opening and closing -------------------------------------------------------------------- */
 
 void hy_lib_syncher_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"create", syncher_create},
@@ -413,6 +410,7 @@ void hy_lib_syncher_close(lua_State *L) {
     hy_handlers_cancel(L, &s->handlers);
     while (!hy_list_is_empty(&s->boxes)) {
         hy_box_t *b = hy_link_owner(s->boxes.next, hy_box_t, link);
+        assert(b->handlers.busy == 0);
         b->ending = NULL; /* nobody calls back any more */
         hy_box_close(L, b);
     }

@@ -1,21 +1,23 @@
-/* The library `table` of hyperties: Lua's own, where insert, remove, sort and move also know handles.
- * (concat, unpack and pack read what is there by its metamethods.)
+/* The library `table` of hyperties: Lua's own, where insert, remove, sort and move also know
+ * handles. (concat, unpack and pack read what is there by its metamethods.)
  *
- * On a handle one call is one change: insert and remove are one edit; sort and move gather their values
- * first, where anything may raise, then set the slots that differ as one batch, where nothing does. */
+ * On a handle one call is one change: insert and remove are one edit; sort and move gather their
+ * values first, where anything may raise, then set the slots that differ as one batch, where
+ * nothing does. */
 #include "internal.h"
 
 #include "../base/mem.h"
 
 /* Upvalue of each function: Lua's own. */
-static int call_original(lua_State *L) { return lua_tocfunction(L, lua_upvalueindex(1))(L); }
+static int call_original(lua_State *L) {
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
 
-/* True if argument `arg` is the handle of an array that can be used; raises if it is of an object. */
+/* True if argument `arg` is the handle of an array; raises if it is one of an object, or stale. */
 static bool check_array(lua_State *L, int arg, hy__spot_t *spot) {
     hy_error_t err;
     *spot = (hy__spot_t){.view = NULL};
-    if (lua_type(L, arg) != LUA_TUSERDATA ||
-        !hy_handle_test(L, arg, &spot->view, &spot->node)) {
+    if (lua_type(L, arg) != LUA_TUSERDATA || !hy_handle_test(L, arg, &spot->view, &spot->node)) {
         return false;
     }
     if (hy_view_check(spot->view, spot->node, &err) < 0) hy_raise(L, &err);
@@ -25,7 +27,7 @@ static bool check_array(lua_State *L, int arg, hy__spot_t *spot) {
     return hy_raise(L, &err);
 }
 
-/* --- insert and remove --------------------------------------------------------------------------------- */
+/* --- insert and remove ---------------------------------------------------------------------- */
 
 static int table_insert(lua_State *L) {
     hy__spot_t spot;
@@ -59,12 +61,11 @@ static int table_remove(lua_State *L) {
     }
     spot.index = (size_t)at;
     hy_value_push(L, hy_node_at(spot.node, (size_t)at - 1));
-    hy_edit_t edit = {
-        .kind = HY_OP_ERASE, .node = spot.node, .index = (size_t)at - 1, .count = 1};
+    hy_edit_t edit = {.kind = HY_OP_ERASE, .node = spot.node, .index = (size_t)at - 1, .count = 1};
     return hy__spot_edit(&spot, &edit, &err) < 0 ? hy_raise(L, &err) : 1;
 }
 
-/* --- many slots at once ---------------------------------------------------------------------------------- */
+/* --- many slots at once --------------------------------------------------------------------- */
 
 typedef struct {
     size_t first, count; /* places, from 0 */
@@ -196,7 +197,8 @@ static int table_move(lua_State *L) {
     lua_settop(L, 5);
     if (last >= from) {
         lua_Unsigned count = (lua_Unsigned)last - (lua_Unsigned)from + 1;
-        luaL_argcheck(L, count > 0 && count <= HY_BATCH_CHANGES_MAX, 3, "too many elements to move");
+        luaL_argcheck(L, count > 0 && count <= HY_BATCH_CHANGES_MAX, 3,
+                      "too many elements to move");
         luaL_argcheck(L, at >= 1 && at <= (lua_Integer)hy_node_count(spot.node) + 1, 4,
                       "position out of bounds");
         lua_createtable(L, (int)count, 0);
@@ -205,8 +207,7 @@ static int table_move(lua_State *L) {
             lua_rawseti(L, 6, (lua_Integer)i + 1);
         }
         /* Reading may have run metamethods of the source. */
-        if (hy_node_kind(spot.node) != HY_ARRAY ||
-            at > (lua_Integer)hy_node_count(spot.node) + 1) {
+        if (hy_node_kind(spot.node) != HY_ARRAY || at > (lua_Integer)hy_node_count(spot.node) + 1) {
             return luaL_error(L, "move: the array was changed meanwhile");
         }
         set_slots(L, &spot, 6, (size_t)at - 1, (size_t)count);
@@ -215,7 +216,7 @@ static int table_move(lua_State *L) {
     return 1;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------------------- */
 
 void hy_lib_table_open(lua_State *L) {
     static const luaL_Reg functions[] = {{"insert", table_insert},

@@ -1,9 +1,9 @@
-/* hyperty.after and every. A timer is the userdata that the script gets, with :cancel(). While it is
- * started, or its function runs, the registry holds it; so it needs no keeping.
+/* hyperty.after and every. A timer is the userdata that the script gets, with :cancel(). While it
+ * is started, or its function runs, the registry holds it; so it needs no keeping.
  *
- * A timer that repeats keeps its beat: a tick is due at a multiple of the period after the start, however
- * late the one before it was. A tick that finds the function still running is left out, so that a slow
- * one cannot pile up tasks. */
+ * A timer that repeats keeps its beat: a tick is due at a multiple of the period after the start,
+ * however late the one before it was. A tick that finds the function still running is left out, so
+ * that a slow one cannot pile up tasks. */
 #include "internal.h"
 
 #define TIMER_CLASS "hyperty.timer"
@@ -18,7 +18,9 @@ typedef struct {
     bool is_firing, is_running;
 } ticker_t;
 
-static hy_clock_t *clock_of(const ticker_t *t) { return hy__host_clock(t->instance->host); }
+static hy_clock_t *clock_of(const ticker_t *t) {
+    return hy__host_clock(t->instance->host);
+}
 
 /* Lets go of the anchor if nothing needs it; Lua may then take the memory. */
 static void settle(ticker_t *t) {

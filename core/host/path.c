@@ -1,5 +1,5 @@
-/* Paths that scripts write: text with dots ("values.1.unit") or a list of keys, indices from 1. The tree
- * tells which keys are indices. Steps are made for the wire: indices from 0. */
+/* Paths that scripts write: text with dots ("values.1.unit") or a list of keys, indices from 1. The
+ * tree tells which keys are indices. Steps are made for the wire: indices from 0. */
 #include "internal.h"
 
 #include "../base/mem.h"
@@ -50,8 +50,8 @@ static int add_index(walk_t *w, int64_t index) {
 static int add_key(walk_t *w, const char *text, size_t len, bool is_segment) {
     int64_t index = is_segment ? index_of(text, len) : -1;
     if (w->at.kind == HY_ARRAY && index < 0) {
-        return hy_fail(w->err, HY_EINVALID, "path: \"%.*s\" is no index of an array (1, 2 …)", (int)len,
-                       text);
+        return hy_fail(w->err, HY_EINVALID, "path: \"%.*s\" is no index of an array (1, 2 …)",
+                       (int)len, text);
     }
     if (w->at.kind == HY_ARRAY || (w->at.kind != HY_OBJECT && index >= 0)) {
         return add_step(w, (hy_step_t){.index = index});

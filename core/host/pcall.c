@@ -37,7 +37,9 @@ void hy__error_text(lua_State *L, lua_State *thread) {
     hy__error_check(L);
 }
 
-static int code_of(int status) { return status == LUA_ERRMEM ? HY_ENOMEM : HY_EINTERNAL; }
+static int code_of(int status) {
+    return status == LUA_ERRMEM ? HY_ENOMEM : HY_EINTERNAL;
+}
 
 int hy_pcall(lua_State *L, int nargs, int nresults, const char *what) {
     hy_instance_t *i = hy_instance_of(L);

@@ -19,7 +19,6 @@
 
 #define READ_BYTES      4096u
 #define WIDTH_USUAL     80
-#define FAREWELL_MS     1000
 #define INSTANCE_NAME   "prompt"
 #define INSTANCE_SOURCE "return { name = '" INSTANCE_NAME "' }"
 
@@ -269,7 +268,8 @@ int hy_prompt_open(const hy_prompt_config_t *config, hy_prompt_t **out, hy_error
 /* The client reads until we close, unless it is stopped. */
 static void hand_over(hy_prompt_t *p) {
     struct pollfd fd = {.fd = p->config.fd, .events = POLLOUT};
-    while (hy_prompt_queue_write(&p->out, p->config.fd) == 0 && poll(&fd, 1, FAREWELL_MS) > 0) {
+    while (hy_prompt_queue_write(&p->out, p->config.fd) == 0 &&
+           poll(&fd, 1, HY_PROMPT_FAREWELL_MS) > 0) {
     }
 }
 

@@ -1,8 +1,8 @@
 /* One Lua state per hyperty: its memory, its libraries, its script.
  *
- * A state shares nothing with another one, so its libraries are its own to keep. All its memory goes
- * through one allocator that counts, and can be given a bound. The script sees the environment that
- * lib_base.c makes, from an allow list; what Lua's libraries have besides is never reachable.
+ * A state shares nothing with another one, so its libraries are its own to keep. All its memory
+ * goes through one allocator that counts, and can be given a bound. The script sees the environment
+ * that lib_base.c makes, from an allow list; what Lua's libraries have besides is never reachable.
  *
  * Owns the state and the registry references of the instance. */
 #include "internal.h"
@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-/* --- memory --------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------- */
 
 static void *allocate(void *arg, void *block, size_t old_size, size_t size) {
     hy_instance_t *i = arg;
@@ -44,7 +44,7 @@ void hy_unref(lua_State *L, int *ref) {
     *ref = LUA_NOREF;
 }
 
-/* --- budget ---------------------------------------------------------------------------------------- */
+/* --- budget --------------------------------------------------------------------------------- */
 
 /* Once it is spent every instruction raises, so that no pcall gets anywhere. */
 static void spent(lua_State *L, lua_Debug *frame) {
@@ -56,10 +56,14 @@ static void spent(lua_State *L, lua_Debug *frame) {
     lua_error(L);
 }
 
-void hy__state_limit(lua_State *L) { lua_sethook(L, spent, LUA_MASKCOUNT, HY_END_INSTRUCTIONS); }
-void hy__state_unlimit(lua_State *L) { lua_sethook(L, NULL, 0, 0); }
+void hy__state_limit(lua_State *L) {
+    lua_sethook(L, spent, LUA_MASKCOUNT, HY_END_INSTRUCTIONS);
+}
+void hy__state_unlimit(lua_State *L) {
+    lua_sethook(L, NULL, 0, 0);
+}
 
-/* --- opening and closing ---------------------------------------------------------------------------- */
+/* --- opening and closing -------------------------------------------------------------------- */
 
 static void open_libraries(lua_State *L, void *arg) {
     hy_instance_t *i = arg;
@@ -79,6 +83,9 @@ int hy__state_open(hy_instance_t *i, hy_error_t *err) {
     i->L = lua_newstate(allocate, i);
     if (!i->L) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
     *(hy_instance_t **)lua_getextraspace(i->L) = i;
+    /* Handles and events hold memory outside Lua, which the collector cannot weigh: it comes
+     * sooner. */
+    lua_gc(i->L, LUA_GCINC, 150, 200, 13);
     int rc = hy_protected(i->L, open_libraries, i, err);
     if (rc < 0) hy__state_close(i);
     return rc;
@@ -96,7 +103,7 @@ void hy__state_close(hy_instance_t *i) {
     i->L = NULL;
 }
 
-/* --- the script -------------------------------------------------------------------------------------- */
+/* --- the script ----------------------------------------------------------------------------- */
 
 typedef struct {
     hy_instance_t *instance;
@@ -106,9 +113,11 @@ typedef struct {
 
 static const char *with_article(lua_State *L, int index) {
     static const char *const names[] = {
-        [LUA_TNIL] = "nothing",        [LUA_TBOOLEAN] = "a boolean",  [LUA_TNUMBER] = "a number",
-        [LUA_TSTRING] = "a string",    [LUA_TTABLE] = "a table",      [LUA_TFUNCTION] = "a function",
-        [LUA_TUSERDATA] = "an object", [LUA_TTHREAD] = "a coroutine", [LUA_TLIGHTUSERDATA] = "null"};
+        [LUA_TNIL] = "nothing",        [LUA_TBOOLEAN] = "a boolean",
+        [LUA_TNUMBER] = "a number",    [LUA_TSTRING] = "a string",
+        [LUA_TTABLE] = "a table",      [LUA_TFUNCTION] = "a function",
+        [LUA_TUSERDATA] = "an object", [LUA_TTHREAD] = "a coroutine",
+        [LUA_TLIGHTUSERDATA] = "null"};
     int type = lua_type(L, index);
     return names[type < 0 ? LUA_TNIL : type];
 }
@@ -119,7 +128,8 @@ static void check_field(lua_State *L, const char *file, const char *name, int ty
     lua_pushstring(L, name);
     int found = lua_rawget(L, 1);
     if (found != LUA_TNIL && found != type) {
-        lua_pushfstring(L, "%s: \"%s\" is %s, expected %s", file, name, with_article(L, -1), wanted);
+        lua_pushfstring(L, "%s: \"%s\" is %s, expected %s", file, name, with_article(L, -1),
+                        wanted);
         lua_error(L);
     }
     lua_pop(L, 1);
@@ -130,7 +140,8 @@ static void check_name(lua_State *L, const char *file) {
     bool is_text = lua_rawget(L, 1) == LUA_TSTRING;
     size_t len = 0;
     const char *name = is_text ? lua_tolstring(L, -1, &len) : "";
-    if (len == 0 || len > HY_NAME_BYTES_MAX || !hy_utf8_is_valid(name, len) || strlen(name) != len) {
+    if (len == 0 || len > HY_NAME_BYTES_MAX || !hy_utf8_is_valid(name, len) ||
+        strlen(name) != len) {
         lua_pushfstring(L, "%s: the table needs a \"name\", a text of at most %d bytes", file,
                         (int)HY_NAME_BYTES_MAX);
         lua_error(L);
@@ -154,8 +165,10 @@ static void check_api(lua_State *L, const char *file) {
 
 static void check_table(lua_State *L, const char *file) {
     if (!lua_istable(L, 1)) {
-        lua_pushfstring(L, "%s returned %s, expected a table with a \"name\" and functions such as "
-                           "start and api", file, with_article(L, 1));
+        lua_pushfstring(L,
+                        "%s returned %s, expected a table with a \"name\" and functions such as "
+                        "start and api",
+                        file, with_article(L, 1));
         lua_error(L);
     }
     check_name(L, file);
@@ -202,7 +215,7 @@ int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t 
     return rc == HY_EINTERNAL ? hy_fail(err, HY_EINVALID, "%s", err ? err->text : "") : rc;
 }
 
-/* --- what the table says ------------------------------------------------------------------------------ */
+/* --- what the table says -------------------------------------------------------------------- */
 
 typedef struct {
     hy_instance_t *instance;
@@ -251,7 +264,7 @@ int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out) {
     return rc;
 }
 
-/* --- self ---------------------------------------------------------------------------------------------- */
+/* --- self ----------------------------------------------------------------------------------- */
 
 static void make_self(lua_State *L, void *arg) {
     hy_instance_t *i = arg;

@@ -6,9 +6,9 @@
  *                                                            … the answer comes: complete
  *      goes on with it  ─────► … and read returns it
  *
- * A wait belongs to its instance. It is freed when it completes. If its task goes away first it stays,
- * abandoned, until the core has called back, which it does exactly once; or until the instance has
- * closed its syncher, after which nothing calls back. */
+ * A wait belongs to its instance. It is freed when it completes. If its task goes away first it
+ * stays, abandoned, until the core has called back, which it does exactly once; or until the
+ * instance has closed its syncher, after which nothing calls back. */
 #include "internal.h"
 
 #include "../base/mem.h"
@@ -24,15 +24,19 @@ static void free_wait(hy_wait_t *w) {
     hy_free(w);
 }
 
-hy_instance_t *hy_wait_instance(const hy_wait_t *w) { return w->instance; }
+hy_instance_t *hy_wait_instance(const hy_wait_t *w) {
+    return w->instance;
+}
 
-/* --- in the task -------------------------------------------------------------------------------- */
+/* --- in the task ---------------------------------------------------------------------------- */
 
 hy_wait_t *hy_wait_open(lua_State *L, const char *what) {
     hy_instance_t *i = hy_instance_of(L);
     if (!hy_task_can_wait(L)) {
-        luaL_error(L, "%s: cannot wait here (inside a C function such as sort, gsub, or while the "
-                      "file is loading)", what);
+        luaL_error(L,
+                   "%s: cannot wait here (inside a C function such as sort, gsub, or while the "
+                   "file is loading)",
+                   what);
     }
     luaL_checkstack(L, 4, what);
     hy_wait_t *w = hy_alloc(sizeof *w);
@@ -76,7 +80,7 @@ int hy_wait_end(lua_State *L, hy_wait_t *w, int rc, const hy_error_t *err) {
     return hy__wait_end(L, w, rc, err, go_on);
 }
 
-/* --- completion --------------------------------------------------------------------------------- */
+/* --- completion ----------------------------------------------------------------------------- */
 
 typedef struct {
     int (*push)(lua_State *L, void *arg);
@@ -155,7 +159,7 @@ void hy_wait_value(void *wait, int code, const char *desc, hy_value_t value) {
     hy_wait_complete(wait, push_answer, &a);
 }
 
-/* --- waits of the host's own ---------------------------------------------------------------------- */
+/* --- waits of the host's own ---------------------------------------------------------------- */
 
 static int push_nothing(lua_State *L, void *arg) {
     (void)L;
@@ -163,7 +167,9 @@ static int push_nothing(lua_State *L, void *arg) {
     return 0;
 }
 
-static void sleep_over(void *arg) { hy_wait_complete(arg, push_nothing, NULL); }
+static void sleep_over(void *arg) {
+    hy_wait_complete(arg, push_nothing, NULL);
+}
 
 static int start_timer(hy_wait_t *w, hy_timer_cb cb, uint64_t delay_ms) {
     w->is_local = true;

@@ -12,6 +12,7 @@ void hy__call_free(hy_call_t *c) {
     hy_list_remove(&c->link);
     hy_party_unref(c->party);
     hy_str_unref(c->url);
+    hy_str_unref(c->followed);
     hy__create_release(&c->create);
     hy_value_drop(c->criteria);
     hy_value_drop(c->found);

@@ -12,8 +12,9 @@ struct hy_call {
     hy_syncher_t *syncher;
     hy_party_t *party; /* referenced, or NULL */
     hy_request_t *request;
-    hy_timer_t now; /* for an answer that is known at once */
-    hy_str_t *url;  /* of a subscription */
+    hy_timer_t now;     /* for an answer that is known at once */
+    hy_str_t *url;      /* of a subscription */
+    hy_str_t *followed; /* hyperty, of a follow */
     hy_create_t create;
     hy_value_t criteria, found; /* of a discovery */
     bool is_second;             /* it has asked for objects, now for hyperties */

@@ -7,6 +7,7 @@ typedef struct {
     hy_syncher_t *syncher;
     hy_str_t *hyperty, *events;
     hy_listener_t *listener;
+    bool is_routed;
 } follow_t;
 
 static hy_value_t event_body(const char *name, hy_value_t args) {
@@ -82,8 +83,11 @@ static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
 }
 
 static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
+    hy_call_t *c = arg;
     (void)body;
-    hy__call_end(arg, code, desc, NULL, hy_absent());
+    follow_t *f = find(c->syncher, c->followed);
+    if (f && code == 0) f->is_routed = true;
+    hy__call_end(c, code, desc, NULL, hy_absent());
 }
 
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
@@ -95,8 +99,9 @@ int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void 
     hy_call_t *c = hy__call_new(s, arg);
     if (!c) return HY_ENOMEM;
     c->on_done = done;
-    if (f) return hy__call_answer_now(c);
-    rc = follow_new(s, hyperty, &f);
+    if (f && f->is_routed) return hy__call_answer_now(c);
+    c->followed = hy_str_ref(hyperty);
+    if (!f) rc = follow_new(s, hyperty, &f);
     if (rc == 0)
         rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url, false,
                                   on_routed, c);

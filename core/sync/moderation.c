@@ -219,29 +219,41 @@ static void go_on(hy_reporter_t *r, hy_str_t *key) {
     hy_str_unref(key);
 }
 
+/* Keeps or refuses the operation, which makes a version, and answers. */
+static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *j, int code,
+                     const char *reason) {
+    hy_child_t *child = d->child;
+    hy_error_t err = {.text = ""};
+    int rc = code == 0 ? keep(r, child, j->op, false, &err) : code;
+    if (rc == HY_EGAP) rc = HY_ESCHEMA;
+    if (rc < 0) {
+        if (j->op->kind == HY_CHILDOP_CREATE) {
+            hy_marks_see(hy_children_marks(r->party.object->children), child->reporter, child->n,
+                         child->n);
+            child->state = HY_CHILD_REFUSED;
+        } else {
+            child->version = j->op->version; /* refused counts as seen */
+        }
+        if (!reason) reason = err.text[0] ? err.text : "refused by the reporter";
+    }
+    int http = rc < 0 ? hy_error_http(rc) : 200;
+    remember(r, child->reporter, j, http);
+    respond(r, d->request, http,
+            rc < 0 ? reason : NULL); /* before the stamp, which has no reason */
+    stamp(r, rc < 0 ? HY_CHILDOP_REFUSE : j->op->kind, j->collection, child->id, child->reporter,
+          j->op);
+}
+
 static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     judging_t *j = arg;
     hy_reporter_t *r = (hy_reporter_t *)d->party;
-    hy_child_t *child = d->child;
-    hy_error_t err = {.text = ""};
+    const hy_child_t *child = d->child;
     if (r->party.is_open && r->party.object) {
-        int rc = code == 0 ? keep(r, child, j->op, false, &err) : code;
-        if (rc == HY_EGAP) rc = HY_ESCHEMA;
-        if (rc < 0) {
-            if (j->op->kind == HY_CHILDOP_CREATE) {
-                hy_marks_see(hy_children_marks(r->party.object->children), child->reporter,
-                             child->n, child->n);
-                child->state = HY_CHILD_REFUSED;
-            } else {
-                child->version = j->op->version; /* refused counts as seen */
-            }
-            if (!reason) reason = err.text[0] ? err.text : "refused by the reporter";
+        if (j->op->kind != HY_CHILDOP_CREATE && child->state != HY_CHILD_KEPT) {
+            respond(r, d->request, 410, "the child was deleted"); /* while the hyperty thought */
+        } else {
+            conclude(r, d, j, code, reason);
         }
-        stamp(r, rc < 0 ? HY_CHILDOP_REFUSE : j->op->kind, j->collection, child->id,
-              child->reporter, j->op);
-        int http = rc < 0 ? hy_error_http(rc) : 200;
-        remember(r, child->reporter, j, http);
-        respond(r, d->request, http, rc < 0 ? reason : NULL);
         go_on(r, child->key);
     }
     hy_childop_unref(j->op);

@@ -18,6 +18,25 @@ static int view_begin(void *owner, hy_error_t *err) {
 
 static const hy_view_ops_t observer_view = {.edit = view_edit, .begin = view_begin};
 
+/* No number of a child is given twice, also when the hyperty leaves the object and comes back
+ * before the reporter has seen the child; so what its marks do not know is remembered. */
+static void remember_number(const hy_party_t *p) {
+    hy_dict_t *numbers = &p->syncher->numbers;
+    if (p->next_n <= hy_marks_top(hy_children_marks(p->object->children), p->syncher->url)) return;
+    uint32_t oldest = 0;
+    if (numbers->count >= HY_CHILD_NUMBERS_MAX)
+        hy_dict_remove(numbers, hy_dict_next(numbers, &oldest));
+    hy_number_entry_t *e = hy_dict_put(numbers, p->url, NULL);
+    if (e) e->n = p->next_n;
+}
+
+static void recall_number(hy_party_t *p) {
+    hy_number_entry_t *e = hy_dict_get(&p->syncher->numbers, p->url);
+    if (!e) return;
+    p->next_n = e->n;
+    hy_dict_remove(&p->syncher->numbers, e);
+}
+
 int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) {
     hy_object_t *object = member->replica->object;
     hy_observer_t *o = hy_alloc_zero(sizeof *o);
@@ -32,14 +51,28 @@ int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) 
         hy_free(o);
         return HY_ENOMEM;
     }
+    recall_number(&o->party);
     o->member = member;
     member->observer = o;
     *out = o;
     return 0;
 }
 
+/* The copy may live on for others: what was ahead of the stamps is given up. */
+static void drop_drafts(const hy_observer_t *o) {
+    hy_child_t *child;
+    for (size_t pos = 0; (child = hy_children_next(o->party.object->children, NULL, &pos));) {
+        if (!child->draft || !hy_str_equal(child->reporter, o->party.syncher->url)) continue;
+        hy_node_unref(child->draft);
+        child->draft = NULL;
+        child->sent = 0;
+    }
+}
+
 void hy__observer_deinit(hy_observer_t *o) {
     hy__outbox_close(o);
+    drop_drafts(o);
+    remember_number(&o->party);
     if (o->member) o->member->observer = NULL;
     o->member = NULL;
 }

@@ -1,6 +1,6 @@
 /* Own child operations on their way: each is repeated unchanged, with backoff, until it is answered
  * or stamped (PROTOCOL.md section 6). An answer that refuses undoes it at once; a 200 leaves it to
- * its stamp. */
+ * its stamp, and if that stays away, it was lost and is read. */
 #include "../base/mem.h"
 #include "sync.h"
 
@@ -13,6 +13,7 @@ typedef struct {
     hy_request_t *request; /* NULL: none under way */
     hy_timer_t retry;
     uint64_t retry_ms;
+    bool is_kept; /* answered: only its stamp is missing */
 } sent_t;
 
 static void transmit(sent_t *s);
@@ -84,8 +85,8 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     sent_t *s = arg;
     if (code < 200) return;
     s->request = NULL;
-    if (code < 300) return;
-    if (is_passing(answer, code)) {
+    s->is_kept = code < 300;
+    if (s->is_kept || is_passing(answer, code)) {
         retry_later(s);
     } else {
         refuse(s, hy_msg_desc(answer));
@@ -93,7 +94,16 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
 }
 
 static void on_retry(void *arg) {
-    transmit(arg);
+    sent_t *s = arg;
+    if (!s->is_kept) {
+        transmit(s);
+        return;
+    }
+    retry_later(s);
+    hy_replica_t *r = s->observer->member->replica;
+    hy__replica_enter(r);
+    hy__replica_read(r, "gap");
+    hy__replica_exit(r);
 }
 
 static void transmit(sent_t *s) {

@@ -385,14 +385,17 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
 /* --- ending
  * ---------------------------------------------------------------------------------------- */
 
-static void end_member(hy_member_t *m, void *evicted) {
-    if (m->observer) hy__observer_end(m->observer, *(bool *)evicted, true);
+void hy__member_end(hy_member_t *m, bool evicted) {
+    if (m->observer) hy__observer_end(m->observer, evicted, true);
     hy__member_leave(m, false);
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {
     hy__replica_enter(r);
-    hy__replica_each(r, end_member, &evicted);
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state == HY_MEMBER_IN) hy__member_end(m, evicted);
+    }
     hy__replica_exit(r);
 }
 

@@ -47,6 +47,11 @@ typedef struct {
     void *part;
 } hy_part_entry_t;
 
+typedef struct {
+    hy_str_t *key; /* object URL */
+    uint64_t n;
+} hy_number_entry_t;
+
 struct hy_syncher {
     hy_manager_t *manager;
     hy_str_t *url, *user;
@@ -55,6 +60,7 @@ struct hy_syncher {
     const hy_syncher_events_t *events;
     void *arg;
     hy_link_t parties, calls, follows, decisions;
+    hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
     bool is_closing;
 };
 
@@ -168,9 +174,9 @@ struct hy_replica {
     hy_timer_t expiry; /* of pending children and operations */
     hy_aside_t *aside; /* by version */
     uint32_t aside_count, aside_room;
-    bool has_lost;   /* something was lost that nothing aside tells of: to be read */
-    hy_dict_t ops;   /* "<child key>@<version>" → operation without its stamp */
-    uint64_t head;   /* highest version heard of */
+    bool has_lost; /* something was lost that nothing aside tells of: to be read */
+    hy_dict_t ops; /* "<child key>@<version>" → operation without its stamp */
+    uint64_t head; /* highest version heard of */
     uint64_t heard_ms;
 };
 
@@ -193,6 +199,9 @@ hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hype
 /* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
  */
 void hy__member_leave(hy_member_t *m, bool tell);
+/* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
+ * finds the object gone. */
+void hy__member_end(hy_member_t *m, bool evicted);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
 hy_party_status_t hy__replica_status(const hy_replica_t *r);

@@ -67,12 +67,11 @@ static void on_call(hy_syncher_t *s, hy_msg_t *m) {
 static void on_evicted(hy_syncher_t *s, hy_msg_t *m) {
     hy_span_t object = hy_address_object(m->from);
     hy_str_t *url = object.len < m->from->len ? hy_str_new(object.bytes, object.len) : NULL;
-    hy_party_t *p = url ? hy__syncher_find_party(s, url, false) : NULL;
+    const hy_replica_t *r = url ? hy__part_find(&s->manager->replicas, url) : NULL;
+    hy_member_t *member = r ? hy__replica_find_member(r, s->url) : NULL;
     hy_str_unref(url);
-    if (!p) return;
-    hy_member_t *member = ((hy_observer_t *)p)->member;
-    hy__observer_end((hy_observer_t *)p, true, true);
-    hy__member_leave(member, false);
+    /* One that asks again is not meant any more. */
+    if (member && member->state == HY_MEMBER_IN) hy__member_end(member, true);
 }
 
 static void on_url(void *arg, hy_msg_t *m) {
@@ -114,6 +113,7 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
     hy_link_init(&s->calls);
     hy_link_init(&s->follows);
     hy_link_init(&s->decisions);
+    hy_dict_init(&s->numbers, sizeof(hy_number_entry_t));
     int rc = hy_port_open(manager->bus, url, &s->port);
     if (rc == 0) rc = hy_bus_listen(manager->bus, url, on_url, s, &s->on_url);
     if (rc == 0) rc = hy__part_add(&manager->synchers, url, s);
@@ -144,6 +144,7 @@ void hy_syncher_close(hy_syncher_t *s) {
     while (!hy_list_is_empty(&s->parties)) {
         end_party(hy_link_owner(s->parties.next, hy_party_t, link));
     }
+    hy_dict_deinit(&s->numbers);
     hy_listener_close(s->on_url);
     if (s->port) hy__part_remove(&s->manager->synchers, s->url);
     hy_port_close(s->port);

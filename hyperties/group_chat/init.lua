@@ -1,68 +1,97 @@
--- Group chat: a room is a Communication object, its messages are children, and everybody in it may create them.
+-- Group chat: a room is a Communication object, its messages are children, and everybody in it may
+-- create them.
 --
 --   > chat = load "group_chat"
 --   > room = chat.create("team")
 --   > chat.send(room, "hello")
 --
--- Who creates a room reports it: it lets people in, keeps the list of participants and may kick. All others observe it.
--- room.lua is one room as seen from here; this file is the rooms together and the api.
+-- Everybody observes the room, its creator included; that is room.lua. The creator reports it
+-- besides: lets people in, keeps the list of participants, kicks; that is moderator.lua. This file
+-- is the rooms together and the api.
 
 local hyperty = require "hyperty"
+local Moderator = require "moderator"
 local Room = require "room"
 
 local GroupChat = { name = "GroupChat", version = 1, schemas = { "Communication" } }
 
 function GroupChat:start()
-  self.rooms = {} -- url → room
+  self.rooms = {} -- url → room, as long as we are in it
   self.syncher:on("invite", function(invitation)
-    if invitation.schema and not invitation.schema:find("Communication$") then
-      return invitation:decline("not a chat")
+    if not (invitation.schema or ""):find "Communication$" then
+      return invitation:decline("this is a chat: it takes part in Communication objects only")
     end
-    local observer = invitation:accept()
+    local observer, why = invitation:accept()
     if observer then
-      self:enter(Room.joined(self, observer))
+      observer, why = self:enter(observer)
+    end
+    if not observer then
+      hyperty.log.warn("invited, but did not get in:", why, { room = invitation.url })
     end
   end)
 end
 
--- Adds a room; it stays until it is left or closed.
-function GroupChat:enter(room)
-  self.rooms[room.url] = room
-  return room
-end
-
-function GroupChat:forget(room)
-  self.rooms[room.url] = nil
-end
-
--- The room of that url, or nil and why.
-local function find(self, url)
-  local room = self.rooms[url]
-  if room then
-    return room
+-- Comes into a room that we observe by now → its url. `moderator` is ours if we opened the room.
+function GroupChat:enter(observer, moderator)
+  local url = observer.url
+  if self.rooms[url] then
+    return url
   end
-  return nil, ("not in a room %s: create or join it first"):format(tostring(url)), "not_found"
+  self.rooms[url] = Room.new(self, observer, moderator)
+  local ok, why, code = observer:execute "enter"
+  if not ok then
+    self:forget(url)
+    observer:unsubscribe()
+    return nil, why, code
+  end
+  return url
 end
 
--- The url of the one room of that name that somebody reports now.
+function GroupChat:forget(url)
+  self.rooms[url] = nil
+end
+
+-- The url of the one room of that name that is alive.
 local function look_up(self, name)
   local found, why, code = self.syncher:discover { name = name, schema = "Communication" }
   if not found then
     return nil, why, code
   end
-  local live = {}
+  local urls = {}
   for _, entry in ipairs(found) do
     if entry.status ~= "disconnected" then
-      live[#live + 1] = entry.url
+      urls[#urls + 1] = entry.url
     end
   end
-  if #live == 1 then
-    return live[1]
-  elseif #live == 0 then
+  if #urls == 0 then
     return nil, ("there is no room named %q"):format(name), "not_found"
+  elseif #urls > 1 then
+    return nil, ("%d rooms are named %q: join one by its url: %s"):format(
+      #urls, name, table.concat(urls, ", ")), "conflict"
   end
-  return nil, ("%d rooms are named %q: join one by its url: %s"):format(#live, name, table.concat(live, ", ")),
-         "conflict"
+  return urls[1]
+end
+
+-- Why a room cannot be created like that, or nil.
+local function check_create(self, name, invitees, options)
+  if type(name) ~= "string" or name == "" then
+    return "create needs the name of the room", "invalid"
+  elseif type(invitees) ~= "table" or type(options) ~= "table" then
+    return "create takes a name, a list of people and a table of options", "invalid"
+  end
+  for option, value in pairs(options) do
+    if option == "mutual" and value then
+      return "mutual rooms are not served; leave it out", "invalid"
+    elseif option ~= "mutual" and option ~= "closed" then
+      return ("create knows no option %s (known: closed, mutual)"):format(option), "invalid"
+    end
+  end
+  for _, who in ipairs(invitees) do
+    local found, why, code = Moderator.look_up(self, who)
+    if not found then
+      return why, code
+    end
+  end
 end
 
 GroupChat.api = {}
@@ -70,57 +99,54 @@ local api = GroupChat.api
 
 -- create(name [, invitees [, {closed=}]]) → url
 function api.create(self, name, invitees, options)
-  options = options or {}
-  if type(name) ~= "string" or name == "" then
-    return nil, "create needs the name of the room", "invalid"
-  end
-  local room, why, code = Room.create(self, name, options)
-  if not room then
+  invitees, options = invitees or {}, options or {}
+  local why, code = check_create(self, name, invitees, options)
+  if why then
     return nil, why, code
   end
-  self:enter(room)
-  for _, who in ipairs(invitees or {}) do
-    local ok
-    ok, why, code = room:invite(who)
-    if not ok then
-      return nil, why, code
-    end
+  local moderator, observer, url
+  moderator, why, code = Moderator.open(self, name, options.closed == true)
+  if not moderator then
+    return nil, why, code
   end
-  return room.url
+  observer, why, code = self.syncher:subscribe(moderator.url)
+  if observer then
+    url, why, code = self:enter(observer, moderator)
+  end
+  for _, who in ipairs(url and invitees or {}) do
+    moderator:invite(who)
+  end
+  return url, why, code
 end
 
 -- join(url or name) → url
 function api.join(self, url_or_name)
-  local url, why, code = url_or_name, nil, nil
-  if type(url) ~= "string" then
+  if type(url_or_name) ~= "string" then
     return nil, "join needs the url or the name of a room", "invalid"
   end
-  if not url:find("^%a[%w+.-]*://") then
+  local url, why, code = url_or_name, nil, nil
+  if not url:find "^%a[%w+.-]*://" then
     url, why, code = look_up(self, url)
-    if not url then
-      return nil, why, code
-    end
   end
-  if self.rooms[url] then
-    return url
+  if not url or self.rooms[url] then
+    return url, why, code
   end
   local observer
   observer, why, code = self.syncher:subscribe(url, { schema = "Communication" })
   if not observer then
     return nil, why, code
   end
-  self:enter(Room.joined(self, observer))
-  return url
+  return self:enter(observer)
 end
 
--- rooms() → { { url=, name=, members= }, … }
+-- rooms() → { { url=, name=, members=, state= }, … }; state is "live" as long as news arrive.
 function api.rooms(self)
   local list = {}
-  for url, room in pairs(self.rooms) do
-    list[#list + 1] = { url = url, name = room:name(), members = #room:members() }
+  for _, room in pairs(self.rooms) do
+    list[#list + 1] = room:describe()
   end
   table.sort(list, function(a, b) return a.url < b.url end)
-  return list
+  return hyperty.array(list)
 end
 
 -- The rest is asked of one room: api.send(room, …) is room:send(…).
@@ -128,9 +154,9 @@ for _, method in ipairs {
   "send", "edit", "remove", "history", "members", "invite", "kick", "typing", "leave", "close",
 } do
   api[method] = function(self, url, ...)
-    local room, why, code = find(self, url)
+    local room = self.rooms[url]
     if not room then
-      return nil, why, code
+      return nil, ("not in a room %s: create or join it first"):format(tostring(url)), "not_found"
     end
     return room[method](room, ...)
   end

@@ -159,6 +159,21 @@ describe("an observer", function()
       assert.same(anna:eval "return self.room.data", data)
     end)
 
+    it("with strings of any length", function()
+      ben:eval [[
+        self.changes = {}
+        self.room:on("change", function(change) table.insert(self.changes, change) end)]]
+      anna:eval [[
+        self.room.data.title = ("é"):rep(1000)
+        self.room.data.title = ""
+        self.room.data.title = nil]]
+      world:run()
+      assert.same({ { "x", ("é"):rep(1000) }, { ("é"):rep(1000), "" }, { "" } }, ben:eval [[
+        local pairs_of = {}
+        for i, change in ipairs(self.changes) do pairs_of[i] = { change.old, change.value } end
+        return pairs_of]])
+    end)
+
     it("as objects that stay what they were", function()
       ben:eval [[
         self.changes = {}
@@ -186,6 +201,23 @@ describe("an observer", function()
       assert.equal(1, it.count)
       has("is read-only", raised(ben, "self.changes[1].path = 1"))
     end)
+  end)
+
+  it("hears of many changes without growing", function()
+    ben:eval "self.room:on('change', function(change) self.last = change.value end)"
+    local function change(count)
+      anna:eval([[
+        for i = 1, ... do
+          self.room.data.title = "title " .. i
+          if i % 1000 == 0 then require("hyperty").sleep(0.01) end
+        end]], count)
+      world:run()
+    end
+    change(1000)
+    local before = ben:memory()
+    change(20000)
+    assert.equal("title 20000", ben:eval "return self.last")
+    assert.truthy(ben:memory() < 2 * before, before .. " became " .. ben:memory())
   end)
 
   describe("hears only of what its pattern names:", function()
@@ -317,6 +349,15 @@ describe("an observer", function()
       ben:eval [[self.room:on("change", function() self.room.data = nil end)]]
       ben:unload()
       anna:eval "self.room.data.n = 1"
+      world:run()
+      assert.same({}, anna:eval "return self.room.observers")
+    end)
+
+    it("may be on their way out of the object when their hyperty stops", function()
+      ben:eval [[
+        self.room:on("change", function() end)
+        require("hyperty").spawn(function() self.room:unsubscribe() end)]]
+      ben:unload()
       world:run()
       assert.same({}, anna:eval "return self.room.observers")
     end)

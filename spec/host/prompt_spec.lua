@@ -271,14 +271,25 @@ describe("on a terminal", function()
 end)
 
 describe("a host and its prompt", function()
-  it("end together when the prompt is killed", function()
+  -- Kills the prompt once it had time for its lines; gives what it said. cat ends when the last of
+  -- the two has closed its stderr.
+  local function killed(lines)
+    local result
     program.with_dir(function(dir)
-      -- cat ends when the last of the two has closed its stderr.
-      local result = program.run({ "repl" }, { dir = dir, shell = [[
-        mkfifo fifo; sleep 60 >fifo & keep=$!
+      program.write(dir .. "/lines", lines)
+      result = program.run({ "repl" }, { dir = dir, shell = [[
+        mkfifo fifo; { cat lines; exec sleep 60; } >fifo & keep=$!
         { sh -c 'echo $$ >pid; exec "$@"' - %s <fifo 2>&1 | cat; } & both=$!
         sleep 0.7; kill -9 $(cat pid); wait $both; kill $keep; echo gone]] })
-      assert.equal("gone\n", result.out)
     end)
+    return result.out
+  end
+
+  it("end together when the prompt is killed", function()
+    assert.equal("1\ngone\n", killed "1\n")
+  end)
+
+  it("end together even if a script never ends", function()
+    assert.equal("gone\n", killed "while true do end\n")
   end)
 end)

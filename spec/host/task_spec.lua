@@ -17,7 +17,9 @@ describe("a script", function()
     world.rt:stop()
   end)
 
-  local function noted() return one:eval "local text = table.concat(log, ' ') log = {} return text" end
+  local function noted()
+    return one:eval "local text = table.concat(log, ' ') log = {} return text"
+  end
 
   describe("that sleeps", function()
     it("lets others run meanwhile", function()
@@ -52,7 +54,8 @@ describe("a script", function()
     it("in pcall, xpcall and error handlers' reach", function()
       assert.same({ true, "a", false, "boom" }, { one:eval [[
         local ok, a = pcall(function() hyperty.sleep(1) return "a" end)
-        local bad, err = xpcall(function() hyperty.sleep(1) error("boom", 0) end, function(e) return e end)
+        local function fail() hyperty.sleep(1) error("boom", 0) end
+        local bad, err = xpcall(fail, function(e) return e end)
         return ok, a, bad, err]] })
     end)
 
@@ -98,14 +101,16 @@ describe("a script", function()
       assert.equal("closed", one:eval [[
         local state
         do
-          local _ <close> = setmetatable({}, { __close = function() hyperty.sleep(1) state = "closed" end })
+          local function close() hyperty.sleep(1) state = "closed" end
+          local _ <close> = setmetatable({}, { __close = close })
         end
         return state]])
     end)
   end)
 
   describe("cannot wait, and is told so,", function()
-    local text = ": cannot wait here (inside a C function such as sort, gsub, or while the file is loading)"
+    local text = ": cannot wait here " ..
+      "(inside a C function such as sort, gsub, or while the file is loading)"
     local cases = {
       ["in a comparison of sort"] = "table.sort({ 3, 2, 1 }, function() hyperty.sleep(1) end)",
       ["in a replacement of gsub"] = "(('x'):gsub('x', function() hyperty.sleep(1) end))",
@@ -133,7 +138,8 @@ describe("a script", function()
         local s1, ok1, a = coroutine.status(co), coroutine.resume(co, 1)
         local s2, ok2, b = coroutine.status(co), coroutine.resume(co, 1)
         return s1, ok1, a, s2, ok2, b, coroutine.status(co), coroutine.resume(co)]] })
-      assert.same({ false, "x", true, "dead", "boom", "cannot close a running coroutine" }, { one:eval [[
+      assert.same({ false, "x", true, "dead", "boom", "cannot close a running coroutine" }, {
+        one:eval [[
         local closed
         local co = coroutine.create(function() error("x", 0) end)
         local ok, err = coroutine.resume(co)
@@ -174,16 +180,21 @@ describe("a script", function()
       has("cannot close a normal coroutine", raised(one, "coroutine.close(task)"))
       world:run(1)
       assert.equal("task over woken", noted())
-      assert.same({ "dead", "dead" }, { one:eval "return coroutine.status(co), coroutine.status(task)" })
+      assert.same({ "dead", "dead" }, { one:eval [[
+        return coroutine.status(co), coroutine.status(task)]] })
     end)
 
     it("cannot touch a task that is queued", function()
       one:eval [[
-        hyperty.spawn(function() task = coroutine.running() end)]]
-      assert.same({ "dead", false }, { one:eval [[
-        hyperty.spawn(function() note("ran") end) -- on the thread that `task` had
-        return coroutine.status(task) == "normal" and "dead" or coroutine.status(task),
-          (coroutine.resume(task, 1))]] })
+        threads = { (coroutine.running()) }
+        hyperty.spawn(function() threads[2] = coroutine.running() end)]]
+      world:run()
+      -- Both threads are idle now: one will run the code, the other one is what it spawns.
+      assert.same({ "normal", false, false }, { one:eval [[
+        hyperty.spawn(function() note("ran") end)
+        local queued = threads[1] == coroutine.running() and threads[2] or threads[1]
+        return coroutine.status(queued), (coroutine.resume(queued, 1)),
+          (pcall(coroutine.close, queued))]] })
       world:run()
       assert.equal("ran", noted())
     end)
@@ -191,7 +202,9 @@ describe("a script", function()
 
   describe("that spawns", function()
     it("runs the function with its arguments, after what it does now", function()
-      one:eval [[hyperty.spawn(function(...) note(table.concat({ ... }, ",")) end, 1, 2) note("now")]]
+      one:eval [[
+        hyperty.spawn(function(...) note(table.concat({ ... }, ",")) end, 1, 2)
+        note("now")]]
       world:run()
       assert.equal("now 1,2", noted())
     end)
@@ -206,8 +219,11 @@ describe("a script", function()
     end)
 
     it("may raise anything", function()
-      one:eval [[hyperty.spawn(error, setmetatable({}, { __tostring = function() return "odd" end }))
-        hyperty.spawn(error) hyperty.spawn(error, setmetatable({}, { __tostring = error }))]]
+      one:eval [[
+        local function odd() return "odd" end
+        hyperty.spawn(error, setmetatable({}, { __tostring = odd }))
+        hyperty.spawn(error)
+        hyperty.spawn(error, setmetatable({}, { __tostring = error }))]]
       world:run()
       local errors = world:errors()
       assert.equal(3, #errors)
@@ -304,11 +320,17 @@ describe("a script", function()
     end)
 
     it("throws away an answer that comes too late", function()
-      local url = world:room_of and "" or one.url
-      assert.same({ "timeout", true }, { one:eval([[
-        local code = select(3, hyperty.wait(function() return hyperty.call(..., "nothing") end, 0))
-        hyperty.sleep(1)
-        return code, true]], url) })
+      local slow = assert(world.rt:load_text [[
+        local M = { name = "Slow", api = {} }
+        function M.api.slow() require "hyperty".sleep(2) return "late" end
+        return M]])
+      assert.same({ "timeout", "late" }, { one:eval([[
+        local url = ...
+        local function call() return hyperty.call(url, "slow") end
+        local code = select(3, hyperty.wait(call, 1))
+        hyperty.sleep(2)
+        return code, (hyperty.wait(call, 3))]], slow.url) })
+      assert.equal(0, one:tasks())
     end)
   end)
 

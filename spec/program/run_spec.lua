@@ -59,6 +59,26 @@ describe("hyperty run", function()
     end)
   end)
 
+  it("knows the schemas of its folders, and says which it left out", function()
+    with_files({
+      ["ready.lua"] = [[return { name = "R", start = function(self)
+        local lamp = assert(self.syncher:create { schema = "Lamp", data = {} })
+        print("ready", lamp.url:match "^%a+")
+      end }]],
+    }, function(dir)
+      assert(os.execute("mkdir " .. dir .. "/schemas"))
+      program.write(dir .. "/schemas/Lamp.json", '{"scheme":"lamp"}')
+      program.write(dir .. "/schemas/Broken.json", "{")
+      program.write(dir .. "/schemas/List.json", "[]")
+      local result = program.run({ "run", "ready" }, { dir = dir, env = "HYPERTY_PATH=" .. dir,
+        shell = "{ " .. until_said "TERM" .. "; } 2>err.txt; cat err.txt >&2" })
+      local broken, list, ready = result.err:match "^([^\n]*)\n([^\n]*)\n([^\n]*)\n$"
+      assert.truthy(broken:find "^schemas: warn: .*/schemas/Broken%.json: left out: malformed")
+      assert.truthy(list:find "^schemas: warn: .*/schemas/List%.json: left out: is no object$")
+      assert.equal("ready: ready\tlamp", ready)
+    end)
+  end)
+
   it("fails when one of its hyperties does not start, naming file and line", function()
     with_files({ ["bad.lua"] = "return {\n name = 'Bad',\n start = function()\n error 'no luck'\n"
       .. "end }", ["ready.lua"] = READY }, function(dir)

@@ -79,8 +79,8 @@ end
 
 local function hear_child(self, name, event)
   local entry = child_entry(name, event)
-  local is_own = entry.reporter == self.url or entry.state == "deleted"
-  if is_own then return note(self, "echo", entry) end
+  local is_own = entry.reporter == self.url and entry.state ~= "pending"
+  if is_own or entry.state == "deleted" then return note(self, "echo", entry) end -- it did that
   think(self)
   entry.verdict = "keep"
   if draw(self, 1, 8) == 1 then
@@ -111,7 +111,7 @@ local function report(self, party)
   end)
   party:on("execute", function(request)
     think(self)
-    if request.method == "refuse" then return request:reject("never") end
+    if request.method == "refuse" or not party.epoch then return request:reject("never") end
     if request.method == "write" then
       request:accept(Actor.api.write(self, name, table.unpack(request.params)))
     else
@@ -272,8 +272,8 @@ local function find_child(party, id)
 end
 
 function Actor.api.add_child(self, name, collection, data)
-  local child, text = self.parties[name]:add_child(collection, data)
-  if not child then return nil, text end
+  local child = self.parties[name]:add_child(collection, data)
+  if not child then return false end -- the party has ended meanwhile
   if draw(self, 1, 3) == 1 then
     hyperty.spawn(function()
       local kept, why, code = child:wait()
@@ -295,11 +295,11 @@ function Actor.api.delete_child(self, name, id)
   local child = find_child(self.parties[name], id)
   if not child then return false, "no such child" end
   local done, text = child:delete()
-  return done, text
+  return done or false, text
 end
 
 function Actor.api.send_event(self, name, collection, value)
-  return self.parties[name]:send_event(collection, value)
+  return self.parties[name]:send_event(collection, value) or false
 end
 
 ---All that the party shows now; nil once it is closed.

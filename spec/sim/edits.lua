@@ -142,8 +142,8 @@ end
 function M.place(edit)
   local keys = plain.array { table.unpack(edit.at) }
   keys[#keys + 1] = edit.key or edit.index
-  local takes_out = edit.kind == "unset" or edit.kind == "remove"
-  return keys, not takes_out and edit.value or nil
+  if edit.kind == "unset" or edit.kind == "remove" then return keys end
+  return keys, edit.value
 end
 
 -- --- applying to plain tables ----------------------------------------------------------------

@@ -188,6 +188,12 @@ end
 
 -- --- stories of observers ------------------------------------------------------------------------
 
+-- What a reporter still thinks about when its object ends is kept, and it cannot note that any more.
+-- So of such an object observers may know more than the model.
+local function is_beyond_model(object, version)
+  return object.is_dying and not object.history[version or object.version + 1]
+end
+
 -- What the model says an observer's copy is at that version.
 local function state_at(party, version)
   local state = party.object.history[version]
@@ -200,6 +206,7 @@ end
 
 function Oracle:joined(actor, entry)
   local object = self.by_url[entry.url]
+  if is_beyond_model(object, entry.version) then return end
   local party = { name = entry.party, actor = actor, object = object, is_open = true,
     version = entry.version, data = plain.copy(entry.data), children = plain_kept(entry.children),
     next_change = 1, next_child = 1, events = {} }
@@ -276,6 +283,7 @@ function Oracle:child(party, entry)
     fault("%s: child %s expired", party.name, entry.id)
   end
   local logged = party.object.log[party.next_child]
+  if not logged and is_beyond_model(party.object) then return end
   if not logged or logged.kind ~= entry.kind or logged.id ~= entry.id then
     fault("%s heard %s of child %s, not %s", party.name, entry.kind, entry.id,
       logged and logged.kind .. " of " .. logged.id or "nothing")
@@ -322,7 +330,17 @@ local seen = { -- by what an observer tells
   end,
 }
 
+local function take_gone(self, actor)
+  for _, party in pairs(self.parties) do
+    if party.actor == actor then
+      party.is_open = false
+      if party.is_reporter then party.object.is_live = false end
+    end
+  end
+end
+
 local function take_later(self, actor, entry)
+  if entry.what == "gone" then return take_gone(self, actor) end
   if entry.what == "joined" then return self:joined(actor, entry) end
   if entry.what == "read" and entry.version then
     local state = self.by_url[entry.url].history[entry.version]
@@ -351,14 +369,13 @@ function Oracle:take(actor, entries)
   end
 end
 
----The actor is gone, with all that it reported and observed.
+---The actor is gone, with all that it reported and observed. Nothing of it is to be used any more;
+---what it saw before is still to be judged.
 function Oracle:gone(actor)
-  for _, party in pairs(self.parties) do
-    if party.actor == actor then
-      party.is_open = false
-      if party.is_reporter then party.object.is_live = false end
-    end
+  for _, object in ipairs(self.objects) do
+    if object.actor == actor then object.is_dying = true end
   end
+  self.later[#self.later + 1] = { actor, { what = "gone" } }
 end
 
 ---Somebody sent an event: who hears it once is settled at the next quiet moment.

@@ -166,9 +166,14 @@ local function some_child(world, party, fits)
   return #list > 0 and world.draw:one(list) or nil
 end
 
+-- A hyperty that reports and observes writes what it made in one of both roles.
+local function is_second_role(party)
+  return not party.is_reporter and party.actor == party.object.actor
+end
+
 local function write_child(world)
   local party = some_party(world)
-  if not party then return end
+  if not party or is_second_role(party) then return end
   world:drain(party.actor)
   local child = some_child(world, party, function(child)
     return child.reporter == party.actor.url
@@ -192,7 +197,7 @@ end
 
 local function delete_child(world)
   local party = some_party(world)
-  if not party then return end
+  if not party or is_second_role(party) then return end
   world:drain(party.actor)
   local child = some_child(world, party, function(child)
     return party.is_reporter or child.reporter == party.actor.url
@@ -209,10 +214,9 @@ local function send_event(world)
   if not party then return end
   local collection = some_collection(world, party)
   local value = { event = world:next_label(), value = edits.value(world.draw) }
-  if world:call(party.actor, "send_event", party.name, collection, value) then
-    tell(world, party, "sends event %s", plain.show(value))
-    world.oracle:sent_event(party.name, collection, value)
-  end
+  local is_sent = world:call(party.actor, "send_event", party.name, collection, value)
+  tell(world, party, "sends event %s: %s", plain.show(value), tostring(is_sent))
+  if is_sent then world.oracle:sent_event(party.name, collection, value) end
 end
 
 -- --- asking --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ local tree = require "spec.support.tree"
 
 local M = {}
 
-M.path = assert(os.getenv "HYPERTY_PROGRAM", "HYPERTY_PROGRAM is not set: use spec/support/run_busted")
+M.path = assert(os.getenv "HYPERTY_PROGRAM", "HYPERTY_PROGRAM is not set; use run_busted")
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"

@@ -13,8 +13,8 @@ local M = { raised = objects.raised, has = objects.has }
 
 -- --- worlds --------------------------------------------------------------------------------------
 
--- Does the message have these fields? "to" and "from" may also be a tail of the address ("…/changes"
--- as "/changes").
+-- Does the message have these fields? "to" and "from" may also be a tail of the address
+-- ("…/changes" as "/changes"); "code" is that of a response.
 local function fits(message, filter)
   for key, wanted in pairs(filter) do
     local got = message[key]
@@ -26,8 +26,8 @@ local function fits(message, filter)
   return true
 end
 
----A world of objects.world whose messages are all kept. `world.rule(message)` may be set: "drop", or
----a message to put in its place.
+---A world of objects.world whose messages are all kept. `world.rule(message)` may be set; it gives
+---"drop", or a message to put in its place.
 function M.world(names)
   local blocks = host.blocks()
   local world = objects.world(names)
@@ -90,7 +90,7 @@ function M.world(names)
   return world
 end
 
--- --- a reporter of another make -------------------------------------------------------------------
+-- --- a reporter of another make ------------------------------------------------------------------
 
 local Reporter = {}
 Reporter.__index = Reporter
@@ -100,6 +100,14 @@ function Reporter:respond(request, code, value, desc)
   local port = request.to == self.url and self.port or self.subscription
   assert(port:send {
     type = "response", id = request.id, from = request.to, to = request.from,
+    body = { code = code, value = value, desc = desc },
+  })
+end
+
+---Answers a child operation, as if from far away.
+function Reporter:answer(operation, code, value, desc)
+  assert(self.world.rt:receive {
+    type = "response", id = operation.id, from = operation.to, to = operation.from,
     body = { code = code, value = value, desc = desc },
   })
 end
@@ -153,7 +161,8 @@ end
 ---@param fields {data: table|nil, epoch: string|nil, version: integer|nil}|nil
 function M.reporter(world, url, fields)
   local self = setmetatable({
-    url = url, epoch = "1-aaaaaaaa", version = 0, data = {}, children = {}, marks = {},
+    world = world, url = url, epoch = "1-aaaaaaaa", version = 0, data = {}, children = {},
+    marks = {},
     asked = {}, ops = {}, port = world.rt:port(url),
     subscription = world.rt:port(url .. "/subscription"),
   }, Reporter)
@@ -161,12 +170,20 @@ function M.reporter(world, url, fields)
   self.subscription:listen(url .. "/subscription", function(message)
     table.insert(self.asked, message)
     if message.type ~= "subscribe" then return end
-    if self.on_subscribe then self.on_subscribe(message) else self:respond(message, 200, self:whole()) end
+    if self.on_subscribe then
+      self.on_subscribe(message)
+    else
+      self:respond(message, 200, self:whole())
+    end
   end)
   self.port:listen(url, function(message)
     table.insert(self.asked, message)
     if message.type ~= "read" then return end
-    if self.on_read then self.on_read(message) else self:respond(message, 200, self:whole()) end
+    if self.on_read then
+      self.on_read(message)
+    else
+      self:respond(message, 200, self:whole())
+    end
   end)
   self.port:listen(url .. "/children/", function(message)
     table.insert(self.ops, message)
@@ -184,7 +201,7 @@ function Reporter:got(type_)
   return found
 end
 
--- --- an observer of another make ------------------------------------------------------------------
+-- --- an observer of another make -----------------------------------------------------------------
 
 local Observer = {}
 Observer.__index = Observer

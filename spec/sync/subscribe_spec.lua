@@ -40,7 +40,8 @@ describe("subscribing", function()
     before_each(function()
       url = room()
       world:forget()
-      subscribe(ben, url)
+      ben:eval([[
+        self.room = assert(self.syncher:subscribe(..., { schema = "Resource" }))]], url)
       steps = {}
       for _, message in ipairs(world.messages) do
         local step = message.type .. " " .. message.to:match "[^/]+$"
@@ -169,11 +170,11 @@ describe("subscribing", function()
       assert.is_nil(anna:eval "return self.asked")
     end)
 
-    it("with 404 when the object's hyperty has gone, 410 afterwards", function()
+    it("with 410 when its hyperty has stopped", function()
       local url = room()
       anna:unload()
       local _, text, code = subscribe(ben, url)
-      assert.same({ url .. "/subscription was deleted", "deleted" }, { text, code })
+      assert.same({ url .. "/changes was deleted", "deleted" }, { text, code })
     end)
 
     it("with 410 when the object is deleted meanwhile", function()
@@ -195,7 +196,7 @@ describe("subscribing", function()
     it("or is no address of an object tells what is wrong", function()
       for url, expected in pairs {
         ["no address"] = "no address",
-        ["resource://localhost"] = "not the address of a data object",
+        ["resource://localhost"] = "resource://localhost is not the address of a data object",
         ["resource://localhost/it/changes"] = "not the address of a data object",
         ["hyperty://localhost/someone"] = "not the address of a data object",
         ["hyperty-runtime://localhost/someone"] = "not the address of a data object",
@@ -246,7 +247,9 @@ describe("subscribing", function()
     it("that answers when the asker has stopped is told so, too", function()
       local late
       far.on_subscribe = function(request) late = request end
-      ben:eval([[require("hyperty").spawn(function(url) self.syncher:subscribe(url) end, ...)]], url)
+      ben:eval([[
+        local url = ...
+        require("hyperty").spawn(function() self.syncher:subscribe(url) end)]], url)
       world:run()
       ben:unload()
       far:respond(late, 200, far:whole())
@@ -301,7 +304,6 @@ describe("subscribing", function()
 
     it("keeps children aside, too", function()
       far.on_subscribe = function(request)
-        carl:eval [[self.id = "x"]]
         local creator = "hyperty://localhost/else"
         world.rt:port(creator):send { type = "create", to = url .. "/children/items",
           body = { resource = "else#1", value = { data = { text = "hi" } } } }
@@ -346,7 +348,7 @@ describe("subscribing", function()
       end
     end)
 
-    it("have routes of their own, and share the copy: the second asks since its position", function()
+    it("have routes of their own and share the copy: the second asks since it", function()
       assert.equal(carl.url, world:only { type = "subscribe", to = NODE .. "/sm" }.body.source)
       local request = world:only { type = "subscribe", to = url .. "/subscription" }
       assert.same({ epoch = anna:eval "return self.room.epoch", version = 0 }, request.body.since)
@@ -395,7 +397,7 @@ describe("subscribing", function()
         local one
         hyperty.spawn(function() one = self.syncher:subscribe(url) end)
         local two = self.syncher:subscribe(url)
-        hyperty.sleep(0)
+        hyperty.sleep(1)
         return one ~= nil and one == two]], url))
       world:only { type = "subscribe", to = url .. "/subscription" }
     end)

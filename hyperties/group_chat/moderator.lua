@@ -1,0 +1,186 @@
+-- What the chat that opened a room does for it: it reports the object, and so it alone decides who
+-- may observe, writes the list of participants and may take away other people's messages.
+--
+--   subscribe        somebody wants in; the invited are in without being asked about
+--   execute enter    who observes by now says so, and becomes a participant
+--   execute invite   a member asks to have somebody invited
+--   unsubscribe      somebody left
+--
+-- Methods return a value, or nil, why, code.
+
+local hyperty = require "hyperty"
+
+local Moderator = {}
+Moderator.__index = Moderator
+
+function Moderator.open(chat, name, is_closed)
+  local object, why, code = chat.syncher:create {
+    schema = "Communication", name = name, new = true,
+    data = {
+      status = "open", startingTime = hyperty.now(), closed = is_closed,
+      participants = hyperty.array {},
+    },
+  }
+  if not object then
+    return nil, why, code
+  end
+  local self = setmetatable({
+    chat = chat, object = object, url = object.url,
+    -- user or hyperty url → "invited" or "kicked". What is said of a hyperty counts for more than
+    -- what is said of its user.
+    standing = {},
+    guests = {}, -- hyperty url → its user, of all who were let in or invited until kicked
+  }, Moderator)
+  object:on("subscribe", function(request)
+    local refusal = self:refusal(request.from, request.identity)
+    if refusal then
+      return request:reject(refusal)
+    end
+    self.guests[request.from] = request.identity and request.identity.user or request.from
+    request:accept()
+  end)
+  object:on("unsubscribe", function(event) self:strike(event.from) end)
+  object:on("execute", function(request)
+    local ok, reason
+    if request.method == "enter" then
+      ok = self:admit(request.from)
+    elseif request.method == "invite" then
+      ok, reason = self:invite(request.params[1], request.from)
+    else
+      reason = "a room knows enter and invite"
+    end
+    if ok then
+      request:accept()
+    else
+      request:reject(reason)
+    end
+  end)
+  return self
+end
+
+-- Why that person may not come in, or nil.
+function Moderator:refusal(url, identity)
+  local standing = self.standing[url] or identity and self.standing[identity.user]
+  if standing == "kicked" then
+    return "you were removed from this room"
+  elseif self.object.data.closed and standing ~= "invited" and url ~= self.chat.url then
+    return "this room is closed: ask to be invited"
+  end
+end
+
+-- --- the list of participants --------------------------------------------------------------------
+
+function Moderator:position(url)
+  for i, participant in ipairs(self.object.data.participants) do
+    if participant.hyperty == url then
+      return i
+    end
+  end
+end
+
+function Moderator:admit(url)
+  if not self:position(url) then
+    table.insert(self.object.data.participants, {
+      user = self.guests[url], hyperty = url, status = "open", since = hyperty.now(),
+    })
+  end
+  return true
+end
+
+function Moderator:strike(url)
+  local position = self:position(url)
+  if position then
+    table.remove(self.object.data.participants, position)
+  end
+end
+
+-- --- inviting and kicking ------------------------------------------------------------------------
+
+-- The chats that are meant by a user or hyperty url: registry entries, at least one.
+function Moderator.look_up(chat, who)
+  if type(who) ~= "string" or not who:find "^%a[%w+.-]*://" then
+    return nil, ("%s is no person: give a user or hyperty url"):format(tostring(who)), "invalid"
+  end
+  local is_hyperty = who:find "^hyperty://" ~= nil
+  local found, why, code = chat.syncher:discover { [is_hyperty and "url" or "user"] = who }
+  if not found then
+    return nil, why, code
+  end
+  local chats = {}
+  for _, entry in ipairs(found) do
+    if entry.type == "hyperty" and entry.name == chat.name and entry.status ~= "disconnected" then
+      chats[#chats + 1] = entry
+    end
+  end
+  if #chats == 0 then
+    return nil, ("%s has no chat running"):format(who), "not_found"
+  end
+  return chats
+end
+
+-- `asker` is the member who wants it; only the moderator's own word takes back a kick.
+function Moderator:invite(who, asker)
+  local chats, why, code = Moderator.look_up(self.chat, who)
+  if not chats then
+    return nil, why, code
+  end
+  local urls = {}
+  for _, entry in ipairs(chats) do
+    if asker and (self.standing[entry.url] or self.standing[entry.user]) == "kicked" then
+      return nil, who .. " was removed from this room: only who opened it may invite them",
+        "forbidden"
+    end
+    if not self:position(entry.url) then
+      urls[#urls + 1] = entry.url
+    end
+  end
+  for _, entry in ipairs(chats) do
+    self.standing[entry.url] = nil
+    self.guests[entry.url] = entry.user or entry.url
+  end
+  self.standing[who] = "invited"
+  return self.object:invite(urls)
+end
+
+function Moderator:kick(who)
+  if who == self.chat.url or who == self.chat.user then
+    return nil, "you opened this room and cannot kick yourself: close it", "forbidden"
+  end
+  local urls = {}
+  for url, user in pairs(self.guests) do
+    if url == who or user == who then
+      urls[#urls + 1] = url
+    end
+  end
+  if #urls == 0 then
+    return nil, ("%s is not in this room"):format(tostring(who)), "not_found"
+  end
+  table.sort(urls) -- one order, whatever that of the table is
+  self.standing[who] = "kicked"
+  for _, url in ipairs(urls) do
+    self.guests[url] = nil
+    if url ~= who then
+      self.standing[url] = nil
+    end
+    self.object:evict(url) -- fails only for who has left by now
+    self:strike(url)
+  end
+  return true
+end
+
+-- --- the rest ------------------------------------------------------------------------------------
+
+function Moderator:remove(id)
+  for _, child in ipairs(self.object:children "messages") do
+    if child.id == id then
+      return child:delete()
+    end
+  end
+  return nil, ("message %s is gone already"):format(id), "not_found"
+end
+
+function Moderator:close()
+  return self.object:delete()
+end
+
+return Moderator

@@ -1,0 +1,185 @@
+-- README.md is true: what it prints runs as printed, and what it names is there.
+local host = require "hyperty.host"
+local lfs = require "lfs"
+local program = require "spec.support.program"
+local tree = require "spec.support.tree"
+
+local README = tree.read "README.md"
+
+-- The indented lines that begin with this, without it, in order.
+local function indented(prefix)
+  local found = {}
+  for line in README:gmatch "[^\n]+" do
+    if line:sub(1, #prefix + 4) == "    " .. prefix then found[#found + 1] = line:sub(#prefix + 5) end
+  end
+  return found
+end
+
+-- The block of Lua after that mark.
+local function block(mark)
+  local _, stop = README:find("<!-- spec: " .. mark .. " -->\n```lua\n", 1, true)
+  assert(stop, "README.md has no block marked " .. mark)
+  return README:sub(stop + 1, README:find("```", stop, true) - 1)
+end
+
+-- The lines of some text.
+local function lines(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
+  return list
+end
+
+-- Line `i` of the output matches pattern i.
+local function matches(patterns, output)
+  local out = lines(output)
+  for i, pattern in ipairs(patterns) do
+    assert.truthy((out[i] or ""):find("^" .. pattern .. "$"),
+      ("line %d of\n%s\ndoes not match %s"):format(i, output, pattern))
+  end
+  assert.equal(#patterns, #out, output)
+end
+
+local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
+local CHAT = "group_chat[#%d]* %(hyperty://localhost/" .. UUID .. "%): close, create, edit, .*"
+local ROOM = '"comm://localhost/' .. UUID .. '"'
+local ID = '"' .. UUID .. '#1"'
+
+describe("the README's first hyperty", function()
+  local SOURCE = block "first hyperty"
+
+  it("reports and observes as it says", function()
+    local before, said = host.blocks(), {}
+    local rt = host.runtime {
+      print = function(_, text) said[#said + 1] = text end,
+      log = function(level, who, text)
+        if level == "error" then error(who .. ": " .. text, 0) end
+      end,
+    }
+    local kitchen = assert(rt:load_text(SOURCE, nil, "kitchen.lua"))
+    assert.equal(19, kitchen.api.degrees())
+    rt:run(1.6)
+    assert.same({ "20 degrees, it was 19", "21 degrees, it was 20", "22 degrees, it was 21" }, said)
+    assert.equal(22, kitchen.api.degrees())
+    rt:stop()
+    assert.equal(before, host.blocks())
+  end)
+
+  it("is checked, run and asked by the commands that it gives", function()
+    local commands = {}
+    for _, line in ipairs(indented "build/release/hyperty ") do
+      commands[#commands + 1] = line:match "^(%a+ kitchen)"
+    end
+    assert.same({ "check kitchen", "run kitchen", "repl kitchen" }, commands)
+    program.with_dir(function(dir)
+      assert(lfs.mkdir(dir .. "/hyperties"))
+      program.write(dir .. "/hyperties/kitchen.lua", SOURCE)
+      local checked = program.run({ "check", "kitchen" }, { dir = dir })
+      assert.same({ out = "kitchen: ok\n", err = "", status = 0 }, checked)
+      local ran = program.run({ "run", "kitchen" }, { dir = dir, shell = [[%s & pid=$!; sleep 1.2;
+        kill -INT $pid; wait $pid]] })
+      assert.equal(0, ran.status)
+      assert.truthy(ran.err:find("20 degrees, it was 19\n", 1, true), ran.err)
+      local asked = program.repl("kitchen.degrees()\n", { dir = dir, args = { "kitchen" } })
+      assert.same({ out = "19\n", err = "", status = 0 }, asked)
+      assert.truthy(README:find("kitchen.degrees()", 1, true))
+    end)
+  end)
+end)
+
+describe("the README's prompt", function()
+  it("shows what a first chat shows", function()
+    local typed = indented "> "
+    assert.equal(8, #typed)
+    local result = program.repl(table.concat(typed, "\n") .. "\n")
+    assert.equal("", result.err)
+    matches({
+      CHAT, ROOM, ID,
+      "{", "  {", "    at = %d+%.%d+,", '    from = "user://localhost/me",',
+      "    id = " .. ID .. ",", '    text = "hello"', "  }", "}",
+      CHAT, ROOM, "true",
+      "user://localhost/bob\thi", ID,
+    }, result.out)
+    assert.equal(0, result.status)
+  end)
+
+  it("takes its lines from a pipe", function()
+    local line = indented("printf ")[1]
+    assert.truthy(line:find(" | build/release/hyperty repl", 1, true))
+    local result = program.run({ "repl" },
+      { shell = "printf " .. line:gsub("build/release/hyperty repl", "%%%%s") })
+    assert.equal("", result.err)
+    matches({ CHAT, ROOM, "{", "  {", "    members = 1,", '    name = "team",',
+      '    state = "live",', "    url = " .. ROOM, "  }", "}" }, result.out)
+  end)
+
+  it("knows its commands", function()
+    local result = program.repl "help()\nhelp(load)\n"
+    assert.equal("", result.err)
+    assert.truthy(result.out:find("load(name [, config])", 1, true))
+  end)
+end)
+
+-- The same lines stand in the description of the commands, with what they give.
+describe("the prompt's first lines", function()
+  it("give a chat, a room, an id and a history", function()
+    local result = program.repl [[
+chat = load "group_chat"
+room = chat.create("team")                        --> "comm://localhost/5b0c…"
+chat.send(room, "hello")                          --> "…#1"
+h = chat.history(room)                            --> { { id = …, from = …, text = …, at = … } }
+#h, h[1].id:match "#%d+$", h[1].from, h[1].text, math.type(h[1].at), h[1].at > 1600000000
+]]
+    assert.equal("", result.err)
+    local out = lines(result.out)
+    assert.truthy(out[1]:find("^" .. CHAT .. "$"), out[1])
+    assert.truthy(out[2]:find("^" .. ROOM .. "$"), out[2])
+    assert.truthy(out[3]:find("^" .. ID .. "$"), out[3])
+    assert.equal('1\t"#1"\t"user://localhost/me"\t"hello"\t"float"\ttrue', out[#out])
+  end)
+end)
+
+describe("what the README names", function()
+  -- What the reader makes.
+  local MADE = { ["hyperties/kitchen.lua"] = true }
+
+  local function is_there(path)
+    return lfs.attributes((path:gsub("/$", ""))) ~= nil
+  end
+
+  it("is there: files and folders by their path", function()
+    local missing, count = {}, 0
+    for path in README:gmatch "%f[%w.][%w_.]+/[%w_./]*" do
+      path = path:gsub("%.$", "")
+      local top = path:match "^[^/]+"
+      if lfs.attributes(top, "mode") == "directory" and top ~= "build" and not MADE[path] then
+        count = count + 1
+        if not is_there(path) then missing[#missing + 1] = path end
+      end
+    end
+    assert.same({}, missing)
+    assert.truthy(count >= 8, "hardly a path was found")
+    assert.truthy(is_there "LICENSE")
+  end)
+
+  it("is there: what the table says is in a folder", function()
+    local missing, rows = {}, 0
+    for folder, text in README:gmatch "| `([%w_]+/)` | ([^\n]+) |" do
+      rows = rows + 1
+      if not is_there(folder) then missing[#missing + 1] = folder end
+      for name in text:gmatch "`([^`]+)`" do
+        if not (is_there(name) or is_there(folder .. name) or is_there(folder .. name .. ".lua")) then
+          missing[#missing + 1] = folder .. name
+        end
+      end
+    end
+    assert.same({}, missing)
+    assert.equal(5, rows)
+  end)
+
+  it("is there: one folder of core/ per layer", function()
+    local list = README:match "one folder per layer: ([^;]+);"
+    for layer in list:gmatch "%a+" do
+      assert.equal("directory", lfs.attributes("core/" .. layer, "mode"), layer)
+    end
+  end)
+end)
