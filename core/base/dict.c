@@ -40,7 +40,7 @@ void hy_dict_deinit(hy_dict_t *d) {
     hy_dict_init(d, d->entry_bytes);
 }
 
-/* --- the index --------------------------------------------------------------------------- */
+/* --- the index -------------------------------------------------------------------------------- */
 
 static void index_add(hy_dict_t *d, uint32_t hash, uint32_t pos) {
     uint32_t i = hash & d->index_mask;
@@ -72,7 +72,7 @@ static void index_rebuild(hy_dict_t *d) {
     }
 }
 
-/* --- finding ----------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 static bool is_key(const hy_str_t *key, const char *bytes, size_t len, uint32_t hash) {
     if (key->len != len || (hash && key->hash && key->hash != hash)) return false;
@@ -103,7 +103,7 @@ void *hy_dict_get(const hy_dict_t *d, hy_str_t *key) {
     return hy_dict_find(d, key->bytes, key->len, d->index ? hy_str_hash(key) : key->hash);
 }
 
-/* --- growing ----------------------------------------------------------------------------- */
+/* --- growing ---------------------------------------------------------------------------------- */
 
 static void close_holes(hy_dict_t *d) {
     uint32_t to = 0;
@@ -195,7 +195,7 @@ void hy_dict_remove(hy_dict_t *d, void *entry) {
     if (d->count == 0) d->first = d->used = 0;
 }
 
-/* --- walking ----------------------------------------------------------------------------- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 void *hy_dict_next(const hy_dict_t *d, uint32_t *pos) {
     uint32_t at = *pos < d->first ? d->first : *pos;

@@ -33,7 +33,7 @@ static locale_t c_locale(void) {
     return known;
 }
 
-/* --- reading ----------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* False if the text needs the long way. */
 static bool parse_quickly(const char *text, size_t len, double *out) {
@@ -91,7 +91,7 @@ int hy__real_parse(const char *text, size_t len, bool stopped, double *out) {
     return rc;
 }
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Writes mantissa / 10^decimals. */
 static size_t print_decimal(bool negative, uint64_t mantissa, int decimals, char *text) {

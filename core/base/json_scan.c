@@ -45,7 +45,7 @@ void hy_json_scan_init(hy_json_scan_t *s, const char *text, size_t len, unsigned
     s->depth_max = depth_max < HY_JSON_DEPTH_MAX ? depth_max : HY_JSON_DEPTH_MAX;
 }
 
-/* --- strings ----------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 /* The four hex digits at `p`, -1 if they are not. */
 static int hex4(const char *p, const char *end) {
@@ -103,7 +103,7 @@ static int scan_string(const hy_json_scan_t *s, size_t *close, bool *escaped, hy
     return 0;
 }
 
-/* --- the other tokens -------------------------------------------------------------------- */
+/* --- the other tokens ------------------------------------------------------------------------- */
 
 /* The character at s->at; NUL, which is no part of the grammar, at the end. */
 static char peek(const hy_json_scan_t *s) {
@@ -310,8 +310,7 @@ int hy_json_scan_skip(hy_json_scan_t *s, const hy_json_token_t *first, hy_json_t
     return 0;
 }
 
-/* --- what tokens stand for
- * ------------------------------------------------------------------------ */
+/* --- what tokens stand for -------------------------------------------------------------------- */
 
 int hy_json_token_real(const hy_json_scan_t *s, const hy_json_token_t *token, double *out) {
     bool stopped = token->at + token->len < s->len;

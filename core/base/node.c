@@ -71,7 +71,7 @@ const hy_node_t *hy_node_root(const hy_node_t *n) {
     return n;
 }
 
-/* --- exchange of content ----------------------------------------------------------------- */
+/* --- exchange of content ---------------------------------------------------------------------- */
 
 /* The children of `n` came from another node. Their keys and positions came along. */
 static void adopt_children(hy_node_t *n) {
@@ -121,7 +121,7 @@ int hy_node_become(hy_node_t *n, hy_value_t v, hy_value_t *old) {
     return 0;
 }
 
-/* --- message bodies ---------------------------------------------------------------------- */
+/* --- message bodies --------------------------------------------------------------------------- */
 
 int hy_put(hy_node_t *n, const char *key, hy_value_t v) {
     hy_str_t *name = n ? hy_str_from(key) : NULL;

@@ -14,7 +14,7 @@ hy_value_t hy_text(const char *text) {
     return hy_string(hy_str_from(text));
 }
 
-/* --- letting go -------------------------------------------------------------------------- */
+/* --- letting go ------------------------------------------------------------------------------- */
 
 void hy__value_release(hy_value_t v, hy_node_t **dead) {
     if (v.kind == HY_STR) {
@@ -44,7 +44,7 @@ int hy__value_admit(const hy_node_t *parent, hy_value_t v) {
     return code;
 }
 
-/* --- copying ----------------------------------------------------------------------------- */
+/* --- copying ---------------------------------------------------------------------------------- */
 
 static int copy_object(const hy_node_t *from, hy_node_t *to) {
     uint32_t pos = 0;
@@ -86,7 +86,7 @@ int hy_value_copy(hy_value_t v, hy_value_t *out) {
     return 0;
 }
 
-/* --- comparing --------------------------------------------------------------------------- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static bool objects_are_equal(const hy_node_t *a, const hy_node_t *b) {
     uint32_t pos = 0;
@@ -131,7 +131,7 @@ bool hy_value_equal(hy_value_t a, hy_value_t b) {
     }
 }
 
-/* --- measuring --------------------------------------------------------------------------- */
+/* --- measuring -------------------------------------------------------------------------------- */
 
 /* The next field, or item (`key` is then NULL), from *pos; false at the end. */
 static bool next_inside(const hy_node_t *n, uint32_t *pos, hy_str_t **key, hy_value_t *v) {

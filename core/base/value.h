@@ -83,7 +83,7 @@ unsigned hy_value_depth(hy_value_t v);
 /* Memory it takes, roughly, in bytes. */
 size_t hy_value_bytes(hy_value_t v);
 
-/* --- nodes ------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 /* `kind` is HY_OBJECT or HY_ARRAY. One reference, no parent. NULL when out of memory. */
 hy_node_t *hy_node_new(hy_kind_t kind);
@@ -127,7 +127,7 @@ int hy_node_erase(hy_node_t *n, size_t i, hy_value_t *old);             /* i < c
  * ABSENT. */
 int hy_node_become(hy_node_t *n, hy_value_t v, hy_value_t *old);
 
-/* --- for building and reading message bodies --------------------------------------------- */
+/* --- for building and reading message bodies -------------------------------------------------- */
 
 /* Sets `key` in an object; `n` NULL or `v` ABSENT count as out of memory. */
 int hy_put(hy_node_t *n, const char *key, hy_value_t v);

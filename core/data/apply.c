@@ -6,7 +6,7 @@
 #include "../base/mem.h"
 #include "change.h"
 
-/* --- ranges of items ------------------------------------------------------------------------- */
+/* --- ranges of items -------------------------------------------------------------------------- */
 
 /* An array of so many nulls. Items change places with them, which needs no memory: what can fail
  * comes first, and no item is ever without a place. */
@@ -85,7 +85,7 @@ static int erase_items(hy_node_t *from, size_t index, size_t count, hy_value_t *
     return 0;
 }
 
-/* --- one edit -------------------------------------------------------------------------------- */
+/* --- one edit --------------------------------------------------------------------------------- */
 
 static int fail_index(hy_error_t *err, size_t index, size_t count) {
     return hy_fail(err, HY_EGAP, "index %zu is out of range: the array has %zu elements", index,
@@ -236,7 +236,7 @@ void hy_effect_undo(hy_node_t *root, hy_effect_t *effect) {
     hy_effect_release(effect);
 }
 
-/* --- whole changes --------------------------------------------------------------------------- */
+/* --- whole changes ---------------------------------------------------------------------------- */
 
 /* An index as it stands in a path: digits only, no leading zero. */
 static bool parse_index(const hy_str_t *key, size_t *index) {

@@ -7,7 +7,7 @@
 #include "../base/json.h"
 #include "../base/mem.h"
 
-/* --- ops ------------------------------------------------------------------------------------- */
+/* --- ops -------------------------------------------------------------------------------------- */
 
 hy_change_t *hy_change_new(void) {
     hy_change_t *c = hy_alloc(sizeof *c);
@@ -131,7 +131,7 @@ int hy_change_add_edit(hy_change_t *c, const hy_edit_t *edit) {
     return 0;
 }
 
-/* --- as a payload ---------------------------------------------------------------------------- */
+/* --- as a payload ----------------------------------------------------------------------------- */
 
 int hy_payload_to_value(const hy_payload_t *p, hy_value_t *out) {
     hy_buf_t b;

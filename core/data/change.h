@@ -74,8 +74,7 @@ extern const hy_payload_ops_t hy_change_payload;
 /* `to_value` for any payload: its text, read back. */
 int hy_payload_to_value(const hy_payload_t *p, hy_value_t *out);
 
-/* --- making -------------------------------------------------------------------------------------
- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 /* An empty change, one reference, to be filled before anybody else sees it. */
 hy_change_t *hy_change_new(void);
@@ -102,8 +101,7 @@ int hy_change_of(hy_msg_t *m, hy_change_t **out, hy_error_t *err);
 /* From a body (also of an entry in a `since` answer). */
 int hy_change_read(const hy_node_t *body, hy_change_t **out, hy_error_t *err);
 
-/* --- applying -----------------------------------------------------------------------------------
- */
+/* --- applying --------------------------------------------------------------------------------- */
 
 /* Does one edit; `value` is taken over, also on failure. `effect` gets what it did and is to be
  * released; NULL: dropped. HY_EGAP: no such key or index; HY_EINVALID: a wrong kind of node;
@@ -122,8 +120,7 @@ int hy_change_apply(const hy_change_t *c, hy_node_t *root, hy_effect_t *effects,
  * failure `c` may have some of them. */
 int hy_change_diff(hy_change_t *c, hy_node_t *root, const hy_node_t *wanted);
 
-/* --- paths as text -------------------------------------------------------------------------------
- */
+/* --- paths as text ---------------------------------------------------------------------------- */
 
 /* Appends the path to a buffer as people write it: keys joined by dots, indices from `base` (0 on
  * the wire, 1 in Lua). */

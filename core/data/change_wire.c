@@ -7,7 +7,7 @@
 #include "../loop/clock.h"
 #include "change.h"
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 void hy_path_write(hy_buf_t *b, const hy_step_t *steps, uint32_t count, int64_t base) {
     for (uint32_t i = 0; i < count; i++) {
@@ -110,7 +110,7 @@ void hy__change_write(const hy_payload_t *p, hy_buf_t *b) {
     hy_buf_char(b, '}');
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int fail_kind(hy_error_t *err, const char *key) {
     return hy_fail(err, HY_EINVALID, "malformed update: \"%s\" is of a wrong kind", key);

@@ -44,7 +44,7 @@ const char *hy_child_state_word(hy_child_state_t s) {
     return words[s];
 }
 
-/* --- records --------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void hy_child_unref(hy_child_t *c) {
     if (!c || --c->refs > 0) return;
@@ -119,7 +119,7 @@ int hy_child_new(hy_str_t *collection, hy_str_t *creator, hy_str_t *id, hy_value
     return 0;
 }
 
-/* --- slots ----------------------------------------------------------------------------------- */
+/* --- slots ------------------------------------------------------------------------------------ */
 
 static void slots_compact(slots_t *s) {
     size_t to = 0;
@@ -190,7 +190,7 @@ static hy_child_t *slots_next(const slots_t *s, size_t *pos) {
     return NULL;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 int hy_children_new(hy_children_t **out) {
     hy_children_t *c = hy_alloc_zero(sizeof *c);

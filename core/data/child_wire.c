@@ -9,7 +9,7 @@
 #include "../loop/clock.h"
 #include "child.h"
 
-/* --- out ------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static int put_text(hy_node_t *n, const char *key, hy_str_t *s) {
     return s ? hy_put(n, key, hy_string(hy_str_ref(s))) : 0;
@@ -72,7 +72,7 @@ int hy_children_write(const hy_children_t *c, hy_value_t *objects, hy_value_t *m
     return 0;
 }
 
-/* --- in -------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 typedef struct {
     hy_children_t *children;

@@ -20,7 +20,7 @@ static void write_str(hy_buf_t *b, const char *lead, const hy_str_t *s) {
     hy_json_write_str(b, s->bytes, s->len);
 }
 
-/* --- operations ------------------------------------------------------------------------------ */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static void childop_write(const hy_payload_t *p, hy_buf_t *b) {
     const hy_childop_t *op = (const hy_childop_t *)p;
@@ -154,7 +154,7 @@ bool hy_childop_equal(const hy_childop_t *a, const hy_childop_t *b) {
     return is_equal;
 }
 
-/* --- stamps ---------------------------------------------------------------------------------- */
+/* --- stamps ----------------------------------------------------------------------------------- */
 
 static void stamp_write(const hy_payload_t *p, hy_buf_t *b) {
     const hy_stamp_t *s = (const hy_stamp_t *)p;

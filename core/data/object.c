@@ -90,6 +90,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 
 /* By the digits, so that no number is too big. */
 int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b) {
+    if (hy_str_equal(a, b)) return 0; /* as a rule the very same string */
     epoch_parts_t x = split_epoch(a), y = split_epoch(b);
     if (x.digit_count != y.digit_count) return x.digit_count < y.digit_count ? -1 : 1;
     int order = memcmp(x.digits, y.digits, x.digit_count);
@@ -97,7 +98,7 @@ int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b) {
     return order ? order : compare_bytes(a->bytes, a->len, b->bytes, b->len);
 }
 
-/* --- out ------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static hy_value_t lend(hy_node_t *n) {
     return (hy_value_t){.kind = hy_node_kind(n), .as.n = n};
@@ -187,7 +188,7 @@ int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *ou
     return 0;
 }
 
-/* --- in -------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err) {
     hy_value_t data = hy_get(whole, "data"), objects = hy_get(whole, "childrenObjects");

@@ -27,7 +27,7 @@ typedef struct {
     hy_error_t *err;
 } spawning_t;
 
-/* --- starting ------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 /* Names of the api, for the text of an unknown one. */
 static void push_names(lua_State *L, const hy_instance_t *i) {
@@ -110,7 +110,7 @@ static int start(spawning_t *s, hy_error_t *err) {
     return rc < 0 ? rc : s->rc;
 }
 
-/* --- for who holds the instance ------------------------------------------------------------- */
+/* --- for who holds the instance --------------------------------------------------------------- */
 
 static int make_text(lua_State *L) {
     luaL_tolstring(L, 1, NULL);
@@ -197,7 +197,7 @@ int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, si
     return run(&s, args, done, arg, err);
 }
 
-/* --- for another hyperty -------------------------------------------------------------------- */
+/* --- for another hyperty ---------------------------------------------------------------------- */
 
 /* The code that a word of the API stands for, where several share one the one that a script means;
  * without a word the call was refused. */
@@ -270,7 +270,7 @@ void hy_instance_decide_call(hy_instance_t *i, hy_decision_t *d) {
     hy_decision_unref(d);
 }
 
-/* --- the api -------------------------------------------------------------------------------- */
+/* --- the api ---------------------------------------------------------------------------------- */
 
 typedef struct {
     const hy_instance_t *instance;

@@ -31,7 +31,7 @@ typedef struct {
 static int read_value(const reading_t *r, int index, unsigned depth, const place_t *at,
                       hy_value_t *out);
 
-/* --- refusals ------------------------------------------------------------------------------- */
+/* --- refusals --------------------------------------------------------------------------------- */
 
 static void write_place(hy_buf_t *b, const place_t *at) {
     if (!at->up) return;
@@ -71,7 +71,7 @@ static int refuse_type(const reading_t *r, int index, const place_t *at) {
     }
 }
 
-/* --- out of Lua: scalars and objects of ours ------------------------------------------------ */
+/* --- out of Lua: scalars and objects of ours -------------------------------------------------- */
 
 static int read_string(const reading_t *r, int index, const place_t *at, hy_value_t *out) {
     size_t len;
@@ -125,7 +125,7 @@ static int read_userdata(const reading_t *r, int index, unsigned depth, const pl
     return 0;
 }
 
-/* --- out of Lua: tables --------------------------------------------------------------------- */
+/* --- out of Lua: tables ----------------------------------------------------------------------- */
 
 typedef struct {
     hy_str_t *key;
@@ -340,7 +340,7 @@ int hy__values_from_lua(lua_State *L, int first, int last, hy_value_t *out, hy_e
     return 0;
 }
 
-/* --- into Lua ------------------------------------------------------------------------------- */
+/* --- into Lua --------------------------------------------------------------------------------- */
 
 static void push_node(lua_State *L, const hy_node_t *n) {
     size_t count = hy_node_count(n);

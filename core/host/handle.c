@@ -20,7 +20,7 @@ typedef struct {
 
 static const char metatable_key = 0, views_key = 0;
 
-/* --- errors --------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 int hy_raise(lua_State *L, const hy_error_t *err) {
     luaL_where(L, 1);
@@ -107,7 +107,7 @@ int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err) {
     return hy__spot_edit(spot, &edit, err);
 }
 
-/* --- pushing -------------------------------------------------------------------------------- */
+/* --- pushing ---------------------------------------------------------------------------------- */
 
 static void push_weak_table(lua_State *L) {
     lua_newtable(L);
@@ -188,7 +188,7 @@ static const handle_t *check_handle(lua_State *L) {
     return h;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The index that a number is, from 1; 0 if it is none. */
 static size_t index_at(lua_State *L, int at) {
@@ -302,7 +302,7 @@ static int handle_gc(lua_State *L) {
     return 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* h[k] = v with k and v at 2 and 3. None of these raises. */
 static int assign_in_object(lua_State *L, hy__spot_t *spot, hy_error_t *err) {
@@ -368,7 +368,7 @@ static int handle_newindex(lua_State *L) {
     return rc < 0 ? hy_raise(L, &err) : 0;
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 void hy_lib_handle_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"__index", handle_index},

@@ -16,7 +16,7 @@ typedef struct {
     hy_instance_t *instance;
 } entry_t;
 
-/* --- life ----------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static char *copy_text(const char *text) {
     size_t bytes = strlen(text) + 1;
@@ -96,7 +96,7 @@ bool hy_host_turn(hy_host_t *h) {
     return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->leaving);
 }
 
-/* --- finding -------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 static bool is_kind(const char *path, mode_t kind) {
     struct stat s;
@@ -184,7 +184,7 @@ void hy__host_forget(hy_host_t *h, hy_instance_t *i) {
     hy_list_remove(&i->leaving);
 }
 
-/* --- loading -------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *file;   /* or the name of the chunk */
@@ -270,7 +270,7 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
     return rc;
 }
 
-/* --- instances ------------------------------------------------------------------------------ */
+/* --- instances -------------------------------------------------------------------------------- */
 
 void hy_instance_unload(hy_instance_t *i) {
     if (i->is_leaving) return;

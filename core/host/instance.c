@@ -25,7 +25,7 @@ struct hy_start {
     hy_str_t *text;
 };
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 /* "…/group_chat/init.lua" and "…/group_chat.lua" are both "group_chat". */
 static hy_str_t *name_of_file(const char *file) {
@@ -108,7 +108,7 @@ int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_insta
     return 0;
 }
 
-/* --- starting ------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static void give_up(hy_instance_t *i, int code, const char *text) {
     i->start->code = code;
@@ -258,7 +258,7 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
     return 0;
 }
 
-/* --- stopping ------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
 static void run_stop(lua_State *L, void *arg) {
     if (hy__state_push_method(L, arg, "stop")) hy_pcall(L, 1, 0, "stop");

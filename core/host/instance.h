@@ -58,14 +58,14 @@ static inline hy_instance_t *hy_instance_of(lua_State *L) {
     return *(hy_instance_t **)lua_getextraspace(L);
 }
 
-/* --- registry references (state.c) ---------------------------------------------------------- */
+/* --- registry references (state.c) ------------------------------------------------------------ */
 
 /* Anchors the value on top of L (popped) and counts it: all must be given back before the state is
  * closed. hy_ref may raise; hy_unref does not, sets *ref to LUA_NOREF and ignores that. */
 int hy_ref(lua_State *L);
 void hy_unref(lua_State *L, int *ref);
 
-/* --- the one protected call (pcall.c) ------------------------------------------------------- */
+/* --- the one protected call (pcall.c) --------------------------------------------------------- */
 
 /* Calls the function below `nargs` arguments on L; everything that can raise happens inside it,
  * pushes included. 0, or negative with the error text (traceback appended) as one string on the
@@ -76,7 +76,7 @@ int hy_pcall(lua_State *L, int nargs, int nresults, const char *what);
  * raised, text in `err`. For C code outside Lua that must push. */
 int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, hy_error_t *err);
 
-/* --- tasks (task.c) ------------------------------------------------------------------------- */
+/* --- tasks (task.c) --------------------------------------------------------------------------- */
 
 /* Called once when the task has ended: `results` values (or one error text with traceback when
  * `failed`) are on top of L, the task's thread. May be NULL. Not called when the instance goes
@@ -95,7 +95,7 @@ int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_e
 /* True if L may wait here: inside a task, with no C frame in between. */
 bool hy_task_can_wait(lua_State *L);
 
-/* --- waits (wait.c) ------------------------------------------------------------------------- */
+/* --- waits (wait.c) --------------------------------------------------------------------------- */
 
 /* A C function that waits:
  *      hy_wait_t *w = hy_wait_open(L, "read");            raises "read: cannot wait here …" if it
@@ -116,7 +116,7 @@ void hy_wait_complete(hy_wait_t *w, int (*push)(lua_State *L, void *arg), void *
 int hy_push_failure(lua_State *L, int code, const char *text);
 hy_instance_t *hy_wait_instance(const hy_wait_t *w);
 
-/* --- values (convert.c) --------------------------------------------------------------------- */
+/* --- values (convert.c) ----------------------------------------------------------------------- */
 
 /* Value at index → tree, deep; handles are copied, parties become their URL. HY_EINVALID with the
  * path of what is not JSON ("values.3: a function is not JSON"): functions, userdata, threads, NaN
@@ -134,7 +134,7 @@ void hy_steps_free(hy_step_t *steps, uint32_t count);
 /* Raises the error with the caller's line. Never returns. */
 int hy_raise(lua_State *L, const hy_error_t *err);
 
-/* --- data handles (handle.c) ---------------------------------------------------------------- */
+/* --- data handles (handle.c) ------------------------------------------------------------------ */
 
 /* Pushes what a view shows: for a node the handle (the same userdata as long as one is alive, so
  * handles of a node are equal), for a scalar the Lua value. */
@@ -142,7 +142,7 @@ void hy_handle_push(lua_State *L, hy_view_t *view, hy_value_t v);
 /* The view and node of a handle at index; false if it is none. */
 bool hy_handle_test(lua_State *L, int index, hy_view_t **view, hy_node_t **node);
 
-/* --- libraries: each pushes nothing and installs itself into the state ---------------------- */
+/* --- libraries: each pushes nothing and installs itself into the state ------------------------ */
 
 void hy_lib_base_open(
     lua_State *L); /* environment for scripts: allow list, next, require, print, coroutine */
@@ -151,7 +151,7 @@ void hy_lib_hyperty_open(lua_State *L); /* require "hyperty" */
 void hy_lib_handle_open(lua_State *L);  /* metatable of data handles */
 void hy_lib_syncher_open(lua_State *L); /* self.syncher, parties, children, requests, events */
 
-/* --- lib_syncher side, called by instance.c ------------------------------------------------- */
+/* --- lib_syncher side, called by instance.c --------------------------------------------------- */
 
 extern const hy_syncher_events_t hy_lib_syncher_events; /* `arg` is the instance */
 /* Pushes the table that is `self.syncher`. */

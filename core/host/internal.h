@@ -44,7 +44,7 @@ struct hy_wait {
     bool is_local;    /* nothing of the core will call back */
 };
 
-/* --- host.c --------------------------------------------------------------------------------- */
+/* --- host.c ----------------------------------------------------------------------------------- */
 
 /* Something for hy_host_turn was queued. */
 void hy__host_wake(hy_host_t *h);
@@ -59,7 +59,7 @@ void hy__host_forget(hy_host_t *h, hy_instance_t *i);
 void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
                       const char *text);
 
-/* --- state.c: one Lua state ----------------------------------------------------------------- */
+/* --- state.c: one Lua state ------------------------------------------------------------------- */
 
 /* Makes the state with its environment and libraries. On failure nothing is owed. */
 int hy__state_open(hy_instance_t *i, hy_error_t *err);
@@ -79,7 +79,7 @@ bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
 void hy__state_limit(lua_State *L);
 void hy__state_unlimit(lua_State *L);
 
-/* --- instance.c ----------------------------------------------------------------------------- */
+/* --- instance.c ------------------------------------------------------------------------------- */
 
 /* A new instance, not loaded. `config` is taken over. */
 int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out);
@@ -88,7 +88,7 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
 
-/* --- pcall.c -------------------------------------------------------------------------------- */
+/* --- pcall.c ---------------------------------------------------------------------------------- */
 
 /* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
 void hy__error_text(lua_State *L, lua_State *thread);
@@ -96,7 +96,7 @@ void hy__error_text(lua_State *L, lua_State *thread);
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */
 
-/* --- task.c --------------------------------------------------------------------------------- */
+/* --- task.c ----------------------------------------------------------------------------------- */
 
 /* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
 int hy__task_spawn_child(hy_wait_t *parent, int nargs);
@@ -116,7 +116,7 @@ static inline bool hy__thread_is_held(lua_State *co) {
     return lua_gettop(co) > 0 && lua_touserdata(co, -1) == &hy__held_mark;
 }
 
-/* --- wait.c --------------------------------------------------------------------------------- */
+/* --- wait.c ----------------------------------------------------------------------------------- */
 
 /* As hy_wait_end, for who has something to do with the results: `k` is called when the task goes
  * on, with the index below the results as its context, and asks hy__wait_results, which raises what
@@ -133,7 +133,7 @@ void hy__wait_free_all(hy_instance_t *i);
 int hy__wait_sleep(lua_State *L, uint64_t delay_ms);
 int hy__wait_child(lua_State *L, uint64_t timeout_ms);
 
-/* --- convert.c, path.c, handle.c ------------------------------------------------------------ */
+/* --- convert.c, path.c, handle.c -------------------------------------------------------------- */
 
 /* Why a value is refused, and where inside it ("values.3", empty: the whole). */
 typedef struct {
@@ -171,7 +171,7 @@ int hy__spot_edit(const hy__spot_t *spot, hy_edit_t *edit, hy_error_t *err);
 /* Inserts an item (taken over) before the spot's index. */
 int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
-/* --- libraries ------------------------------------------------------------------------------ */
+/* --- libraries -------------------------------------------------------------------------------- */
 
 void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
 void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */

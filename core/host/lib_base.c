@@ -27,7 +27,7 @@ static const char *const utf8_names[] = {"char", "charpattern", "codepoint", "co
                                          "len",  "offset",      NULL};
 static const char *const os_names[] = {"clock", "difftime", NULL};
 
-/* --- functions in place of Lua's ------------------------------------------------------------ */
+/* --- functions in place of Lua's -------------------------------------------------------------- */
 
 static int base_print(lua_State *L) {
     const hy_instance_t *i = hy_instance_of(L);
@@ -99,7 +99,7 @@ static int base_setmetatable(lua_State *L) {
     return 1;
 }
 
-/* --- os ------------------------------------------------------------------------------------- */
+/* --- os --------------------------------------------------------------------------------------- */
 
 static lua_Integer now_s(lua_State *L) {
     int64_t ms = hy_clock_wall(hy__host_clock(hy_instance_of(L)->host));
@@ -126,7 +126,7 @@ static int os_date(lua_State *L) {
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Copies the names from the table at `from` to the one on top. */
 static void copy_names(lua_State *L, int from, const char *const *names) {

@@ -45,7 +45,7 @@ typedef struct {
     uint64_t count;
 } item_t;
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static size_t key_bytes(const hy_place_t *p) {
     size_t bytes = 0;
@@ -117,7 +117,7 @@ static int owner_gc(lua_State *L) {
     return 0;
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* The key at *at, which moves on: an index from 0 (false), or text. */
 static bool next_key(const char **at, int64_t *index, const char **text, size_t *len) {
@@ -223,7 +223,7 @@ static int change_tostring(lua_State *L) {
     return 1;
 }
 
-/* --- telling -------------------------------------------------------------------------------- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
 typedef void (*each_cb)(lua_State *L, item_t *item, void *arg);
 

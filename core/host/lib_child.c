@@ -21,7 +21,7 @@ static const hy_field_t fields[] = {
 
 static const char weak_key = 0; /* its address is the registry key of the weak table */
 
-/* --- the userdata --------------------------------------------------------------------------- */
+/* --- the userdata ----------------------------------------------------------------------------- */
 
 /* Pushes one without a child yet, so that a raise later on loses no reference. */
 static lua_child_t *push_empty(lua_State *L, hy_party_t *party) {
@@ -114,7 +114,7 @@ static int child_index(lua_State *L) {
     }
 }
 
-/* --- its methods ---------------------------------------------------------------------------- */
+/* --- its methods ------------------------------------------------------------------------------ */
 
 static int await_child(lua_State *L) {
     const lua_child_t *c = luaL_checkudata(L, 1, HY_CHILD_CLASS);
@@ -153,7 +153,7 @@ static int child_delete(lua_State *L) {
     return 1;
 }
 
-/* --- methods of parties --------------------------------------------------------------------- */
+/* --- methods of parties ----------------------------------------------------------------------- */
 
 int hy_box_add_child(lua_State *L) {
     hy_box_t *b = hy_box_check(L, 0, "add_child");

@@ -13,7 +13,7 @@
 
 #define HOLD_CLASS "hyperty.held"
 
-/* --- classes -------------------------------------------------------------------------------- */
+/* --- classes ---------------------------------------------------------------------------------- */
 
 static int read_only(lua_State *L) {
     return luaL_error(L, "%s is read-only", luaL_tolstring(L, 1, NULL));
@@ -49,7 +49,7 @@ lua_Integer hy_class_field(lua_State *L, int table) {
     return number;
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int hold_gc(lua_State *L) {
     hy_value_drop(hy_value_take(lua_touserdata(L, 1)));
@@ -103,7 +103,7 @@ void hy_class_push_str(lua_State *L, const hy_str_t *s) {
     }
 }
 
-/* --- named arguments ------------------------------------------------------------------------ */
+/* --- named arguments -------------------------------------------------------------------------- */
 
 static bool is_text(lua_State *L, int index) {
     size_t len;

@@ -31,7 +31,7 @@ static const char *status_of(lua_State *L, lua_State *co) {
     return lua_gettop(co) > 0 ? "suspended" : "dead";
 }
 
-/* --- resuming ------------------------------------------------------------------------------- */
+/* --- resuming --------------------------------------------------------------------------------- */
 
 static int refuse(lua_State *L, const char *text) {
     lua_settop(L, 1);
@@ -124,7 +124,7 @@ static int call_wrapped(lua_State *L) {
     return end_wrap(L, resume(L, false, go_on_wrap));
 }
 
-/* --- the other functions -------------------------------------------------------------------- */
+/* --- the other functions ---------------------------------------------------------------------- */
 
 static int co_create(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);

@@ -32,7 +32,7 @@ typedef struct {
     hy_decision_t *decision;
 } lua_request_t;
 
-/* --- asked ---------------------------------------------------------------------------------- */
+/* --- asked ------------------------------------------------------------------------------------ */
 
 static hy_asked_t *asked_new(hy_instance_t *i, hy_on_t event, hy_decision_t *d) {
     hy_asked_t *a = hy_alloc(sizeof *a);
@@ -91,7 +91,7 @@ static int push_kept(lua_State *L, int slot, hy_value_t v) {
     return 1;
 }
 
-/* --- child events --------------------------------------------------------------------------- */
+/* --- child events ----------------------------------------------------------------------------- */
 
 enum { EVENT_KIND = 1, EVENT_CHILD, EVENT_CHANGE, EVENT_CHANGES };
 static const hy_field_t event_fields[] = {{"kind", EVENT_KIND},
@@ -173,7 +173,7 @@ void hy_child_event_fire(hy_box_t *b, hy_child_event_kind_t kind, hy_child_t *ch
     hy_box_fire(b, HY_ON_CHILD, push_event, &event, NULL);
 }
 
-/* --- requests and invitations --------------------------------------------------------------- */
+/* --- requests and invitations ----------------------------------------------------------------- */
 
 enum { FROM = 1, IDENTITY, METHOD, PARAMS, URL, NAME, SCHEMA, VALUE };
 static const hy_field_t request_fields[] = {{"from", FROM},     {"identity", IDENTITY},
@@ -282,7 +282,7 @@ static int invitation_decline(lua_State *L) {
     return decided(L, hy_decision_reject(r->decision, HY_EFORBIDDEN, reason));
 }
 
-/* --- asking --------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static hy_on_t event_of(const hy_decision_t *d) {
     switch (hy_decision_kind(d)) {

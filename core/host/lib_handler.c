@@ -51,7 +51,7 @@ const char *hy_on_label(hy_on_t event) {
     return labels[event];
 }
 
-/* --- places --------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 /* Digits only, no leading zero, as indices are on the wire and in patterns; -1 if it is none. */
 static int64_t index_of(const char *text, size_t len) {
@@ -121,7 +121,7 @@ bool hy_place_index(const hy_place_t *p, uint32_t step, int64_t *index) {
     return true;
 }
 
-/* --- patterns ------------------------------------------------------------------------------- */
+/* --- patterns --------------------------------------------------------------------------------- */
 
 static bool step_matches(const handler_t *h, uint32_t i, const hy_place_t *p) {
     const pattern_step_t *s = &h->steps[i];
@@ -216,7 +216,7 @@ static handler_t *push_handler(lua_State *L, int arg, int keys, uint32_t count) 
     return h;
 }
 
-/* --- sets ----------------------------------------------------------------------------------- */
+/* --- sets ------------------------------------------------------------------------------------- */
 
 void hy_handlers_init(hy_handlers_t *set) {
     *set = (hy_handlers_t){.busy = 0};
@@ -324,7 +324,7 @@ int hy_handlers_on(lua_State *L, hy_handlers_t *set, unsigned role, const char *
     return 1;
 }
 
-/* --- firing --------------------------------------------------------------------------------- */
+/* --- firing ----------------------------------------------------------------------------------- */
 
 static void start(lua_State *L, const hy_firing_t *f, const handler_t *h, int args, int nargs) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, h->fn_ref);

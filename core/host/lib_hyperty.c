@@ -23,7 +23,7 @@ uint64_t hy__lib_seconds(lua_State *L, int arg, uint64_t least_ms) {
     return ms < least_ms ? least_ms : ms;
 }
 
-/* --- values --------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* hyperty.array{…} and hyperty.object{…}: the table itself, marked. Upvalue: the metatable. */
 static int mark(lua_State *L) {
@@ -69,7 +69,7 @@ static int copy(lua_State *L) {
     return 1;
 }
 
-/* --- time and identifiers ------------------------------------------------------------------- */
+/* --- time and identifiers --------------------------------------------------------------------- */
 
 static int now(lua_State *L) {
     int64_t ms = hy_clock_wall(hy__host_clock(hy_instance_of(L)->host));
@@ -87,7 +87,7 @@ static int uuid(lua_State *L) {
     return 1;
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Makes the metatable `name` whose identity is *mark, and sets the function that marks with it. */
 static void open_mark(lua_State *L, const void **identity, const char *name) {

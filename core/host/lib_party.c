@@ -22,7 +22,7 @@ static const char *role_noun(const hy_box_t *b) {
     return hy_party_is_reporter(b->lua.party) ? "a reporter" : "an observer";
 }
 
-/* --- the box -------------------------------------------------------------------------------- */
+/* --- the box ---------------------------------------------------------------------------------- */
 
 /* Lets go of the anchor, once nothing needs the box any more. */
 static void settle(lua_State *L, hy_box_t *b) {
@@ -122,7 +122,7 @@ void hy_box_fire(hy_box_t *b, hy_on_t event, int (*push)(lua_State *L, void *arg
     hy_box_leave(i->L, b);
 }
 
-/* --- fields --------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 static int push_data(lua_State *L, hy_box_t *b) {
     if (!hy_box_is_open(b)) {
@@ -173,7 +173,7 @@ static int box_index(lua_State *L) {
     }
 }
 
-/* --- methods of both ------------------------------------------------------------------------ */
+/* --- methods of both -------------------------------------------------------------------------- */
 
 static int box_on(lua_State *L) {
     hy_box_t *b = hy_box_check(L, 0, "on");
@@ -208,7 +208,7 @@ int hy_box_end(lua_State *L, unsigned role, const char *method, hy_box_end_call 
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* --- methods of observers ------------------------------------------------------------------- */
+/* --- methods of observers --------------------------------------------------------------------- */
 
 /* An answer without a value is true, so that it is told from a failure. */
 static void executed(void *wait, int code, const char *desc, hy_value_t value) {
@@ -262,7 +262,7 @@ static int observer_unsubscribe(lua_State *L) {
     return hy_box_end(L, HY_ROLE_OBSERVER, "unsubscribe", hy_party_unsubscribe);
 }
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 typedef struct {
     hy_instance_t *instance;

@@ -54,7 +54,7 @@ static int emit(lua_State *L) {
     return 1;
 }
 
-/* --- following ------------------------------------------------------------------------------ */
+/* --- following -------------------------------------------------------------------------------- */
 
 /* Replaces the table on top by the one in its field, made if missing. */
 static void descend(lua_State *L, const char *bytes, size_t len) {
@@ -131,7 +131,7 @@ void hy_lib_hyperty_emitted(hy_instance_t *i, hy_str_t *hyperty, hy_str_t *name,
     }
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 void hy__lib_peer_open(lua_State *L) {
     static const luaL_Reg functions[] = {

@@ -8,7 +8,7 @@ static hy_box_t *check(lua_State *L, const char *method) {
     return hy_box_check(L, HY_ROLE_REPORTER, method);
 }
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The node below which the last step lies; the texts name the place where the way ends. */
 static int find_parent(hy_view_t *view, const hy_step_t *steps, uint32_t count, hy_node_t **parent,
@@ -115,7 +115,7 @@ static int reporter_saved(lua_State *L) {
     return 1;
 }
 
-/* --- observers ------------------------------------------------------------------------------ */
+/* --- observers -------------------------------------------------------------------------------- */
 
 static int reporter_invite(lua_State *L) {
     hy_box_t *b = check(L, "invite");

@@ -41,7 +41,7 @@ static hy_instance_t *check(lua_State *L, const char *method) {
     return i;
 }
 
-/* --- create --------------------------------------------------------------------------------- */
+/* --- create ----------------------------------------------------------------------------------- */
 
 enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
 static const hy_option_t create_options[] = {
@@ -121,7 +121,7 @@ static int syncher_create(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* --- subscribe, read ------------------------------------------------------------------------ */
+/* --- subscribe, read -------------------------------------------------------------------------- */
 
 static int syncher_subscribe(lua_State *L) {
     enum { S_SCHEMA, S_STORE, S_P2P };
@@ -165,7 +165,7 @@ static int syncher_read(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* --- resume, discover, on ------------------------------------------------------------------- */
+/* --- resume, discover, on --------------------------------------------------------------------- */
 
 static bool is_same(const hy_str_t *s, lua_State *L, int index) {
     size_t len;
@@ -244,7 +244,7 @@ static int syncher_tostring(lua_State *L) {
     return 1;
 }
 
-/* --- events of the core --------------------------------------------------------------------- */
+/* --- events of the core ----------------------------------------------------------------------- */
 
 static hy_box_t *box_of(const hy_party_t *party) {
     return hy_party_tag(party);
@@ -378,7 +378,7 @@ const hy_syncher_events_t hy_lib_syncher_events = {
     .emitted = on_emitted,
 };
 
-/* --- opening and closing -------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 void hy_lib_syncher_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"create", syncher_create},

@@ -11,7 +11,7 @@
 
 #include "internal.h"
 
-/* --- classes of userdata and arguments (lib_class.c) ---------------------------------------- */
+/* --- classes of userdata and arguments (lib_class.c) ------------------------------------------ */
 
 #define HY_PARTY_CLASS        "hyperty.party"
 #define HY_CHILD_CLASS        "hyperty.child"
@@ -79,7 +79,7 @@ typedef struct {
  * missing; afterwards they can be read without raising. Returns the index of the first. */
 int hy_class_options(lua_State *L, int index, const char *function, const hy_option_t *options);
 
-/* --- handlers: what obj:on(…) keeps (lib_handler.c) ----------------------------------------- */
+/* --- handlers: what obj:on(…) keeps (lib_handler.c) ------------------------------------------- */
 
 #define HY_ROLE_REPORTER 1u
 #define HY_ROLE_OBSERVER 2u
@@ -167,7 +167,7 @@ typedef struct {
  * leave. Arguments are made once, for the first handler. */
 void hy_handlers_fire(lua_State *L, const hy_firing_t *f);
 
-/* --- parties (lib_party.c, lib_reporter.c) -------------------------------------------------- */
+/* --- parties (lib_party.c, lib_reporter.c) ---------------------------------------------------- */
 
 /* How the userdata of a party begins. */
 typedef struct {
@@ -217,7 +217,7 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party);
 /* The methods that only a reporter has. */
 extern const luaL_Reg hy_reporter_methods[];
 
-/* --- children (lib_child.c) ----------------------------------------------------------------- */
+/* --- children (lib_child.c) ------------------------------------------------------------------- */
 
 void hy_lib_child_open(lua_State *L);
 /* Pushes the userdata of a child: the same one as long as one is alive. */
@@ -227,7 +227,7 @@ int hy_box_add_child(lua_State *L);
 int hy_box_children(lua_State *L);
 int hy_box_send_event(lua_State *L);
 
-/* --- events (lib_change.c, lib_event.c) ----------------------------------------------------- */
+/* --- events (lib_change.c, lib_event.c) ------------------------------------------------------- */
 
 void hy_lib_change_open(lua_State *L);
 void hy_lib_event_open(lua_State *L);
@@ -246,7 +246,7 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a);
 void hy_asked_unref(hy_asked_t *a);
 extern const hy_task_end_t hy_asked_end;
 
-/* --- self.syncher (lib_syncher.c) ----------------------------------------------------------- */
+/* --- self.syncher (lib_syncher.c) ------------------------------------------------------------- */
 
 /* Where anchored boxes are listed, oldest first. */
 hy_link_t *hy_lib_syncher_boxes(lua_State *L);

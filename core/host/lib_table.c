@@ -27,7 +27,7 @@ static bool check_array(lua_State *L, int arg, hy__spot_t *spot) {
     return hy_raise(L, &err);
 }
 
-/* --- insert and remove ---------------------------------------------------------------------- */
+/* --- insert and remove ------------------------------------------------------------------------ */
 
 static int table_insert(lua_State *L) {
     hy__spot_t spot;
@@ -65,7 +65,7 @@ static int table_remove(lua_State *L) {
     return hy__spot_edit(&spot, &edit, &err) < 0 ? hy_raise(L, &err) : 1;
 }
 
-/* --- many slots at once --------------------------------------------------------------------- */
+/* --- many slots at once ----------------------------------------------------------------------- */
 
 typedef struct {
     size_t first, count; /* places, from 0 */
@@ -216,7 +216,7 @@ static int table_move(lua_State *L) {
     return 1;
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 void hy_lib_table_open(lua_State *L) {
     static const luaL_Reg functions[] = {{"insert", table_insert},

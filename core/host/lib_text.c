@@ -4,7 +4,7 @@
 #include "../base/json.h"
 #include "internal.h"
 
-/* --- json ----------------------------------------------------------------------------------- */
+/* --- json ------------------------------------------------------------------------------------- */
 
 /* What is not JSON is a mistake of the script, and raises. */
 static int json_encode(lua_State *L) {
@@ -36,7 +36,7 @@ static int json_decode(lua_State *L) {
     return 1;
 }
 
-/* --- log ------------------------------------------------------------------------------------ */
+/* --- log -------------------------------------------------------------------------------------- */
 
 /* " key=value" for each field, in order of the keys. */
 static void add_fields(hy_buf_t *b, const hy_node_t *fields) {
@@ -82,7 +82,7 @@ static int log_line(lua_State *L) {
     return 0;
 }
 
-/* --- opening -------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 void hy__lib_text_open(lua_State *L) {
     static const luaL_Reg functions[] = {

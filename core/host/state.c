@@ -11,7 +11,7 @@
 
 #include <assert.h>
 
-/* --- memory --------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void *allocate(void *arg, void *block, size_t old_size, size_t size) {
     hy_instance_t *i = arg;
@@ -44,7 +44,7 @@ void hy_unref(lua_State *L, int *ref) {
     *ref = LUA_NOREF;
 }
 
-/* --- budget --------------------------------------------------------------------------------- */
+/* --- budget ----------------------------------------------------------------------------------- */
 
 /* Once it is spent every instruction raises, so that no pcall gets anywhere. */
 static void spent(lua_State *L, lua_Debug *frame) {
@@ -63,7 +63,7 @@ void hy__state_unlimit(lua_State *L) {
     lua_sethook(L, NULL, 0, 0);
 }
 
-/* --- opening and closing -------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static void open_libraries(lua_State *L, void *arg) {
     hy_instance_t *i = arg;
@@ -103,7 +103,7 @@ void hy__state_close(hy_instance_t *i) {
     i->L = NULL;
 }
 
-/* --- the script ----------------------------------------------------------------------------- */
+/* --- the script ------------------------------------------------------------------------------- */
 
 typedef struct {
     hy_instance_t *instance;
@@ -215,7 +215,7 @@ int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t 
     return rc == HY_EINTERNAL ? hy_fail(err, HY_EINVALID, "%s", err ? err->text : "") : rc;
 }
 
-/* --- what the table says -------------------------------------------------------------------- */
+/* --- what the table says ---------------------------------------------------------------------- */
 
 typedef struct {
     hy_instance_t *instance;
@@ -264,7 +264,7 @@ int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out) {
     return rc;
 }
 
-/* --- self ----------------------------------------------------------------------------------- */
+/* --- self ------------------------------------------------------------------------------------- */
 
 static void make_self(lua_State *L, void *arg) {
     hy_instance_t *i = arg;

@@ -18,7 +18,7 @@
 
 const char hy__held_mark = 0;
 
-/* --- threads -------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static void make_thread(lua_State *L, void *arg) {
     hy_task_t *t = arg;
@@ -86,7 +86,7 @@ static int unwind(hy_task_t *t) {
     return status;
 }
 
-/* --- ending --------------------------------------------------------------------------------- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 static void leave_lists(hy_task_t *t) {
     hy_list_remove(&t->link);
@@ -125,7 +125,7 @@ static void fail_task(hy_task_t *t) {
     end_task(t, 1, true);
 }
 
-/* --- running -------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static void run(hy_task_t *t) {
     hy_instance_t *i = t->instance;
@@ -208,7 +208,7 @@ bool hy_task_can_wait(lua_State *L) {
     return i->current && i->passes && lua_isyieldable(L);
 }
 
-/* --- cancelling ----------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------------------------- */
 
 static void drop_task(hy_task_t *t) {
     leave_lists(t);

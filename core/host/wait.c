@@ -28,7 +28,7 @@ hy_instance_t *hy_wait_instance(const hy_wait_t *w) {
     return w->instance;
 }
 
-/* --- in the task ---------------------------------------------------------------------------- */
+/* --- in the task ------------------------------------------------------------------------------ */
 
 hy_wait_t *hy_wait_open(lua_State *L, const char *what) {
     hy_instance_t *i = hy_instance_of(L);
@@ -80,7 +80,7 @@ int hy_wait_end(lua_State *L, hy_wait_t *w, int rc, const hy_error_t *err) {
     return hy__wait_end(L, w, rc, err, go_on);
 }
 
-/* --- completion ----------------------------------------------------------------------------- */
+/* --- completion ------------------------------------------------------------------------------- */
 
 typedef struct {
     int (*push)(lua_State *L, void *arg);
@@ -159,7 +159,7 @@ void hy_wait_value(void *wait, int code, const char *desc, hy_value_t value) {
     hy_wait_complete(wait, push_answer, &a);
 }
 
-/* --- waits of the host's own ---------------------------------------------------------------- */
+/* --- waits of the host's own ------------------------------------------------------------------ */
 
 static int push_nothing(lua_State *L, void *arg) {
     (void)L;

@@ -53,8 +53,7 @@ static void tell_differences(hy_replica_t *r, differences_t *d) {
     hy_free(d->list);
 }
 
-/* --- changes since
- * ---------------------------------------------------------------------------------- */
+/* --- changes since ---------------------------------------------------------------------------- */
 
 static hy_outcome_t take_stamp(hy_replica_t *r, const hy_node_t *entry, hy_error_t *err) {
     hy_stamp_t *s;
@@ -88,8 +87,7 @@ static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *e
     return 0;
 }
 
-/* --- the whole object
- * -------------------------------------------------------------------------------- */
+/* --- the whole object ------------------------------------------------------------------------- */
 
 static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
     hy_str_t *url = hy_get_str(whole, "schema");
@@ -165,8 +163,7 @@ int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason,
     return r->object ? bring_level(r, value, reason, err) : make_copy(r, value, err);
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 int hy__put_since(hy_node_t *body, const hy_object_t *o) {
     hy_node_t *since = hy_node_new(HY_OBJECT);

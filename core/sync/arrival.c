@@ -10,8 +10,7 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-/* --- telling the members
- * ---------------------------------------------------------------------------- */
+/* --- telling the members ---------------------------------------------------------------------- */
 
 typedef struct {
     hy_replica_t *replica;
@@ -56,8 +55,7 @@ void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *
     }
 }
 
-/* --- changes
- * ---------------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* Where a position stands to the copy. */
 static hy_outcome_t compare(const hy_replica_t *r, const hy_str_t *epoch, uint64_t version) {
@@ -90,8 +88,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     return rc == 0 ? HY_DONE : HY_BROKEN;
 }
 
-/* --- stamps
- * ----------------------------------------------------------------------------------------- */
+/* --- stamps ----------------------------------------------------------------------------------- */
 
 static hy_str_t *op_key(const hy_child_t *child, uint64_t version) {
     return hy_str_format("%s@%llu", child->key->bytes, (unsigned long long)version);
@@ -188,8 +185,7 @@ hy_outcome_t hy__arrival_apply_stamp(hy_replica_t *r, const hy_stamp_t *s) {
     return is_done ? HY_DONE : HY_BROKEN;
 }
 
-/* --- child operations
- * -------------------------------------------------------------------------------- */
+/* --- child operations ------------------------------------------------------------------------- */
 
 static void start_expiry(hy_replica_t *r) {
     if (!hy_timer_is_started(&r->expiry))
@@ -290,8 +286,7 @@ void hy__arrival_child(void *replica, hy_msg_t *m) {
     hy_str_unref(collection);
 }
 
-/* --- messages on /changes
- * ------------------------------------------------------------------------------ */
+/* --- messages on /changes --------------------------------------------------------------------- */
 
 static hy_outcome_t apply_stamps(hy_replica_t *r, const hy_node_t *body, uint64_t *version) {
     const hy_node_t *stamps = hy_get_array(hy_get_object(body, "value"), "stamps");

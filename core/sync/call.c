@@ -3,8 +3,7 @@
 
 #include "../base/mem.h"
 
-/* --- life
- * ------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void hy__call_free(hy_call_t *c) {
     hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->now);
@@ -152,8 +151,7 @@ hy_value_t hy__body1(const char *key, hy_value_t v) {
     return hy_absent();
 }
 
-/* --- read, execute
- * ------------------------------------------------------------------------------------- */
+/* --- read, execute ---------------------------------------------------------------------------- */
 
 static int put_identity(hy_value_t body, const hy_syncher_t *s) {
     if (!s->user || body.kind != HY_OBJECT) return 0;

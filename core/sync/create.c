@@ -15,8 +15,7 @@ void hy__create_release(hy_create_t *c) {
     if (c->observer_count > 0) hy_free(c->observers);
 }
 
-/* --- create
- * ------------------------------------------------------------------------------------------- */
+/* --- create ----------------------------------------------------------------------------------- */
 
 static hy_party_t *find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
                                  const hy_str_t *name) {
@@ -160,8 +159,7 @@ int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void
     return hy__call_ask(c, HY_MSG_CREATE, s->manager->sm, create_body(c, schema), err);
 }
 
-/* --- invite, evict, delete
- * ----------------------------------------------------------------------------- */
+/* --- invite, evict, delete -------------------------------------------------------------------- */
 
 static int check_reporter(const hy_party_t *p, hy_error_t *err) {
     if (p->is_open) return 0;

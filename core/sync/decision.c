@@ -115,8 +115,7 @@ void hy_decision_end(hy_decision_t *d) {
     if (d->is_open) finish(d, d->refusal, d->refusal < 0 ? "not accepted" : NULL, hy_absent());
 }
 
-/* --- what is asked
- * --------------------------------------------------------------------------------- */
+/* --- what is asked ---------------------------------------------------------------------------- */
 
 hy_decision_kind_t hy_decision_kind(const hy_decision_t *d) {
     return d->kind;

@@ -3,8 +3,7 @@
 #include "../base/mem.h"
 #include "call.h"
 
-/* --- discover
- * -------------------------------------------------------------------------------------------- */
+/* --- discover --------------------------------------------------------------------------------- */
 
 static bool fits_list(const hy_node_t *entry, const char *key, hy_value_t wanted) {
     const hy_node_t *have = hy_get_array(entry, key);

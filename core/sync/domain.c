@@ -18,8 +18,7 @@ typedef struct {
     void *arg;
 } pending_t;
 
-/* --- bodies
- * --------------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 hy_str_t *hy__url_below(const hy_str_t *url, const char *tail) {
     return hy_str_append(url, tail);
@@ -78,8 +77,7 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema) {
     return hy_absent();
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static hy_msg_t *make(hy_manager_t *m, hy_msg_type_t type, bool is_request, hy_str_t *from,
                       hy_str_t *to, hy_value_t body) {
@@ -186,8 +184,7 @@ static hy_value_t body2(const char *k1, hy_value_t v1, const char *k2, hy_value_
     return hy_absent();
 }
 
-/* --- the functions
- * -------------------------------------------------------------------------------- */
+/* --- the functions ---------------------------------------------------------------------------- */
 
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg) {
     hy_value_t value = body2("number", hy_int(1), NULL, hy_absent());

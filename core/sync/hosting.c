@@ -30,8 +30,7 @@ struct hy_hosted {
     bool is_registered;
 };
 
-/* --- guests
- * --------------------------------------------------------------------------------------- */
+/* --- guests ----------------------------------------------------------------------------------- */
 
 static guest_t *find_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
     return hy_dict_find(&h->guests, hyperty->bytes, hyperty->len,
@@ -97,8 +96,7 @@ int hy__object_answer(const hy_object_t *o, const hy_node_t *since, hy_value_t *
     return rc == HY_ENOT_FOUND ? hy_object_whole(o, out) : rc;
 }
 
-/* --- subscribe
- * ------------------------------------------------------------------------------------ */
+/* --- subscribe -------------------------------------------------------------------------------- */
 
 /* A subscription that waits for the reporter's decision. The hosted object is found again by URL:
  * it may be gone by then. */
@@ -243,8 +241,7 @@ static void on_subscription(void *arg, hy_msg_t *m) {
     }
 }
 
-/* --- create
- * --------------------------------------------------------------------------------------- */
+/* --- create ----------------------------------------------------------------------------------- */
 
 typedef struct {
     hy_manager_t *manager;
@@ -408,8 +405,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     if (rc < 0) creating_end(c, rc, desc, hy_absent());
 }
 
-/* --- invite, evict, delete
- * ------------------------------------------------------------------------- */
+/* --- invite, evict, delete -------------------------------------------------------------------- */
 
 static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) {
     guest_t *g = hy_dict_put(&h->guests, hyperty, NULL);

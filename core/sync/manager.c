@@ -5,8 +5,7 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void on_sm(void *arg, hy_msg_t *m) {
     hy_manager_t *manager = arg;
@@ -124,8 +123,7 @@ hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *ur
     return hy__part_find(&m->synchers, url);
 }
 
-/* --- addresses of hyperties
- * ------------------------------------------------------------------------ */
+/* --- addresses of hyperties ------------------------------------------------------------------- */
 
 typedef struct {
     hy_manager_t *manager;
@@ -188,8 +186,7 @@ void hy_manager_release(hy_manager_t *m, hy_str_t *url) {
     hy__domain_deallocate(m, url);
 }
 
-/* --- for the prompt
- * -------------------------------------------------------------------------------- */
+/* --- for the prompt --------------------------------------------------------------------------- */
 
 static int add_party(hy_node_t *list, hy_party_t *p) {
     hy_node_t *entry = hy_node_new(HY_OBJECT);

@@ -41,8 +41,7 @@ typedef struct {
 
 static void take(hy_reporter_t *r, hy_msg_t *m);
 
-/* --- memory of answers
- * ----------------------------------------------------------------------------- */
+/* --- memory of answers ------------------------------------------------------------------------ */
 
 static uint32_t digest_of(const hy_childop_t *op) {
     hy_buf_t text;
@@ -86,8 +85,7 @@ static void respond_missing(hy_reporter_t *r, hy_msg_t *m, int64_t version) {
                    value ? hy_node_value(value) : hy_absent());
 }
 
-/* --- stamps
- * ---------------------------------------------------------------------------------------- */
+/* --- stamps ----------------------------------------------------------------------------------- */
 
 static int stamp(hy_reporter_t *r, hy_childop_kind_t kind, hy_str_t *collection, hy_str_t *id,
                  hy_str_t *creator, hy_childop_t *op) {
@@ -122,8 +120,7 @@ static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_a
     }
 }
 
-/* --- own operations
- * -------------------------------------------------------------------------------- */
+/* --- own operations --------------------------------------------------------------------------- */
 
 static hy_msg_t *make_message(hy_reporter_t *r, const hy_str_t *collection, hy_childop_t *op) {
     static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
@@ -196,8 +193,7 @@ static void on_echo(hy_reporter_t *r, hy_msg_t *m) {
     }
 }
 
-/* --- operations of others
- * -------------------------------------------------------------------------- */
+/* --- operations of others --------------------------------------------------------------------- */
 
 static busy_t *find_busy(const hy_reporter_t *r, const hy_str_t *key) {
     return hy_dict_find(&r->busy, key->bytes, key->len, hy_hash(key->bytes, key->len));
@@ -440,8 +436,7 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     }
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void hy__moderation_init(hy_reporter_t *r) {
     hy_dict_init(&r->busy, sizeof(busy_t));

@@ -30,13 +30,6 @@ static void remember_number(const hy_party_t *p) {
     if (e) e->n = p->next_n;
 }
 
-static void recall_number(hy_party_t *p) {
-    hy_number_entry_t *e = hy_dict_get(&p->syncher->numbers, p->url);
-    if (!e) return;
-    p->next_n = e->n;
-    hy_dict_remove(&p->syncher->numbers, e);
-}
-
 int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) {
     hy_object_t *object = member->replica->object;
     hy_observer_t *o = hy_alloc_zero(sizeof *o);
@@ -51,7 +44,6 @@ int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) 
         hy_free(o);
         return HY_ENOMEM;
     }
-    recall_number(&o->party);
     o->member = member;
     member->observer = o;
     *out = o;

@@ -30,8 +30,7 @@ const char *hy_child_event_word(hy_child_event_kind_t kind) {
     return words[kind];
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_reporter) {
     p->refs = 1;
@@ -105,8 +104,7 @@ void hy_party_unref(hy_party_t *p) {
     hy_free(p);
 }
 
-/* --- fields
- * ---------------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 bool hy_party_is_reporter(const hy_party_t *p) {
     return p->is_reporter;
@@ -183,8 +181,7 @@ int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_
                    url->bytes, p->ops->name, len, HY_MESSAGE_BYTES_MAX);
 }
 
-/* --- waiting for a stamp
- * --------------------------------------------------------------------------- */
+/* --- waiting for a stamp ---------------------------------------------------------------------- */
 
 static void settle(await_t *a) {
     switch (a->child->state) {
@@ -232,8 +229,7 @@ void hy__party_child_settled(hy_party_t *p, hy_child_t *child) {
     }
 }
 
-/* --- children
- * -------------------------------------------------------------------------------------- */
+/* --- children --------------------------------------------------------------------------------- */
 
 static int check_collection(const hy_party_t *p, const hy_str_t *collection, hy_error_t *err) {
     const hy_schema_t *schema = p->object->schema;
@@ -247,12 +243,15 @@ static uint64_t last_number(const hy_party_t *p) {
     return n < p->next_n ? p->next_n : n;
 }
 
-/* The next number of this creator, above all that was ever seen of it. It may both report and
- * observe. */
+/* The next number of this creator, above all that was ever seen or given. It may both report and
+ * observe, and may have observed before. */
 static uint64_t next_number(hy_party_t *p) {
     const hy_party_t *other = hy__syncher_find_party(p->syncher, p->url, !p->is_reporter);
+    const hy_number_entry_t *before = hy_dict_get(&p->syncher->numbers, p->url);
     uint64_t n = last_number(p), other_n = other ? last_number(other) : 0;
-    return p->next_n = (n > other_n ? n : other_n) + 1;
+    if (n < other_n) n = other_n;
+    if (before && n < before->n) n = before->n;
+    return p->next_n = n + 1;
 }
 
 static int make_child(hy_party_t *p, hy_str_t *collection, hy_value_t data, hy_child_t **child,

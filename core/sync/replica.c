@@ -9,8 +9,7 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-/* --- members
- * --------------------------------------------------------------------------------------- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty) {
     for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
@@ -78,8 +77,7 @@ void hy__replica_exit(hy_replica_t *r) {
     tidy(r);
 }
 
-/* --- expiry
- * ---------------------------------------------------------------------------------------- */
+/* --- expiry ----------------------------------------------------------------------------------- */
 
 static void expire_child(hy_replica_t *r, hy_child_t *child) {
     hy_child_ref(child);
@@ -119,8 +117,7 @@ static void on_expiry(void *replica) {
     hy__replica_exit(r);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int replica_init(hy_replica_t *r) {
     hy_bus_t *bus = r->manager->bus;
@@ -169,8 +166,7 @@ void hy__replica_free(hy_replica_t *r) {
     hy_free(r);
 }
 
-/* --- leaving
- * --------------------------------------------------------------------------------------- */
+/* --- leaving ---------------------------------------------------------------------------------- */
 
 static hy_value_t routes_of(const hy_replica_t *r) {
     return hy__list2(hy_str_ref(r->changes), hy_str_ref(r->children));
@@ -216,8 +212,7 @@ void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
                    member ? NULL : "this hyperty does not observe that object", hy_absent());
 }
 
-/* --- subscribing
- * ----------------------------------------------------------------------------------- */
+/* --- subscribing ------------------------------------------------------------------------------ */
 
 /* A 200 that nobody waits for any more: the reporter is told that nobody observes. */
 static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
@@ -382,8 +377,7 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
     member_unref(member);
 }
 
-/* --- ending
- * ---------------------------------------------------------------------------------------- */
+/* --- ending ----------------------------------------------------------------------------------- */
 
 void hy__member_end(hy_member_t *m, bool evicted) {
     if (m->observer) hy__observer_end(m->observer, evicted, true);
@@ -399,8 +393,7 @@ void hy__replica_end(hy_replica_t *r, bool evicted) {
     hy__replica_exit(r);
 }
 
-/* --- status
- * ---------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 hy_party_status_t hy__replica_status(const hy_replica_t *r) {
     hy_party_status_t status = {.state = HY_PARTY_LIVE, .head = r->head};

@@ -4,8 +4,7 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-/* --- writing
- * --------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
@@ -122,8 +121,7 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
-/* --- being asked
- * ----------------------------------------------------------------------------------- */
+/* --- being asked ------------------------------------------------------------------------------ */
 
 static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
     hy_bus_t *bus = r->party.syncher->manager->bus;
@@ -193,8 +191,7 @@ static void on_object(void *arg, hy_msg_t *m) {
     }
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
     hy_reporter_t *r = hy_alloc_zero(sizeof *r);

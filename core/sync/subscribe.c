@@ -3,8 +3,7 @@
 #include "../base/mem.h"
 #include "call.h"
 
-/* --- subscribe
- * ---------------------------------------------------------------------------------------- */
+/* --- subscribe -------------------------------------------------------------------------------- */
 
 /* All who subscribed to that object meanwhile get the same answer. */
 static void end_subscriptions(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
@@ -73,8 +72,7 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_pa
     return hy__call_ask(c, HY_MSG_SUBSCRIBE, s->manager->sm, body, err);
 }
 
-/* --- unsubscribe
- * ------------------------------------------------------------------------------------------ */
+/* --- unsubscribe ------------------------------------------------------------------------------ */
 
 int hy_party_unsubscribe(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
     if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);

@@ -79,8 +79,7 @@ struct hy_party {
     void *tag;
 };
 
-/* --- domain.c
- * --------------------------------------------------------------------------------------- */
+/* --- domain.c --------------------------------------------------------------------------------- */
 
 typedef void (*hy_domain_cb)(void *arg, int code, const char *desc, hy_node_t *body);
 /* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
@@ -121,8 +120,7 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
 int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
 void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
 
-/* --- hosting.c
- * ----------------------------------------------------------------------------------------- */
+/* --- hosting.c -------------------------------------------------------------------------------- */
 
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);
@@ -140,8 +138,7 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
 /* Whole object or what `since` leaves. */
 int hy__object_answer(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
-/* --- replica.c, arrival.c, answer.c
- * -------------------------------------------------------------------------------- */
+/* --- replica.c, arrival.c, answer.c ----------------------------------------------------------- */
 
 /* A message that is ahead of the copy. */
 typedef struct {
@@ -244,8 +241,7 @@ void hy__replica_end(hy_replica_t *r, bool evicted);
 typedef void (*hy_member_cb)(hy_member_t *m, void *arg);
 void hy__replica_each(hy_replica_t *r, hy_member_cb fn, void *arg);
 
-/* --- party.c, reporter.c, moderation.c, observer.c, outbox.c
- * --------------------------------------------------- */
+/* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 
 void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_reporter);
 /* Takes it out of its syncher, closes its views; the party's own reference goes. */
@@ -311,9 +307,7 @@ void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bo
 void hy__outbox_settled(hy_replica_t *r, hy_child_t *child);
 void hy__outbox_close(hy_observer_t *o); /* drops all; nothing is called */
 
-/* --- decision.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- decision.c ------------------------------------------------------------------------------- */
 
 typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char *reason);
 struct hy_decision {

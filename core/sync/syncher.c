@@ -5,8 +5,7 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-/* --- what arrives
- * ----------------------------------------------------------------------------------- */
+/* --- what arrives ----------------------------------------------------------------------------- */
 
 static void respond(hy_syncher_t *s, hy_msg_t *m, int http, const char *desc) {
     hy_bus_respond(s->manager->bus, m, http, desc, hy_absent());
@@ -97,8 +96,7 @@ static void on_url(void *arg, hy_msg_t *m) {
     }
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
                     const hy_syncher_events_t *events, void *arg, hy_syncher_t **out) {

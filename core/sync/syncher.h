@@ -94,8 +94,7 @@ void hy_syncher_close(hy_syncher_t *s);
 hy_str_t *hy_syncher_url(const hy_syncher_t *s);
 hy_port_t *hy_syncher_port(const hy_syncher_t *s);
 
-/* --- making parties ------------------------------------------------------------------------------
- */
+/* --- making parties --------------------------------------------------------------------------- */
 
 typedef void (*hy_party_cb)(void *arg, int code, const char *desc, hy_party_t *party);
 typedef void (*hy_value_cb)(void *arg, int code, const char *desc, hy_value_t value); /* lent */
@@ -134,8 +133,7 @@ int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err);
 
-/* --- parties
- * --------------------------------------------------------------------------------------- */
+/* --- parties ---------------------------------------------------------------------------------- */
 
 hy_party_t *hy_party_ref(hy_party_t *p);
 void hy_party_unref(hy_party_t *p); /* NULL allowed */
@@ -180,8 +178,7 @@ int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err);
 /* Hyperty URLs that observe now: array of strings, owned by the caller. */
 int hy_party_observers(const hy_party_t *p, hy_value_t *out);
 
-/* --- decisions
- * --------------------------------------------------------------------------------------- */
+/* --- decisions -------------------------------------------------------------------------------- */
 
 typedef enum {
     HY_DECIDE_SUBSCRIBE,

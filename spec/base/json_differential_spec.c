@@ -16,8 +16,7 @@ static uint64_t below(uint64_t n) {
     return hy_random_below(&r, n);
 }
 
-/* --- random texts
- * --------------------------------------------------------------------------------- */
+/* --- random texts ----------------------------------------------------------------------------- */
 
 static void add_space(hy_buf_t *b) {
     static const char *const spaces[] = {"", "", "", " ", "\n", "\t ", "\r\n"};
@@ -107,8 +106,7 @@ static void add_value(hy_buf_t *b, unsigned depth) {
     add_space(b);
 }
 
-/* --- comparing
- * ------------------------------------------------------------------------------------ */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 static bool is_same(hy_value_t v, const cJSON *c) {
     uint32_t pos = 0;

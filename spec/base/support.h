@@ -30,7 +30,7 @@ static int end(void **state) {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* --- values ------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 /* The value of that text, which is good. */
 static inline hy_value_t value_of(const char *text) {

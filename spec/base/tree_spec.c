@@ -31,7 +31,7 @@ static uint64_t below(uint64_t n) {
     return hy_random_below(&random_source, n);
 }
 
-/* --- the model --------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static model_t *model_new(hy_kind_t kind) {
     model_t *m = calloc(1, sizeof *m);
@@ -103,8 +103,7 @@ static void assert_same(const model_t *m, hy_value_t v) {
     }
 }
 
-/* --- random values, both forms
- * -------------------------------------------------------------------- */
+/* --- random values, both forms ---------------------------------------------------------------- */
 
 static hy_value_t make(unsigned depth, model_t **out) {
     if (depth == 0 || below(2)) {
@@ -152,8 +151,7 @@ static unsigned depth_left(const model_t *m) {
     return level >= DEPTH_MAX ? 0 : DEPTH_MAX - level;
 }
 
-/* --- operations
- * ----------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 /* What was taken out: the value is as the model says, and then goes, perhaps with handles left. */
 static void dismiss(model_t *m, hy_value_t v) {

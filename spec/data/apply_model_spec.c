@@ -24,7 +24,7 @@ static uint64_t below(uint64_t n) {
     return hy_random_below(&random_source, n);
 }
 
-/* --- the model --------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static void model_free(model_t *m) {
     for (int i = 0; i < m->count; i++) {
@@ -179,7 +179,7 @@ static void assert_same(model_t *m, hy_value_t v) {
     }
 }
 
-/* --- random batches ---------------------------------------------------------------------- */
+/* --- random batches --------------------------------------------------------------------------- */
 
 static hy_str_t *random_step(const model_t *m) {
     uint64_t what = below(8);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* --- one edit ---------------------------------------------------------------------------- */
+/* --- one edit --------------------------------------------------------------------------------- */
 
 /* An edit at the node "n" of a tree. */
 typedef struct {
@@ -172,7 +172,7 @@ static void a_value_that_an_op_has_no_use_for_is_let_go(void **state) {
     hy_node_unref(root);
 }
 
-/* --- depth ------------------------------------------------------------------------------- */
+/* --- depth ------------------------------------------------------------------------------------ */
 
 static hy_value_t nested(unsigned depth) {
     hy_value_t v = hy_int(1);
@@ -213,7 +213,7 @@ static void a_tree_is_no_deeper_than_its_bound(void **state) {
     hy_node_unref(root);
 }
 
-/* --- whole changes ----------------------------------------------------------------------- */
+/* --- whole changes ---------------------------------------------------------------------------- */
 
 static void what_cannot_be_applied_is_a_gap(void **state) {
     (void)state;
@@ -301,7 +301,7 @@ static void long_ranges_are_moved_in_one_go(void **state) {
     hy_node_unref(kept);
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 typedef struct {
     const hy_change_t *change;

@@ -167,7 +167,7 @@ static void adding_survives_that_memory_runs_out(void **state) {
     hy_node_unref(root);
 }
 
-/* --- in messages ------------------------------------------------------------------------- */
+/* --- in messages ------------------------------------------------------------------------------ */
 
 static void a_message_of_this_runtime_hands_its_record_on(void **state) {
     (void)state;

@@ -1,7 +1,7 @@
 /* core/data/change_wire.c: every form of an update's body (PROTOCOL.md section 5, Change). */
 #include "support.h"
 
-/* --- forms ------------------------------------------------------------------------------- */
+/* --- forms ------------------------------------------------------------------------------------ */
 
 typedef struct {
     const char *body;    /* is read, */
@@ -146,7 +146,7 @@ static void indices_of_a_record_are_written_as_digits(void **state) {
     hy_str_unref(dot);
 }
 
-/* --- malformed --------------------------------------------------------------------------- */
+/* --- malformed -------------------------------------------------------------------------------- */
 
 static const struct {
     const char *body, *text;
@@ -204,7 +204,7 @@ static void what_is_malformed_is_refused_with_a_reason(void **state) {
     }
 }
 
-/* --- hostile ----------------------------------------------------------------------------- */
+/* --- hostile ---------------------------------------------------------------------------------- */
 
 static hy_str_t *repeated(const char *head, const char *part, size_t count, const char *tail) {
     hy_buf_t b;
@@ -262,7 +262,7 @@ static void a_key_of_a_megabyte_is_read_and_not_applied(void **state) {
     hy_str_unref(body);
 }
 
-/* --- random ------------------------------------------------------------------------------ */
+/* --- random ----------------------------------------------------------------------------------- */
 
 static hy_change_t *random_change(hy_random_t *r) {
     hy_change_t *c = hy_change_new();
@@ -341,7 +341,7 @@ static void any_record_survives_the_wire(void **state) {
     }
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_reading(void *arg) {
     hy_change_t *c = NULL;

@@ -84,7 +84,7 @@ static size_t count_of(const hy_children_t *c, const char *collection) {
     return count;
 }
 
-/* --- ids --------------------------------------------------------------------------------- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 static void an_id_is_the_creators_identifier_and_a_number(void **state) {
     (void)state;
@@ -201,7 +201,7 @@ static void states_have_words(void **state) {
     }
 }
 
-/* --- pending, kept, removed -------------------------------------------------------------- */
+/* --- pending, kept, removed ------------------------------------------------------------------- */
 
 static void a_pending_child_is_kept_at_its_stamp(void **state) {
     (void)state;
@@ -308,7 +308,7 @@ static void pending_children_are_bounded(void **state) {
     hy_children_free(c);
 }
 
-/* --- walking ----------------------------------------------------------------------------- */
+/* --- walking ---------------------------------------------------------------------------------- */
 
 static void a_walk_gives_the_kept_ones_then_the_pending(void **state) {
     (void)state;
@@ -410,7 +410,7 @@ static void a_queue_does_not_grow(void **state) {
     hy_children_free(c);
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_all(void *arg) {
     hy_str_t *const *texts = arg;

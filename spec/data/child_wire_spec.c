@@ -98,7 +98,7 @@ static hy_child_t *add_pending(hy_children_t *c, const char *creator, const char
         "b", "1", "3", "2", "{\"x\":1}") "],\"files\":[" CHILD("a", "3", "0", "9", "[1]") "]}"
 #define TWO_MARKS "{\"hyperty://d/a\":{\"n\":1,\"above\":[[3,3]]},\"hyperty://d/b\":{\"n\":1}}"
 
-/* --- out and in -------------------------------------------------------------------------- */
+/* --- out and in ------------------------------------------------------------------------------- */
 
 static void what_is_written_is_read_back(void **state) {
     (void)state;
@@ -142,7 +142,7 @@ static void the_same_again_tells_nothing(void **state) {
     hy_children_free(c);
 }
 
-/* --- differences ------------------------------------------------------------------------- */
+/* --- differences ------------------------------------------------------------------------------ */
 
 static void children_keep_their_records_and_equal_nodes(void **state) {
     (void)state;
@@ -256,7 +256,7 @@ static void a_child_that_changed_its_collection_is_another(void **state) {
     hy_children_free(c);
 }
 
-/* --- malformed --------------------------------------------------------------------------- */
+/* --- malformed -------------------------------------------------------------------------------- */
 
 static void a_malformed_answer_changes_nothing(void **state) {
     (void)state;
@@ -327,7 +327,7 @@ static void an_endless_creator_is_refused(void **state) {
     hy_children_free(c);
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_writing(void *arg) {
     hy_value_t o, m;

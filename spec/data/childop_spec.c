@@ -25,7 +25,7 @@ static int read_stamp(const char *value, hy_stamp_t **out, hy_error_t *err) {
     return rc;
 }
 
-/* --- operations -------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static const struct {
     hy_childop_kind_t kind;
@@ -220,7 +220,7 @@ static void its_memory_counts_all_texts(void **state) {
     hy_str_unref(text);
 }
 
-/* --- stamps ------------------------------------------------------------------------------ */
+/* --- stamps ----------------------------------------------------------------------------------- */
 
 #define STAMP(op, version)                                                                         \
     "{\"epoch\":\"1-a\",\"version\":" version ",\"child\":{\"op\":\"" op                           \
@@ -287,7 +287,7 @@ static void a_malformed_stamp_is_refused(void **state) {
     }
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_operations(void *arg) {
     hy_node_t *const *bodies = arg;

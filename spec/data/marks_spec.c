@@ -102,7 +102,7 @@ static void malformed_marks_are_refused(void **state) {
     }
 }
 
-/* --- beside a set ------------------------------------------------------------------------ */
+/* --- beside a set ----------------------------------------------------------------------------- */
 
 typedef struct {
     bool seen[NUMBERS + 1]; /* from 1 */

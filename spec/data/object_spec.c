@@ -83,7 +83,7 @@ static void release(loaded_t *l) {
     "\"epoch\":\"2-b\",\"version\":7," CHILDREN(                                                   \
         CHILD("1", "1", "1", "{\"t\":{},\"u\":1}") "," CHILD("3", "0", "6", "[]"), "3") "}"
 
-/* --- the record -------------------------------------------------------------------------- */
+/* --- the record ------------------------------------------------------------------------------- */
 
 static void data_is_an_object_if_not_told_otherwise(void **state) {
     (void)state;
@@ -128,7 +128,7 @@ static void metadata_cannot_pass_for_something_else(void **state) {
     hy_object_free(o);
 }
 
-/* --- since ------------------------------------------------------------------------------- */
+/* --- since ------------------------------------------------------------------------------------ */
 
 static int since(const hy_object_t *o, const char *text, hy_value_t *out) {
     hy_value_t v = value_of(text);
@@ -172,7 +172,7 @@ static void changes_since_a_known_position_are_told(void **state) {
     hy_object_free(o);
 }
 
-/* --- loading ----------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------------------- */
 
 static void a_whole_is_loaded_and_written_again(void **state) {
     (void)state;
@@ -288,7 +288,7 @@ static void malformed_children_change_nothing(void **state) {
     hy_object_free(o);
 }
 
-/* --- memory runs out --------------------------------------------------------------------- */
+/* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_making(void *arg) {
     hy_object_t *o;
@@ -363,7 +363,7 @@ static void loading_goes_on_where_memory_ran_out(void **state) {
     hy_node_unref(whole);
 }
 
-/* --- epochs ------------------------------------------------------------------------------ */
+/* --- epochs ----------------------------------------------------------------------------------- */
 
 static void epochs_are_compared_by_number_then_by_the_rest(void **state) {
     (void)state;

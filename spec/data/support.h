@@ -7,7 +7,7 @@
 
 #include "data/object.h"
 
-/* --- texts ------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 static inline hy_str_t *str_of(const char *text) {
     hy_str_t *s = hy_str_from(text);
@@ -48,7 +48,7 @@ static inline void assert_payload(const hy_payload_t *p, const char *text) {
     hy_str_unref(written);
 }
 
-/* --- changes ----------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 static inline int read_change(const char *body, hy_change_t **out, hy_error_t *err) {
     hy_value_t v = value_of(body);
@@ -66,7 +66,7 @@ static inline hy_change_t *change_of(const char *body) {
     return c;
 }
 
-/* --- random trees ------------------------------------------------------------------------ */
+/* --- random trees ----------------------------------------------------------------------------- */
 
 static inline hy_str_t *random_key(hy_random_t *r) {
     static const char *const keys[] = {"a", "b", "c", "0", "1", "a.b", ".", "", "\xc3\xa9", "x y"};
@@ -109,7 +109,7 @@ static inline hy_value_t random_small(hy_random_t *r, unsigned depth) {
     }
 }
 
-/* --- failing allocations ----------------------------------------------------------------- */
+/* --- failing allocations ---------------------------------------------------------------------- */
 
 /* Tries with the first allocation failing, then with the second and so on until it works. A failed
  * try must leave nothing behind. */

@@ -189,8 +189,8 @@ describe("a handle", function()
         table.remove(data.list, 1)
         data.deep = { er = {} }]]
       for _, code in ipairs { "return gone.n", "gone.n = 1", "return #gone",
-        "for _ in pairs(gone) do end", "next(gone)", "replaced.est = 1", "data.x = gone", "hyperty.copy(gone)",
-        "hyperty.json.encode({ gone })", "table.insert(gone, 1)" } do
+        "for _ in pairs(gone) do end", "next(gone)", "replaced.est = 1", "data.x = gone",
+        "hyperty.copy(gone)", "hyperty.json.encode({ gone })", "table.insert(gone, 1)" } do
         has("stale: ", raised(anna, code))
         has(url, raised(anna, code))
       end

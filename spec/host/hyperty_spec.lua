@@ -194,8 +194,8 @@ describe("a script", function()
       return one:eval("local t = {} for k in pairs(" .. code .. ") do t[#t + 1] = k end " ..
         "table.sort(t) return table.concat(t, ' ')")
     end
-    assert.equal("_G _VERSION assert coroutine error getmetatable ipairs load math next os pairs " ..
-      "pcall print rawequal rawget rawlen rawset require select setmetatable string table " ..
+    assert.equal("_G _VERSION assert coroutine error getmetatable ipairs load math next os " ..
+      "pairs pcall print rawequal rawget rawlen rawset require select setmetatable string table " ..
       "tonumber tostring type utf8 xpcall", names "_G")
     assert.equal("clock date difftime time", names "os")
     assert.equal("close create isyieldable resume running status wrap yield", names "coroutine")

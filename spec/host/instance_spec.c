@@ -109,7 +109,7 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* --- specs ---------------------------------------------------------------------------------- */
+/* --- specs ------------------------------------------------------------------------------------ */
 
 static void an_instance_unloads_itself_from_its_own_handler(void **state) {
     (void)state;

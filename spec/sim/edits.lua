@@ -204,6 +204,7 @@ function M.apply(tree, edit)
   if not node then return nil end
   if edit.kind == "set" then return set(node, edit.key, edit.value) end
   if edit.kind == "unset" then return unset(node, edit.key) end
+  if not plain.is_array(node) then return nil end
   if edit.kind == "sort" then return sort(node) end
   local last = #node + (edit.kind == "insert" and 1 or 0)
   if edit.index < 1 or edit.index > last then return nil end

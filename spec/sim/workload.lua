@@ -1,5 +1,6 @@
 -- What happens in a simulated world: one random operation after the other, each told to an actor
 -- and to the oracle. Which ones make sense is asked from the oracle's model, never from the core.
+local check = require "spec.sim.check"
 local edits = require "spec.sim.edits"
 local plain = require "spec.sim.plain"
 
@@ -152,8 +153,8 @@ local function add_child(world)
   local id = world:call(party.actor, "add_child", party.name, collection, data)
   tell(world, party, "adds child %s to %s: %s", tostring(id), collection, plain.show(data))
   if not id then return end -- its party has ended meanwhile
-  world.oracle:expect_child(party.name, id, collection, data)
-  if party.is_reporter then world.oracle:did_child(party.name, "create", id) end
+  party.object:expect_child(id, collection, data)
+  if party.is_reporter then party.object:do_child("create", id) end
 end
 
 -- A child that this party sees, as its `look` tells.
@@ -184,14 +185,14 @@ local function write_child(world)
   local done, text = world:call(party.actor, "write_child", party.name, child.id, edit)
   tell(world, party, "writes in child %s: %s", child.id, plain.show(edit))
   if done ~= (steps ~= nil) then
-    world:fault("child %s: %s %s: %s", child.id, plain.show(edit),
+    check.fault("child %s: %s %s: %s", child.id, plain.show(edit),
       done and "did not raise" or "raised", tostring(text))
   end
   if steps ~= 1 then return end
   if party.is_reporter then
-    world.oracle:did_child(party.name, "update", child.id, edit)
+    party.object:do_child("update", child.id, edit)
   else
-    world.oracle:expect_update(party.name, child.id, edit)
+    party.object:expect_update(child.id, edit)
   end
 end
 
@@ -205,8 +206,8 @@ local function delete_child(world)
   if not child then return end
   local done, text = world:call(party.actor, "delete_child", party.name, child.id)
   tell(world, party, "deletes child %s", child.id)
-  if not done then world:fault("delete of child %s: %s", child.id, tostring(text)) end
-  if party.is_reporter then world.oracle:did_child(party.name, "delete", child.id) end
+  if not done then check.fault("delete of child %s: %s", child.id, tostring(text)) end
+  if party.is_reporter then party.object:do_child("delete", child.id) end
 end
 
 local function send_event(world)
@@ -216,7 +217,7 @@ local function send_event(world)
   local value = { event = world:next_label(), value = edits.value(world.draw) }
   local is_sent = world:call(party.actor, "send_event", party.name, collection, value)
   tell(world, party, "sends event %s: %s", plain.show(value), tostring(is_sent))
-  if is_sent then world.oracle:sent_event(party.name, collection, value) end
+  if is_sent then world.oracle:sent_event(party, collection, value) end
 end
 
 -- --- asking --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 -- Delays are drawn for each message, in order between two runtimes, so that what comes from
 -- different ones overtakes. What the world does is in workload.lua, what actors do in actor.lua.
 local host = require "hyperty.host"
+local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
@@ -111,8 +112,6 @@ function World:text()
   return table.concat(self.transcript, "\n") .. "\n"
 end
 
-World.fault = function(_, ...) oracle.fault(...) end
-
 ---A number that no other thing of this world has.
 function World:next_label()
   self.last_label = self.last_label + 1
@@ -131,7 +130,7 @@ function World:call(actor, method, ...)
   local results = table.pack(convert(from_host,
     actor.inst:call(method, convert(to_host, ...))))
   if results[1] == nil and results[3] ~= nil then
-    oracle.fault("%s %s: %s", actor.name, method, tostring(results[2]))
+    check.fault("%s %s: %s", actor.name, method, tostring(results[2]))
   end
   return table.unpack(results, 1, results.n)
 end
@@ -143,11 +142,11 @@ function World:drain(actor)
     self:tell_entry(actor, entry)
     if entry.what == "created" and not entry.failed then
       local expected = self.expected[entry.label]
-      local object = self.oracle:created(entry.label, actor, entry.party, entry.url, expected.data)
-      object.schema = expected.schema
+      self.oracle:created { label = entry.label, actor = actor, party = entry.party,
+        url = entry.url, schema = expected.schema, data = expected.data }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" then
-      oracle.fault("create of %s: %s", entry.party, entry.text)
+      check.fault("create of %s: %s", entry.party, entry.text)
     end
   end
   self.oracle:take(actor, entries)
@@ -172,13 +171,13 @@ end
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
   for _ = 1, 20 do
-    if not self.net:settle(120) then oracle.fault "the world does not come to rest" end
+    if not self.net:settle(120) then check.fault "the world does not come to rest" end
     self.net:run(2) -- who thinks has thought
     if self.net:settle(120) and is_level(self) then break end
   end
   each_alive(self, function(actor) self:drain(actor) end)
   self:tell "quiet"
-  if self.logged then oracle.fault("logged: %s", self.logged) end
+  if self.logged then check.fault("logged: %s", self.logged) end
   self.oracle:check(function(actor, party)
     return actor.is_alive and self:call(actor, "look", party) or nil
   end)

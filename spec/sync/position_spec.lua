@@ -392,15 +392,13 @@ describe("an observer at a position", function()
   end)
 
   describe("hears one writer:", function()
-    it("nobody else on /changes, be it heard", function()
-      local logged = {}
+    it("nobody else on /changes", function()
       local other = world.rt:port "hyperty://localhost/other"
       assert.truthy(other:send { type = "update", to = URL .. "/changes",
         body = { epoch = far.epoch, version = 1, attribute = "n", value = 666 } })
       other:send { type = "event", to = URL .. "/changes", body = { value = { lost = 1 } } }
       other:send { type = "delete", to = URL .. "/changes", body = { resource = URL } }
       assert.same({}, heard())
-      assert.same({}, logged)
       assert.equal(0, ben:eval "return self.room.data.n")
     end)
 

@@ -1,5 +1,5 @@
--- The figures of one process. A runtime on a virtual clock is driven as fast as it goes; what is timed is processor
--- time from the first assignment to the last handler.
+-- The figures of one process. A runtime on a virtual clock is driven as fast as it goes; what is
+-- timed is processor time from the first assignment to the last handler.
 --
 --   tools/bench/in_process [NAME …]     only the lines whose name contains one of these
 
@@ -9,7 +9,9 @@ local REPORTER = [[
   local hyperty = require "hyperty"
   local R = { name = "Reporter" }
   function R:start(config)
-    self.object = self.syncher:create { schema = "Resource", public = true, new = true, data = config.data }
+    self.object = self.syncher:create {
+      schema = "Resource", public = true, new = true, data = config.data,
+    }
   end
   R.api = {}
   function R.api.url(self) return self.object.url end

@@ -1,0 +1,155 @@
+-- The model of one object of a world: what its reporter must have, by the same edits on plain
+-- tables, its children in the order in which it kept them, and the state at every version.
+local check = require "spec.sim.check"
+local edits = require "spec.sim.edits"
+local plain = require "spec.sim.plain"
+
+local M = {}
+
+local Model = {}
+Model.__index = Model
+
+-- One version more, as the object is now.
+local function remember(self)
+  self.version = self.version + 1
+  self.history[self.version] = { data = plain.copy(self.data),
+    children = check.plain_kept(self.kept) }
+end
+
+---`fields`: label, url, actor and party of its reporter, schema, data.
+function M.new(fields)
+  local self = setmetatable({ version = -1, history = {}, is_live = true,
+    kept = {}, by_id = {}, -- children
+    made = {},             -- by id: what creators wanted, kept or not
+    changed = {},          -- versions that changed the data
+    log = {},              -- versions that children made, refusals left out
+    own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
+    evictions = {},        -- by hyperty URL: at which version
+  }, Model)
+  for key, value in pairs(fields) do self[key] = value end
+  self.data = plain.copy(fields.data)
+  remember(self)
+  return self
+end
+
+---The reporter did that edit; `entry` tells how it went.
+function Model:write(edit, entry)
+  local steps = edits.apply(self.data, edit)
+  if entry.done ~= (steps ~= nil) then
+    check.fault("%s: %s %s: %s", self.label, plain.show(edit, 300),
+      entry.done and "did not raise" or "raised", tostring(entry.text))
+  end
+  if (steps or 0) > 0 then
+    remember(self)
+    self.changed[#self.changed + 1] = self.version
+  end
+  if entry.version ~= self.version then
+    check.fault("%s: version %d after %s, not %d", self.label, entry.version,
+      plain.show(edit, 300), self.version)
+  end
+end
+
+-- --- children ----------------------------------------------------------------------------------
+
+---A creator made a child of these parts.
+function Model:expect_child(id, collection, data)
+  if self.made[id] then check.fault("child id %s was given twice", id) end
+  self.made[id] = { id = id, collection = collection, data = plain.copy(data), edits = {} }
+end
+
+---Its creator changed it so (and saw that at once).
+function Model:expect_update(id, edit)
+  table.insert(self.made[id].edits, edit)
+end
+
+local function keep_create(self, made, reporter)
+  local child = { id = made.id, collection = made.collection, data = plain.copy(made.data),
+    reporter = reporter, order = self.version + 1, state = "kept" }
+  table.insert(self.kept, child)
+  self.by_id[made.id] = child
+end
+
+local function keep_delete(self, id)
+  for i, child in ipairs(self.kept) do
+    if child.id == id then table.remove(self.kept, i) break end
+  end
+  self.by_id[id] = nil
+end
+
+-- The reporter kept an operation, which counts from now on.
+local function stamp(self, kind, id)
+  local child = self.by_id[id]
+  if kind == "delete" then keep_delete(self, id) end
+  remember(self)
+  table.insert(self.log, { version = self.version, kind = kind, id = id,
+    data = kind == "create" and plain.copy(child.data) or nil })
+end
+
+-- The edit of that child that the event tells of.
+local function told_edit(made, entry)
+  local change = entry.changes[1]
+  for i, edit in ipairs(made.edits) do
+    local keys, value = edits.place(edit)
+    if not plain.difference(keys, change.keys) and not plain.difference(value, change.value) then
+      table.remove(made.edits, i)
+      return edit
+    end
+  end
+  check.fault("child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
+end
+
+---The reporter decided about a child operation of somebody else.
+function Model:judge(entry)
+  local made = self.made[entry.id]
+  if not made then check.fault("%s: nobody made child %s", self.label, entry.id) end
+  local child, keeps = self.by_id[entry.id], entry.verdict == "keep"
+  if entry.kind == "create" then
+    if made.is_judged then
+      check.fault("%s: create of %s was asked twice", self.label, entry.id)
+    end
+    check.equal(made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
+    made.is_judged = true
+    if keeps then keep_create(self, made, entry.reporter) end
+  elseif not child then
+    return -- it was deleted while the reporter thought
+  elseif entry.kind == "update" then
+    local edit = told_edit(made, entry)
+    if keeps and not edits.apply(child.data, edit) then keeps = false end
+  end
+  if keeps then
+    stamp(self, entry.kind, entry.id)
+  else
+    remember(self) -- a refusal is a version, too
+  end
+end
+
+---The reporter did a child operation itself.
+function Model:do_child(kind, id, edit)
+  if kind == "create" then
+    self.made[id].is_judged = true
+    keep_create(self, self.made[id], self.actor.url)
+  elseif kind == "update" and edits.apply(self.by_id[id].data, edit) ~= 1 then
+    return
+  end
+  stamp(self, kind, id)
+  table.insert(self.own, { kind = kind, id = id })
+end
+
+-- --- asking ------------------------------------------------------------------------------------
+
+---What a reporter still thinks about when its object ends is kept, and it cannot note that any
+---more. So of such an object observers may know more than the model.
+function Model:is_beyond(version)
+  return self.is_dying and not self.history[version or self.version + 1]
+end
+
+---The state at a version, for a party that says it is there.
+function Model:state(version, party)
+  local state = self.history[version]
+  if not state then
+    check.fault("%s is at version %s, which %s never had", party, tostring(version), self.label)
+  end
+  return state
+end
+
+return M

@@ -1,0 +1,156 @@
+-- The story of one observer: its first copy and every event after it, repeated on plain tables. At
+-- each step the copy must be a state that the model went through, nothing may be left out or come
+-- twice, and after the end nothing may come at all.
+local check = require "spec.sim.check"
+local edits = require "spec.sim.edits"
+local plain = require "spec.sim.plain"
+
+local M = {}
+
+local Story = {}
+Story.__index = Story
+
+---`entry` tells how the party began: its version, data and children.
+function M.new(actor, object, entry)
+  local self = setmetatable({ name = entry.party, actor = actor, object = object, is_open = true,
+    version = entry.version, data = plain.copy(entry.data),
+    children = check.plain_kept(entry.children), next_change = 1, next_child = 1, heard = {},
+  }, Story)
+  local state = object:state(entry.version, self.name)
+  check.equal(state.data, self.data, "%s: first copy", self.name)
+  check.equal(state.children, self.children, "%s: first children", self.name)
+  while (object.changed[self.next_change] or math.huge) <= self.version do
+    self.next_change = self.next_change + 1
+  end
+  while object.log[self.next_child] and object.log[self.next_child].version <= self.version do
+    self.next_child = self.next_child + 1
+  end
+  return self
+end
+
+---The next version that it has to hear of; nil: it has heard of all.
+function Story:next_version()
+  local child = self.object.log[self.next_child]
+  local change = self.object.changed[self.next_change]
+  local version = math.min(change or math.huge, child and child.version or math.huge)
+  return version < math.huge and version or nil
+end
+
+-- It goes on to a version: until now its copy must have been what the reporter had.
+local function go_on(self, version)
+  local state = self.object:state(self.version, self.name)
+  check.equal(state.data, self.data, "%s: copy at version %d", self.name, self.version)
+  check.equal(state.children, check.plain_kept(self.children), "%s: children at version %d",
+    self.name, self.version)
+  local due = self:next_version() or math.huge
+  if due < version then check.fault("%s heard nothing of version %d", self.name, due) end
+  if due > version then check.fault("%s heard of version %d again", self.name, version) end
+  self.version = version
+end
+
+function Story:change(entry)
+  if entry.version ~= self.version or self.last ~= "change" then -- else one batch
+    go_on(self, entry.version)
+    self.next_change = self.next_change + 1
+  end
+  self.last = "change"
+  self.data = edits.repeat_event(self.data, entry)
+  if not self.data then
+    check.fault("%s: %s does not fit its copy", self.name, plain.show(entry, 300))
+  end
+end
+
+-- --- children ----------------------------------------------------------------------------------
+
+local function find(list, id)
+  for i, child in ipairs(list) do
+    if child.id == id then return i, child end
+  end
+end
+
+local function repeat_child(self, entry, logged)
+  local at, child = find(self.children, entry.id)
+  if entry.kind == "create" then
+    if entry.reporter ~= self.actor.url then -- who made it may be ahead
+      check.equal(logged.data, entry.data, "%s: child %s", self.name, entry.id)
+    end
+    table.insert(self.children, { id = entry.id, collection = entry.collection,
+      data = plain.copy(logged.data), order = logged.version, reporter = entry.reporter,
+      state = "kept" })
+  elseif entry.kind == "delete" then
+    table.remove(self.children, at)
+  else
+    for _, change in ipairs(entry.changes) do
+      child.data = edits.repeat_event(child.data, change)
+      if not child.data then
+        check.fault("%s: %s does not fit child %s", self.name, plain.show(change, 300), entry.id)
+      end
+    end
+  end
+end
+
+function Story:child(entry)
+  if entry.kind == "refused" then return end
+  if entry.kind == "expired" then
+    if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
+    check.fault("%s: child %s expired", self.name, entry.id)
+  end
+  local logged = self.object.log[self.next_child]
+  if not logged and self.object:is_beyond() then return end
+  if not logged or logged.kind ~= entry.kind or logged.id ~= entry.id then
+    check.fault("%s heard %s of child %s, not %s", self.name, entry.kind, entry.id,
+      logged and logged.kind .. " of " .. logged.id or "nothing")
+  end
+  go_on(self, logged.version)
+  self.last, self.next_child = "child", self.next_child + 1
+  repeat_child(self, entry, logged)
+end
+
+-- --- the rest ----------------------------------------------------------------------------------
+
+---What tells events apart: no two of a world are alike.
+function M.event_key(collection, from, value)
+  return plain.show { collection, from, value }
+end
+
+---Any party heard an event.
+function M.hear(party, entry)
+  local key = M.event_key(entry.collection, entry.from, entry.value)
+  party.heard[key] = (party.heard[key] or 0) + 1
+end
+
+function Story:event(entry) M.hear(self, entry) end
+
+function Story:resync(entry)
+  check.fault("%s had to resync from %d to %d: %s", self.name, entry.from, entry.to, entry.reason)
+end
+
+function Story:ended(entry)
+  self.is_open = false
+  if entry.reason ~= "evicted" then return end
+  local evicted_at = self.object.evictions[self.actor.url]
+  if not evicted_at then check.fault("%s was evicted by nobody", self.name) end
+  if entry.version > evicted_at then
+    check.fault("%s went on to version %d after it was evicted at %d", self.name, entry.version,
+      evicted_at)
+  end
+end
+
+function Story:answer(entry)
+  if entry.method == "unsubscribe" and entry.value == true then self.is_open = false end
+end
+
+local TELLS = { change = Story.change, child = Story.child, event = Story.event,
+  resync = Story.resync, ended = Story.ended, answer = Story.answer }
+
+---Takes in what its journal tells.
+function Story:take(entry)
+  local tell = TELLS[entry.what]
+  if not tell then return end
+  if not self.is_open and entry.what ~= "answer" then
+    check.fault("%s heard %s after its end", self.name, plain.show(entry, 300))
+  end
+  tell(self, entry)
+end
+
+return M
