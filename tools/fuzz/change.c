@@ -1,9 +1,8 @@
 /* Fuzz target: any bytes as the body of an update. What is read must be written as a body that is
  * the same change; applied to a tree it must do all or nothing, be undone without trace, and do the
  * same as what was written and as the difference of the two trees; what is refused must say why;
- * nothing may be left. Build with clang -fsanitize=fuzzer,address,undefined, -I core and the
- * sources in core/base, core/data, core/bus/address.c, core/bus/message.c, core/loop/clock.c and
- * core/loop/iso.c. */
+ * nothing may be left. Built and run by
+ * tools/fuzz/run. */
 #include "data/change.h"
 #include "base/json.h"
 #include "base/mem.h"

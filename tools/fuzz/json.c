@@ -1,6 +1,7 @@
 /* Fuzz target: any bytes as JSON. What is read must be written as text that reads back as the same
  * value and is written the same again; skipping must judge the text as reading does; nothing may be
- * left. Build with clang -fsanitize=fuzzer,address,undefined, -I core, and all of core/base. */
+ * left. Built and run by
+ * tools/fuzz/run. */
 #include "base/json.h"
 #include "base/mem.h"
 

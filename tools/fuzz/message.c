@@ -1,7 +1,7 @@
 /* Fuzz target: any bytes as a message. What is read must be written again as text that is the same
  * message, must be answerable, and must pass a bus; what is refused must say why; nothing may be
- * left. Build with clang -fsanitize=fuzzer,address,undefined, -I core and the sources in core/base,
- * core/bus and core/loop/clock.c. */
+ * left. Built and run by
+ * tools/fuzz/run. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "bus/bus.h"
