@@ -107,12 +107,14 @@ int hy_change_read(const hy_node_t *body, hy_change_t **out, hy_error_t *err);
  * released; NULL: dropped. HY_EGAP: no such key or index; HY_EINVALID: a wrong kind of node;
  * HY_ETOO_LARGE: key or depth over the bound. On failure nothing has changed. */
 int hy_edit_apply(hy_node_t *root, hy_edit_t *edit, hy_effect_t *effect, hy_error_t *err);
-/* Undoes the effect (and releases it), newest first. */
+/* Undoes the effect (and releases it), newest first. What was taken out is the very same again;
+ * putting it back may need memory. */
 void hy_effect_undo(hy_node_t *root, hy_effect_t *effect);
 void hy_effect_release(hy_effect_t *effect);
 
 /* Applies all ops to the tree or none. `effects` (an array of c->count, NULL: not wanted) is to be
- * released one by one. HY_EGAP and the others as above. */
+ * released one by one. HY_EGAP and the others as above; at HY_ENOMEM in a batch, what earlier ops
+ * took out is put back as far as memory allows. */
 int hy_change_apply(const hy_change_t *c, hy_node_t *root, hy_effect_t *effects, hy_error_t *err);
 
 /* The ops that turn the tree into `wanted` (borrowed), touching only what differs: appended to `c`.

@@ -8,16 +8,6 @@ typedef struct {
     void *arg;
 } call_t;
 
-/* A request that nobody else holds: what its `arg` owns goes when it is called back, at the latest
- * when the manager ends. */
-typedef struct {
-    hy_link_t link; /* in the manager */
-    hy_msg_t *message;
-    hy_request_t *request;
-    hy_answer_cb cb;
-    void *arg;
-} pending_t;
-
 /* --- bodies ----------------------------------------------------------------------------------- */
 
 hy_str_t *hy__url_below(const hy_str_t *url, const char *tail) {
@@ -86,56 +76,14 @@ static hy_msg_t *make(hy_manager_t *m, hy_msg_type_t type, bool is_request, hy_s
     return hy_msg_new(type, id, from, to, body);
 }
 
-static void on_pending(void *arg, hy_msg_t *answer, int code) {
-    pending_t p = *(pending_t *)arg;
-    if (code >= 200) {
-        hy_list_remove(&((pending_t *)arg)->link);
-        hy_free(arg);
-    }
-    p.cb(p.arg, answer, code);
-    if (code >= 200) hy_msg_unref(p.message);
-}
-
-static int request_pending(hy_manager_t *m, hy_msg_t *message, hy_answer_cb cb, void *arg,
-                           hy_late_cb late) {
-    pending_t *p = hy_alloc(sizeof *p);
-    if (!p) return HY_ENOMEM;
-    *p = (pending_t){.message = hy_msg_ref(message), .cb = cb, .arg = arg};
-    hy_list_append(&m->requests, &p->link);
-    int rc = hy_bus_request(m->bus, message, 0, on_pending, p, late, &p->request);
-    if (rc == 0) return 0;
-    hy_list_remove(&p->link);
-    hy_msg_unref(message);
-    hy_free(p);
-    return rc;
-}
-
 int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                         hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,
                         hy_request_t **out) {
     hy_msg_t *message = make(m, type, true, from, to, body);
     if (!message) return HY_ENOMEM;
-    int rc = HY_ECLOSED;
-    if (out) {
-        rc = hy_bus_request(m->bus, message, 0, cb, arg, late, out);
-    } else if (!m->is_closing) {
-        rc = request_pending(m, message, cb, arg, late);
-    }
+    int rc = hy_bus_request(m->bus, message, 0, cb, arg, late, out);
     hy_msg_unref(message);
     return rc;
-}
-
-void hy__manager_end_requests(hy_manager_t *m) {
-    m->is_closing = true;
-    while (!hy_list_is_empty(&m->requests)) {
-        pending_t *p = hy_link_owner(m->requests.next, pending_t, link);
-        hy_msg_t *answer =
-            hy_msg_response(p->message, NULL, 503, "the runtime has stopped", hy_absent());
-        if (!answer) return; /* what waits is lost with the memory that there is not */
-        hy_request_cancel(p->request);
-        on_pending(p, answer, 503);
-        hy_msg_unref(answer);
-    }
 }
 
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,

@@ -61,7 +61,6 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
-    hy_link_init(&m->requests);
     int rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
@@ -81,7 +80,6 @@ void hy_manager_free(hy_manager_t *m) {
     for (uint32_t pos = 0; (e = hy_dict_next(&m->hosted, &pos));) {
         hy__hosted_free(e->part);
     }
-    hy__manager_end_requests(m);
     hy_dict_deinit(&m->replicas);
     hy_dict_deinit(&m->hosted);
     hy_dict_deinit(&m->synchers);

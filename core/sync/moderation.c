@@ -169,26 +169,33 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
     return rc;
 }
 
-/* An own operation came round: now its event is due. */
-static void on_echo(hy_reporter_t *r, hy_msg_t *m) {
+/* Own operations are told when their message comes round, since nothing is told inside a call; and
+ * before somebody else's is judged, which gets a later stamp. Tells all up to and including `last`;
+ * a handler may end the party, which empties the list. */
+static void tell_own(hy_reporter_t *r, const echo_t *last) {
     static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
                                                   [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
                                                   [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
-    hy_payload_t *payload = hy_msg_payload(m, &hy_childop_payload);
-    while (payload && !hy_list_is_empty(&r->echoes)) {
+    for (bool is_last = false; !is_last && !hy_list_is_empty(&r->echoes);) {
         echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
-        if (&e->op->payload != payload) { /* its message was dropped on the way */
-            echo_free(e);
-            continue;
-        }
         hy_syncher_t *s = r->party.syncher;
         hy_child_t *child = hy_child_ref(e->child);
         hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
         hy_child_event_kind_t kind = kinds[e->op->kind];
+        is_last = e == last;
         echo_free(e);
         s->events->child(s->arg, &r->party, kind, child, change);
         hy_child_unref(child);
         hy_change_unref(change);
+    }
+}
+
+static void on_echo(hy_reporter_t *r, hy_msg_t *m) {
+    const hy_payload_t *payload = hy_msg_payload(m, &hy_childop_payload);
+    for (hy_link_t *l = r->echoes.next; payload && l != &r->echoes; l = l->next) {
+        const echo_t *e = hy_link_owner(l, echo_t, link);
+        if (&e->op->payload != payload) continue;
+        tell_own(r, e);
         return;
     }
 }
@@ -389,6 +396,8 @@ static hy_str_t *collection_of(const hy_reporter_t *r, const hy_msg_t *m) {
 }
 
 static void take(hy_reporter_t *r, hy_msg_t *m) {
+    if (!hy_list_is_empty(&r->echoes)) tell_own(r, hy_link_owner(r->echoes.prev, echo_t, link));
+    if (!r->party.is_open) return; /* ended by a handler */
     hy_error_t err = {.text = ""};
     hy_childop_t *op;
     int rc = hy_childop_of(m, &op, &err);
@@ -422,6 +431,7 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     if (m->type == HY_MSG_RESPONSE || !h) return;
     bool is_own = hy_str_equal(m->from, r->party.syncher->url);
+    hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
     if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
         if (m->type != HY_MSG_EVENT) on_echo(r, m);
@@ -434,6 +444,7 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     } else {
         respond(r, m, 400, "children take create, update, delete and event");
     }
+    hy_party_unref(&r->party);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

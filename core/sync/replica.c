@@ -238,14 +238,29 @@ static bool has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
     return schema && schema == hy_schemas_find(r->manager->schemas, url);
 }
 
+/* Where two subscribed at once, the first answer made the copy. What the second has seen more is on
+ * its way or is read as changes: nobody has to start over for a fellow. */
+static bool is_copied(hy_replica_t *r, const hy_node_t *value) {
+    hy_str_t *epoch = hy_get_str(value, "epoch");
+    int64_t version = hy_get_int(value, "version", -1);
+    bool is_whole = hy_get(value, "changes").kind == HY_ABSENT;
+    if (!r->object || !is_whole || !epoch || !hy_str_equal(epoch, r->object->epoch)) return false;
+    if (version > (int64_t)r->head) r->head = (uint64_t)version;
+    return true;
+}
+
+static int take_subscribed(hy_replica_t *r, const hy_node_t *value, hy_error_t *err) {
+    if (!value) return hy_fail(err, HY_EINVALID, "the answer has no object");
+    return is_copied(r, value) ? 0 : hy__answer_take(r, value, "catching up", err);
+}
+
 static void admit(hy_member_t *m, hy_msg_t *answer) {
     hy_replica_t *r = m->replica;
     hy_error_t err = {.text = ""};
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
-    int rc = value ? hy__answer_take(r, value, "catching up", &err)
-                   : hy_fail(&err, HY_EINVALID, "the answer has no object");
+    int rc = take_subscribed(r, value, &err);
     if (rc == 0 && wanted && !has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc < 0) {
@@ -255,6 +270,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         m->state = HY_MEMBER_IN;
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
         hy__arrival_settle(r);
+        if (r->head > r->object->version) hy__replica_read(r, "gap");
+        hy__replica_tell_status(r);
     }
     hy__replica_exit(r);
 }

@@ -38,8 +38,6 @@ struct hy_manager {
     hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
     hy_dict_t hosted;   /* object URL → hy_hosted_t */
     hy_dict_t replicas; /* object URL → hy_replica_t */
-    hy_link_t requests; /* that nobody else holds: domain.c */
-    bool is_closing;    /* no further requests */
 };
 
 typedef struct {
@@ -102,12 +100,10 @@ int hy__domain_unregister(hy_manager_t *m, hy_str_t *url);
 hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
 hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
-/* A request from the sync manager; `body` taken over. With `out` it is the caller's to cancel; else
- * it is called back at the latest by hy__manager_end_requests. */
+/* A request from the sync manager; `body` taken over. */
 int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                         hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,
                         hy_request_t **out);
-void hy__manager_end_requests(hy_manager_t *m);
 /* Nobody waits for an answer to it. */
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                      hy_value_t body);

@@ -50,11 +50,16 @@ static void their_text_tells_holes(void **state) {
     hy_marks_see(&m, b, 2, 2);
     assert_marks(&m,
                  "{\"a\":{\"n\":5,\"above\":[[7,7],[9,12]]},\"b\":{\"n\":0,\"above\":[[2,2]]}}");
+    hy_marks_see(&m, a, 13, 14); /* what touches a range is one with it */
+    hy_marks_see(&m, b, 4, 4);
+    hy_marks_see(&m, b, 3, 3);
+    assert_marks(&m,
+                 "{\"a\":{\"n\":5,\"above\":[[7,7],[9,14]]},\"b\":{\"n\":0,\"above\":[[2,4]]}}");
     hy_marks_see(&m, a, 6, 6);
     hy_marks_see(&m, b, 1, 1);
-    assert_marks(&m, "{\"a\":{\"n\":7,\"above\":[[9,12]]},\"b\":{\"n\":2}}");
+    assert_marks(&m, "{\"a\":{\"n\":7,\"above\":[[9,14]]},\"b\":{\"n\":4}}");
     hy_marks_see(&m, a, 8, INT64_MAX);
-    assert_marks(&m, "{\"a\":{\"n\":9223372036854775807},\"b\":{\"n\":2}}");
+    assert_marks(&m, "{\"a\":{\"n\":9223372036854775807},\"b\":{\"n\":4}}");
     hy_marks_deinit(&m);
     hy_str_unref(a);
     hy_str_unref(b);

@@ -1,6 +1,6 @@
 -- One hyperty of a simulated world. It does what the world tells it, decides what it is asked by a
--- small generator of its own, and keeps a journal of all that it sees; the world drains that and has
--- it judged. It runs inside the core: everything here goes through the API that scripts have.
+-- small generator of its own, and keeps a journal of all that it sees; the world drains that and
+-- has it judged. It runs inside the core: everything here goes through the API that scripts have.
 --
 -- A party (its reporter or observer of some object) is known by a name like "a3.7" as long as the
 -- world runs; an object that it observes again is another party.

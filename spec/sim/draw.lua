@@ -1,8 +1,8 @@
 -- Random draws of a world: its own small generator (xorshift64*), so that one seed gives one run on
--- every machine and whatever else in the process draws numbers.
+-- every machine, whatever else in the process draws numbers.
 --
 --   local draw = require("spec.sim.draw").new(7)
---   draw:int(1, 6)   draw:chance(0.5)   draw:one { "a", "b" }   draw:weighted { { 3, f }, { 1, g } }
+--   draw:int(1, 6)  draw:chance(0.5)  draw:one { "a", "b" }  draw:weighted { { 3, f }, { 1, g } }
 local M = {}
 
 local Draw = {}

@@ -201,7 +201,7 @@ local function check_object(self, object, look)
   check.equal(urls, observers, "%s: who observes it", object.label)
 end
 
----Checks everything. `look(actor, party name)` gives what the party shows, or nil once it is closed.
+---Checks everything. `look(actor, party name)` gives what the party shows; nil once it is closed.
 function Oracle:check(look)
   local later, sent = self.later, self.sent
   self.later, self.sent = {}, {}

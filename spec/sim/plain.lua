@@ -1,5 +1,5 @@
--- JSON values as plain Lua tables, for the model of a world: written without the core, since the
--- core is what it judges. An array is a table with the mark of M.array, null is M.null; integers and
+-- JSON values as plain Lua tables, for the model of a world: written without the core, since that
+-- is what it judges. An array is a table with the mark of M.array, null is M.null; integers and
 -- floats are different values.
 local M = {}
 

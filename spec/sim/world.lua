@@ -1,9 +1,7 @@
 -- A simulated world: runtimes that share one node, actors in them, a random workload, and an oracle
 -- that judges what came of it. All on a virtual clock; one seed is one run, told by the transcript.
 --
---   local world = require("spec.sim.world").new(7)
---   world:run()      raises a table {fault=, seed=, story=} when something is wrong
---   world:stop()
+--   local fault, transcript = require("spec.sim.world").play(7)     fault: text, or nil
 --
 -- Delays are drawn for each message, in order between two runtimes, so that what comes from
 -- different ones overtakes. What the world does is in workload.lua, what actors do in actor.lua.
@@ -23,7 +21,7 @@ local START = 1767225600 -- the wall clock of a virtual world begins here
 local STORY_LINES = 40
 local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} } } }
 
--- {2 runtimes or so} the shortest and longest delay of a message, in seconds
+-- the shortest and the longest delay of a message, in seconds
 local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
 
 -- --- the border to the core --------------------------------------------------------------------
@@ -58,11 +56,10 @@ local function source()
   return file:read "a"
 end
 
----A world of that seed. `options.steps`: how many operations.
-function M.new(seed, options)
+local function new(seed)
   local draw = draws.new(seed)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
-    actors = {}, runtimes = {}, steps = options and options.steps or draw:int(40, 80),
+    actors = {}, runtimes = {}, steps = draw:int(40, 80),
     source = source(), last_label = 0, urls = {}, expected = {} }, World)
   local delay = draw:one(DELAYS)
   world.net = host.network { seed = seed, delay = delay }
@@ -89,10 +86,6 @@ function World:load_actor(runtime)
   return actor
 end
 
-function World:stop()
-  self.net:stop()
-end
-
 -- --- telling -------------------------------------------------------------------------------------
 
 function World:tell(text, ...)
@@ -105,11 +98,6 @@ function World:tell_entry(actor, entry)
   rest.at, rest.what = nil, nil
   table.insert(self.transcript, ("%9.3f  %s: %s %s"):format(at, actor.name, entry.what,
     plain.show(rest)))
-end
-
----The whole run as text, the same for the same seed.
-function World:text()
-  return table.concat(self.transcript, "\n") .. "\n"
 end
 
 ---A number that no other thing of this world has.
@@ -198,32 +186,41 @@ local function run(self)
   self:quiet()
 end
 
----Runs to the end. What is wrong is raised as {fault=, seed=, story=}.
-function World:run()
-  local ok, err = xpcall(run, function(err)
-    return type(err) == "table" and err or { fault = debug.traceback(tostring(err), 2) }
-  end, self)
-  if ok then return end
-  err.seed = self.seed
-  pcall(each_alive, self, function(actor) self:drain(actor) end)
-  local first = math.max(1, #self.transcript - STORY_LINES)
-  err.story = table.concat(self.transcript, "\n", first)
-  for url, label in pairs(self.urls) do -- addresses as the story knows them
-    local pattern = url:gsub("%p", "%%%0")
-    err.story = err.story:gsub(pattern, label)
-    err.fault = err.fault:gsub(pattern, label)
-    local identifier = url:match "[^/]+$":gsub("%p", "%%%0")
-    err.story = err.story:gsub(identifier, label)
-    err.fault = err.fault:gsub(identifier, label)
+-- --- telling what is wrong -----------------------------------------------------------------------
+
+-- Addresses as the story knows them.
+local function label(self, text)
+  for url, name in pairs(self.urls) do
+    local identifier = url:match "[^/]+$"
+    for _, form in ipairs { url, identifier } do
+      text = text:gsub(form:gsub("%p", "%%%0"), name)
+    end
   end
-  setmetatable(err, { __tostring = M.report })
-  error(err, 0)
+  return text
 end
 
----A raised fault as text for people.
-function M.report(err)
-  return ("seed %d: %s\n\nthe end of the story:\n%s\n\nagain: HYPERTY_SEED=%d tools/sim\n"):format(
-    err.seed, err.fault, err.story, err.seed)
+local function report(self, fault)
+  pcall(each_alive, self, function(actor) self:drain(actor) end)
+  local first = math.max(1, #self.transcript - STORY_LINES)
+  local story = table.concat(self.transcript, "\n", first)
+  local text = "seed %d: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
+  return text:format(self.seed, label(self, fault), label(self, story), self.seed)
+end
+
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; and the
+---transcript, which is the same for the same seed.
+function M.play(seed)
+  local blocks = host.blocks()
+  local world = new(seed)
+  local ok, err = xpcall(run, function(err)
+    return type(err) == "table" and err.fault or debug.traceback(tostring(err), 2)
+  end, world)
+  local text = not ok and report(world, err) or nil
+  world.net:stop()
+  if not text and host.blocks() ~= blocks then
+    text = report(world, ("%d blocks of memory are left"):format(host.blocks() - blocks))
+  end
+  return text, table.concat(world.transcript, "\n")
 end
 
 return M

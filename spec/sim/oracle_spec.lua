@@ -1,0 +1,207 @@
+-- The oracle of the random worlds, fed with what must not be: each planted divergence is caught.
+local oracles = require "spec.sim.oracle"
+local plain = require "spec.sim.plain"
+
+describe("the oracle", function()
+  local oracle, anna, ben, looks
+
+  -- Anna reports o1 {n = 1} and has one child of Ben's, who observes from the beginning.
+  before_each(function()
+    oracle = oracles.new()
+    anna = { name = "anna", url = "hyperty://x/anna" }
+    ben = { name = "ben", url = "hyperty://x/ben" }
+    oracle:created { label = "o1", actor = anna, party = "anna.1", url = "resource://x/1",
+      schema = "Resource", data = { n = 1, list = plain.array { 1, 2 } } }
+    oracle:take(ben, { { what = "joined", party = "ben.1", url = "resource://x/1", version = 0,
+      data = { n = 1, list = plain.array { 1, 2 } }, children = {} } })
+    oracle:expect_edit { kind = "set", at = {}, key = "n", value = 2 }
+    oracle.by_url["resource://x/1"]:expect_child("ben#1", "items", { text = "hi" })
+    looks = {}
+    for _, name in ipairs { "anna.1", "ben.1" } do
+      looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
+        metadata = { name = "o1", lastModified = name }, observers = plain.array { ben.url },
+        status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
+          collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
+          state = "kept", user = "user://x/ben" } } }
+    end
+  end)
+
+  local function reporter_did()
+    oracle:take(anna, {
+      { what = "wrote", party = "anna.1", number = 1, done = true, version = 1 },
+      { what = "judged", party = "anna.1", kind = "create", id = "ben#1", reporter = ben.url,
+        data = { text = "hi" }, verdict = "keep" } })
+  end
+
+  -- What Ben's journal has; a spec changes it before it is taken.
+  local function heard()
+    return {
+      { what = "change", party = "ben.1", keys = { "n" }, kind = "update", value = 2, version = 1 },
+      { what = "child", party = "ben.1", kind = "create", id = "ben#1", collection = "items",
+        reporter = ben.url, data = { text = "hi" }, state = "kept" } }
+  end
+
+  local function check(entries)
+    oracle:take(ben, entries or {})
+    oracle:check(function(_, party) return looks[party] end)
+  end
+
+  local function catches(part, entries)
+    local ok, err = pcall(check, entries)
+    assert.is_false(ok)
+    assert.truthy(err.fault, tostring(err))
+    assert.truthy(err.fault:find(part, 1, true), err.fault)
+  end
+
+  it("is content when all is well", function()
+    reporter_did()
+    check(heard())
+  end)
+
+  describe("sees a copy", function()
+    before_each(function()
+      reporter_did()
+      oracle:take(ben, heard())
+    end)
+
+    it("with another value", function()
+      looks["ben.1"].data.n = 3
+      catches "ben.1 differs at /n: 3, not 2"
+    end)
+
+    it("with a float for an integer, null for nothing, an object for an array", function()
+      looks["ben.1"].data.n = 2.0
+      catches "/n: 2f, not 2"
+      looks["ben.1"].data = { n = 2, list = plain.array { 1, 2 }, more = plain.null }
+      catches "/more: null, not nil"
+      looks["ben.1"].data = { n = 2, list = { 1, 2 } }
+      catches "/list"
+    end)
+
+    it("with fewer elements, or in another order", function()
+      looks["ben.1"].data.list = plain.array { 1 }
+      catches "/list/2: nil, not 2"
+      looks["ben.1"].data.list = plain.array { 2, 1 }
+      catches "/list/1: 2, not 1"
+    end)
+
+    it("that is behind, in another epoch, or not live", function()
+      looks["ben.1"].version, looks["ben.1"].status.head = 1, 1
+      catches "at 1-a/1, the reporter at 1-a/2"
+      looks["ben.1"].version, looks["ben.1"].status.head = 2, 2
+      looks["ben.1"].epoch = "2-b"
+      catches "at 2-b/2"
+      looks["ben.1"].status.state = "lagging"
+      catches "not level"
+    end)
+
+    it("with other children, metadata or user", function()
+      looks["ben.1"].children[1].user = "user://x/eve"
+      catches "children differs at /1/user"
+      looks["ben.1"].children = {}
+      catches "children differs at /1"
+      looks["ben.1"].children = looks["anna.1"].children
+      looks["ben.1"].metadata = { name = "o2" }
+      catches "metadata differs at /name"
+    end)
+
+    it("that is gone without a word", function()
+      looks["ben.1"] = nil
+      catches "was not told so"
+    end)
+
+    it("of somebody whom the reporter does not know", function()
+      looks["anna.1"].observers = plain.array {}
+      catches "who observes it differs at /1"
+    end)
+  end)
+
+  describe("sees a reporter", function()
+    it("whose data is not what it wrote", function()
+      reporter_did()
+      looks["anna.1"].data.n = 1
+      catches "o1 at its reporter differs at /n: 1, not 2"
+    end)
+
+    it("that counted wrong", function()
+      local ok, err = pcall(oracle.take, oracle, anna,
+        { { what = "wrote", party = "anna.1", number = 1, done = true, version = 2 } })
+      assert.is_false(ok)
+      assert.truthy(err.fault:find("version 2", 1, true))
+    end)
+
+    it("that did not do what it should have done", function()
+      local ok, err = pcall(oracle.take, oracle, anna,
+        { { what = "wrote", party = "anna.1", number = 1, done = false, version = 0 } })
+      assert.is_false(ok)
+      assert.truthy(err.fault:find("raised", 1, true))
+    end)
+
+    it("that was asked twice", function()
+      reporter_did()
+      assert.is_false((pcall(oracle.take, oracle, anna, { { what = "judged", party = "anna.1",
+        kind = "create", id = "ben#1", data = { text = "hi" }, verdict = "keep" } })))
+    end)
+  end)
+
+  describe("sees events", function()
+    before_each(reporter_did)
+
+    it("that are missing", function()
+      local entries = heard()
+      table.remove(entries, 1)
+      catches("heard nothing of version 1", entries)
+    end)
+
+    it("that never come", function()
+      catches "(to what its events told) differs"
+    end)
+
+    it("that come twice", function()
+      local entries = heard()
+      table.insert(entries, entries[2])
+      catches("heard create of child ben#1, not nothing", entries)
+    end)
+
+    it("that come in another order", function()
+      local entries = heard()
+      entries[1], entries[2] = entries[2], entries[1]
+      catches("heard nothing of version 1", entries)
+    end)
+
+    it("that say something else", function()
+      local entries = heard()
+      entries[1].value = 7
+      catches("copy at version 1 differs at /n: 7, not 2", entries)
+    end)
+
+    it("after the end", function()
+      oracle.by_url["resource://x/1"].evictions[ben.url] = 2
+      local entries = heard()
+      table.insert(entries, 2, { what = "ended", party = "ben.1", reason = "evicted", version = 1 })
+      catches("after its end", entries)
+    end)
+
+    it("of what came after an eviction", function()
+      oracle.by_url["resource://x/1"].evictions[ben.url] = 1
+      local entries = heard()
+      table.insert(entries, { what = "ended", party = "ben.1", reason = "evicted", version = 2 })
+      catches("went on to version 2 after it was evicted at 1", entries)
+    end)
+
+    it("of a fresh start where nothing was lost", function()
+      catches("had to resync",
+        { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } })
+    end)
+
+    it("that are kept by none, twice or not at all", function()
+      check(heard())
+      oracle:sent_event(oracle.parties["anna.1"], "items", 1)
+      catches("0 times, not 1", {})
+      oracle:sent_event(oracle.parties["anna.1"], "items", 2)
+      local event = { what = "event", party = "ben.1", collection = "items", from = anna.url,
+        value = 2 }
+      catches("2 times, not 1", { event, event })
+    end)
+  end)
+end)
