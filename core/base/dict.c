@@ -144,16 +144,27 @@ static bool resize(hy_dict_t *d, uint32_t room) {
     return true;
 }
 
-/* Makes room for one more entry, by closing holes if they are many. */
-static bool make_room(hy_dict_t *d) {
-    if (d->used < d->room) return true;
-    if (d->room < ROOM_FIRST) return resize(d, ROOM_FIRST);
-    if (d->room < ROOM_PLAIN) return resize(d, ROOM_PLAIN);
-    if (d->count > d->room / 4 * 3) return d->room < ROOM_MAX && resize(d, d->room * 2);
-    if (d->count < d->room / 4 && d->room > ROOM_PLAIN && resize(d, d->room / 2)) return true;
+static bool reuse_holes(hy_dict_t *d) {
+    if (d->count == d->used) return false;
     close_holes(d);
     if (d->index) index_rebuild(d);
     return true;
+}
+
+/* More room; where there is no memory for it, the holes. So an entry just removed can always be put
+ * back, which undoing relies on. */
+static bool grow(hy_dict_t *d, uint32_t room) {
+    return (room <= ROOM_MAX && resize(d, room)) || reuse_holes(d);
+}
+
+/* Makes room for one more entry, by closing holes if they are many. */
+static bool make_room(hy_dict_t *d) {
+    if (d->used < d->room) return true;
+    if (d->room < ROOM_FIRST) return grow(d, ROOM_FIRST);
+    if (d->room < ROOM_PLAIN) return grow(d, ROOM_PLAIN);
+    if (d->count > d->room / 4 * 3) return grow(d, d->room * 2);
+    if (d->count < d->room / 4 && d->room > ROOM_PLAIN && resize(d, d->room / 2)) return true;
+    return reuse_holes(d);
 }
 
 bool hy_dict_reserve(hy_dict_t *d, uint32_t room) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../base/mem.h"
+#include "../loop/clock.h"
 
 /* Members of a whole answer that are not metadata. */
 static const char *const not_metadata[] = {
@@ -53,6 +54,14 @@ static void set_str(hy_str_t **to, hy_str_t *s) {
     if (s) hy_str_ref(s);
     hy_str_unref(*to);
     *to = s;
+}
+
+hy_node_t *hy_object_metadata(hy_object_t *o) {
+    if (o->modified_ms == 0) return o->metadata;
+    char iso[25];
+    hy_clock_iso(o->modified_ms, iso);
+    if (hy_put(o->metadata, "lastModified", hy_text(iso)) == 0) o->modified_ms = 0;
+    return o->metadata;
 }
 
 void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version) {
@@ -148,10 +157,10 @@ static int copy_metadata(const hy_node_t *from, hy_node_t **out) {
     return 0;
 }
 
-int hy_object_whole(const hy_object_t *o, hy_value_t *out) {
+int hy_object_whole(hy_object_t *o, hy_value_t *out) {
     hy_value_t data;
     hy_node_t *whole;
-    int rc = copy_metadata(o->metadata, &whole);
+    int rc = copy_metadata(hy_object_metadata(o), &whole);
     if (rc < 0) return rc;
     rc = hy_value_copy(lend(o->data), &data);
     if (rc == 0) rc = hy_put(whole, "data", data);
@@ -211,6 +220,7 @@ static int load_metadata(hy_object_t *o, const hy_node_t *whole) {
     hy_change_t *change = hy_change_new();
     rc = change ? hy_change_diff(change, o->metadata, wanted) : HY_ENOMEM;
     if (rc == 0) rc = hy_change_apply(change, o->metadata, NULL, NULL);
+    if (rc == 0) o->modified_ms = 0;
     hy_change_unref(change);
     hy_node_unref(wanted);
     return rc;

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t version;
     hy_str_t *follows_epoch; /* the state that this epoch started from; NULL: none */
     uint64_t follows_version;
+    int64_t modified_ms;  /* wall clock of the last change; 0: as the metadata says */
     hy_history_t history; /* kept by the reporter's side only */
 } hy_object_t;
 
@@ -26,11 +27,14 @@ int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata,
                   hy_object_t **out);
 void hy_object_free(hy_object_t *o); /* NULL allowed */
 /* `epoch` is referenced; NULL: the object has none (an older peer's). */
+/* The metadata, with `lastModified` brought up to date: it is written when somebody looks, not with
+ * every change. Lent, read only. */
+hy_node_t *hy_object_metadata(hy_object_t *o);
 void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
 
 /* The whole answer: {metadata…, "data", "epoch", "version", "follows"?, "childrenObjects",
  * "childMarks"}. The caller owns it. */
-int hy_object_whole(const hy_object_t *o, hy_value_t *out);
+int hy_object_whole(hy_object_t *o, hy_value_t *out);
 /* The answer to `since` {epoch, version}: {"epoch", "version", "changes"}; HY_ENOT_FOUND if only
  * the whole will do. */
 int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);

@@ -76,6 +76,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
     if (rc == 0) {
         o->version = c->version;
+        if (c->modified_ms) o->modified_ms = c->modified_ms;
         if (c->is_metadata) {
             for (uint32_t i = 0; i < c->count; i++) {
                 hy_effect_release(&effects[i]);

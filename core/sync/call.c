@@ -8,6 +8,7 @@
 void hy__call_free(hy_call_t *c) {
     hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->now);
     if (c->request) hy_request_cancel(c->request);
+    if (c->slot) *c->slot = NULL;
     hy_list_remove(&c->link);
     hy_party_unref(c->party);
     hy_str_unref(c->url);

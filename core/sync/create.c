@@ -211,9 +211,10 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
 
 /* The sync manager's answer from the node, passed to the call if it is still there. */
 static void on_expelled(void *arg, int code, const char *desc, hy_node_t *body) {
-    hy_call_t *c = arg;
+    hy_call_t **slot = arg, *c = *slot;
     (void)body;
-    hy__call_end(c, code, desc, NULL, hy_absent());
+    if (c) hy__call_end(c, code, desc, NULL, hy_absent());
+    hy_free(slot);
 }
 
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err) {
@@ -222,10 +223,15 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
     hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
     if (!h || !hy__hosted_has_guest(h, hyperty))
         return hy_fail(err, HY_ENOT_FOUND, "%s does not observe %s", hyperty->bytes, p->url->bytes);
-    hy_call_t *c = party_call(p, done, arg);
-    if (!c) return HY_ENOMEM;
-    rc = hy__hosted_evict(h, hyperty, on_expelled, c);
-    if (rc < 0) hy__call_free(c);
+    hy_call_t *c = party_call(p, done, arg), **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
+    if (slot) {
+        *slot = c;
+        c->slot = slot;
+    }
+    rc = slot ? hy__hosted_evict(h, hyperty, on_expelled, slot) : HY_ENOMEM;
+    if (rc == 0) return 0;
+    if (c) hy__call_free(c);
+    hy_free(slot);
     return rc;
 }
 

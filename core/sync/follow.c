@@ -83,11 +83,29 @@ static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
 }
 
 static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
-    hy_call_t *c = arg;
+    hy_call_t **slot = arg, *c = *slot;
     (void)body;
-    follow_t *f = find(c->syncher, c->followed);
-    if (f && code == 0) f->is_routed = true;
-    hy__call_end(c, code, desc, NULL, hy_absent());
+    if (c) { /* else its hyperty has stopped */
+        follow_t *f = find(c->syncher, c->followed);
+        if (f && code == 0) f->is_routed = true;
+        hy__call_end(c, code, desc, NULL, hy_absent());
+    }
+    hy_free(slot);
+}
+
+static int ask_for_route(hy_call_t *c, const follow_t *f) {
+    hy_syncher_t *s = c->syncher;
+    hy_call_t **slot = hy_alloc(sizeof(hy_call_t *));
+    if (!slot) return HY_ENOMEM;
+    *slot = c;
+    int rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url, false,
+                                  on_routed, slot);
+    if (rc == 0) {
+        c->slot = slot;
+    } else {
+        hy_free(slot);
+    }
+    return rc;
 }
 
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
@@ -102,9 +120,7 @@ int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void 
     if (f && f->is_routed) return hy__call_answer_now(c);
     c->followed = hy_str_ref(hyperty);
     if (!f) rc = follow_new(s, hyperty, &f);
-    if (rc == 0)
-        rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url, false,
-                                  on_routed, c);
+    if (rc == 0) rc = ask_for_route(c, f);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

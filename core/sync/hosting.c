@@ -91,7 +91,7 @@ static hy_reporter_t *find_reporter(const hy_hosted_t *h) {
     return (hy_reporter_t *)p;
 }
 
-int hy__object_answer(const hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
+int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
     int rc = since ? hy_object_since(o, since, out) : HY_ENOT_FOUND;
     return rc == HY_ENOT_FOUND ? hy_object_whole(o, out) : rc;
 }

@@ -129,7 +129,7 @@ void hy_party_set_tag(hy_party_t *p, void *tag) {
 }
 
 hy_node_t *hy_party_metadata(const hy_party_t *p) {
-    return p->object ? p->object->metadata : NULL;
+    return p->object ? hy_object_metadata(p->object) : NULL;
 }
 
 const hy_children_t *hy_party_children(const hy_party_t *p) {

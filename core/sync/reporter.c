@@ -18,6 +18,7 @@ int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change) {
     change->version = o->version;
     change->source = hy_str_ref(s->url);
     change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    o->modified_ms = change->modified_ms;
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);

@@ -132,7 +132,7 @@ hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
 int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
 /* Whole object or what `since` leaves. */
-int hy__object_answer(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
+int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
 /* --- replica.c, arrival.c, answer.c ----------------------------------------------------------- */
 

@@ -262,6 +262,25 @@ static void a_failed_insertion_changes_nothing(void **state) {
     }
 }
 
+/* Undoing puts back what was removed and may not need memory. */
+static void a_removed_entry_can_be_put_back_without_memory(void **state) {
+    (void)state;
+    for (int count = 2; count < KEYS; count++) {
+        hy_dict_t d;
+        hy_dict_init(&d, sizeof(entry_t));
+        for (int i = 0; i < count; i++)
+            assert_non_null(hy_dict_put(&d, keys[i], NULL));
+        hy_dict_remove(&d, hy_dict_get(&d, keys[0]));
+        hy_mem_fail_after(1);
+        entry_t *e = hy_dict_put(&d, keys[0], NULL);
+        hy_mem_fail_after(-1);
+        assert_non_null(e);
+        for (int i = 0; i < count; i++)
+            assert_non_null(hy_dict_get(&d, keys[i]));
+        hy_dict_deinit(&d);
+    }
+}
+
 #define WITH_KEYS(name) cmocka_unit_test_setup_teardown(name, make_keys, drop_keys)
 
 int main(void) {
@@ -274,6 +293,7 @@ int main(void) {
         TEST(colliding_keys_are_told_apart),
         WITH_KEYS(room_can_be_asked_for),
         WITH_KEYS(a_failed_insertion_changes_nothing),
+        WITH_KEYS(a_removed_entry_can_be_put_back_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

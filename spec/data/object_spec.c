@@ -20,7 +20,7 @@ static void place(hy_object_t *o, const char *epoch, uint64_t version) {
     hy_str_unref(text);
 }
 
-static void assert_whole(const hy_object_t *o, const char *text) {
+static void assert_whole(hy_object_t *o, const char *text) {
     hy_value_t whole, wanted = value_of(text);
     assert_int_equal(hy_object_whole(o, &whole), 0);
     if (!hy_value_equal(whole, wanted)) assert_text_of(whole, text);

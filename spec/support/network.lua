@@ -1,6 +1,6 @@
 -- Hyperties in runtimes of their own on one simulated network, for stories in which messages meet.
 --
---   local world = network.world { delay = 0.01, "anna", "ben", { "carl", "dora" } }
+--   local world = network.world { delay = { 0, 0.01 }, "anna", "ben", { "carl", "dora" } }
 --
 -- Each name is an instance in a runtime of its own, those in a list share one. `eval` runs code
 -- inside an instance, as in objects.lua; what the code raises is raised here.
@@ -13,9 +13,8 @@ local World = {}
 World.__index = World
 
 function M.world(options)
-  local delay = options.delay or 0
   local world = setmetatable({ logged = {}, blocks = host.blocks() }, World)
-  world.net = host.network { seed = 1, delay = { delay, delay } }
+  world.net = host.network { seed = 1, delay = options.delay }
   local function log(level, who, text)
     if level == "error" then table.insert(world.logged, who .. ": " .. text) end
   end

@@ -27,6 +27,13 @@ local function eval(instance, code, ...)
   return check(plain(instance, "return true, (function(self, ...) " .. code .. "\nend)(...)", ...))
 end
 
+---An instance of that name in a runtime; what code raises in its `eval` is raised here.
+function M.load(rt, name)
+  local instance = assert(rt:load_text(SOURCE, { as = name }, name .. ".lua"))
+  instance.eval = eval
+  return instance
+end
+
 ---A runtime with instances by these names (anna and ben unless told).
 function M.world(names)
   local world = setmetatable({ logged = {} }, World)
@@ -37,8 +44,7 @@ function M.world(names)
     end,
   }
   for _, name in ipairs(names or { "anna", "ben" }) do
-    world[name] = assert(world.rt:load_text(SOURCE, { as = name }, name .. ".lua"))
-    world[name].eval = eval
+    world[name] = M.load(world.rt, name)
   end
   return world
 end

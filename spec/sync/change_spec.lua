@@ -45,6 +45,16 @@ describe("a change", function()
       { body.attributeType, body.operation, body.changes, body.metadata })
   end)
 
+  it("dates the metadata, at the reporter and at the observer", function()
+    local first = anna:eval "return self.room.metadata.lastModified"
+    world:run(3)
+    local body = bodies("data.n = 2")[1]
+    assert.not_equal(first, body.lastModified)
+    assert.equal(body.lastModified, anna:eval "return self.room.metadata.lastModified")
+    assert.equal(body.lastModified, ben:eval "return self.room.metadata.lastModified")
+    assert.equal(body.lastModified, ben:eval "return self.syncher:read(self.room.url).lastModified")
+  end)
+
   it("counts the version up by one", function()
     local versions = {}
     for _, body in ipairs(bodies "data.n = 2 data.n = 3 data.m = 4 data.m = nil") do
