@@ -236,11 +236,12 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
 }
 
 static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
-    hy_party_t *p = hy_party_ref(c->party);
+    hy_syncher_t *s = c->syncher;
     (void)answer;
-    if (code == 0) hy__party_close(p);
-    hy__call_end(c, code, desc, NULL, hy_absent());
-    hy_party_unref(p);
+    hy__syncher_ref(s);
+    if (code == 0) hy__party_close(c->party);
+    if (!s->is_closing) hy__call_end(c, code, desc, NULL, hy_absent());
+    hy__syncher_unref(s);
 }
 
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {

@@ -63,23 +63,15 @@ static void await_end(await_t *a, int code, const char *desc) {
     hy_str_unref(reason);
 }
 
-void hy__party_close(hy_party_t *p) {
-    if (!p->is_open) return;
-    p->is_open = false;
-    p->version = p->object ? p->object->version : 0;
-    hy_party_ref(p);
-    hy_link_t waiting;
-    hy_list_take(&p->awaits, &waiting);
-    while (!hy_list_is_empty(&waiting)) {
-        await_t *a = hy_link_owner(waiting.next, await_t, link);
-        if (p->syncher->is_closing) {
-            await_free(a);
-        } else {
-            await_end(a, HY_ECLOSED, "the object was closed");
-        }
+static await_t *first_await(const hy_party_t *p) {
+    return hy_list_is_empty(&p->awaits) ? NULL : hy_link_owner(p->awaits.next, await_t, link);
+}
+
+/* The end of closing: nothing is called any more. */
+static void detach(hy_party_t *p) {
+    for (await_t *a; (a = first_await(p));) {
+        await_free(a);
     }
-    hy_view_close(p->view);
-    hy__party_close_child_views(p);
     if (p->is_reporter) {
         hy__reporter_deinit((hy_reporter_t *)p);
     } else {
@@ -89,6 +81,21 @@ void hy__party_close(hy_party_t *p) {
     p->object = NULL;
     p->syncher = NULL;
     hy_party_unref(p);
+}
+
+void hy__party_close(hy_party_t *p) {
+    hy_party_ref(p);
+    if (p->is_open) {
+        p->is_open = false;
+        p->version = p->object ? p->object->version : 0;
+        hy_view_close(p->view);
+        hy__party_close_child_views(p);
+        /* Whoever is called here may close the syncher, which detaches the party. */
+        for (await_t *a; p->syncher && !p->syncher->is_closing && (a = first_await(p));) {
+            await_end(a, HY_ECLOSED, "the object was closed");
+        }
+    }
+    if (p->syncher) detach(p);
     hy_party_unref(p);
 }
 
@@ -160,8 +167,9 @@ hy_party_status_t hy_party_status(const hy_party_t *p) {
 }
 
 int hy_party_observers(const hy_party_t *p, hy_value_t *out) {
-    if (!p->is_open || !p->is_reporter) return HY_ECLOSED;
-    return hy__hosted_observers(hy__reporter_hosted((const hy_reporter_t *)p), out);
+    const hy_hosted_t *h =
+        p->is_open && p->is_reporter ? hy__reporter_hosted((const hy_reporter_t *)p) : NULL;
+    return h ? hy__hosted_observers(h, out) : HY_ECLOSED; /* deleted a moment ago */
 }
 
 /* Room in a message for what stands around a body. */
@@ -213,19 +221,18 @@ int hy_party_await_child(hy_party_t *p, hy_child_t *child, hy_done_cb done, void
     *a = (await_t){.child = hy_child_ref(child), .done = done, .arg = arg, .party = p};
     hy_timer_init(&a->timer, on_timer, a);
     hy_list_append(&p->awaits, &a->link);
-    if (child->state != HY_CHILD_PENDING) return hy_timer_start(clock_of(p), &a->timer, 0);
-    return 0;
+    int rc = child->state == HY_CHILD_PENDING ? 0 : hy_timer_start(clock_of(p), &a->timer, 0);
+    if (rc < 0) await_free(a);
+    return rc;
 }
 
+/* Whoever is called may wait for another child, which goes to the end, or close the syncher, which
+ * takes all of them away. */
 void hy__party_child_settled(hy_party_t *p, hy_child_t *child) {
-    hy_link_t waiting;
-    hy_list_take(&p->awaits, &waiting);
-    while (!hy_list_is_empty(&waiting)) {
-        await_t *a = hy_link_owner(waiting.next, await_t, link);
-        hy_list_remove(&a->link);
-        hy_list_append(&p->awaits, &a->link);
+    for (hy_link_t *l = p->awaits.next; p->is_open && l != &p->awaits;) {
+        await_t *a = hy_link_owner(l, await_t, link);
+        l = l->next;
         if (a->child == child) settle(a);
-        if (!p->is_open) return;
     }
 }
 

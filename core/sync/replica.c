@@ -196,11 +196,12 @@ static hy_value_t own_routes(const hy_member_t *m) {
 void hy__member_leave(hy_member_t *m, bool tell) {
     if (m->state == HY_MEMBER_OUT) return;
     hy_replica_t *r = m->replica;
+    hy__replica_enter(r);
+    m->state = HY_MEMBER_OUT; /* first: whoever is called may close the syncher, which comes here */
     if (m->observer) hy__observer_end(m->observer, false, false);
-    m->state = HY_MEMBER_OUT;
     hy__domain_unsubscribe(r->manager, own_routes(m), m->hyperty, NULL, NULL);
     if (tell) send_unsubscribe(r->manager, r->url, m->hyperty);
-    tidy(r);
+    hy__replica_exit(r);
 }
 
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
@@ -397,8 +398,11 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
 /* --- ending ----------------------------------------------------------------------------------- */
 
 void hy__member_end(hy_member_t *m, bool evicted) {
+    hy_replica_t *r = m->replica;
+    hy__replica_enter(r);
     if (m->observer) hy__observer_end(m->observer, evicted, true);
     hy__member_leave(m, false);
+    hy__replica_exit(r);
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

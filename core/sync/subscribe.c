@@ -17,9 +17,16 @@ static void end_subscriptions(hy_syncher_t *s, hy_str_t *url, int code, const ch
         hy_list_remove(&c->link);
         hy_list_append(c->url && hy_str_equal(c->url, url) ? &same : &s->calls, &c->link);
     }
+    hy__syncher_ref(s);
     while (!hy_list_is_empty(&same)) {
-        hy__call_end(hy_link_owner(same.next, hy_call_t, link), code, desc, p, hy_absent());
+        hy_call_t *c = hy_link_owner(same.next, hy_call_t, link);
+        if (s->is_closing) {
+            hy__call_free(c);
+        } else {
+            hy__call_end(c, code, desc, p, hy_absent());
+        }
     }
+    hy__syncher_unref(s);
 }
 
 static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
@@ -31,7 +38,10 @@ static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char
         code = HY_ECLOSED;
         desc = "the object went away meanwhile";
     }
-    if (code == 0) code = hy__observer_new(s, member, &o);
+    if (code == 0) {
+        code = hy__observer_new(s, member, &o);
+        if (code < 0) hy__member_leave(member, true);
+    }
     hy_str_t *url = hy_str_ref(c->url);
     hy_msg_ref(answer); /* `desc` is its */
     end_subscriptions(s, url, code, desc, o ? &o->party : NULL);

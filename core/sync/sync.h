@@ -51,6 +51,7 @@ typedef struct {
 } hy_number_entry_t;
 
 struct hy_syncher {
+    uint32_t refs; /* one until it is closed, and one of each call that goes on after calling back */
     hy_manager_t *manager;
     hy_str_t *url, *user;
     hy_port_t *port;
@@ -245,6 +246,11 @@ void hy__party_close(hy_party_t *p);
 /* Drops all calls and followed events of a syncher. */
 void hy__calls_close(hy_syncher_t *s);
 void hy__follow_free(hy_link_t *link);
+/* Keeps the record, not the syncher: look at `is_closing` after calling back. */
+static inline void hy__syncher_ref(hy_syncher_t *s) {
+    s->refs++;
+}
+void hy__syncher_unref(hy_syncher_t *s);
 /* A hyperty may observe what it reports, so the role tells which. */
 hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, bool is_reporter);
 /* The child left the state pending: whoever waits for it is told. */

@@ -1,5 +1,5 @@
 /* The endpoint of one hyperty: its parties by URL, and what is addressed to the hyperty itself
- * (decisions, invitations, evictions, calls, followed events). Requests that it makes: calls.c. */
+ * (decisions, invitations, evictions, calls). Requests that it makes: call.c and what is named there. */
 #include "syncher.h"
 
 #include "../base/mem.h"
@@ -102,7 +102,8 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
                     const hy_syncher_events_t *events, void *arg, hy_syncher_t **out) {
     hy_syncher_t *s = hy_alloc_zero(sizeof *s);
     if (!s) return HY_ENOMEM;
-    *s = (hy_syncher_t){.manager = manager,
+    *s = (hy_syncher_t){.refs = 1,
+                        .manager = manager,
                         .url = hy_str_ref(url),
                         .user = user ? hy_str_ref(user) : NULL,
                         .events = events,
@@ -124,13 +125,22 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
 }
 
 static void end_party(hy_party_t *p) {
+    hy_party_ref(p);
     if (p->is_reporter) {
         hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
         if (h) hy__hosted_delete(h);
-        hy__party_close(p);
-        return;
+    } else {
+        hy__member_leave(((hy_observer_t *)p)->member, true);
     }
-    hy__member_leave(((hy_observer_t *)p)->member, true);
+    hy__party_close(p); /* also one whose closing goes on further up the stack */
+    hy_party_unref(p);
+}
+
+void hy__syncher_unref(hy_syncher_t *s) {
+    if (--s->refs > 0) return;
+    hy_str_unref(s->url);
+    hy_str_unref(s->user);
+    hy_free(s);
 }
 
 void hy_syncher_close(hy_syncher_t *s) {
@@ -146,9 +156,7 @@ void hy_syncher_close(hy_syncher_t *s) {
     hy_listener_close(s->on_url);
     if (s->port) hy__part_remove(&s->manager->synchers, s->url);
     hy_port_close(s->port);
-    hy_str_unref(s->url);
-    hy_str_unref(s->user);
-    hy_free(s);
+    hy__syncher_unref(s);
 }
 
 hy_str_t *hy_syncher_url(const hy_syncher_t *s) {

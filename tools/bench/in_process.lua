@@ -123,7 +123,9 @@ local function M(x) return ("%.2f M/s"):format(x / 1e6) end
 local RATE_AIM = "≥ 0.50 M/s (final 2 M/s)"
 
 line("changes, 1 observer, integer", function() return M(changes(1, "integer")), RATE_AIM end)
-line("changes, 1 observer, 100-byte string", function() return M(changes(1, "string")), RATE_AIM end)
+line("changes, 1 observer, 100-byte string", function()
+  return M(changes(1, "string")), RATE_AIM
+end)
 line("changes, 1 observer, nested path", function()
   return M(changes(1, "nested", { a = { b = { c = 0 } } })), RATE_AIM
 end)
