@@ -94,8 +94,8 @@ end)
 describe("the README's prompt", function()
   it("shows what a first chat shows", function()
     local typed = indented "> "
-    assert.equal(8, #typed)
-    local result = program.repl(table.concat(typed, "\n") .. "\n")
+    assert.equal(13, #typed)
+    local result = program.repl(table.concat(typed, "\n", 1, 8) .. "\n")
     assert.equal("", result.err)
     matches({
       CHAT, ROOM, ID,
@@ -105,6 +105,15 @@ describe("the README's prompt", function()
       "user://localhost/bob\thi", ID,
     }, result.out)
     assert.equal(0, result.status)
+  end)
+
+  it("shares a shopping list", function()
+    local typed = indented "> "
+    local result = program.repl(table.concat(typed, "\n", 9) .. "\n")
+    assert.equal("", result.err)
+    local LIST = "shopping[#%d]* %(hyperty://localhost/" .. UUID .. "%): add, items, .*"
+    matches({ LIST, LIST, "1", "true",
+      '{ { by = "user://localhost/bob", text = "the blue one" } }' }, result.out)
   end)
 
   it("takes its lines from a pipe", function()
@@ -145,7 +154,7 @@ end)
 
 describe("what the README names", function()
   -- What the reader makes.
-  local MADE = { ["hyperties/kitchen.lua"] = true }
+  local MADE = { ["hyperties/kitchen.lua"] = true, ["./kitchen.lua"] = true }
 
   local function is_there(path)
     return lfs.attributes((path:gsub("/$", ""))) ~= nil
