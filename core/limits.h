@@ -77,6 +77,7 @@
 #define HY_TASKS_MAX        65536u
 #define HY_TASKS_IDLE_MAX   64u
 #define HY_TIMERS_MAX       65536u
+#define HY_CLOSINGS_MAX     16u /* of coroutines, within each other */
 #define HY_PATH_BYTES_MAX   4096u
 #define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
 #define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
@@ -103,6 +104,9 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
+/* A name that is not found is compared with those that are: how long, and how far off at most. */
+#define HY_SIMILAR_BYTES_MAX 64u
+#define HY_SIMILAR_EDITS_MAX 2
 
 _Static_assert(HY_VALUE_DEPTH_MAX + 8 <= HY_JSON_DEPTH_MAX, "data must fit into a message");
 _Static_assert(HY_KEY_BYTES_MAX < HY_MESSAGE_BYTES_MAX, "a key must fit into a message");

@@ -2,8 +2,10 @@
  * everything else to stderr; every error says what failed, on what, and what to do. */
 #include "commands.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int (*const commands[])(const hy_options_t *options) = {
     [HY_COMMAND_RUN] = hy_command_run,
@@ -34,9 +36,13 @@ static int help(int argc, char **argv) {
     return HY_EXIT_DONE;
 }
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static bool asks_for_help(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0) return true;
+        if (is_help(argv[i])) return true;
     }
     return false;
 }
@@ -58,7 +64,16 @@ static int run(hy_command_t command, int argc, char **argv) {
     return status;
 }
 
+/* The number of a standard stream that is closed would go to the first thing opened, which would be
+ * taken for the stream. This way reading finds the end, and writing fails as to a closed one. */
+static void fill_closed_streams(void) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) return;
+    }
+}
+
 int main(int argc, char **argv) {
+    fill_closed_streams();
     if (argc < 2) {
         hy_help_print(stderr);
         return HY_EXIT_USAGE;
@@ -68,7 +83,7 @@ int main(int argc, char **argv) {
         puts("hyperty " HYPERTY_VERSION);
         return finish(HY_EXIT_DONE);
     }
-    if (strcmp(word, "--help") == 0) return finish(help(1, argv));
+    if (is_help(word)) return finish(help(1, argv));
     if (strcmp(word, "help") == 0) return finish(help(argc - 1, argv + 1));
     /* Without a command -e means the prompt's. */
     if (strcmp(word, "-e") == 0) return finish(run(HY_COMMAND_REPL, argc, argv));

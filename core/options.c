@@ -149,6 +149,11 @@ static int read_file(hy_options_t *o, hy_error_t *err) {
                     key->bytes);
             return HY_EXIT_USAGE;
         }
+        if (strlen(value.as.s->bytes) != value.as.s->len) {
+            hy_fail(err, HY_EINVALID, "%s: --config: %s: %s has a zero byte in it", word, path,
+                    key->bytes);
+            return HY_EXIT_USAGE;
+        }
         if (!o->given[option]) o->given[option] = value.as.s->bytes;
     }
     return 0;

@@ -14,7 +14,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
 /* name, word, what follows it in the usage, what it does */
 #define HY_COMMAND_MAP(X)                                                                          \
     X(RUN, "run", "NAME|FILE.lua ...", "run hyperties until SIGINT or SIGTERM")                    \
-    X(REPL, "repl", "[NAME|FILE.lua ...]", "the same with a prompt")                               \
+    X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")
 
 typedef enum {

@@ -127,6 +127,9 @@ static void take_result(client_t *c, const hy_node_t *frame, const hy_str_t *tex
     c->result = RESULT_GOOD;
     if (hy_str_is(outcome, "more")) {
         c->result = RESULT_MORE;
+        if (c->config->code) { /* no line will follow */
+            fprintf(stderr, "hyperty: repl: -e: the code is not complete: %s\n", text->bytes);
+        }
     } else if (hy_str_is(outcome, "values")) {
         show(c, stdout, NULL, text);
     } else if (!hy_str_is(outcome, "nothing")) {
@@ -310,9 +313,7 @@ static void work(client_t *c) {
     }
     c->is_loading = false;
     if (config->code) {
-        result_t result = eval(c, config->code, strlen(config->code));
-        if (result == RESULT_MORE) complain("-e: the code ends inside a chunk");
-        if (result != RESULT_GOOD) c->has_failed = true;
+        if (eval(c, config->code, strlen(config->code)) != RESULT_GOOD) c->has_failed = true;
         return;
     }
     if (c->is_terminal) {

@@ -151,7 +151,8 @@ hy_msg_t *hy_hold_message(const hy_hold_t *hold);
 /* A way out of the runtime: the stub of a domain's message node. */
 typedef struct hy_uplink hy_uplink_t;
 /* Takes a reference if it keeps the message. A negative result (HY_EUNREACHABLE, HY_ETOO_LARGE, …)
- * makes the bus answer a request with the code that belongs to it. */
+ * makes the bus answer a request with the code that belongs to it; an answer that is HY_ETOO_LARGE
+ * is replaced by a 413. */
 typedef int (*hy_uplink_cb)(void *arg, hy_msg_t *m);
 
 /* `domain` NULL: for all domains that have none of their own. HY_ECONFLICT if there is one already.

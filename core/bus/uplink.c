@@ -73,10 +73,28 @@ int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
     return 0;
 }
 
+/* What goes instead of an answer that does not fit into a message, so that the asker need not wait
+ * for its deadline. NULL when out of memory. */
+static hy_msg_t *too_large_answer(const hy_msg_t *m) {
+    hy_value_t id;
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? hy_put(body, "code", hy_int(413)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(body, "desc", hy_text("the answer does not fit into one message"));
+    if (rc == 0) rc = hy_value_copy(m->id, &id);
+    if (rc == 0) return hy_msg_new(HY_MSG_RESPONSE, id, m->from, m->to, hy_node_value(body));
+    if (body) hy_node_unref(body);
+    return NULL;
+}
+
 void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
     hy__uplink_ref(u); /* the callback may close it */
     int code = u->cb(u->arg, m);
+    if (code == HY_ETOO_LARGE && m->type == HY_MSG_RESPONSE) {
+        hy_msg_t *instead = too_large_answer(m);
+        if (instead) u->cb(u->arg, instead);
+        hy_msg_unref(instead);
+    }
     hy__uplink_unref(u);
     if (code >= 0) {
         bus->stats.uplinked++;

@@ -4,6 +4,8 @@
 
 #include "../base/mem.h"
 
+#include <stdio.h>
+
 #define CATALOGUE "hyperty-catalogue://catalogue.%s/.well-known/dataschema/%s"
 
 typedef struct {
@@ -157,6 +159,27 @@ const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_o
     size_t len = (size_t)(end - name);
     entry_t *e = hy_dict_find(&s->by_name, name, len, hy_hash(name, len));
     return e ? e->schema : NULL;
+}
+
+/* The first name after `last` (NULL: of all). */
+static const hy_str_t *name_after(const hy_schemas_t *s, const hy_str_t *last) {
+    const hy_str_t *next = NULL;
+    uint32_t pos = 0;
+    for (const entry_t *e; (e = hy_dict_next(&s->by_name, &pos));) {
+        if (last && strcmp(e->key->bytes, last->bytes) <= 0) continue;
+        if (!next || strcmp(e->key->bytes, next->bytes) < 0) next = e->key;
+    }
+    return next;
+}
+
+void hy_schemas_names(const hy_schemas_t *s, char *out, size_t size) {
+    size_t len = 0;
+    out[0] = '\0';
+    for (const hy_str_t *name = NULL; (name = name_after(s, name));) {
+        const char *comma = len > 0 ? ", " : "";
+        if (len + strlen(comma) + name->len >= size) return;
+        len += (size_t)snprintf(out + len, size - len, "%s%s", comma, name->bytes);
+    }
 }
 
 bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len) {

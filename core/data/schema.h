@@ -26,6 +26,9 @@ void hy_schemas_free(hy_schemas_t *s);
 int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document, hy_error_t *err);
 /* By name or catalogue URL (its last segment); NULL if unknown. Lent. */
 const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_or_url);
+/* Writes the names of all, in the order of the alphabet: "Communication, Resource", as many as fit.
+ */
+void hy_schemas_names(const hy_schemas_t *s, char *out, size_t size);
 bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len);
 
 #endif

@@ -10,7 +10,9 @@
 static int run_file(lua_State *L, const char *path, hy_value_t *out, hy_error_t *err) {
     if (luaL_loadfilex(L, path, "t") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK) {
         const char *text = lua_tostring(L, -1);
-        return hy_fail(err, HY_EINVALID, "%s", text ? text : "the file raised no text");
+        bool is_named = text && strstr(text, path);
+        return hy_fail(err, HY_EINVALID, "%s%s%s", is_named ? "" : path, is_named ? "" : ": ",
+                       text ? text : "the file raised no text");
     }
     if (!lua_istable(L, -1)) {
         return hy_fail(err, HY_EINVALID,

@@ -7,7 +7,9 @@
  *
  * Into Lua: plain tables; arrays get the mark, so that an empty one stays what it is.
  *
- * What is refused is told with its place inside the value, kept as a chain on the C stack. */
+ * What is refused is told with its place inside the value, kept as a chain on the C stack.
+ *
+ * States without an instance (plain.c) come through here too, with marks of their own. */
 #include "lib_syncher.h"
 
 #include "../base/mem.h"
@@ -24,7 +26,7 @@ typedef struct place {
 
 typedef struct {
     lua_State *L;
-    const hy_instance_t *instance;
+    const hy__marks_t *marks;
     hy__refusal_t *why;
 } reading_t;
 
@@ -112,7 +114,7 @@ static int read_userdata(const reading_t *r, int index, unsigned depth, const pl
                          hy_value_t *out) {
     hy_view_t *view;
     hy_node_t *node;
-    if (lua_touserdata(r->L, index) == r->instance->null_mark) {
+    if (lua_touserdata(r->L, index) == r->marks->null) {
         *out = hy_null();
         return 0;
     }
@@ -268,8 +270,8 @@ static int read_table(const reading_t *r, int index, unsigned depth, const place
         return refuse(r, HY_ENOMEM, at, hy_error_text(HY_ENOMEM));
     }
     const void *mark = mark_of(L, index);
-    bool is_array = mark == r->instance->array_mark ||
-                    (mark != r->instance->object_mark && begins_as_list(L, index));
+    bool is_array =
+        mark == r->marks->array || (mark != r->marks->object && begins_as_list(L, index));
     lua_Integer count = is_array ? count_items(L, index) : 0;
     if (count < 0) {
         return refuse(r, HY_EINVALID, at, "mixed keys (neither 1 to n nor text alone)");
@@ -300,23 +302,37 @@ static int read_value(const reading_t *r, int index, unsigned depth, const place
         return read_userdata(r, index, depth, at, out);
     case LUA_TTABLE:
         return read_table(r, index, depth, at, out);
+    case LUA_TNIL:
+    case LUA_TLIGHTUSERDATA:
+        if (r->marks->null || lua_touserdata(r->L, index)) return refuse_type(r, index, at);
+        *out = hy_null();
+        return 0;
     default:
         return refuse_type(r, index, at);
     }
 }
 
-int hy__value_read(lua_State *L, int index, hy_value_t *out, hy__refusal_t *why) {
-    reading_t r = {L, hy_instance_of(L), why};
+int hy__value_read_marked(lua_State *L, int index, const hy__marks_t *marks, hy_value_t *out,
+                          hy__refusal_t *why) {
+    reading_t r = {L, marks, why};
     place_t whole = {.up = NULL};
     if (!lua_checkstack(L, 4)) return refuse(&r, HY_ENOMEM, &whole, hy_error_text(HY_ENOMEM));
     return read_value(&r, lua_absindex(L, index), 0, &whole, out);
 }
 
+int hy__value_read(lua_State *L, int index, hy_value_t *out, hy__refusal_t *why) {
+    const hy_instance_t *i = hy_instance_of(L);
+    hy__marks_t marks = {.null = i->null_mark, .array = i->array_mark, .object = i->object_mark};
+    return hy__value_read_marked(L, index, &marks, out, why);
+}
+
+int hy__refusal_fail(const hy__refusal_t *why, hy_error_t *err) {
+    return hy_fail(err, why->code, "%s%s%s", why->path, why->path[0] ? ": " : "", why->text);
+}
+
 int hy_value_from_lua(lua_State *L, int index, hy_value_t *out, hy_error_t *err) {
     hy__refusal_t why;
-    int rc = hy__value_read(L, index, out, &why);
-    if (rc == 0) return 0;
-    return hy_fail(err, rc, "%s%s%s", why.path, why.path[0] ? ": " : "", why.text);
+    return hy__value_read(L, index, out, &why) == 0 ? 0 : hy__refusal_fail(&why, err);
 }
 
 int hy__values_from_lua(lua_State *L, int first, int last, hy_value_t *out, hy_error_t *err) {
@@ -342,17 +358,17 @@ int hy__values_from_lua(lua_State *L, int first, int last, hy_value_t *out, hy_e
 
 /* --- into Lua --------------------------------------------------------------------------------- */
 
-static void push_node(lua_State *L, const hy_node_t *n) {
+static void push_node(lua_State *L, const hy_node_t *n, const hy__marks_t *keys) {
     size_t count = hy_node_count(n);
     int hint = count < INT32_MAX ? (int)count : INT32_MAX;
     luaL_checkstack(L, 4, "nesting");
     if (hy_node_kind(n) == HY_ARRAY) {
         lua_createtable(L, hint, 0);
         for (size_t i = 0; i < count; i++) {
-            hy_value_push(L, hy_node_at(n, i));
+            hy__value_push_marked(L, hy_node_at(n, i), keys);
             lua_rawseti(L, -2, (lua_Integer)i + 1);
         }
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &hy_instance_of(L)->array_mark);
+        lua_rawgetp(L, LUA_REGISTRYINDEX, keys->array);
         lua_setmetatable(L, -2);
         return;
     }
@@ -362,12 +378,12 @@ static void push_node(lua_State *L, const hy_node_t *n) {
     lua_createtable(L, 0, hint);
     while (hy_node_next(n, &pos, &key, &v)) {
         lua_pushlstring(L, key->bytes, key->len);
-        hy_value_push(L, v);
+        hy__value_push_marked(L, v, keys);
         lua_rawset(L, -3);
     }
 }
 
-void hy_value_push(lua_State *L, hy_value_t v) {
+void hy__value_push_marked(lua_State *L, hy_value_t v, const hy__marks_t *keys) {
     switch (v.kind) {
     case HY_BOOL:
         lua_pushboolean(L, v.as.b);
@@ -383,14 +399,24 @@ void hy_value_push(lua_State *L, hy_value_t v) {
         break;
     case HY_OBJECT:
     case HY_ARRAY:
-        push_node(L, v.as.n);
+        push_node(L, v.as.n, keys);
         break;
     case HY_NULL:
-        lua_rawgetp(L, LUA_REGISTRYINDEX, &hy_instance_of(L)->null_mark);
+        if (keys->null) {
+            lua_rawgetp(L, LUA_REGISTRYINDEX, keys->null);
+        } else {
+            lua_pushlightuserdata(L, NULL);
+        }
         break;
     default:
         lua_pushnil(L);
     }
+}
+
+void hy_value_push(lua_State *L, hy_value_t v) {
+    const hy_instance_t *i = hy_instance_of(L);
+    hy__marks_t keys = {.null = &i->null_mark, .array = &i->array_mark};
+    hy__value_push_marked(L, v, &keys);
 }
 
 int hy__values_push(lua_State *L, const hy_node_t *items) {

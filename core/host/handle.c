@@ -309,6 +309,11 @@ static int assign_in_object(lua_State *L, hy__spot_t *spot, hy_error_t *err) {
     hy_edit_t edit = {.kind = HY_OP_SET, .node = spot->node};
     size_t len;
     int rc = 0;
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        return hy__spot_fail(err, HY_EINVALID, spot,
+                             "this is an object, whose keys are text; for an empty list write "
+                             "hyperty.array {}");
+    }
     if (lua_type(L, 2) != LUA_TSTRING) {
         return hy__spot_fail(err, HY_EINVALID, spot, "keys of an object are text");
     }

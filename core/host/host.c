@@ -8,6 +8,7 @@
 #include "../base/mem.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -115,26 +116,88 @@ static int find_path(const char *name, char *path, size_t room, hy_error_t *err)
     return hy_fail(err, HY_ENOT_FOUND, "there is no file %s%s", name, inner);
 }
 
+static int edit_distance(const char *a, const char *b) {
+    int row[HY_SIMILAR_BYTES_MAX + 1];
+    int a_len = (int)strlen(a), b_len = (int)strlen(b);
+    for (int j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (int i = 1; i <= a_len; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= b_len; j++) {
+            int change = diagonal + (a[i - 1] != b[j - 1]);
+            int step = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            diagonal = row[j];
+            row[j] = change < step ? change : step;
+        }
+    }
+    return row[b_len];
+}
+
+/* The name of the hyperty that an entry of a folder is, into `out`; false if it is none. */
+static bool entry_name(const char *folder, const char *entry, char out[HY_SIMILAR_BYTES_MAX + 1]) {
+    char path[HY_PATH_BYTES_MAX];
+    size_t len = strlen(entry);
+    bool is_file = len > 4 && strcmp(entry + len - 4, ".lua") == 0;
+    size_t name_len = is_file ? len - 4 : len;
+    if (entry[0] == '.' || name_len > HY_SIMILAR_BYTES_MAX) return false;
+    int room = snprintf(path, sizeof path, "%s/%s%s", folder, entry, is_file ? "" : "/init.lua");
+    if (room < 0 || (size_t)room >= sizeof path || !is_kind(path, S_IFREG)) return false;
+    memcpy(out, entry, name_len);
+    out[name_len] = '\0';
+    return true;
+}
+
+/* The hyperty on the path whose name is most like this one, into `best`; false if none is near. */
+static bool find_similar(const hy_host_t *h, const char *name,
+                         char best[HY_SIMILAR_BYTES_MAX + 1]) {
+    int least = HY_SIMILAR_EDITS_MAX + 1;
+    if (strlen(name) > HY_SIMILAR_BYTES_MAX) return false;
+    for (uint32_t i = 0; i < h->config.path_count; i++) {
+        char found[HY_SIMILAR_BYTES_MAX + 1];
+        DIR *folder = opendir(h->config.paths[i]);
+        const struct dirent *entry;
+        while (folder && (entry = readdir(folder)) != NULL) {
+            if (!entry_name(h->config.paths[i], entry->d_name, found)) continue;
+            int edits = edit_distance(name, found);
+            /* A short name has everything near. */
+            if (edits >= least || (size_t)edits >= strlen(name)) continue;
+            least = edits;
+            strcpy(best, found);
+        }
+        if (folder) closedir(folder);
+    }
+    return least <= HY_SIMILAR_EDITS_MAX;
+}
+
+static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
+    char similar[HY_SIMILAR_BYTES_MAX + 1];
+    bool has_similar = find_similar(h, name, similar);
+    hy_buf_t folders;
+    hy_buf_init(&folders);
+    for (uint32_t i = 0; i < h->config.path_count; i++) {
+        hy_buf_text(&folders, i > 0 ? ", " : " in ");
+        hy_buf_text(&folders, h->config.paths[i]);
+    }
+    hy_fail(err, HY_ENOT_FOUND,
+            "there is no hyperty \"%s\"%s%s%s; looked for %s.lua and %s/init.lua%.*s", name,
+            has_similar ? " (did you mean \"" : "", has_similar ? similar : "",
+            has_similar ? "\"?)" : "", name, name, folders.len > 0 ? (int)folders.len : 0,
+            folders.len > 0 ? folders.bytes : "");
+    hy_buf_deinit(&folders);
+    return HY_ENOT_FOUND;
+}
+
 static int find_name(const hy_host_t *h, const char *name, char *path, size_t room,
                      hy_error_t *err) {
-    hy_buf_t looked;
-    hy_buf_init(&looked);
     for (uint32_t i = 0; i < h->config.path_count; i++) {
         for (int form = 0; form < 2; form++) {
             const char *ending = form == 0 ? ".lua" : "/init.lua";
             int len = snprintf(path, room, "%s/%s%s", h->config.paths[i], name, ending);
-            if (len > 0 && (size_t)len < room && is_kind(path, S_IFREG)) {
-                hy_buf_deinit(&looked);
-                return 0;
-            }
-            hy_buf_text(&looked, looked.len > 0 ? ", " : "");
-            hy_buf_text(&looked, path);
+            if (len > 0 && (size_t)len < room && is_kind(path, S_IFREG)) return 0;
         }
     }
-    hy_fail(err, HY_ENOT_FOUND, "there is no hyperty \"%s\"; looked for %.*s", name,
-            looked.len > 0 ? (int)looked.len : 7, looked.len > 0 ? looked.bytes : "nothing");
-    hy_buf_deinit(&looked);
-    return HY_ENOT_FOUND;
+    return fail_name(h, name, err);
 }
 
 int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, hy_error_t *err) {
@@ -266,7 +329,9 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
     hy_instance_t *i = NULL;
     int rc = hy_host_find(h, name, path, sizeof path, err);
     if (rc == 0) rc = load(h, &(script_t){.file = path}, hy_absent(), &i, err);
-    if (rc == 0) hy__instance_close(i);
+    if (rc < 0) return rc;
+    rc = hy__state_check(i, err);
+    hy__instance_close(i);
     return rc;
 }
 

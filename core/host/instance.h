@@ -49,6 +49,7 @@ struct hy_instance {
     hy_wait_t *yielding;  /* wait.c → task.c: what the yield now passing up waits on */
     bool passes;          /* lib_coroutine.c: a wait here gets through to its task */
     bool is_closing_task; /* task.c → lib_coroutine.c: inner coroutines close too */
+    uint32_t closings;    /* lib_coroutine.c: calls of close, within each other */
     bool is_leaving;      /* host.c: unloading is queued */
     hy_link_t leaving;
     hy_start_t *start; /* instance.c: until loaded or given up */

@@ -67,6 +67,10 @@ void hy__state_close(hy_instance_t *i);
 /* Compiles and runs the script (`source` NULL: the file i->file), checks the table that it returns
  * and keeps it. The text in `err` has file and line. */
 int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t *err);
+/* What a loaded script is checked for by `hyperty check` only (check.c). */
+int hy__state_check(hy_instance_t *i, hy_error_t *err);
+/* Raises the error on top, which a failed load left, naming the file if it does not. */
+int hy__load_failed(lua_State *L, const char *file);
 /* Scheme names (is_schemes) of the schemas that the table names, or the resources that it names: an
  * array of strings. */
 int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out);
@@ -142,6 +146,17 @@ typedef struct {
     const char *text;
     hy_error_t detail; /* what `text` may point to */
 } hy__refusal_t;
+/* "<path>: <text>" into err; gives the code. */
+int hy__refusal_fail(const hy__refusal_t *why, hy_error_t *err);
+
+/* What stands for null and marks arrays and objects in a state: when reading, the identities; when
+ * pushing, their keys in the registry. `null` NULL: JSON null is the light userdata NULL. */
+typedef struct {
+    const void *null, *array, *object;
+} hy__marks_t;
+int hy__value_read_marked(lua_State *L, int index, const hy__marks_t *marks, hy_value_t *out,
+                          hy__refusal_t *why);
+void hy__value_push_marked(lua_State *L, hy_value_t v, const hy__marks_t *keys);
 /* As hy_value_from_lua, for who makes a text of its own. */
 int hy__value_read(lua_State *L, int index, hy_value_t *out, hy__refusal_t *why);
 /* Arguments first…last as an array; a nil becomes null. */

@@ -224,7 +224,7 @@ void hy_lib_child_open(lua_State *L) {
     static const luaL_Reg meta[] = {
         {"__gc", child_gc}, {"__tostring", child_tostring}, {NULL, NULL}};
     lua_newtable(L);
-    hy_class_names(L, fields, methods);
+    hy_class_names(L, "a child", fields, methods);
     hy_class_open(L, HY_CHILD_CLASS, child_index, 1, meta);
     lua_newtable(L);
     lua_createtable(L, 0, 1);

@@ -2,8 +2,10 @@
  *
  * A class has one metatable and no fields of its own in Lua: __index looks the key up in a table of
  * names, which gives a number (a field, read by a switch) or a function (a method). Reading what is
- * unknown gives nil, writing anything raises, and scripts never see the metatable; so __index is
- * only ever called with an object of its class.
+ * unknown raises, so that a slip of the pen in a check of access does not let everybody in; writing
+ * anything raises, and scripts never see the metatable; so __index is only ever called with an
+ * object of its class. For the text of a raise, the table of names also has at 0 what the object is
+ * called and from 1 on its names, in the order in which they were given.
  *
  * A raise jumps over C code. So arguments are checked before anything of the core is made, and a
  * value that must stay while something may raise is held in a userdata. Owns nothing else. */
@@ -15,16 +17,32 @@
 
 /* --- classes ---------------------------------------------------------------------------------- */
 
-static int read_only(lua_State *L) {
+int hy_class_read_only(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_gettable(L, 1); /* raises if there is no such name */
     return luaL_error(L, "%s is read-only", luaL_tolstring(L, 1, NULL));
 }
 
-void hy_class_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods) {
+/* Adds a name to the list of them in the table on top. */
+static void list_name(lua_State *L, const char *name) {
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
+                    const luaL_Reg *methods) {
+    lua_pushstring(L, noun);
+    lua_rawseti(L, -2, 0);
     for (; fields && fields->name; fields++) {
         lua_pushinteger(L, fields->number);
         lua_setfield(L, -2, fields->name);
+        list_name(L, fields->name);
     }
-    if (methods) luaL_setfuncs(L, methods, 0);
+    if (!methods) return;
+    luaL_setfuncs(L, methods, 0);
+    for (; methods->name; methods++) {
+        list_name(L, methods->name);
+    }
 }
 
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,
@@ -33,7 +51,7 @@ void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tabl
     luaL_newmetatable(L, name); /* index, metatable */
     lua_insert(L, -2);
     lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, read_only);
+    lua_pushcfunction(L, hy_class_read_only);
     lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
@@ -41,9 +59,28 @@ void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tabl
     lua_pop(L, 1);
 }
 
+/* Raises about the key at 2, with the names of the table at `names`. */
+static void fail_unknown(lua_State *L, int names) {
+    luaL_Buffer known;
+    lua_Integer count = (lua_Integer)lua_rawlen(L, names);
+    lua_rawgeti(L, names, 0);
+    const char *noun = lua_tostring(L, -1);
+    const char *key = luaL_tolstring(L, 2, NULL);
+    luaL_buffinit(L, &known);
+    for (lua_Integer i = 1; i <= count; i++) {
+        if (i > 1) luaL_addstring(&known, ", ");
+        lua_rawgeti(L, names, i);
+        luaL_addvalue(&known);
+    }
+    luaL_pushresult(&known);
+    luaL_error(L, "%s has no \"%s\" (it has: %s)", noun, key, lua_tostring(L, -1));
+}
+
 lua_Integer hy_class_field(lua_State *L, int table) {
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(table)) != LUA_TNUMBER) return 0;
+    int type = lua_rawget(L, lua_upvalueindex(table));
+    if (type == LUA_TFUNCTION) return 0;
+    if (type != LUA_TNUMBER) fail_unknown(L, lua_upvalueindex(table));
     lua_Integer number = lua_tointeger(L, -1);
     lua_pop(L, 1);
     return number;

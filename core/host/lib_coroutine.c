@@ -168,7 +168,13 @@ static int co_close(lua_State *L) {
     if (*status != 's' && *status != 'd') {
         return luaL_error(L, "cannot close a %s coroutine", status);
     }
+    hy_instance_t *i = hy_instance_of(L);
+    if (i->closings == HY_CLOSINGS_MAX) {
+        return luaL_error(L, "close: more than %d within each other", (int)HY_CLOSINGS_MAX);
+    }
+    i->closings++; /* Lua 5.4.4 does not count these as C calls: they would use up the C stack */
     bool is_clean = lua_resetthread(co) == LUA_OK;
+    i->closings--;
     lua_pushboolean(L, is_clean);
     if (is_clean) return 1;
     lua_xmove(co, L, 1);

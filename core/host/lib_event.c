@@ -4,14 +4,16 @@
  *                           └── task of handler 2 ──┘
  *
  * All handlers of an event run; the first decision wins. When the last task has ended and nobody
- * has decided, the decision is ended, which refuses everything but a child. The objects that the
- * handlers get hold a reference of their own, so they may decide later or from another task as long
- * as one of the handlers has not ended. */
+ * has decided, the decision is ended, which refuses everything but a child; if a handler raised,
+ * the asker is told that, since it is no refusal. The objects that the handlers get hold a
+ * reference of their own, so they may decide later or from another task as long as one of the
+ * handlers has not ended. */
 #include "../base/mem.h"
 #include "lib_syncher.h"
 
 struct hy_asked {
     uint32_t refs;
+    bool has_failed; /* a handler raised */
     hy_on_t event;
     hy_instance_t *instance;
     hy_decision_t *decision; /* referenced */
@@ -46,9 +48,20 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a) {
     return a;
 }
 
+/* Nobody is left to decide. What was decided stays. */
+static void asked_end(const hy_asked_t *a) {
+    if (a->has_failed && hy_decision_kind(a->decision) != HY_DECIDE_CHILD) {
+        hy_error_t err = {0};
+        hy_fail(&err, HY_EINTERNAL, "the %s failed", hy_on_label(a->event));
+        hy_decision_reject(a->decision, HY_EINTERNAL, err.text);
+    } else {
+        hy_decision_end(a->decision);
+    }
+}
+
 void hy_asked_unref(hy_asked_t *a) {
     if (--a->refs > 0) return;
-    hy_decision_end(a->decision);
+    asked_end(a);
     hy_decision_unref(a->decision);
     hy_free(a);
 }
@@ -57,6 +70,7 @@ static void asked_ended(void *arg, lua_State *L, int results, bool failed) {
     hy_asked_t *a = arg;
     (void)results;
     if (failed) {
+        a->has_failed = true;
         hy__instance_log(a->instance, HY_LOG_ERROR, hy_on_label(a->event), lua_tostring(L, -1));
     }
     hy_asked_unref(a);
@@ -363,12 +377,12 @@ void hy_lib_event_open(lua_State *L) {
     static const luaL_Reg request_meta[] = {
         {"__gc", request_gc}, {"__tostring", request_tostring}, {NULL, NULL}};
     lua_newtable(L);
-    hy_class_names(L, event_fields, event_methods);
+    hy_class_names(L, "a child event", event_fields, event_methods);
     hy_class_open(L, HY_EVENT_CLASS, event_index, 1, event_meta);
     lua_newtable(L);
-    hy_class_names(L, request_fields, request_methods);
+    hy_class_names(L, "a request", request_fields, request_methods);
     hy_class_open(L, HY_REQUEST_CLASS, request_index, 1, request_meta);
     lua_newtable(L);
-    hy_class_names(L, invitation_fields, invitation_methods);
+    hy_class_names(L, "an invitation", invitation_fields, invitation_methods);
     hy_class_open(L, HY_INVITATION_CLASS, request_index, 1, request_meta);
 }

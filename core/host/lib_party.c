@@ -173,6 +173,16 @@ static int box_index(lua_State *L) {
     }
 }
 
+static int box_newindex(lua_State *L) {
+    const hy_box_t *b = lua_touserdata(L, 1);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (hy_party_is_reporter(b->lua.party) && strcmp(key, "data") == 0) {
+        return luaL_error(L, "data cannot be replaced by assignment: assign to its fields "
+                             "(object.data.x = …)");
+    }
+    return hy_class_read_only(L);
+}
+
 /* --- methods of both -------------------------------------------------------------------------- */
 
 static int box_on(lua_State *L) {
@@ -294,12 +304,13 @@ void hy_lib_party_open(lua_State *L) {
                                         {"status", observer_status},
                                         {"unsubscribe", observer_unsubscribe},
                                         {NULL, NULL}};
-    static const luaL_Reg meta[] = {{"__gc", box_gc}, {"__tostring", box_tostring}, {NULL, NULL}};
+    static const luaL_Reg meta[] = {
+        {"__gc", box_gc}, {"__tostring", box_tostring}, {"__newindex", box_newindex}, {NULL, NULL}};
     lua_newtable(L);
-    hy_class_names(L, fields, both);
-    hy_class_names(L, reporter_fields, hy_reporter_methods);
+    hy_class_names(L, "a reporter", fields, both);
+    hy_class_names(L, "a reporter", reporter_fields, hy_reporter_methods);
     lua_newtable(L);
-    hy_class_names(L, fields, both);
-    hy_class_names(L, NULL, observer);
+    hy_class_names(L, "an observer", fields, both);
+    hy_class_names(L, "an observer", NULL, observer);
     hy_class_open(L, HY_PARTY_CLASS, box_index, 2, meta);
 }

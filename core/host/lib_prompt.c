@@ -47,10 +47,11 @@ static void push_api(lua_State *L, const hy_instance_t *i) {
 }
 
 static void push_instance(lua_State *L, const hy_instance_t *i) {
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushstring(L, hy_instance_name(i));
     lua_setfield(L, -2, "name");
     set_str(L, "url", hy_instance_url(i));
+    set_str(L, "user", i->user);
     push_api(L, i);
     lua_setfield(L, -2, "api");
 }
@@ -109,7 +110,7 @@ static int start_load(const char *name, hy_value_t config, hy_wait_t *wait, load
     return rc;
 }
 
-/* load(name, config) → {name, url, api}; or nil, message, code */
+/* load(name, config) → {name, url, user, api}; or nil, message, code */
 static int prompt_load(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     bool has_config = !lua_isnoneornil(L, 2);

@@ -54,7 +54,7 @@ static void push_chunk(lua_State *L, const char *name) {
         return;
     }
     const char *path = push_path(L, name);
-    if (luaL_loadfilex(L, path, "t") != LUA_OK) lua_error(L);
+    if (luaL_loadfilex(L, path, "t") != LUA_OK) hy__load_failed(L, path);
     lua_pushstring(L, path);
 }
 

@@ -29,15 +29,19 @@ typedef struct {
 } hy_field_t;
 
 /* Fills the table on top with what an object shows: names of fields with their numbers (the list
- * ends with a NULL name), names of methods with their functions. NULL: none. */
-void hy_class_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods);
+ * ends with a NULL name), names of methods with their functions. NULL: none. `noun` is what errors
+ * call it: "a request". */
+void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
+                    const luaL_Reg *methods);
 /* Makes the metatable `name` in the registry: __index is `index` with the `tables` topmost values
  * (taken off) as upvalues, assigning raises, scripts do not see the metatable. */
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,
                    const luaL_Reg *meta);
 /* In `index`: looks the key up in the table that is upvalue `table`. The number of a field; or 0,
- * having pushed the method, or nil for what is unknown. */
+ * having pushed the method. Raises for what is unknown. */
 lua_Integer hy_class_field(lua_State *L, int table);
+/* __newindex of every class: raises that there is no such name, or that the object is read-only. */
+int hy_class_read_only(lua_State *L);
 
 /* A value of the core that a raise may not lose: a userdata on the stack, ABSENT at first. Whoever
  * takes the value out leaves ABSENT. */

@@ -1,6 +1,5 @@
 /* Values and plain Lua tables, in any Lua state: for configuration files and for the trusted
- * module, where there is no instance. (Instances have their own conversion, with handles:
- * convert.c.)
+ * module, where there is no instance. The work is done by convert.c.
  *
  * A table whose keys are 1 to n is an array, one whose keys are strings an object; an empty one is
  * an object, unless it has the array metatable, which arrays get when pushed. JSON null is a light

@@ -182,6 +182,13 @@ static void check_table(lua_State *L, const char *file) {
     check_api(L, file);
 }
 
+int hy__load_failed(lua_State *L, const char *file) {
+    if (lua_type(L, -1) == LUA_TSTRING && !strstr(lua_tostring(L, -1), file)) {
+        lua_pushfstring(L, "%s: %s", file, lua_tostring(L, -1));
+    }
+    return lua_error(L);
+}
+
 static void load_script(lua_State *L, void *arg) {
     const script_t *s = arg;
     hy_instance_t *i = s->instance;
@@ -194,7 +201,7 @@ static void load_script(lua_State *L, void *arg) {
     } else {
         status = luaL_loadfilex(L, file, "t");
     }
-    if (status != LUA_OK) lua_error(L);
+    if (status != LUA_OK) hy__load_failed(L, file);
     i->busy++;
     lua_call(L, 0, 1);
     i->busy--;

@@ -45,7 +45,6 @@ static void tell_differences(hy_replica_t *r, differences_t *d) {
         if (d->list[i].what == HY_CHILD_GONE)
             kind =
                 child->state == HY_CHILD_DELETED ? HY_CHILD_EVENT_DELETE : HY_CHILD_EVENT_REFUSED;
-        hy__outbox_settled(r, child);
         hy__arrival_tell_child(r, kind, child, d->list[i].change);
         hy_child_unref(child);
         hy_change_unref(d->list[i].change);
@@ -89,6 +88,14 @@ static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *e
 
 /* --- the whole object ------------------------------------------------------------------------- */
 
+static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
+                        hy_change_t *change) {
+    (void)arg;
+    (void)what;
+    (void)child;
+    (void)change;
+}
+
 static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
     hy_str_t *url = hy_get_str(whole, "schema");
     const hy_schema_t *schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
@@ -99,18 +106,12 @@ static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
     if (rc < 0) return rc;
     hy_change_t *change;
     hy_effect_t *effects;
-    differences_t unheard = {0};
-    rc = hy_object_load(r->object, whole, &change, &effects, note, &unheard, err);
+    rc = hy_object_load(r->object, whole, &change, &effects, tell_nobody, NULL, err);
     for (uint32_t i = 0; change && i < change->count; i++) {
         hy_effect_release(&effects[i]);
     }
     hy_free(effects);
     hy_change_unref(change);
-    for (size_t i = 0; i < unheard.count; i++) {
-        hy_child_unref(unheard.list[i].child);
-        hy_change_unref(unheard.list[i].change);
-    }
-    hy_free(unheard.list);
     if (rc == 0) return 0;
     hy_object_free(r->object);
     r->object = NULL;
@@ -140,7 +141,8 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, const char *reas
     hy_effect_t *effects;
     differences_t differences = {0};
     int rc = hy_object_load(o, whole, &change, &effects, note, &differences, err);
-    if (order > 0) r->head = version;
+    if (rc == 0 && order > 0) r->head = version;
+    hy__outbox_level(r);
     if (rc == 0) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
     hy_free(effects);
@@ -212,8 +214,7 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
 /* Rights are per hyperty: who spoke goes, another may read. */
 static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
     hy_member_t *m = hy__replica_find_member(r, speaker);
-    if (m && m->observer) hy__observer_end(m->observer, true, true);
-    if (m) hy__member_leave(m, false);
+    if (m && m->state == HY_MEMBER_IN) hy__member_end(m, true);
     hy__replica_read(r, "gap");
 }
 

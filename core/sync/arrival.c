@@ -136,7 +136,7 @@ static bool stamp_delete(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     if (!child) return true;
     hy_childop_unref(take_op(r, child, s->child_version));
     hy_children_remove(r->object->children, child, HY_CHILD_DELETED);
-    hy__outbox_settled(r, child);
+    hy__outbox_gone(r, child);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_DELETE, child, NULL);
     return true;
 }
@@ -361,13 +361,6 @@ void hy__arrival_drop(hy_replica_t *r) {
     }
 }
 
-static hy_msg_t *take_first(hy_replica_t *r) {
-    hy_msg_t *m = r->aside[0].message;
-    r->aside_count--;
-    memmove(r->aside, r->aside + 1, r->aside_count * sizeof *r->aside);
-    return m;
-}
-
 /* Operations first: stamps need them. They came aside only before the first answer. */
 static void settle_ops(hy_replica_t *r) {
     uint32_t kept = 0;
@@ -393,11 +386,13 @@ static void settle_ops(hy_replica_t *r) {
 
 void hy__arrival_settle(hy_replica_t *r) {
     settle_ops(r);
-    while (r->aside_count > 0) {
-        uint64_t version;
-        if (apply_message(r, r->aside[0].message, &version) != HY_DONE) break;
-        hy_msg_unref(take_first(r));
+    uint32_t done = 0;
+    for (uint64_t version; done < r->aside_count; done++) {
+        if (apply_message(r, r->aside[done].message, &version) != HY_DONE) break;
+        hy_msg_unref(r->aside[done].message);
     }
+    r->aside_count -= done;
+    if (done > 0) memmove(r->aside, r->aside + done, r->aside_count * sizeof *r->aside);
     if (r->aside_count > 0 || r->has_lost) hy__replica_read(r, "gap");
 }
 

@@ -144,14 +144,6 @@ int hy__call_answer_now(hy_call_t *c) {
     return rc;
 }
 
-hy_value_t hy__body1(const char *key, hy_value_t v) {
-    hy_node_t *body = hy_node_new(HY_OBJECT);
-    if (!body) hy_value_drop(v);
-    if (body && hy_put(body, key, v) == 0) return hy_node_value(body);
-    if (body) hy_node_unref(body);
-    return hy_absent();
-}
-
 /* --- read, execute ---------------------------------------------------------------------------- */
 
 static int put_identity(hy_value_t body, const hy_syncher_t *s) {

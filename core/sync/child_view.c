@@ -18,6 +18,17 @@ static int foreign_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
                    a->child->id->bytes, a->child->reporter->bytes);
 }
 
+/* `change` is taken over. */
+static int send_update(access_t *a, hy_change_t *change, hy_error_t *err) {
+    hy_child_t *child = a->child;
+    hy_childop_t *op =
+        hy_childop_new(HY_CHILDOP_UPDATE, child->id, change->version, NULL, 0, hy_absent(), change);
+    if (!op) return HY_ENOMEM;
+    if (a->party->is_reporter)
+        return hy__reporter_child_op((hy_reporter_t *)a->party, child->collection, op, child, err);
+    return hy__outbox_send((hy_observer_t *)a->party, child, op, err);
+}
+
 static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     access_t *a = owner;
     hy_child_t *child = a->child;
@@ -35,23 +46,24 @@ static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     }
     change->child = hy_str_ref(child->id);
     change->version = hy__outbox_next(child);
+    hy_effect_t effect;
     int rc = hy_change_add_edit(change, edit);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
-        rc = hy_edit_apply(a->view->root, edit, NULL, err);
+        rc = hy_edit_apply(a->view->root, edit, &effect, err);
     }
-    uint64_t version = change->version;
     if (rc < 0) {
         hy_change_unref(change);
         return rc;
     }
-    hy_childop_t *op =
-        hy_childop_new(HY_CHILDOP_UPDATE, child->id, version, NULL, 0, hy_absent(), change);
-    if (!op) return HY_ENOMEM;
-    if (a->party->is_reporter)
-        return hy__reporter_child_op((hy_reporter_t *)a->party, child->collection, op, child, err);
-    return hy__outbox_send((hy_observer_t *)a->party, child, op, err);
+    rc = send_update(a, change, err);
+    if (rc < 0) {
+        hy_effect_undo(a->view->root, &effect);
+    } else {
+        hy_effect_release(&effect);
+    }
+    return rc;
 }
 
 static void release(void *owner) {

@@ -72,7 +72,11 @@ static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     hy_str_t *url = hy_get_str(hy_get_object(hy_msg_body(answer), "value"), "resource");
     hy_reporter_t *r = NULL;
     if (code == 0 && !url) code = HY_EINVALID;
-    if (code == 0) code = make_reporter(c, url, &r);
+    if (code == 0) {
+        code = make_reporter(c, url, &r);
+        hy_hosted_t *h = code < 0 ? hy__part_find(&c->syncher->manager->hosted, url) : NULL;
+        if (h) hy__hosted_delete(h); /* nobody reports it */
+    }
     if (code < 0) {
         hy__call_end(c, code, desc[0] ? desc : hy_error_text(code), NULL, hy_absent());
         return;
@@ -129,6 +133,19 @@ static int keep_create(hy_call_t *c, const hy_create_t *what) {
     return 0;
 }
 
+/* Room for the names of the schemas, so that the advice after them fits into the text, too. */
+#define KNOWN_BYTES 200u
+
+static int fail_schema(const hy_schemas_t *schemas, const char *name, hy_error_t *err) {
+    char known[KNOWN_BYTES];
+    hy_schemas_names(schemas, known, sizeof known);
+    return hy_fail(
+        err, HY_ENOT_FOUND,
+        "there is no schema \"%s\" here (known: %s); put %s.json into the folder schemas "
+        "beside the hyperties, in ./hyperties or a folder of HYPERTY_PATH",
+        name, known, name);
+}
+
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err) {
     const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
@@ -136,11 +153,7 @@ int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void
     if (!c) {
         hy_value_drop(what->data);
         hy_value_drop(what->metadata);
-        return schema ? HY_ENOMEM
-                      : hy_fail(err, HY_ENOT_FOUND,
-                                "there is no schema \"%s\" here: put %s.json into a schemas folder "
-                                "beside the hyperties",
-                                what->schema->bytes, what->schema->bytes);
+        return schema ? HY_ENOMEM : fail_schema(s->manager->schemas, what->schema->bytes, err);
     }
     int rc = keep_create(c, what);
     if (rc < 0) {

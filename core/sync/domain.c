@@ -18,6 +18,13 @@ hy_value_t hy__string_ref(hy_str_t *s) {
     return s ? hy_string(hy_str_ref(s)) : hy_null();
 }
 
+hy_value_t hy__body1(const char *key, hy_value_t v) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    if (hy_put(body, key, v) == 0) return hy_node_value(body);
+    hy_node_unref(body);
+    return hy_absent();
+}
+
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b) {
     hy_node_t *list = hy_node_new(HY_ARRAY);
     int rc = list && a ? hy_node_insert(list, 0, hy_string(hy_str_ref(a))) : HY_ENOMEM;

@@ -11,8 +11,6 @@
 #include "../base/mem.h"
 #include "sync.h"
 
-#define REPORTED_ALREADY "this runtime reports that object already"
-
 /* Who may observe or does. */
 typedef struct {
     hy_str_t *key;  /* hyperty URL */
@@ -27,7 +25,6 @@ struct hy_hosted {
     hy_listener_t *on_subscription;
     hy_dict_t guests;
     bool is_public;
-    bool is_registered;
 };
 
 /* --- guests ----------------------------------------------------------------------------------- */
@@ -64,6 +61,15 @@ int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out) {
     }
     *out = hy_node_value(list);
     return 0;
+}
+
+/* Finds or makes it. */
+static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, guest_t **out) {
+    *out = find_guest(h, hyperty);
+    if (*out) return 0;
+    if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) return HY_EFULL;
+    *out = hy_dict_add(&h->guests, hyperty);
+    return *out ? 0 : HY_ENOMEM;
 }
 
 static void remove_guest(hy_hosted_t *h, guest_t *g) {
@@ -107,15 +113,18 @@ typedef struct {
 } asking_t;
 
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
-    hy_reporter_t *r = find_reporter(h);
+    const hy_reporter_t *r = find_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
-    guest_t *g = r ? hy_dict_put(&h->guests, subscriber, NULL) : NULL;
-    hy_value_t answer;
-    /* Admit goes out before the snapshot is taken, in the same turn: what changes later reaches the
-     * observer. */
-    int rc = g ? hy__domain_guard(h->manager, "admit", h->url, subscriber, NULL, NULL) : HY_ENOMEM;
-    if (rc == 0) rc = hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer);
+    guest_t *g = NULL;
+    hy_value_t answer = hy_absent();
+    int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
+               : HY_ENOT_FOUND;
+    if (rc == 0) rc = put_guest(h, subscriber, &g);
+    /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
+    if (rc == 0) rc = hy__domain_guard(h->manager, "admit", h->url, subscriber, NULL, NULL);
     if (rc < 0) {
+        if (g && !g->is_authorised && !g->is_observing) remove_guest(h, g);
+        hy_value_drop(answer);
         hy_bus_respond(h->manager->bus, request, r ? hy_error_http(rc) : 404,
                        r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
         return;
@@ -246,9 +255,9 @@ static void on_subscription(void *arg, hy_msg_t *m) {
 typedef struct {
     hy_manager_t *manager;
     hy_msg_t *request;
-    hy_hosted_t *hosted; /* owned until it is in the manager */
-    hy_str_t *allocated; /* URL to give back on failure; NULL: none, or a known one */
-    bool is_routed;
+    hy_hosted_t *hosted;                         /* owned until it is in the manager */
+    hy_str_t *url;                               /* NULL: not known yet */
+    bool is_allocated, is_routed, is_registered; /* what to give back on failure */
 } creating_t;
 
 /* <Object> and <Object>/subscription; and the children, which the reporter keeps. */
@@ -266,12 +275,14 @@ static void undo_create(creating_t *c) {
     hy_hosted_t *h = c->hosted;
     if (h && c->is_routed)
         hy__domain_unsubscribe(c->manager, routed_resources(h), NULL, NULL, NULL);
-    if (c->allocated) hy__domain_deallocate(c->manager, c->allocated);
+    if (c->is_registered) hy__domain_unregister(c->manager, c->url);
+    if (c->is_allocated) hy__domain_deallocate(c->manager, c->url);
     if (h) hy__hosted_free(h);
 }
 
 static void creating_end(creating_t *c, int code, const char *desc, hy_value_t value) {
     hy_manager_t *m = c->manager;
+    if (c->url && hy__part_find(&m->creating, c->url) == c) hy__part_remove(&m->creating, c->url);
     if (code < 0) {
         hy_bus_respond(m->bus, c->request, hy_error_http(code), desc, hy_absent());
         undo_create(c);
@@ -279,7 +290,7 @@ static void creating_end(creating_t *c, int code, const char *desc, hy_value_t v
         hy_bus_respond(m->bus, c->request, 200, NULL, value);
     }
     hy_msg_unref(c->request);
-    hy_str_unref(c->allocated);
+    hy_str_unref(c->url);
     hy_free(c);
 }
 
@@ -288,13 +299,10 @@ static void create_registered(void *arg, int code, const char *desc, hy_node_t *
     hy_hosted_t *h = c->hosted;
     hy_value_t value = hy_absent();
     (void)body;
+    c->is_registered = code == 0;
     if (code == 0 && !hy__manager_find_syncher(c->manager, h->reporter)) {
         code = HY_ECLOSED;
         desc = "the hyperty has stopped";
-    }
-    if (code == 0 && hy__part_find(&c->manager->hosted, h->url)) {
-        code = HY_ECONFLICT;
-        desc = REPORTED_ALREADY;
     }
     if (code == 0) value = hy__resource_value(h->url, h->schema);
     if (code == 0 && value.kind == HY_ABSENT) code = HY_ENOMEM;
@@ -336,19 +344,21 @@ static void create_routed(void *arg, int code, const char *desc, hy_node_t *body
 }
 
 static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
+    hy_manager_t *m = c->manager;
     hy_hosted_t *h = c->hosted;
-    if (hy__part_find(&c->manager->hosted, url)) {
-        *desc = REPORTED_ALREADY;
+    c->url = hy_str_ref(url);
+    if (hy__part_find(&m->hosted, url) || hy__part_find(&m->creating, url)) {
+        *desc = "this runtime reports that object already";
         return HY_ECONFLICT;
     }
     h->url = hy_str_ref(url);
     h->subscription = hy__url_below(url, "/subscription");
     if (!h->subscription) return HY_ENOMEM;
-    int rc =
-        hy_bus_listen(c->manager->bus, h->subscription, on_subscription, h, &h->on_subscription);
+    int rc = hy__part_add(&m->creating, url, c);
+    if (rc == 0)
+        rc = hy_bus_listen(m->bus, h->subscription, on_subscription, h, &h->on_subscription);
     if (rc < 0) return rc;
-    return hy__domain_subscribe(c->manager, routed_resources(h), h->reporter, true, create_routed,
-                                c);
+    return hy__domain_subscribe(m, routed_resources(h), h->reporter, true, create_routed, c);
 }
 
 static void create_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -356,7 +366,7 @@ static void create_allocated(void *arg, int code, const char *desc, hy_node_t *b
     hy_node_t *list = hy_get_array(hy_get_object(body, "value"), "allocated");
     hy_value_t url = list ? hy_node_at(list, 0) : hy_absent();
     if (code == 0 && url.kind != HY_STR) code = HY_EINVALID;
-    if (code == 0) c->allocated = hy_str_ref(url.as.s);
+    c->is_allocated = code == 0;
     if (code == 0) hy_bus_respond(c->manager->bus, c->request, 100, NULL, hy_absent());
     if (code == 0) code = create_at(c, url.as.s, &desc);
     if (code < 0) creating_end(c, code, desc, hy_absent());
@@ -408,12 +418,13 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
 /* --- invite, evict, delete -------------------------------------------------------------------- */
 
 static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) {
-    guest_t *g = hy_dict_put(&h->guests, hyperty, NULL);
-    if (!g) return HY_ENOMEM;
+    guest_t *g;
+    int rc = put_guest(h, hyperty, &g);
+    if (rc < 0) return rc;
     g->is_authorised = true;
     hy_node_t *invitation = hy_node_new(HY_OBJECT);
     hy_value_t value;
-    int rc = invitation ? hy_put(invitation, "source", hy__string_ref(h->reporter)) : HY_ENOMEM;
+    rc = invitation ? hy_put(invitation, "source", hy__string_ref(h->reporter)) : HY_ENOMEM;
     if (rc == 0) rc = hy_put(invitation, "schema", hy__string_ref(h->schema->url));
     if (rc == 0) rc = hy_value_copy(hy_get(body, "value"), &value);
     if (rc == 0) rc = hy_put(invitation, "value", value);
@@ -455,10 +466,8 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (!g) return HY_ENOT_FOUND;
     int rc = hy__domain_guard(h->manager, "expel", h->url, hyperty, done, arg);
     if (rc < 0) return rc;
-    hy_node_t *body = hy_node_new(HY_OBJECT);
-    if (body && hy_put(body, "resource", hy__string_ref(h->url)) == 0)
-        hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty,
-                         hy_node_value(body));
+    hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty,
+                     hy__body1("resource", hy__string_ref(h->url)));
     remove_guest(h, g);
     return 0;
 }
@@ -466,9 +475,9 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
 void hy__hosted_delete(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
     hy_str_t *changes = hy__url_below(h->url, "/changes");
-    hy_node_t *body = changes ? hy_node_new(HY_OBJECT) : NULL;
-    if (body && hy_put(body, "resource", hy__string_ref(h->url)) == 0)
-        hy__manager_send(m, HY_MSG_DELETE, h->subscription, changes, hy_node_value(body));
+    if (changes)
+        hy__manager_send(m, HY_MSG_DELETE, h->subscription, changes,
+                         hy__body1("resource", hy__string_ref(h->url)));
     hy_str_unref(changes);
     hy__domain_unregister(m, h->url);
     hy__domain_unsubscribe(m, routed_resources(h), NULL, NULL, NULL);

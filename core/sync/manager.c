@@ -60,6 +60,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     m->runtime = hy_str_ref(config->runtime);
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->creating, sizeof(hy_part_entry_t));
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
     int rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
@@ -82,6 +83,7 @@ void hy_manager_free(hy_manager_t *m) {
     }
     hy_dict_deinit(&m->replicas);
     hy_dict_deinit(&m->hosted);
+    hy_dict_deinit(&m->creating);
     hy_dict_deinit(&m->synchers);
     hy_listener_close(m->on_sm);
     hy_str_unref(m->runtime);

@@ -32,7 +32,7 @@ int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, hy_allocated_cb done,
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 
 /* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
- * state} per party, and of {url, listeners} per route. The caller owns them. */
+ * state} per party, and of {url, role, hyperties} per object with routes. The caller owns them. */
 int hy_manager_objects(const hy_manager_t *m, hy_value_t *out);
 int hy_manager_routes(const hy_manager_t *m, hy_value_t *out);
 

@@ -1,4 +1,4 @@
-/* Child operations at the parent's reporter (PROTOCOL.md section 6).
+/* Child operations of others at the parent's reporter (PROTOCOL.md section 6).
  *
  *      message ─► participant? collection? ─► seen before: the answer of then
  *                                         ─► something missing: 409
@@ -13,11 +13,19 @@
 
 #define WAITING_MAX 64
 
-/* An operation in the hands of the hyperty; those of the same child wait behind it. */
+/* Operations of a child that wait behind one in the hands of the hyperty. They go on in a turn of
+ * their own, as a decision may be made inside a call of the hyperty. */
 typedef struct {
-    hy_str_t *key; /* child key */
-    hy_msg_t *waiting[WAITING_MAX];
+    hy_reporter_t *reporter;
+    hy_str_t *key; /* child key; referenced */
+    hy_timer_t turn;
     uint32_t count;
+    hy_msg_t *messages[WAITING_MAX];
+} waiting_t;
+
+typedef struct {
+    hy_str_t *key;      /* child key */
+    waiting_t *waiting; /* NULL: nothing waits */
 } busy_t;
 
 typedef struct {
@@ -25,13 +33,6 @@ typedef struct {
     uint32_t digest;
     int code;
 } answer_t;
-
-/* An own operation whose event waits for its message to come round. */
-typedef struct {
-    hy_link_t link;
-    hy_childop_t *op;
-    hy_child_t *child;
-} echo_t;
 
 typedef struct {
     hy_childop_t *op;
@@ -85,141 +86,46 @@ static void respond_missing(hy_reporter_t *r, hy_msg_t *m, int64_t version) {
                    value ? hy_node_value(value) : hy_absent());
 }
 
-/* --- stamps ----------------------------------------------------------------------------------- */
+/* --- one after the other ---------------------------------------------------------------------- */
 
-static int stamp(hy_reporter_t *r, hy_childop_kind_t kind, hy_str_t *collection, hy_str_t *id,
-                 hy_str_t *creator, hy_childop_t *op) {
-    hy_object_t *o = r->party.object;
-    hy_stamp_t *s =
-        hy_stamp_new(o->epoch, o->version + 1, kind, collection, id, creator, op->version);
-    if (!s) return HY_ENOMEM;
-    o->version++;
-    hy_history_add_stamp(&o->history, s, kind == HY_CHILDOP_REFUSE ? NULL : op);
-    hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
-    int rc = m ? hy_port_send(r->party.syncher->port, m, NULL) : HY_ENOMEM;
-    hy_msg_unref(m);
-    return rc;
+static hy_clock_t *clock_of(const hy_reporter_t *r) {
+    return hy_bus_clock(r->party.syncher->manager->bus);
 }
-
-/* Does the operation on the reporter's children. */
-static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
-                hy_error_t *err) {
-    hy_object_t *o = r->party.object;
-    int rc = 0;
-    switch (op->kind) {
-    case HY_CHILDOP_CREATE:
-        rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
-        return rc < 0 ? rc : hy_children_keep(o->children, child, o->version + 1);
-    case HY_CHILDOP_UPDATE:
-        if (!is_applied) rc = hy_change_apply(op->change, child->data, NULL, err);
-        if (rc == 0) child->version = op->version;
-        return rc;
-    default:
-        hy_children_remove(o->children, child, HY_CHILD_DELETED);
-        return 0;
-    }
-}
-
-/* --- own operations --------------------------------------------------------------------------- */
-
-static hy_msg_t *make_message(hy_reporter_t *r, const hy_str_t *collection, hy_childop_t *op) {
-    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
-                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
-                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
-    hy_str_t *to = hy_str_append(r->children, collection->bytes);
-    if (!to) return NULL;
-    hy_payload_ref(&op->payload);
-    hy_msg_t *m =
-        hy_msg_new_payload(types[op->kind], hy_absent(), r->party.syncher->url, to, &op->payload);
-    hy_str_unref(to);
-    return m;
-}
-
-static int add_echo(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child) {
-    echo_t *e = hy_alloc(sizeof *e);
-    if (!e) return HY_ENOMEM;
-    hy_payload_ref(&op->payload);
-    *e = (echo_t){.op = op, .child = hy_child_ref(child)};
-    hy_list_append(&r->echoes, &e->link);
-    return 0;
-}
-
-static void echo_free(echo_t *e) {
-    hy_list_remove(&e->link);
-    hy_childop_unref(e->op);
-    hy_child_unref(e->child);
-    hy_free(e);
-}
-
-int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
-                          hy_child_t *child, hy_error_t *err) {
-    hy_str_t *url = r->party.url;
-    int rc = hy_bus_has_room(r->party.syncher->manager->bus)
-                 ? 0
-                 : hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
-    hy_msg_t *m = rc == 0 ? make_message(r, collection, op) : NULL;
-    if (rc == 0 && !m) rc = HY_ENOMEM;
-    if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
-    if (rc == 0) rc = add_echo(r, op, child);
-    if (rc == 0) rc = hy_port_send(r->party.syncher->port, m, err);
-    if (rc == 0) rc = keep(r, child, op, true, err);
-    if (rc == 0) rc = stamp(r, op->kind, collection, child->id, child->reporter, op);
-    hy_msg_unref(m);
-    hy_childop_unref(op);
-    return rc;
-}
-
-/* Own operations are told when their message comes round, since nothing is told inside a call; and
- * before somebody else's is judged, which gets a later stamp. Tells all up to and including `last`;
- * a handler may end the party, which empties the list. */
-static void tell_own(hy_reporter_t *r, const echo_t *last) {
-    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
-                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
-                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
-    for (bool is_last = false; !is_last && !hy_list_is_empty(&r->echoes);) {
-        echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
-        hy_syncher_t *s = r->party.syncher;
-        hy_child_t *child = hy_child_ref(e->child);
-        hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
-        hy_child_event_kind_t kind = kinds[e->op->kind];
-        is_last = e == last;
-        echo_free(e);
-        s->events->child(s->arg, &r->party, kind, child, change);
-        hy_child_unref(child);
-        hy_change_unref(change);
-    }
-}
-
-static void on_echo(hy_reporter_t *r, hy_msg_t *m) {
-    const hy_payload_t *payload = hy_msg_payload(m, &hy_childop_payload);
-    for (hy_link_t *l = r->echoes.next; payload && l != &r->echoes; l = l->next) {
-        const echo_t *e = hy_link_owner(l, echo_t, link);
-        if (&e->op->payload != payload) continue;
-        tell_own(r, e);
-        return;
-    }
-}
-
-/* --- operations of others --------------------------------------------------------------------- */
 
 static busy_t *find_busy(const hy_reporter_t *r, const hy_str_t *key) {
     return hy_dict_find(&r->busy, key->bytes, key->len, hy_hash(key->bytes, key->len));
 }
 
+static void waiting_free(waiting_t *w, hy_clock_t *clock) {
+    hy_timer_stop(clock, &w->turn);
+    while (w->count > 0) {
+        hy_msg_unref(w->messages[--w->count]);
+    }
+    hy_str_unref(w->key);
+    hy_free(w);
+}
+
+static void on_turn(void *arg) {
+    waiting_t *w = arg;
+    hy_reporter_t *r = w->reporter;
+    hy_dict_remove(&r->busy, find_busy(r, w->key));
+    hy_clock_t *clock = clock_of(r);
+    hy_party_ref(&r->party);
+    for (uint32_t i = 0; i < w->count; i++) {
+        if (r->party.is_open && hy__reporter_hosted(r)) take(r, w->messages[i]);
+    }
+    waiting_free(w, clock);
+    hy_party_unref(&r->party);
+}
+
 /* The child is free again: what waited goes on. */
-static void go_on(hy_reporter_t *r, hy_str_t *key) {
+static void go_on(hy_reporter_t *r, const hy_str_t *key) {
     busy_t *b = find_busy(r, key);
     if (!b) return;
-    busy_t waiting = *b;
-    hy_str_ref(key);
+    waiting_t *w = b->waiting;
+    if (w && hy_timer_start(clock_of(r), &w->turn, 0) == 0) return;
     hy_dict_remove(&r->busy, b);
-    hy_party_ref(&r->party);
-    for (uint32_t i = 0; i < waiting.count; i++) {
-        if (r->party.is_open) take(r, waiting.waiting[i]);
-        hy_msg_unref(waiting.waiting[i]);
-    }
-    hy_party_unref(&r->party);
-    hy_str_unref(key);
+    if (w) waiting_free(w, clock_of(r)); /* out of memory: they are sent again */
 }
 
 /* Keeps or refuses the operation, which makes a version, and answers. */
@@ -227,9 +133,15 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
                      const char *reason) {
     hy_child_t *child = d->child;
     hy_error_t err = {.text = ""};
-    int rc = code == 0 ? keep(r, child, j->op, false, &err) : code;
+    hy_stamp_t *s = hy__reporter_make_stamp(r, j->collection, child, j->op);
+    if (!s) { /* not done, to be tried again */
+        respond(r, d->request, 503, "out of memory");
+        return;
+    }
+    int rc = code == 0 ? hy__reporter_keep(r, child, j->op, false, &err) : code;
     if (rc == HY_EGAP) rc = HY_ESCHEMA;
     if (rc < 0) {
+        s->kind = HY_CHILDOP_REFUSE;
         if (j->op->kind == HY_CHILDOP_CREATE) {
             hy_marks_see(hy_children_marks(r->party.object->children), child->reporter, child->n,
                          child->n);
@@ -243,8 +155,7 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
     remember(r, child->reporter, j, http);
     respond(r, d->request, http,
             rc < 0 ? reason : NULL); /* before the stamp, which has no reason */
-    stamp(r, rc < 0 ? HY_CHILDOP_REFUSE : j->op->kind, j->collection, child->id, child->reporter,
-          j->op);
+    hy__reporter_stamp(r, s, j->op);
 }
 
 static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
@@ -370,6 +281,15 @@ static void judge(hy_reporter_t *r, hy_msg_t *m, judging_t *j) {
     hy_child_unref(child);
 }
 
+static waiting_t *waiting_new(hy_reporter_t *r, hy_str_t *key) {
+    waiting_t *w = hy_alloc_zero(sizeof *w);
+    if (!w) return NULL;
+    w->reporter = r;
+    w->key = hy_str_ref(key);
+    hy_timer_init(&w->turn, on_turn, w);
+    return w;
+}
+
 /* True if the message has to wait for a decision on its child (or could not even do that). */
 static bool put_behind(hy_reporter_t *r, hy_msg_t *m, const hy_childop_t *op) {
     hy_span_t own = hy_address_identifier(m->from);
@@ -378,8 +298,11 @@ static bool put_behind(hy_reporter_t *r, hy_msg_t *m, const hy_childop_t *op) {
     busy_t *b = key ? hy_dict_get(&r->busy, key) : NULL;
     hy_str_unref(key);
     if (!b) return false;
-    if (b->count < WAITING_MAX) {
-        b->waiting[b->count++] = hy_msg_ref(m);
+    if (!b->waiting) b->waiting = waiting_new(r, b->key);
+    if (!b->waiting) {
+        respond(r, m, 503, "out of memory");
+    } else if (b->waiting->count < WAITING_MAX) {
+        b->waiting->messages[b->waiting->count++] = hy_msg_ref(m);
     } else {
         respond(r, m, 429, "too many operations of this child wait for a decision");
     }
@@ -396,7 +319,7 @@ static hy_str_t *collection_of(const hy_reporter_t *r, const hy_msg_t *m) {
 }
 
 static void take(hy_reporter_t *r, hy_msg_t *m) {
-    if (!hy_list_is_empty(&r->echoes)) tell_own(r, hy_link_owner(r->echoes.prev, echo_t, link));
+    hy__reporter_tell_own(r, NULL);
     if (!r->party.is_open) return; /* ended by a handler */
     hy_error_t err = {.text = ""};
     hy_childop_t *op;
@@ -434,7 +357,7 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
     if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
-        if (m->type != HY_MSG_EVENT) on_echo(r, m);
+        if (m->type != HY_MSG_EVENT) hy__reporter_tell_own(r, m);
     } else if (!hy__hosted_has_observer(h, m->from)) {
         respond(r, m, 403, "only observers of the object write children");
     } else if (m->type == HY_MSG_EVENT) {
@@ -452,18 +375,12 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
 void hy__moderation_init(hy_reporter_t *r) {
     hy_dict_init(&r->busy, sizeof(busy_t));
     hy_dict_init(&r->answers, sizeof(answer_t));
-    hy_link_init(&r->echoes);
 }
 
 void hy__moderation_deinit(hy_reporter_t *r) {
-    busy_t *b;
+    const busy_t *b;
     for (uint32_t pos = 0; (b = hy_dict_next(&r->busy, &pos));) {
-        while (b->count > 0) {
-            hy_msg_unref(b->waiting[--b->count]);
-        }
-    }
-    while (!hy_list_is_empty(&r->echoes)) {
-        echo_free(hy_link_owner(r->echoes.next, echo_t, link));
+        if (b->waiting) waiting_free(b->waiting, clock_of(r));
     }
     hy_dict_deinit(&r->busy);
     hy_dict_deinit(&r->answers);

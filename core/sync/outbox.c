@@ -61,7 +61,7 @@ static void refuse(sent_t *s, const char *reason) {
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
     } else if (child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
-        hy__outbox_settled(r, child);
+        hy__outbox_gone(r, child);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, NULL);
     }
     hy_child_unref(child);
@@ -133,6 +133,9 @@ uint64_t hy__outbox_next(const hy_child_t *child) {
 int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err) {
     sent_t *s = NULL;
     int rc = hy__payload_check_size(&op->payload, o->party.url, err);
+    if (rc == 0 && o->pending >= HY_CHILD_PENDING_MAX)
+        rc = hy_fail(err, HY_EFULL, "%s: too many child operations wait for their stamp",
+                     o->party.url->bytes);
     if (rc == 0 && !hy_bus_has_room(o->party.syncher->manager->bus))
         rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered",
                      o->party.url->bytes);
@@ -173,14 +176,39 @@ void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bo
     rebuild_draft(m->observer, child);
 }
 
-void hy__outbox_settled(hy_replica_t *r, hy_child_t *child) {
+void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child) {
     const hy_member_t *m = hy__replica_find_member(r, child->reporter);
     if (!m || !m->observer) return;
-    bool is_gone = child->state != HY_CHILD_KEPT && child->state != HY_CHILD_PENDING;
     for (hy_link_t *l = m->observer->outbox.next; l != &m->observer->outbox;) {
         sent_t *s = hy_link_owner(l, sent_t, link);
         l = l->next;
-        if (s->child == child && (is_gone || s->op->version <= child->version)) sent_free(s);
+        if (s->child == child) sent_free(s);
+    }
+}
+
+static bool is_seen(const sent_t *s) {
+    if (s->child->state == HY_CHILD_PENDING) return false;
+    return s->child->state != HY_CHILD_KEPT || s->op->version <= s->child->version;
+}
+
+static void level_drafts(hy_observer_t *o) {
+    hy_child_t *child;
+    for (size_t pos = 0; (child = hy_children_next(o->party.object->children, NULL, &pos));) {
+        if (child->draft && hy_str_equal(child->reporter, o->party.syncher->url))
+            rebuild_draft(o, child);
+    }
+}
+
+void hy__outbox_level(hy_replica_t *r) {
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_observer_t *o = hy_link_owner(l, hy_member_t, link)->observer;
+        if (!o) continue;
+        for (hy_link_t *at = o->outbox.next; at != &o->outbox;) {
+            sent_t *s = hy_link_owner(at, sent_t, link);
+            at = at->next;
+            if (is_seen(s)) sent_free(s);
+        }
+        level_drafts(o);
     }
 }
 

@@ -167,9 +167,11 @@ hy_party_status_t hy_party_status(const hy_party_t *p) {
 }
 
 int hy_party_observers(const hy_party_t *p, hy_value_t *out) {
-    const hy_hosted_t *h =
-        p->is_open && p->is_reporter ? hy__reporter_hosted((const hy_reporter_t *)p) : NULL;
-    return h ? hy__hosted_observers(h, out) : HY_ECLOSED; /* deleted a moment ago */
+    if (!p->is_open || !p->is_reporter) return HY_ECLOSED;
+    const hy_hosted_t *h = hy__reporter_hosted((const hy_reporter_t *)p);
+    if (h) return hy__hosted_observers(h, out);
+    *out = hy_node_value(hy_node_new(HY_ARRAY)); /* its deletion is under way */
+    return out->kind == HY_ARRAY ? 0 : HY_ENOMEM;
 }
 
 /* Room in a message for what stands around a body. */

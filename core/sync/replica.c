@@ -83,7 +83,7 @@ static void expire_child(hy_replica_t *r, hy_child_t *child) {
     hy_child_ref(child);
     if (!child->reason) child->reason = hy_str_from("no stamp in time");
     hy_children_remove(r->object->children, child, HY_CHILD_EXPIRED);
-    hy__outbox_settled(r, child); /* if it is ours, nothing of it is repeated any more */
+    hy__outbox_gone(r, child); /* if it is ours, nothing of it is repeated any more */
     hy__arrival_tell_child(r, HY_CHILD_EVENT_EXPIRED, child, NULL);
     hy_child_unref(child);
 }
@@ -172,16 +172,11 @@ static hy_value_t routes_of(const hy_replica_t *r) {
     return hy__list2(hy_str_ref(r->changes), hy_str_ref(r->children));
 }
 
-static hy_value_t source_body(hy_str_t *hyperty) {
-    hy_node_t *body = hy_node_new(HY_OBJECT);
-    if (body && hy_put(body, "source", hy__string_ref(hyperty)) == 0) return hy_node_value(body);
-    if (body) hy_node_unref(body);
-    return hy_absent();
-}
-
 static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
     hy_str_t *to = hy__url_below(url, "/subscription");
-    if (to) hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, source_body(hyperty));
+    if (to)
+        hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to,
+                         hy__body1("source", hy__string_ref(hyperty)));
     hy_str_unref(to);
 }
 
@@ -219,7 +214,7 @@ void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
 static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
     hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
     if (hy_msg_code(answer) != 200 || !subscriber) return;
-    hy_value_t body = source_body(subscriber);
+    hy_value_t body = hy__body1("source", hy__string_ref(subscriber));
     hy_msg_t *m = body.kind == HY_ABSENT ? NULL
                                          : hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(),
                                                       request->from, request->to, body);

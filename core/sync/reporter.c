@@ -10,7 +10,9 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
 }
 
-int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change) {
+/* Counts the position up and publishes what was applied; `change` is taken over. Should the message
+ * get lost here, it is a gap, which the observers read. */
+static void publish(hy_reporter_t *r, hy_change_t *change) {
     hy_object_t *o = r->party.object;
     hy_syncher_t *s = r->party.syncher;
     o->version++;
@@ -22,9 +24,8 @@ int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change) {
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
-    int rc = m ? hy_port_send(s->port, m, NULL) : HY_ENOMEM;
+    if (m) hy_port_send(s->port, m, NULL);
     hy_msg_unref(m);
-    return rc;
 }
 
 static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
@@ -71,7 +72,8 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
         hy_change_unref(change);
         return rc;
     }
-    return hy__reporter_publish(r, change);
+    publish(r, change);
+    return 0;
 }
 
 static void batch_end(hy_reporter_t *r) {
@@ -114,8 +116,11 @@ static int view_commit(void *owner, hy_error_t *err) {
         hy_effect_release(&r->batch_effects[i]);
     }
     batch_end(r);
-    if (change->count > 0) return hy__reporter_publish(r, change);
-    hy_change_unref(change);
+    if (change->count > 0) {
+        publish(r, change);
+    } else {
+        hy_change_unref(change);
+    }
     return 0;
 }
 
@@ -142,7 +147,8 @@ static void read_decided(void *arg, hy_decision_t *d, int code, const char *reas
         answer_read((hy_reporter_t *)d->party, d->request);
         return;
     }
-    hy_bus_respond(m->bus, d->request, 401, reason ? reason : "reading was not accepted",
+    int http = code < 0 && code != HY_EFORBIDDEN ? hy_error_http(code) : 401;
+    hy_bus_respond(m->bus, d->request, http, reason ? reason : "reading was not accepted",
                    hy_absent());
 }
 
@@ -203,6 +209,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     hy__party_init(&r->party, s, object->url, true);
     r->party.object = object;
     r->is_public = is_public;
+    hy_link_init(&r->echoes);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
@@ -224,6 +231,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
     hy__moderation_deinit(r);
+    hy__reporter_drop_own(r);
     hy_listener_close(r->on_object);
     hy_listener_close(r->on_children);
     hy_port_revoke(r->party.syncher->port, r->party.url);

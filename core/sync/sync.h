@@ -12,9 +12,10 @@
  * arrival.c    what arrives for a replica: positions, gaps, stamps
  * answer.c     what it reads when something is missing, and how the answer is taken in
  * syncher.c    a hyperty's endpoint; its requests: call.c, create.c, subscribe.c, discover.c,
- * follow.c; party.c what both kinds of party share; reporter.c, moderation.c (child operations at
- * the reporter), observer.c, outbox.c (own child operations on their way) decision.c   what a
- * hyperty is asked to decide */
+ * follow.c; party.c what both kinds of party share;
+ * reporter.c, with stamping.c (child operations done there) and moderation.c (those of others);
+ * observer.c, with outbox.c (own child operations on their way);
+ * decision.c what a hyperty is asked to decide */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
@@ -37,6 +38,7 @@ struct hy_manager {
     hy_listener_t *on_sm;
     hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
     hy_dict_t hosted;   /* object URL → hy_hosted_t */
+    hy_dict_t creating; /* object URL → what makes it, hosting.c */
     hy_dict_t replicas; /* object URL → hy_replica_t */
 };
 
@@ -51,7 +53,8 @@ typedef struct {
 } hy_number_entry_t;
 
 struct hy_syncher {
-    uint32_t refs; /* one until it is closed, and one of each call that goes on after calling back */
+    uint32_t
+        refs; /* one until it is closed, and one of each call that goes on after calling back */
     hy_manager_t *manager;
     hy_str_t *url, *user;
     hy_port_t *port;
@@ -99,6 +102,8 @@ int hy__domain_unregister(hy_manager_t *m, hy_str_t *url);
 
 /* Helpers for bodies: NULL and ABSENT where memory ran out, which hy_put notices. */
 hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
+/* An object of one member; the value is taken over. */
+hy_value_t hy__body1(const char *key, hy_value_t v);
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
 hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
 /* A request from the sync manager; `body` taken over. */
@@ -272,14 +277,25 @@ struct hy_reporter {
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 void hy__reporter_deinit(hy_reporter_t *r);
-/* Counts the position up and publishes; `change` is taken over. */
-int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* The reporter's own operation (an update is applied already): published, done and stamped at once.
- * `op` is taken over. */
+ * `op` is taken over. On failure nothing was done; an update's is the caller's to undo. */
 int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
                           hy_child_t *child, hy_error_t *err);
+/* The stamp of an operation that is about to be done, with the next version. NULL: no memory. */
+hy_stamp_t *hy__reporter_make_stamp(const hy_reporter_t *r, hy_str_t *collection,
+                                    const hy_child_t *child, const hy_childop_t *op);
+/* Publishes that stamp (taken over) and counts the version up. Should its message get lost here, it
+ * is a gap, which the observers read. */
+void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op);
+/* Does the operation on the reporter's children, an applied update's data apart. */
+int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
+                      hy_error_t *err);
+/* Tells the hyperty of its own operations up to that of the message, NULL: of all. May end the
+ * party. */
+void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);
+void hy__reporter_drop_own(hy_reporter_t *r);
 void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
@@ -305,8 +321,10 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
 /* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
  */
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
-/* A whole answer settled what became of a child: operations of ours up to its version are done. */
-void hy__outbox_settled(hy_replica_t *r, hy_child_t *child);
+/* The child is not there any more: nothing of it is repeated. */
+void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
+/* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */
+void hy__outbox_level(hy_replica_t *r);
 void hy__outbox_close(hy_observer_t *o); /* drops all; nothing is called */
 
 /* --- decision.c ------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* The endpoint of one hyperty: its parties by URL, and what is addressed to the hyperty itself
- * (decisions, invitations, evictions, calls). Requests that it makes: call.c and what is named there. */
+ * (decisions, invitations, evictions, calls). Requests that it makes: call.c and what is named
+ * there. */
 #include "syncher.h"
 
 #include "../base/mem.h"
@@ -48,7 +49,12 @@ static void on_invitation(hy_syncher_t *s, hy_msg_t *m) {
     if (!d) return;
     d->url = hy_str_new(object.bytes, object.len);
     d->value = hy_get_object(body, "value");
-    hy__decision_ask(d);
+    if (d->url) {
+        hy__decision_ask(d);
+    } else {
+        hy_decision_reject(d, HY_ENOMEM, "out of memory");
+        hy_decision_unref(d);
+    }
 }
 
 static void on_call(hy_syncher_t *s, hy_msg_t *m) {

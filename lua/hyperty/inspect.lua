@@ -4,7 +4,8 @@
 --
 -- Items come in order, then keys sorted. What fits the width stands on one line, else each item
 -- gets a line of its own. Depth, number of items and length of strings are limited, so that any
--- value can be shown. A metamethod `__inspect` gives a table's own text.
+-- value can be shown. A metamethod `__inspect` gives a table's own text. An empty table that is
+-- marked by hyperty.array shows its mark, as nothing else tells it from an object.
 local M = {}
 
 local concat, sort = table.concat, table.sort
@@ -137,7 +138,7 @@ end
 
 local function show_table(state, value, depth, indent)
   if state.open[value] then return colored(state, "other", "<cycle>") end
-  if next(value) == nil then return piece "{}" end
+  if next(value) == nil then return piece(getmetatable(value) == "array" and "array {}" or "{}") end
   if depth >= state.depth then return piece "{ … }" end
   state.open[value] = true
   local count = rawlen(value)

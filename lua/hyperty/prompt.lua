@@ -7,11 +7,12 @@
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
+local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
 
 local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
-local error, format, ipairs, pairs, pcall, print, tostring, type =
-  error, string.format, ipairs, pairs, pcall, print, tostring, type
+local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type =
+  error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type
 
 local TOPICS = {
   { "load", 'load(name [, config])', [[
@@ -22,7 +23,7 @@ Lua's own load is loadtext.]] },
   { "unload", 'unload(name)', [[
 Stops an instance, given its name or what load gave for it. Its objects are deleted.]] },
   { "hyperties", 'hyperties()', [[
-Lists what is loaded: name, url, functions, memory in bytes, tasks.]] },
+Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
   { "objects", 'objects()', [[
 Lists the data objects of this runtime: who reports and who observes each, and its version.]] },
   { "routes", 'routes()', [[
@@ -30,15 +31,19 @@ Lists the addresses that this runtime listens to.]] },
   { "watch", 'watch(url)', [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
   { "help", 'help([x])', [[
-Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).]] },
+Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).
+  help(hyperty), help "every"                                  the library of scripts
+  help "syncher", "reporter", "observer", "child", "request"   data objects]] },
 }
 
 local OVERVIEW_END = [[
-hyperty is the library of scripts: hyperty.sleep(1), hyperty.every(1, fn), hyperty.call(url, …).
+hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
 A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.]]
 
--- What load gave → {name, url}. Weak: a forgotten one is forgotten here too.
+-- What load gave → {name, url, user, is_gone}. Weak: a forgotten one is forgotten here too.
 local loaded = setmetatable({}, { __mode = "k" })
+-- Functions of what load gave → {api, name}.
+local functions = setmetatable({}, { __mode = "k" })
 
 local function sorted_keys(t)
   local keys = {}
@@ -49,18 +54,53 @@ end
 
 local function describe(api)
   local instance = loaded[api]
+  if instance.is_gone then return instance.name .. " (unloaded)" end
   return format("%s (%s): %s", instance.name, instance.url, concat(sorted_keys(api), ", "))
+end
+
+local function check_loaded(instance)
+  if instance.is_gone then error(instance.name .. " was unloaded", 0) end
 end
 
 local api_meta = { __inspect = describe, __name = "hyperty" }
 
--- The functions of an instance's api as functions of a table.
-local function api_table(instance)
-  local api = {}
-  for _, method in ipairs(instance.api) do
-    api[method] = function(...) return hyperty.call(instance.url, method, ...) end
+function api_meta.__index(api, key)
+  local instance = loaded[api]
+  check_loaded(instance)
+  error(format('%s has no function "%s": it has %s', instance.name, tostring(key),
+    concat(sorted_keys(api), ", ")), 0)
+end
+
+-- The name that what load gave has among the globals of what is typed.
+local function typed_name(env, api)
+  for key, value in pairs(env) do
+    if type(key) == "string" and rawequal(value, api) then return key end
   end
-  function api.on(event, fn) return hyperty.follow(instance.url, event, fn) end
+  return loaded[api].name
+end
+
+-- The functions of an instance's api as functions of a table.
+local function api_table(env, instance)
+  local api = {}
+  local function add(name, fn)
+    api[name] = function(...)
+      check_loaded(instance)
+      if rawequal((...), api) then
+        error(format("call it with a dot: %s.%s(…)", typed_name(env, api), name), 0)
+      end
+      return fn(...)
+    end
+    functions[api[name]] = { api = api, name = name }
+  end
+  for _, method in ipairs(instance.api) do
+    add(method, function(...) return hyperty.call(instance.url, method, ...) end)
+  end
+  add("on", function(event, fn)
+    if type(event) ~= "string" or type(fn) ~= "function" then
+      error("on needs the name of an event and a function", 0)
+    end
+    return hyperty.follow(instance.url, event, fn)
+  end)
   loaded[api] = instance
   return setmetatable(api, api_meta)
 end
@@ -100,6 +140,56 @@ local function print_events(observer, url)
   end)
 end
 
+-- Every instance can be followed, whatever its api has.
+local function add_on(names)
+  for _, name in ipairs(names) do
+    if name == "on" then return end
+  end
+  names[#names + 1] = "on"
+  sort(names)
+end
+
+local function command_help(commands, x)
+  for _, topic in ipairs(TOPICS) do
+    if x == topic[1] or x == commands[topic[1]] then return topic[2] .. "\n" .. topic[3] end
+  end
+end
+
+-- About an instance, given its name or what load gave, or about one of its functions.
+local function instance_help(host, x)
+  local fn = functions[x]
+  if fn then
+    local name = loaded[fn.api].name
+    if fn.name == "on" then
+      return format("%s.on(event, fn)\nCalls the function with what %s emits.", name, name)
+    end
+    return format("%s.%s(…)\nA function of %s", name, fn.name, describe(fn.api))
+  end
+  local instance = loaded[x]
+  if instance and instance.is_gone then return describe(x) end
+  for _, other in ipairs(host.instances()) do
+    if other.name == x or instance and other.url == instance.url then
+      add_on(other.api)
+      return format("%s\n  url        %s\n  user       %s\n  functions  %s", other.name, other.url,
+        other.user or "none", concat(other.api, ", "))
+    end
+  end
+end
+
+local function library_help(x)
+  if x == hyperty or x == "hyperty" then return help.overview() end
+  return help.library(hyperty, x) or help.object(x)
+end
+
+-- Stands for a word that people type to leave.
+local function leaving_word()
+  local text = "Ctrl-D leaves"
+  return setmetatable({}, {
+    __inspect = function() return text end,
+    __call = function() print(text) end,
+  })
+end
+
 -- Puts the commands into the globals of the prompt. Gives `load`.
 local function install_commands(host, env, self)
   local commands, watched = {}, {}
@@ -109,18 +199,27 @@ local function install_commands(host, env, self)
     if config ~= nil then check(config, "table", "load: config") end
     local instance, message = host.load(name, config)
     if not instance then error(message, 0) end
-    return api_table(instance)
+    return api_table(env, instance)
   end
 
   function commands.unload(name)
     local instance = loaded[name]
+    if instance then check_loaded(instance) end
     name = instance and instance.url or name
     check(name, "string", "unload: name")
     local ok, message = host.unload(name)
     if not ok then error(message, 0) end
+    for _, other in pairs(loaded) do
+      if other.name == name or other.url == name then other.is_gone = true end
+    end
+    return true
   end
 
-  function commands.hyperties() return host.instances() end
+  function commands.hyperties()
+    local list = host.instances()
+    for _, instance in ipairs(list) do add_on(instance.api) end
+    return hyperty.array(list)
+  end
   function commands.objects() return host.objects() end
   function commands.routes() return host.routes() end
 
@@ -142,18 +241,14 @@ local function install_commands(host, env, self)
       end
       return print(OVERVIEW_END)
     end
-    if loaded[x] then return print(describe(x)) end
-    for _, topic in ipairs(TOPICS) do
-      if x == topic[1] or x == commands[topic[1]] then
-        return print(topic[2] .. "\n" .. topic[3])
-      end
-    end
-    return print(format("nothing is known about %s; help() lists the commands",
-      inspect(x, { depth = 1, items = 3, copy = hyperty.copy })))
+    print(command_help(commands, x) or instance_help(host, x) or library_help(x)
+      or format("nothing is known about %s; help() lists the commands",
+        inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty = hyperty
+  env.exit, env.quit = leaving_word(), leaving_word()
   function env.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
@@ -184,6 +279,13 @@ local function compile(host, code)
   return nil, message, wants_more
 end
 
+-- True for what print shows as inspect does: tables without a text of their own, and data.
+local function is_shown(value)
+  if type(value) ~= "table" then return type(value) == "userdata" end
+  local meta = getmetatable(value)
+  return type(meta) ~= "table" or not meta.__tostring
+end
+
 ---@param host table
 ---@param env table
 ---@param self table
@@ -191,6 +293,17 @@ end
 return function(host, env, self)
   local load_hyperty = install_commands(host, env, self)
   local M = {}
+  local columns -- of the terminal, as the last line told
+
+  ---Prints tables and data so that they can be read; the rest as Lua's own print does.
+  function env.print(...)
+    local options = { width = columns, null = hyperty.null, copy = hyperty.copy }
+    local texts = pack(...)
+    for i = 1, texts.n do
+      texts[i] = is_shown(texts[i]) and inspect(texts[i], options) or tostring(texts[i])
+    end
+    print(concat(texts, "\t"))
+  end
 
   local function show(values, width, color)
     local options = { width = width, color = color, null = hyperty.null, copy = hyperty.copy }
@@ -209,6 +322,7 @@ return function(host, env, self)
   ---@param color boolean
   ---@return string, string
   function M.eval(code, width, color)
+    columns = width
     local fn, name, wants_more = compile(host, code)
     if not fn then
       local message = name

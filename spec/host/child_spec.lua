@@ -43,7 +43,7 @@ describe("a child", function()
         self.child = child
         return { id = child.id, collection = child.collection, data = child.data,
           reporter = child.reporter, user = child.user, created = child.created,
-          order = child.order, text = tostring(child), nothing = child.nothing }]]
+          order = child.order, text = tostring(child) }]]
       assert.equal(ben.url:match "([^/]+)$" .. "#1", it.id)
       assert.equal("items", it.collection)
       assert.same({ text = "hi" }, it.data)
@@ -52,7 +52,8 @@ describe("a child", function()
       assert.truthy(it.created > 1700000000)
       assert.equal(1, it.order)
       assert.equal("child " .. it.id, it.text)
-      assert.equal(nil, it.nothing)
+      has('a child has no "nothing" (it has: id, collection',
+        raised(ben, "return self.child.nothing"))
       has("is read-only", raised(ben, "self.child.state = 1"))
     end)
 
@@ -92,6 +93,22 @@ describe("a child", function()
         self.child = self.room:children("items")[1]
         return self.child.data.text]])
       has("read-only", raised(carl, [[self.child.data.text = "mine"]]))
+    end)
+
+    it("that is changed by more than a message holds raises, and nothing has changed", function()
+      for _, writer in ipairs { anna, ben } do
+        writer:eval [[
+          self.child = self.room:add_child("items", { text = "hi" })
+          self.child:wait()]]
+        has("does not fit into a message", raised(writer, [[
+          self.child.data.text = ("x"):rep(1 << 20)]]))
+        assert.equal("hi", writer:eval "return self.child.data.text")
+        writer:eval [[self.child.data.text = "ho"]]
+        world:run()
+        assert.equal("ho", carl:eval [[
+          local children = self.room:children("items")
+          return children[#children].data.text]])
+      end
     end)
 
     it("is deleted by its reporter", function()

@@ -146,7 +146,9 @@ describe("a handle", function()
     end)
 
     it("raises for a key of the wrong kind", function()
-      has(url .. ": keys of an object are text", raised(anna, "data[1] = 1"))
+      has(url .. ": this is an object, whose keys are text; for an empty list "
+        .. "write hyperty.array {}",
+        raised(anna, "data[1] = 1"))
       has("keys of an object are text", raised(anna, "data[true] = 1"))
       has("values: keys of an array are indices from 1", raised(anna, "data.values.x = 1"))
       has("values: keys of an array are indices from 1", raised(anna, "data.values['1'] = 1"))

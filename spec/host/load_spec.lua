@@ -83,7 +83,7 @@ describe("loading", function()
     end)
 
     it("takes no bytecode", function()
-      has("binary chunk", (refused(string.dump(function() end))))
+      has("bad.lua: attempt to load a binary chunk", (refused(string.dump(function() end))))
     end)
 
     it("cannot do while loading what needs an address", function()
@@ -140,13 +140,28 @@ describe("loading", function()
 
     it("that is missing tells where it was looked for", function()
       local _, message, code = rt:load "nope"
-      assert.equal('there is no hyperty "nope"; looked for ' .. dir .. "/nope.lua, " .. dir ..
-        "/nope/init.lua", message)
+      assert.equal('there is no hyperty "nope"; looked for nope.lua and nope/init.lua in ' .. dir,
+        message)
       assert.equal("not_found", code)
       _, message, code = rt:load(dir .. "/nope.lua")
       assert.equal("there is no file " .. dir .. "/nope.lua", message)
       assert.equal("not_found", code)
       assert.equal("invalid", select(3, rt:load ""))
+    end)
+
+    it("that is missing tells what is named almost so", function()
+      write("kitchen.lua", "return { name = 'Kitchen' }")
+      assert(lfs.mkdir(dir .. "/chat"))
+      assert(lfs.mkdir(dir .. "/empty"))
+      write("chat/init.lua", "return { name = 'Chat' }")
+      for typed, meant in pairs {
+        kitchn = "kitchen", kitchenss = "kitchen", ktchen = "kitchen", chta = "chat",
+      } do
+        has('"' .. typed .. '" (did you mean "' .. meant .. '"?); looked', select(2, rt:load(typed)))
+      end
+      for _, typed in ipairs { "kitc", "empt", "x", ("k"):rep(100) } do
+        assert.falsy(select(2, rt:load(typed)):find "did you mean")
+      end
     end)
 
     it("requires files of its folder, once, and none outside", function()

@@ -48,7 +48,7 @@ describe("an observer", function()
       local room = self.room
       return { url = room.url, data = room.data, version = room.version, epoch = room.epoch,
         name = room.metadata.name, reporter = room.metadata.reporter, text = tostring(room),
-        nothing = room.nothing, invite = room.invite, observers = room.observers }]]
+      }]]
     assert.equal(url, it.url)
     assert.same({ title = "x", values = { 1, 2, 3 }, list = { { unit = "m" } } }, it.data)
     assert.equal(0, it.version)
@@ -56,7 +56,10 @@ describe("an observer", function()
     assert.equal("room", it.name)
     assert.equal(anna.url, it.reporter)
     assert.equal("observer " .. url, it.text)
-    assert.same({}, { it.nothing, it.invite, it.observers })
+    for _, name in ipairs { "nothing", "invite", "observers" } do
+      has(('an observer has no "%s" (it has: url, data'):format(name),
+        raised(ben, "return self.room." .. name))
+    end
   end)
 
   it("is given back when it is there already", function()
@@ -68,6 +71,8 @@ describe("an observer", function()
   it("is read-only, data and fields", function()
     has("read-only", raised(ben, "self.room.data.title = 1"))
     has("read-only", raised(ben, "self.room.url = 1"))
+    has("is read-only", raised(ben, "self.room.data = 1"))
+    has('an observer has no "mine"', raised(ben, "self.room.mine = 1"))
     assert.equal("x", ben:eval "return self.room.data.title")
   end)
 
@@ -189,7 +194,7 @@ describe("an observer", function()
         first.value[1].mine = true -- a plain copy, kept with the change
         return { value = first.value, old = first.old, gone = last.old, none = last.value,
           same = first.value == first.value, keys = self.changes[2].keys,
-          text = tostring(self.changes[2]), nothing = first.nothing, count = first.count }]]
+          text = tostring(self.changes[2]), count = first.count }]]
       assert.same({ { unit = "a", mine = true } }, it.value)
       assert.same({ { unit = "m" } }, it.old)
       assert.same({ { unit = "b" } }, it.gone)
@@ -197,7 +202,8 @@ describe("an observer", function()
       assert.is_true(it.same)
       assert.same({ "list", 1, "unit" }, it.keys)
       assert.equal('change: update "list.1.unit" (version 2)', it.text)
-      assert.equal(nil, it.nothing)
+      has('a change has no "nothing" (it has: path, keys, value, old, kind, version, count)',
+        raised(ben, "return self.changes[1].nothing"))
       assert.equal(1, it.count)
       has("is read-only", raised(ben, "self.changes[1].path = 1"))
     end)
@@ -367,7 +373,7 @@ describe("an observer", function()
       has('"subscribe" is no event of an observer', text)
       has("change, child, event, resync, delete, status", text)
       has("string expected", raised(ben, [[self.room:on(print)]]))
-      has("is read-only", raised(ben, [[self.room:on("change", print).x = 1]]))
+      has('a handler has no "x"', raised(ben, [[self.room:on("change", print).x = 1]]))
     end)
   end)
 

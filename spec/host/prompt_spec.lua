@@ -153,10 +153,47 @@ unload "echo"
 hyperty.sleep(0.01)
 hyperties()
 ]]
-    assert.truthy(result.out:find "\n{}\n$", result.out)
+    assert.truthy(result.out:find "\ntrue\narray {}\n$", result.out)
     assert.equal(0, result.status)
     fails('^unload: no instance named "x"; hyperties%(%) lists them', "unload 'x'")
     fails("^unload: this is the prompt itself", "unload 'prompt'")
+  end)
+
+  it("hyperties tells the user, and that each can be followed", function()
+    local result = repl [[
+e = load("echo", { user = "user://localhost/bob" })
+hyperties()[1].user, hyperties()[1].api
+]]
+    assert.truthy(result.out:find('\n"user://localhost/bob"\t{ "count", "echo", "fail", "later", '
+      .. '"on", "url" }\n$'), result.out)
+  end)
+
+  it("the functions of a hyperty say how they are meant", function()
+    local has = "it has count, echo, fail, later, on, url"
+    fails('echo has no function "ecoh": ' .. has, "load('echo').ecoh('x')")
+    fails("\ncall it with a dot: echo.echo%(…%)", "load('echo'):echo('x')")
+    fails("\ncall it with a dot: echo.on%(…%)", "load('echo'):on('x', print)")
+    fails("\non needs the name of an event and a function", "load('echo').on('counted')")
+    local result = repl "bob = load 'echo'\nbob:echo('x')\n"
+    assert.truthy(result.err:find("call it with a dot: bob.echo(…)", 1, true), result.err)
+  end)
+
+  it("what load gave tells that it was unloaded", function()
+    local result = repl [[
+bob = load("echo", { as = "bob" })
+same = load("echo", { as = "other" })
+f = bob.echo
+unload "bob"
+bob
+f(1)
+bob.on("x", print)
+bob.nothing()
+unload(bob)
+same.echo "still there"
+]]
+    assert.truthy(result.out:find '\ntrue\nbob %(unloaded%)\n"still there"\n$', result.out)
+    local _, count = result.err:gsub("bob was unloaded\n", "")
+    assert.equal(4, count, result.err)
   end)
 
   it("watch prints what happens to an object", function()
@@ -176,7 +213,47 @@ hyperty.sleep(0.05)
     assert.truthy(result.out:find("load(name [, config])   Loads the hyperty", 1, true))
     assert.truthy(result.out:find("watch(url)\nObserves a data object", 1, true))
     assert.truthy(result.out:find "nothing is known about 3; help%(%) lists the commands\n")
-    assert.truthy(result.out:find "echo %(hyperty://.*%): count, ")
+    assert.truthy(result.out:find("echo\n  url        hyperty://localhost/[%x-]+\n"
+      .. "  user       user://localhost/me\n  functions  count, echo, fail, later, on, url\n"))
+  end)
+
+  it("help tells about an instance by its name and about its functions", function()
+    local result = repl "e = load 'echo'\nhelp 'echo'\nhelp(e.later)\nhelp(e.on)\n"
+    assert.equal("echo: user nil\n", result.err)
+    assert.truthy(result.out:find("\necho\n  url        hyperty://", 1, true))
+    assert.truthy(result.out:find("\necho.later(…)\nA function of echo (hyperty://", 1, true))
+    assert.truthy(result.out:find("\necho.on(event, fn)\n", 1, true))
+  end)
+
+  it("help knows all of the library", function()
+    local result = repl [[
+for name, value in pairs(hyperty) do help(value) help("hyperty." .. name) end
+help(hyperty)
+help "every"
+]]
+    assert.equal("", result.err)
+    assert.falsy(result.out:find "nothing is known")
+    assert.truthy(result.out:find("\n  sleep(seconds)          waits\n", 1, true))
+    assert.truthy(result.out:find("\nhyperty.every(seconds, fn)\n", 1, true))
+  end)
+
+  it("help tells about data objects, by name or by one of them", function()
+    local result = repl [[
+for _, name in ipairs { "syncher", "reporter", "observer", "child", "request" } do help(name) end
+e = load "echo"
+o = watch(e.url())
+print "--"
+help(o)
+]]
+    for _, noun in ipairs { "self.syncher", "A reporter", "An observer", "A child", "A request" } do
+      assert.truthy(result.out:find(noun .. ":", 1, true), noun)
+    end
+    assert.truthy(result.out:find "%-%-\nAn observer: ", result.out)
+    for line in result.out:gmatch "[^\n]+" do assert.truthy(utf8.len(line) <= 100, line) end
+  end)
+
+  it("exit and quit tell how to leave", function()
+    shows("Ctrl-D leaves\nCtrl-D leaves\nCtrl-D leaves\n", "exit\nquit\nexit()\n")
   end)
 
   it("loadtext is Lua's own load", function()
@@ -190,6 +267,17 @@ describe("output of hyperties", function()
     local result = repl "e = load 'echo'\nprint('mine', 1)\n"
     assert.equal("echo: user nil\n", result.err)
     assert.truthy(result.out:find "mine\t1\n$")
+  end)
+
+  it("shows tables and data that the prompt prints, strings stay plain", function()
+    shows('{ id = "1", n = { 1, 2 } }\ta "b"\tnil\t1.0\n', [[
+print({ id = "1", n = { 1, 2 } }, 'a "b"', nil, 1.0)
+]])
+    shows("mine\tnull\tarray {}\n", [[
+_, meta = 1, { __tostring = function() return "mine" end }
+print(setmetatable({}, meta), hyperty.null, hyperty.array())
+]])
+    shows("\n", "print()\n")
   end)
 
   it("cannot move the cursor or break the line", function()
@@ -214,8 +302,9 @@ describe("the command line of the prompt", function()
   it("fails when the code of -e fails", function()
     assert.same({ out = "", err = "prompt:1: no\n", status = 1 },
       program.run { "-e", "error 'no'" })
-    assert.equal("hyperty: repl: -e: the code ends inside a chunk\n",
-      program.run({ "-e", "for" }).err)
+    assert.equal("hyperty: repl: -e: the code is not complete: "
+      .. "prompt:1: unexpected symbol near <eof>\n", program.run({ "-e", "x = " }).err)
+    assert.equal(1, program.run({ "-e", "for" }).status)
   end)
 
   it("loads the hyperties that it names, each under its name", function()
@@ -229,6 +318,13 @@ describe("the command line of the prompt", function()
     assert.equal("hyperty: repl: there is no file ./nope.lua\n", result.err)
     assert.equal("", result.out)
     assert.equal(1, result.status)
+  end)
+
+  it("tells what it does, and -h does as --help", function()
+    local result = program.run { "help", "repl" }
+    assert.truthy(result.out:find "call them at a prompt")
+    assert.same(result, program.run { "repl", "-h" })
+    assert.same(program.run { "--help" }, program.run { "-h" })
   end)
 
   it("sets domain and user", function()

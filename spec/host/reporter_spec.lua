@@ -288,9 +288,9 @@ describe("a reporter", function()
       assert.equal("forbidden", select(3, subscribe(ben)))
     end)
 
-    it("a handler that raises has refused, and is logged once", function()
+    it("a handler that raises has not refused but failed, and is logged once", function()
       anna:eval [[self.room:on("subscribe", function() error("oops") end)]]
-      assert.equal("forbidden", select(3, subscribe(ben)))
+      assert.same({ nil, "the handler of subscribe failed", "internal" }, { subscribe(ben) })
       local logged = world:errors()
       assert.equal(1, #logged)
       has("anna", logged[1])
@@ -451,11 +451,15 @@ describe("a reporter", function()
   describe("as an object of Lua", function()
     before_each(function() world:room() end)
 
-    it("shows nothing under unknown names, and is read-only", function()
-      assert.same({ true, true }, { anna:eval [[
-        return self.room.nothing == nil, self.room.unsubscribe == nil]] })
+    it("raises for unknown names, and is read-only", function()
+      has('a reporter has no "nothing" (it has: url, ', raised(anna, "return self.room.nothing"))
+      has('a reporter has no "unsubscribe"', raised(anna, "return self.room.unsubscribe"))
+      has('a reporter has no "1"', raised(anna, "return self.room[1]"))
+      has('a reporter has no "0"', raised(anna, "return self.room[0]"))
       has("is read-only", raised(anna, "self.room.url = 1"))
-      has("is read-only", raised(anna, "self.room.mine = 1"))
+      has('a reporter has no "mine"', raised(anna, "self.room.mine = 1"))
+      has("data cannot be replaced by assignment: assign to its fields (object.data.x = …)",
+        raised(anna, "self.room.data = 1"))
       assert.is_false(anna:eval "return getmetatable(self.room)")
     end)
 

@@ -96,16 +96,29 @@ describe("a request", function()
         { anna:eval "return table.unpack(self.second, 1, 3)" })
     end)
 
-    it("shows nothing under unknown names, and is read-only", function()
+    it("whose handler raises tells the asker so", function()
+      anna:eval [[
+        self.room:on("execute", function(request) if request.user then request:accept() end end)
+        self.room:on("read", function() error "oops" end)]]
+      assert.same({ nil, "the handler of execute failed", "internal" },
+        { ben:eval [[return self.room:execute("x")]] })
+      assert.same({ nil, "the handler of read failed", "internal" },
+        { carl:eval("return self.syncher:read(...)", url) })
+      local logged = world:errors()
+      assert.equal(2, #logged)
+      has('a request has no "user" (it has: from, identity, ', logged[1])
+    end)
+
+    it("raises for unknown names, and is read-only", function()
       anna:eval [[self.room:on("execute", function(request)
-        self.nothing = request.nothing == nil and request.name == nil
+        self.nothing = select(2, pcall(function() return request.nothing end))
         self.text = select(2, pcall(function() request.from = 1 end))
         self.reason = select(2, pcall(request.reject, request, {}))
         request:accept()
       end)]]
       ben:eval [[return self.room:execute("x")]]
       local nothing, text, reason = anna:eval "return self.nothing, self.text, self.reason"
-      assert.is_true(nothing)
+      has('a request has no "nothing" (it has: from, identity, method, params, url, ', nothing)
       has("is read-only", text)
       has("string expected", reason)
     end)
@@ -122,7 +135,8 @@ describe("a request", function()
       carl:eval [[self.syncher:on("invite", function(invitation)
         self.seen = { url = invitation.url, from = invitation.from, name = invitation.name,
           schema = invitation.schema, reporter = invitation.value.reporter,
-          text = tostring(invitation), nothing = invitation.params }
+          text = tostring(invitation),
+          nothing = select(2, pcall(function() return invitation.params end)) }
         self.room = invitation:accept()
       end)]]
       anna:eval("self.room:invite { ... }", carl.url)
@@ -134,7 +148,7 @@ describe("a request", function()
       assert.equal(anna.url, seen.reporter)
       assert.equal(anna.url, seen.from)
       assert.equal("invitation from " .. anna.url, seen.text)
-      assert.equal(nil, seen.nothing)
+      has('an invitation has no "params" (it has: from, ', seen.nothing)
       assert.equal(1, carl:eval "return self.room.data.n")
     end)
 

@@ -18,8 +18,8 @@ describe("the syncher", function()
   end)
 
   it("shows whose it is, has no fields and is read-only", function()
-    assert.same({ "syncher of " .. anna.url, true },
-      { anna:eval "return tostring(self.syncher), self.syncher.nothing == nil" })
+    assert.equal("syncher of " .. anna.url, anna:eval "return tostring(self.syncher)")
+    has('the syncher has no "nothing" (it has: ', raised(anna, "return self.syncher.nothing"))
     has("is read-only", raised(anna, "self.syncher.create = print"))
     has('"delegate" is no event of the syncher (known: invite)',
       raised(anna, [[self.syncher:on("delegate", print)]]))

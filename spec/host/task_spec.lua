@@ -154,6 +154,21 @@ describe("a script", function()
         return ok, err, closed, coroutine.status(open), wrapped, running]] })
     end)
 
+    it("cannot use up the stack by closing them within each other", function()
+      has("close: more than 16 within each other", raised(one, [[
+        local outer
+        for _ = 1, 10000 do
+          local inner = outer
+          outer = coroutine.create(function()
+            local _ <close> = setmetatable({}, {
+              __close = function() if inner then assert(coroutine.close(inner)) end end })
+            coroutine.yield()
+          end)
+          coroutine.resume(outer)
+        end
+        assert(coroutine.close(outer))]]))
+    end)
+
     it("sees its task as the main one, where it cannot yield", function()
       assert.same({ true, false, false, true }, { one:eval [[
         local _, is_main = coroutine.running()

@@ -26,6 +26,12 @@ describe("inspect", function()
     assert.equal("{ 1, nil, 3 }", inspect { 1, nil, 3 })
   end)
 
+  it("tells an empty array from an empty object, nested too", function()
+    local function array() return setmetatable({}, { __metatable = "array" }) end
+    assert.equal("array {}", inspect(array()))
+    assert.equal("{ a = array {}, b = {} }", inspect { a = array(), b = {} })
+  end)
+
   it("breaks what does not fit the line", function()
     assert.equal('{\n  a = "xxxxxxxxxx",\n  b = { 1, 2 }\n}',
       inspect({ a = ("x"):rep(10), b = { 1, 2 } }, { width = 20 }))

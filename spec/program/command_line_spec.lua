@@ -131,7 +131,7 @@ describe("a configuration file", function()
     local args, result = { ... }, nil
     program.with_dir(function(dir)
       program.write(dir .. "/config.lua", text)
-      program.write(dir .. "/good.lua", "return { name = 'Good' }")
+      program.write(dir .. "/good.lua", "return { name = 'Good', api = {} }")
       result = program.run({ "check", "--config", "config.lua", "./good.lua",
         table.unpack(args) }, { dir = dir })
     end)
@@ -160,12 +160,14 @@ describe("a configuration file", function()
     complains(1, 'config.lua: the file must return a table: return { log = "debug" }', "return 1")
     complains(1, "config.lua:1: attempt to call a nil value (global 'print')", "print(1)")
     complains(1, "config.lua: log: a function is not JSON", "return { log = function() end }")
+    complains(1, "config.lua: attempt to load a binary chunk (mode is 't')", "\27Lua")
   end)
 
   it("is refused if it has unknown options or wrong values", function()
     complains(2, 'config.lua: unknown option "colour"; "hyperty help check" lists them',
       "return { colour = 'red' }")
     complains(2, "config.lua: log must be a string", "return { log = 1 }")
+    complains(2, "config.lua: domain has a zero byte in it", "return { domain = 'a\\0b' }")
   end)
 
   it("is named when it is not there", function()
@@ -174,5 +176,26 @@ describe("a configuration file", function()
       "hyperty: check: --config: cannot open /no/such: No such file or directory\n",
       result.err)
     assert.equal(1, result.status)
+  end)
+end)
+
+describe("a standard stream that is closed", function()
+  it("gives no input", function()
+    local result = program.run({ "repl" }, { shell = "timeout 20 %s <&-" })
+    assert.same({ out = "", err = "", status = 0 }, result)
+  end)
+
+  it("takes no output, which is a failure", function()
+    for _, args in ipairs { { "check", "hello" }, { "repl", "-e", "1" }, { "--version" } } do
+      local result = program.run(args, { shell = "timeout 20 %s >&-" })
+      assert.equal("hyperty: stdout: Bad file descriptor\n", result.err)
+      assert.equal(1, result.status)
+    end
+  end)
+
+  it("may be the one for errors, or all of them", function()
+    assert.equal("2\n", program.run({ "-e", "1 + 1" }, { shell = "timeout 20 %s 2>&-" }).out)
+    assert.equal(1,
+      program.run({ "repl", "-e", "1" }, { shell = "timeout 20 %s <&- >&- 2>&-" }).status)
   end)
 end)

@@ -109,12 +109,32 @@ describe("hyperty check", function()
       ["syntax.lua"] = "return {",
       ["raise.lua"] = "error 'at load'",
       ["number.lua"] = "return 1",
-      ["good.lua"] = "return { name = 'Good' }",
+      ["good.lua"] = "return { name = 'Good', api = {} }",
     }, "./syntax.lua", "./raise.lua", "./number.lua", "./good.lua")
     assert.truthy(result.err:find "hyperty: check: .*syntax%.lua:1: ", result.err)
     assert.truthy(result.err:find("hyperty: check: .*raise%.lua:1: at load"), result.err)
     assert.truthy(result.err:find "hyperty: check: .*number%.lua", result.err)
     assert.equal("./good.lua: ok\n", result.out)
     assert.equal(1, result.status)
+  end)
+
+  it("tells what looks like a mistake", function()
+    local function has(text, fields)
+      local result = check({ ["a.lua"] = "local f = print return { name = 'A'" .. fields .. " }" },
+        "./a.lua")
+      assert.truthy(result.err:find(text, 1, true), result.err)
+      assert.equal(1, result.status)
+    end
+    has('has a function "strat": did you mean "start"?', ", strat = f, api = {}")
+    has('there is no field "shemas" in a hyperty', ", start = f, shemas = {}")
+    has("a value without a name", ", start = f, 1")
+    has('schema "Nope" is not known here (known: ', ", start = f, schemas = { 'Nope' }")
+    has("has neither start nor api: it would do nothing", ", helper = f")
+  end)
+
+  it("leaves methods of one's own alone", function()
+    local result = check({ ["a.lua"] =
+      "return { name = 'A', start = print, show = print, schemas = { 'Resource' } }" }, "./a.lua")
+    assert.equal("./a.lua: ok\n", result.out)
   end)
 end)

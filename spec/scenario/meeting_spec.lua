@@ -98,6 +98,15 @@ describe("messages meet:", function()
     end)
   end)
 
+  it("a reporter is unloaded while the node has not answered its evict", function()
+    world:room({ n = 1 }, anna, ben)
+    anna:eval("self.who = ... require('hyperty').spawn(function() self.room:evict(self.who) end)",
+      ben.url)
+    anna:unload()
+    world:settle()
+    assert.equal(0, ben:eval "return #self.syncher:resume()")
+  end)
+
   it("a batch tells each of its changes at the place that it had then", function()
     world:room({ list = { { ["0"] = { "x" } } } }, anna, ben)
     ben:eval [[
@@ -160,7 +169,7 @@ describe("observers that are let in", function()
           for _, observer in ipairs(self.room.observers) do
             if observer == from then return self.room:evict(from) end
           end
-          require("hyperty").sleep(0)
+          require("hyperty").sleep(0.001)
         end
       end)]]
     local fates = subscribe()
@@ -173,7 +182,7 @@ describe("observers that are let in", function()
       self.room:on("subscribe", function(request)
         request:accept()
         while self.room.observers and #self.room.observers < 7 do
-          require("hyperty").sleep(0)
+          require("hyperty").sleep(0.001)
         end
         if self.room.epoch then self.room:delete() end
       end)]]

@@ -101,6 +101,7 @@ end
 
 local function report(self, party)
   local name = enlist(self, party)
+  self.reports[name] = true
   party:on("subscribe", function(request) decide_subscribe(self, name, request) end)
   party:on("unsubscribe", function(event)
     note(self, "left", { party = name, from = event.from })
@@ -154,7 +155,8 @@ end
 
 function Actor:start(config)
   self.own_name, self.seed = config.as, config.seed
-  self.parties, self.names, self.journal, self.count = {}, {}, {}, 0
+  self.parties, self.names, self.reports = {}, {}, {} -- by name; names by party
+  self.journal, self.count = {}, 0
   self.syncher:on("invite", function(invitation)
     think(self)
     if draw(self, 1, 4) == 1 then return invitation:decline("no time") end
@@ -306,10 +308,10 @@ end
 function Actor.api.look(self, name)
   local party = self.parties[name]
   if not party.epoch then return nil end
-  local status = party.status and party:status()
-  return { url = party.url, data = hyperty.copy(party.data), version = party.version,
-    epoch = party.epoch, metadata = party.metadata, children = plain_children(party),
-    status = status, observers = party.observers }
+  local look = { data = hyperty.copy(party.data), version = party.version, epoch = party.epoch,
+    metadata = party.metadata, children = plain_children(party) }
+  if self.reports[name] then look.observers = party.observers else look.status = party:status() end
+  return look
 end
 
 return Actor

@@ -138,14 +138,6 @@ function M.draw_for_child(draw, tree)
   end
 end
 
----Where an edit of a child writes, and what: as its event tells it.
-function M.place(edit)
-  local keys = plain.array { table.unpack(edit.at) }
-  keys[#keys + 1] = edit.key or edit.index
-  if edit.kind == "unset" or edit.kind == "remove" then return keys end
-  return keys, edit.value
-end
-
 -- --- applying to plain tables ----------------------------------------------------------------
 
 local function find(tree, path)
@@ -161,6 +153,8 @@ end
 local function set(node, key, value)
   if plain.is_array(node) then
     if math.type(key) ~= "integer" or key < 1 or key > #node + 1 then return nil end
+  elseif type(key) ~= "string" then
+    return nil
   end
   node[key] = plain.copy(value)
   return 1
@@ -168,15 +162,18 @@ end
 
 local function unset(node, key)
   if plain.is_array(node) and key ~= #node then return nil end
+  if plain.is_object(node) and type(key) ~= "string" then return nil end
   if node[key] == nil then return 0 end
   node[key] = nil
   return 1
 end
 
 local function sort(node)
-  local before = table.concat(node, " ")
-  table.sort(node)
-  return table.concat(node, " ") == before and 0 or 1
+  local sorted = plain.copy(node)
+  if not pcall(table.sort, sorted) then return nil end
+  if not plain.difference(node, sorted) then return 0 end
+  table.move(sorted, 1, #sorted, 1, node)
+  return 1
 end
 
 local function replace(tree, value)
@@ -206,14 +203,48 @@ function M.apply(tree, edit)
   if edit.kind == "unset" then return unset(node, edit.key) end
   if not plain.is_array(node) then return nil end
   if edit.kind == "sort" then return sort(node) end
-  local last = #node + (edit.kind == "insert" and 1 or 0)
-  if edit.index < 1 or edit.index > last then return nil end
+  if edit.index < 1 or edit.index > #node + 1 then return nil end
   if edit.kind == "insert" then
     table.insert(node, edit.index, plain.copy(edit.value))
-  else
-    table.remove(node, edit.index)
+    return 1
   end
-  return 1
+  return table.remove(node, edit.index) ~= nil and 1 or 0
+end
+
+-- --- operations that travel -------------------------------------------------------------------
+
+---The operation that an edit of this tree is, as others are told of it: what is put behind the last
+---element is inserted, what is taken from an array removed. It may meet another state there.
+function M.operation(tree, edit)
+  local node = find(tree, edit.at)
+  local keys = plain.array { table.unpack(edit.at) }
+  keys[#keys + 1] = edit.key or edit.index
+  local kind = edit.kind
+  if plain.is_array(node) and kind == "set" and edit.key > #node then kind = "insert" end
+  if plain.is_array(node) and kind == "unset" then kind = "remove" end
+  return { kind = kind, keys = keys, value = edit.value }
+end
+
+---Does the operation; nil if it does not fit this state.
+function M.apply_operation(tree, operation)
+  local keys = operation.keys
+  local node = find(tree, { table.unpack(keys, 1, #keys - 1) })
+  local key, kind = keys[#keys], operation.kind
+  if not node or plain.is_object(node) ~= (type(key) == "string") then return nil end
+  local is_there = node[key] ~= nil
+  if kind == "insert" then
+    if key > #node + 1 then return nil end
+    table.insert(node, key, plain.copy(operation.value))
+  elseif kind == "remove" then
+    return table.remove(node, is_there and key or #node + 1) ~= nil and tree or nil
+  elseif kind == "unset" then
+    node[key] = nil
+    return is_there and tree or nil
+  else
+    if plain.is_array(node) and not is_there then return nil end
+    node[key] = plain.copy(operation.value)
+  end
+  return tree
 end
 
 -- --- repeating what a change event says ------------------------------------------------------

@@ -54,12 +54,13 @@ end
 ---A creator made a child of these parts.
 function Model:expect_child(id, collection, data)
   if self.made[id] then check.fault("child id %s was given twice", id) end
-  self.made[id] = { id = id, collection = collection, data = plain.copy(data), edits = {} }
+  self.made[id] = { id = id, collection = collection, data = plain.copy(data),
+    operations = {} }
 end
 
----Its creator changed it so (and saw that at once).
-function Model:expect_update(id, edit)
-  table.insert(self.made[id].edits, edit)
+---Its creator changed it so (and saw that at once): an operation of edits.operation.
+function Model:expect_update(id, operation)
+  table.insert(self.made[id].operations, operation)
 end
 
 local function keep_create(self, made, reporter)
@@ -85,14 +86,13 @@ local function stamp(self, kind, id)
     data = kind == "create" and plain.copy(child.data) or nil })
 end
 
--- The edit of that child that the event tells of.
-local function told_edit(made, entry)
+-- The operation on that child that the event tells of.
+local function told_operation(made, entry)
   local change = entry.changes[1]
-  for i, edit in ipairs(made.edits) do
-    local keys, value = edits.place(edit)
-    if not plain.difference(keys, change.keys) and not plain.difference(value, change.value) then
-      table.remove(made.edits, i)
-      return edit
+  for i, operation in ipairs(made.operations) do
+    if not plain.difference(operation.keys, change.keys)
+      and not plain.difference(operation.value, change.value) then
+      return table.remove(made.operations, i)
     end
   end
   check.fault("child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
@@ -113,8 +113,8 @@ function Model:judge(entry)
   elseif not child then
     return -- it was deleted while the reporter thought
   elseif entry.kind == "update" then
-    local edit = told_edit(made, entry)
-    if keeps and not edits.apply(child.data, edit) then keeps = false end
+    local operation = told_operation(made, entry)
+    keeps = keeps and edits.apply_operation(child.data, operation) ~= nil
   end
   if keeps then
     stamp(self, entry.kind, entry.id)

@@ -192,7 +192,7 @@ local function write_child(world)
   if party.is_reporter then
     party.object:do_child("update", child.id, edit)
   else
-    party.object:expect_update(child.id, edit)
+    party.object:expect_update(child.id, edits.operation(child.data, edit))
   end
 end
 

@@ -245,6 +245,28 @@ describe("an observer of children", function()
       assert.same({ "mine kept" }, listed())
     end)
 
+    it("repeats nothing that a whole object has seen, and shows what that says", function()
+      add()
+      far:stamp("create", ben.url, 1)
+      world:run()
+      ben:eval [[self.child.data.text = "worse"]]
+      world:run()
+      -- It was refused; neither the answer nor the stamp came.
+      far.marks = { [ben.url] = { n = 1 } }
+      far.children = { items = { {
+        resource = ben.url:match "[^/]+$" .. "#1", reporter = ben.url, version = 1, order = 1,
+        value = { data = { text = "mine" } },
+      } } }
+      far.version = far.version + 1
+      far:update("n", 1)
+      world:run()
+      assert.same({ "mine", 0 }, { ben:eval [[
+        return self.child.data.text, self.room:status().pending]] })
+      local count = #far.ops
+      world:run(100)
+      assert.equal(count, #far.ops)
+    end)
+
     it("sends what is missing when it is told 409 with a version", function()
       world:drop({ type = "create", to = "/children/items" }, 1)
       far.on_op = function(message)

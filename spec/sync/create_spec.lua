@@ -141,7 +141,9 @@ describe("creating an object", function()
     it("for a schema that nobody knows", function()
       local gave, text, code = create { schema = "Nothing" }
       assert.same({ nil, "not_found" }, { gave, code })
-      has('there is no schema "Nothing" here: put Nothing.json into a schemas folder', text)
+      has('there is no schema "Nothing" here (known: ', text)
+      has("Resource", text)
+      has("put Nothing.json into the folder schemas beside the hyperties", text)
       gave, text, code = with { schema = "Nothing" }
       assert.is_nil(gave)
       assert.same({ "there is no such schema here", "not_found" }, { text, code })
@@ -153,6 +155,21 @@ describe("creating an object", function()
         return self.syncher:create { schema = "Resource", url = ... }]], url)
       assert.same({ "this runtime reports that object already", "conflict" }, { text, code })
       assert.equal(1, anna:eval "return self.room.data.n")
+    end)
+
+    it("for a URL that is being made here, which goes on", function()
+      anna:eval [[
+        self.got = {}
+        for i = 1, 2 do
+          require("hyperty").spawn(function()
+            local it, _, code = self.syncher:create { schema = "Resource", name = "n" .. i,
+              url = "resource://localhost/known" }
+            self.got[i] = it and "made" or code
+          end)
+        end]]
+      world:run()
+      assert.same({ "made", "conflict" }, anna:eval "return self.got")
+      assert.same({}, world:sent { type = "unsubscribe", to = NODE .. "/sm" })
     end)
 
     it("for a URL that is none", function()

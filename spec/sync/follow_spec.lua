@@ -95,6 +95,16 @@ describe("following a hyperty", function()
     world:run()
   end)
 
+  it("may end before the node has answered", function()
+    ben:eval([[
+      local hyperty, url = require "hyperty", ...
+      hyperty.spawn(function() hyperty.follow(url, "news", print) end)]], anna.url)
+    ben:unload()
+    world:run()
+    assert.equal(1, #world:sent { type = "subscribe", to = NODE .. "/sm" })
+    assert.equal(1, #world:sent { type = "unsubscribe", to = NODE .. "/sm" })
+  end)
+
   it("needs an address", function()
     local gave, text, code = ben:eval [[
       return require("hyperty").follow("somebody", "news", print)]]

@@ -1,0 +1,146 @@
+/* What is done to children at the parent's reporter, its own operations and those of others that it
+ * keeps or refuses: done, stamped with the object's next version, published (PROTOCOL.md section
+ * 6). Judging those of others: moderation.c.
+ *
+ * Own operations are told when their message comes round, since nothing is told inside a call; and
+ * before somebody else's is judged, which gets a later stamp. */
+#include "../base/mem.h"
+#include "sync.h"
+
+/* An own operation whose event waits for its message to come round. */
+typedef struct {
+    hy_link_t link;
+    hy_childop_t *op;
+    hy_child_t *child;
+} echo_t;
+
+/* --- stamps ----------------------------------------------------------------------------------- */
+
+hy_stamp_t *hy__reporter_make_stamp(const hy_reporter_t *r, hy_str_t *collection,
+                                    const hy_child_t *child, const hy_childop_t *op) {
+    const hy_object_t *o = r->party.object;
+    return hy_stamp_new(o->epoch, o->version + 1, op->kind, collection, child->id, child->reporter,
+                        op->version);
+}
+
+void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op) {
+    hy_object_t *o = r->party.object;
+    o->version = s->version;
+    hy_history_add_stamp(&o->history, s, s->kind == HY_CHILDOP_REFUSE ? NULL : op);
+    hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
+    if (m) hy_port_send(r->party.syncher->port, m, NULL);
+    hy_msg_unref(m);
+}
+
+int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
+                      hy_error_t *err) {
+    hy_object_t *o = r->party.object;
+    int rc = 0;
+    switch (op->kind) {
+    case HY_CHILDOP_CREATE:
+        rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
+        return rc < 0 ? rc : hy_children_keep(o->children, child, o->version + 1);
+    case HY_CHILDOP_UPDATE:
+        if (!is_applied) rc = hy_change_apply(op->change, child->data, NULL, err);
+        if (rc == 0) child->version = op->version;
+        return rc;
+    default:
+        hy_children_remove(o->children, child, HY_CHILD_DELETED);
+        return 0;
+    }
+}
+
+/* --- own operations --------------------------------------------------------------------------- */
+
+static hy_msg_t *make_message(hy_reporter_t *r, const hy_str_t *collection, hy_childop_t *op) {
+    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
+                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
+                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
+    hy_str_t *to = hy_str_append(r->children, collection->bytes);
+    if (!to) return NULL;
+    hy_payload_ref(&op->payload);
+    hy_msg_t *m =
+        hy_msg_new_payload(types[op->kind], hy_absent(), r->party.syncher->url, to, &op->payload);
+    hy_str_unref(to);
+    return m;
+}
+
+static int add_echo(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child) {
+    echo_t *e = hy_alloc(sizeof *e);
+    if (!e) return HY_ENOMEM;
+    hy_payload_ref(&op->payload);
+    *e = (echo_t){.op = op, .child = hy_child_ref(child)};
+    hy_list_append(&r->echoes, &e->link);
+    return 0;
+}
+
+static void echo_free(echo_t *e) {
+    hy_list_remove(&e->link);
+    hy_childop_unref(e->op);
+    hy_child_unref(e->child);
+    hy_free(e);
+}
+
+int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
+                          hy_child_t *child, hy_error_t *err) {
+    hy_str_t *url = r->party.url;
+    int rc = hy_bus_has_room(r->party.syncher->manager->bus)
+                 ? 0
+                 : hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
+    hy_msg_t *m = rc == 0 ? make_message(r, collection, op) : NULL;
+    if (rc == 0 && !m) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
+    hy_stamp_t *s = rc == 0 ? hy__reporter_make_stamp(r, collection, child, op) : NULL;
+    if (rc == 0 && !s) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy__reporter_keep(r, child, op, true, err);
+    if (rc == 0) {
+        if (add_echo(r, op, child) == 0) hy_port_send(r->party.syncher->port, m, NULL);
+        hy__reporter_stamp(r, s, op);
+    } else {
+        hy_stamp_unref(s);
+    }
+    hy_msg_unref(m);
+    hy_childop_unref(op);
+    return rc;
+}
+
+/* Tells the first; a handler may end the party, which empties the list. */
+static void tell_first(hy_reporter_t *r) {
+    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
+                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
+                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
+    echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
+    hy_syncher_t *s = r->party.syncher;
+    hy_child_t *child = hy_child_ref(e->child);
+    hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
+    hy_child_event_kind_t kind = kinds[e->op->kind];
+    echo_free(e);
+    s->events->child(s->arg, &r->party, kind, child, change);
+    hy_child_unref(child);
+    hy_change_unref(change);
+}
+
+static hy_link_t *find_echo(hy_reporter_t *r, hy_msg_t *m) {
+    const hy_payload_t *payload = hy_msg_payload(m, &hy_childop_payload);
+    for (hy_link_t *l = r->echoes.next; payload && l != &r->echoes; l = l->next) {
+        if (&hy_link_owner(l, echo_t, link)->op->payload == payload) return l;
+    }
+    return NULL;
+}
+
+void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m) {
+    const hy_link_t *last = m ? find_echo(r, m) : r->echoes.prev;
+    if (!last) return;
+    hy_party_ref(&r->party);
+    for (bool is_last = false; !is_last && !hy_list_is_empty(&r->echoes);) {
+        is_last = r->echoes.next == last;
+        tell_first(r);
+    }
+    hy_party_unref(&r->party);
+}
+
+void hy__reporter_drop_own(hy_reporter_t *r) {
+    while (!hy_list_is_empty(&r->echoes)) {
+        echo_free(hy_link_owner(r->echoes.next, echo_t, link));
+    }
+}
