@@ -58,7 +58,8 @@ describe("a runtime", function()
     with_runtime({ paths = { "/nowhere" } }, function(rt)
       local none, message, code = rt:load "nope"
       assert.is_nil(none)
-      assert.truthy(message:find 'there is no hyperty "nope"; looked for nope%.lua and nope/init%.lua in /nowhere$')
+      assert.truthy(message:find('there is no hyperty "nope"; looked for nope%.lua and '
+        .. "nope/init%.lua in /nowhere$"))
       assert.equal("not_found", code)
       assert.truthy(select(2, rt:check "nope"):find "there is no hyperty")
       none, message, code = rt:load_text("return {", nil, "broken.lua")

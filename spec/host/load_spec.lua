@@ -157,7 +157,8 @@ describe("loading", function()
       for typed, meant in pairs {
         kitchn = "kitchen", kitchenss = "kitchen", ktchen = "kitchen", chta = "chat",
       } do
-        has('"' .. typed .. '" (did you mean "' .. meant .. '"?); looked', select(2, rt:load(typed)))
+        local message = select(2, rt:load(typed))
+        has('"' .. typed .. '" (did you mean "' .. meant .. '"?); looked', message)
       end
       for _, typed in ipairs { "kitc", "empt", "x", ("k"):rep(100) } do
         assert.falsy(select(2, rt:load(typed)):find "did you mean")

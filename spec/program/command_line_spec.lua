@@ -116,8 +116,8 @@ describe("a failure", function()
   end)
 
   it("names a hyperty that is nowhere, where it looked, and what to do", function()
-    fails('^hyperty: run: there is no hyperty "nope"; looked for %./hyperties/nope%.lua, .*'
-      .. "give the path of its file, or set HYPERTY_PATH\n$", "run", "nope")
+    fails('^hyperty: run: there is no hyperty "nope"; looked for nope%.lua and nope/init%.lua in '
+      .. "%./hyperties.*; give the path of its file, or set HYPERTY_PATH\n$", "run", "nope")
   end)
 
   it("names a file that is not there", function()
