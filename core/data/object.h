@@ -26,10 +26,10 @@ typedef struct {
 int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata, hy_value_t data,
                   hy_object_t **out);
 void hy_object_free(hy_object_t *o); /* NULL allowed */
-/* `epoch` is referenced; NULL: the object has none (an older peer's). */
 /* The metadata, with `lastModified` brought up to date: it is written when somebody looks, not with
  * every change. Lent, read only. */
 hy_node_t *hy_object_metadata(hy_object_t *o);
+/* `epoch` is referenced; NULL: the object has none (an older peer's). */
 void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
 
 /* The whole answer: {metadata…, "data", "epoch", "version", "follows"?, "childrenObjects",

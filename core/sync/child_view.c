@@ -14,6 +14,7 @@ typedef struct {
 static int foreign_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     const access_t *a = owner;
     hy_value_drop(edit->value);
+    if (hy__party_gave_up(a->party, a->child)) return hy__fail_given_up(a->child, err);
     return hy_fail(err, HY_EFORBIDDEN, "child %s is read-only: only its creator %s changes it",
                    a->child->id->bytes, a->child->reporter->bytes);
 }
@@ -87,7 +88,7 @@ static int make_draft(hy_child_t *child) {
 
 int hy_party_child_view(hy_party_t *p, hy_child_t *child, hy_view_t **out, hy_error_t *err) {
     if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
-    bool is_own = hy_str_equal(child->reporter, p->syncher->url);
+    bool is_own = hy_str_equal(child->reporter, p->syncher->url) && !hy__party_gave_up(p, child);
     if (is_own && !p->is_reporter && make_draft(child) < 0) return HY_ENOMEM;
     access_t *a = hy_alloc(sizeof *a);
     if (!a) return HY_ENOMEM;

@@ -146,16 +146,27 @@ static int fail_schema(const hy_schemas_t *schemas, const char *name, hy_error_t
         name, known, name);
 }
 
+static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err) {
+    hy_address_t address;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = hy_address_parse(hyperties[i]->bytes, hyperties[i]->len, &address, err);
+    }
+    return rc;
+}
+
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err) {
     const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
-    hy_call_t *c = schema ? hy__call_new(s, arg) : NULL;
+    int rc = schema ? check_hyperties(what->observers, what->observer_count, err)
+                    : fail_schema(s->manager->schemas, what->schema->bytes, err);
+    hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
     if (!c) {
         hy_value_drop(what->data);
         hy_value_drop(what->metadata);
-        return schema ? HY_ENOMEM : fail_schema(s->manager->schemas, what->schema->bytes, err);
+        return rc < 0 ? rc : HY_ENOMEM;
     }
-    int rc = keep_create(c, what);
+    rc = keep_create(c, what);
     if (rc < 0) {
         hy__call_free(c);
         return rc;
@@ -210,11 +221,8 @@ static hy_value_t invite_body(const hy_party_t *p, hy_str_t **hyperties, uint32_
 
 int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
                     hy_error_t *err) {
-    hy_address_t address;
     int rc = check_reporter(p, err);
-    for (uint32_t i = 0; rc == 0 && i < count; i++) {
-        rc = hy_address_parse(hyperties[i]->bytes, hyperties[i]->len, &address, err);
-    }
+    if (rc == 0) rc = check_hyperties(hyperties, count, err);
     if (rc < 0) return rc;
     hy_call_t *c = party_call(p, done, arg);
     if (!c) return HY_ENOMEM;

@@ -29,7 +29,8 @@ int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error
         hy_value_drop(body);
     }
     hy_str_unref(to);
-    int rc = m ? hy_port_send(s->port, m, err) : HY_ENOMEM;
+    int rc = m ? hy__message_check_size(m, err) : HY_ENOMEM;
+    if (rc == 0) rc = hy_port_send(s->port, m, err);
     hy_msg_unref(m);
     return rc;
 }

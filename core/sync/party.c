@@ -191,6 +191,12 @@ int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_
                    url->bytes, p->ops->name, len, HY_MESSAGE_BYTES_MAX);
 }
 
+int hy__message_check_size(hy_msg_t *m, hy_error_t *err) {
+    hy_error_t why = {0};
+    if (hy_msg_bytes(m) < HY_MESSAGE_BYTES_MAX / 16 || hy_msg_text(m, &why)) return 0;
+    return hy_fail(err, why.code, "%s", why.text);
+}
+
 /* --- waiting for a stamp ---------------------------------------------------------------------- */
 
 static void settle(await_t *a) {
@@ -317,6 +323,18 @@ int hy_party_add_child(hy_party_t *p, hy_str_t *collection, hy_value_t data, hy_
     return 0;
 }
 
+bool hy__party_gave_up(const hy_party_t *p, const hy_child_t *child) {
+    return !p->is_reporter && child->state == HY_CHILD_PENDING && !child->draft &&
+           hy_str_equal(child->reporter, p->syncher->url);
+}
+
+int hy__fail_given_up(const hy_child_t *child, hy_error_t *err) {
+    return hy_fail(err, HY_ECONFLICT,
+                   "child %s was made before its creator left, and the reporter has not seen it; "
+                   "make another",
+                   child->id->bytes);
+}
+
 int hy_party_delete_child(hy_party_t *p, hy_child_t *child, hy_error_t *err) {
     if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
     if (child->state != HY_CHILD_KEPT && child->state != HY_CHILD_PENDING)
@@ -325,6 +343,7 @@ int hy_party_delete_child(hy_party_t *p, hy_child_t *child, hy_error_t *err) {
     if (!p->is_reporter && !hy_str_equal(child->reporter, p->syncher->url))
         return hy_fail(err, HY_EFORBIDDEN, "only %s and the reporter may delete child %s",
                        child->reporter->bytes, child->id->bytes);
+    if (hy__party_gave_up(p, child)) return hy__fail_given_up(child, err);
     hy_childop_t *op = hy_childop_new(HY_CHILDOP_DELETE, child->id, hy__outbox_next(child), NULL, 0,
                                       hy_absent(), NULL);
     if (!op) return HY_ENOMEM;
@@ -349,7 +368,8 @@ int hy_party_send_event(hy_party_t *p, hy_str_t *collection, hy_value_t value, h
         hy_node_unref(body);
     }
     hy_str_unref(to);
-    rc = m ? hy_port_send(p->syncher->port, m, err) : HY_ENOMEM;
+    rc = m ? hy__message_check_size(m, err) : HY_ENOMEM;
+    if (rc == 0) rc = hy_port_send(p->syncher->port, m, err);
     hy_msg_unref(m);
     return rc;
 }

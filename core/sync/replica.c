@@ -227,7 +227,7 @@ static void refuse(hy_member_t *m, int http, const char *desc) {
     hy__member_leave(m, false);
 }
 
-static bool has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
+bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
     const hy_str_t *url = hy_get_str(r->object->metadata, "schema");
     const hy_schema_t *schema = hy_schemas_find(r->manager->schemas, wanted);
     if (!url || hy_str_equal(url, wanted)) return true;
@@ -257,7 +257,7 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
     int rc = take_subscribed(r, value, &err);
-    if (rc == 0 && wanted && !has_schema(r, wanted))
+    if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc < 0) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));

@@ -61,6 +61,9 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_pa
                          void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
     bool joins = !known && is_subscribing(s, url);
+    if (known && schema &&
+        !hy__replica_has_schema(((hy_observer_t *)known)->member->replica, schema))
+        return hy_fail(err, HY_ESCHEMA, "%s is not of schema %s", url->bytes, schema->bytes);
     hy_call_t *c = hy__call_new(s, arg);
     if (!c) return HY_ENOMEM;
     c->on_party = done;

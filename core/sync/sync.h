@@ -203,6 +203,8 @@ void hy__member_leave(hy_member_t *m, bool tell);
 void hy__member_end(hy_member_t *m, bool evicted);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
+/* True if the copy is of that schema, named short or by catalogue URL. */
+bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted);
 hy_party_status_t hy__replica_status(const hy_replica_t *r);
 void hy__replica_tell_status(hy_replica_t *r);
 
@@ -261,6 +263,10 @@ hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, b
 /* The child left the state pending: whoever waits for it is told. */
 void hy__party_child_settled(hy_party_t *p, hy_child_t *child);
 void hy__party_close_child_views(hy_party_t *p); /* child_view.c */
+/* An own child that waited for its stamp when its creator left and came back: it is not on its way
+ * any more. The failure is HY_ECONFLICT. */
+bool hy__party_gave_up(const hy_party_t *p, const hy_child_t *child);
+int hy__fail_given_up(const hy_child_t *child, hy_error_t *err);
 
 struct hy_reporter {
     hy_party_t party;
@@ -300,6 +306,7 @@ void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
 int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
+int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
 
 struct hy_observer {
     hy_party_t party;

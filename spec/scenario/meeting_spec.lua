@@ -80,6 +80,18 @@ describe("messages meet:", function()
       assert.equal("second", texts())
     end)
 
+    it("that nobody has seen is given up by who leaves, for good", function()
+      ben:eval [[self.room:add_child("items", { text = "first" })]]
+      anna:eval("self.room:evict(...)", ben.url)
+      world:join(ben, url)
+      local text = objects.raised(ben, [[self.room:children("items")[1].data.text = "x"]])
+      has("make another", text)
+      assert.same({ nil, "conflict" }, { ben:eval [[
+        local done, _, code = self.room:children("items")[1]:delete()
+        return done, code]] })
+      assert.equal(0, ben:eval "return self.room:status().pending")
+    end)
+
     it("that its creator changed in vain is as it was, when the creator is back", function()
       ben:eval [[
         self.child = self.room:add_child("items", { text = "a" })

@@ -47,6 +47,16 @@ describe("an answer of two megabytes", function()
 
   it("to a call is told as too large", function() is_refused("call", big.url, "text") end)
 
+  it("is no event: sending it fails at once", function()
+    local two = big:eval [[
+      local hyperty = require "hyperty"
+      local _, _, first = hyperty.emit("big", ("x"):rep(2 ^ 21))
+      local _, _, second = self.object:send_event("items", { text = ("x"):rep(2 ^ 21) })
+      return { first, second }
+    ]]
+    assert.same({ "too_large", "too_large" }, two)
+  end)
+
   it("to a subscription or a read of the object is told as too large", function()
     local url = big:call "url"
     is_refused("subscribe", url)

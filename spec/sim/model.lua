@@ -51,11 +51,11 @@ end
 
 -- --- children ----------------------------------------------------------------------------------
 
----A creator made a child of these parts.
-function Model:expect_child(id, collection, data)
+---A party (by name) made a child of these parts.
+function Model:expect_child(id, party, collection, data)
   if self.made[id] then check.fault("child id %s was given twice", id) end
-  self.made[id] = { id = id, collection = collection, data = plain.copy(data),
-    operations = {} }
+  self.made[id] = { id = id, party = party, collection = collection,
+    data = plain.copy(data), operations = {} }
 end
 
 ---Its creator changed it so (and saw that at once): an operation of edits.operation.
@@ -133,6 +133,13 @@ function Model:do_child(kind, id, edit)
   end
   stamp(self, kind, id)
   table.insert(self.own, { kind = kind, id = id })
+end
+
+---May the party change that child (as its `look` tells it)? One that was under way when its creator
+---left is given up.
+function Model:may_write(party, child)
+  if child.reporter ~= party.actor.url then return false end
+  return child.state == "kept" or self.made[child.id].party == party.name
 end
 
 -- --- asking ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ describe("the oracle", function()
     oracle:take(ben, { { what = "joined", party = "ben.1", url = "resource://x/1", version = 0,
       data = { n = 1, list = plain.array { 1, 2 } }, children = {} } })
     oracle:expect_edit { kind = "set", at = {}, key = "n", value = 2 }
-    oracle.by_url["resource://x/1"]:expect_child("ben#1", "items", { text = "hi" })
+    oracle.by_url["resource://x/1"]:expect_child("ben#1", "ben.1", "items", { text = "hi" })
     looks = {}
     for _, name in ipairs { "anna.1", "ben.1" } do
       looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",

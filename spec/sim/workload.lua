@@ -153,7 +153,7 @@ local function add_child(world)
   local id = world:call(party.actor, "add_child", party.name, collection, data)
   tell(world, party, "adds child %s to %s: %s", tostring(id), collection, plain.show(data))
   if not id then return end -- its party has ended meanwhile
-  party.object:expect_child(id, collection, data)
+  party.object:expect_child(id, party.name, collection, data)
   if party.is_reporter then party.object:do_child("create", id) end
 end
 
@@ -177,7 +177,7 @@ local function write_child(world)
   if not party or is_second_role(party) then return end
   world:drain(party.actor)
   local child = some_child(world, party, function(child)
-    return child.reporter == party.actor.url
+    return party.object:may_write(party, child)
   end)
   if not child then return end
   local edit = edits.draw_for_child(world.draw, child.data)
@@ -201,7 +201,7 @@ local function delete_child(world)
   if not party or is_second_role(party) then return end
   world:drain(party.actor)
   local child = some_child(world, party, function(child)
-    return party.is_reporter or child.reporter == party.actor.url
+    return party.is_reporter or party.object:may_write(party, child)
   end)
   if not child then return end
   local done, text = world:call(party.actor, "delete_child", party.name, child.id)

@@ -105,6 +105,18 @@ describe("inviting", function()
   end)
 
   describe("is refused", function()
+    it("with creating, for what is no address; then nothing is created", function()
+      local text, code = anna:eval [[
+        local _, text, code = self.syncher:create {
+          schema = "Resource", name = "three", observers = { "somebody" },
+        }
+        return text, code
+      ]]
+      assert.equal("invalid", code)
+      has('"somebody"', text)
+      assert.same({}, anna:eval [[return self.syncher:discover { name = "three" }]])
+    end)
+
     it("for what is no address", function()
       local _, text, code = invite(ben.url, "somebody")
       assert.equal("invalid", code)

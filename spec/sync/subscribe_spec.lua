@@ -452,6 +452,15 @@ describe("subscribing", function()
         world:only { type = "execute", to = NODE .. "/sm" }.body)
     end)
 
+    it("of another schema than asked for is refused, also when it is there already", function()
+      subscribe(ben, url)
+      local _, text, code = ben:eval([[
+        return self.syncher:subscribe(..., { schema = "Communication" })
+      ]], url)
+      assert.equal("invalid", code)
+      has("is not of schema Communication", text)
+    end)
+
     it("is asked about when it comes again", function()
       subscribe(ben, url)
       assert.equal(2, anna:eval "return self.asked")
