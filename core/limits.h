@@ -42,6 +42,7 @@
 #define HY_CHILD_ANSWERS_MAX   1024u
 #define HY_CHILD_NUMBERS_MAX   1024u
 #define HY_ASIDE_MESSAGES_MAX  4096u
+#define HY_ASIDE_BYTES_MAX     (16u << 20)
 #define HY_CHILD_PENDING_MAX   65536u
 #define HY_CHILD_EXPIRY_MS     60000u
 #define HY_RETRY_MIN_MS        1000u
@@ -119,5 +120,7 @@ _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
+
+_Static_assert(HY_ASIDE_BYTES_MAX > HY_MESSAGE_BYTES_MAX, "a message can be kept aside");
 
 #endif

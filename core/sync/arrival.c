@@ -324,7 +324,8 @@ static hy_outcome_t apply_message(hy_replica_t *r, hy_msg_t *m, uint64_t *versio
 }
 
 static void keep_aside(hy_replica_t *r, hy_msg_t *m, uint64_t version) {
-    if (r->aside_count == HY_ASIDE_MESSAGES_MAX) {
+    size_t bytes = hy_msg_bytes(m);
+    if (r->aside_count == HY_ASIDE_MESSAGES_MAX || r->aside_bytes + bytes > HY_ASIDE_BYTES_MAX) {
         r->has_lost = true;
         return;
     }
@@ -345,11 +346,17 @@ static void keep_aside(hy_replica_t *r, hy_msg_t *m, uint64_t version) {
     memmove(&r->aside[at + 1], &r->aside[at], (r->aside_count - at) * sizeof *r->aside);
     r->aside[at] = (hy_aside_t){.message = hy_msg_ref(m), .version = version};
     r->aside_count++;
+    r->aside_bytes += bytes;
+}
+
+static void let_go(hy_replica_t *r, hy_msg_t *m) {
+    r->aside_bytes -= hy_msg_bytes(m);
+    hy_msg_unref(m);
 }
 
 void hy__arrival_drop(hy_replica_t *r) {
     while (r->aside_count > 0) {
-        hy_msg_unref(r->aside[--r->aside_count].message);
+        let_go(r, r->aside[--r->aside_count].message);
     }
     hy_free(r->aside);
     r->aside = NULL;
@@ -379,7 +386,7 @@ static void settle_ops(hy_replica_t *r) {
             hy_childop_unref(op);
         }
         hy_str_unref(collection);
-        hy_msg_unref(m);
+        let_go(r, m);
     }
     r->aside_count = kept;
 }
@@ -389,7 +396,7 @@ void hy__arrival_settle(hy_replica_t *r) {
     uint32_t done = 0;
     for (uint64_t version; done < r->aside_count; done++) {
         if (apply_message(r, r->aside[done].message, &version) != HY_DONE) break;
-        hy_msg_unref(r->aside[done].message);
+        let_go(r, r->aside[done].message);
     }
     r->aside_count -= done;
     if (done > 0) memmove(r->aside, r->aside + done, r->aside_count * sizeof *r->aside);

@@ -173,6 +173,7 @@ struct hy_replica {
     hy_timer_t expiry; /* of pending children and operations */
     hy_aside_t *aside; /* by version */
     uint32_t aside_count, aside_room;
+    size_t aside_bytes;
     bool has_lost; /* something was lost that nothing aside tells of: to be read */
     hy_dict_t ops; /* "<child key>@<version>" → operation without its stamp */
     uint64_t head; /* highest version heard of */

@@ -329,6 +329,22 @@ describe("subscribing", function()
       assert.same({ version = 4096, epoch = far.epoch }, far:got "read"[1].body.since)
       assert.same({ count, count }, { ben:eval "return self.room.data.n, self.room.version" })
     end)
+
+    it("counts the bytes that it keeps aside, too", function()
+      local text = ("x"):rep(2 ^ 19)
+      far.on_subscribe = function(request)
+        for _ = 1, 40 do far:update("text", text) end
+        far:respond(request, 200, far:whole { version = 0, data = {} })
+      end
+      far.on_read = function(request)
+        far:respond(request, 200, far:whole { data = { text = text } })
+      end
+      subscribe(ben, url)
+      world:run()
+      local kept = far:got "read"[1].body.since.version
+      assert.truthy(kept >= 16 and kept < 40, kept)
+      assert.equal(40, ben:eval "return self.room.version")
+    end)
   end)
 
   describe("several hyperties of one runtime", function()
