@@ -5,7 +5,7 @@
 
 local host = require "hyperty.host"
 
-local REPORTER = [[
+local REPORTER = [==[
   local hyperty = require "hyperty"
   local R = { name = "Reporter" }
   function R:start(config)
@@ -23,21 +23,23 @@ local REPORTER = [[
       if kind == "integer" then data.value = i
       elseif kind == "string" then data.value = text .. (i % 10)
       elseif kind == "nested" then deep.c = i
-      elseif kind == "wide" then data["k" .. (i * 7919 % keys + 1)] = i
+      elseif kind == "wide" then data[self.keys[i * 7919 % keys + 1]] = i
       else data[kind] = i end
       if i % turn == 0 then hyperty.sleep(0) end
     end
   end
-  function R.api.fill(self, keys)
-    for first = 1, keys, 10000 do
+  function R.api.fill(self, count)
+    self.keys = {}
+    for i = 1, count do self.keys[i] = "k" .. i end
+    for first = 1, count, 10000 do
       self.object:batch(function()
-        for i = first, math.min(first + 9999, keys) do self.object.data["k" .. i] = 0 end
+        for i = first, math.min(first + 9999, count) do self.object.data[self.keys[i]] = 0 end
       end)
     end
   end
   function R.api.children(self) return #self.object:children("items") end
   return R
-]]
+]==]
 
 local OBSERVER = [[
   local hyperty = require "hyperty"
