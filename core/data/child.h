@@ -43,6 +43,7 @@ typedef struct hy_child {
     hy_str_t *reason; /* why refused, NULL if not */
     size_t slot;      /* place in its collection */
     uint64_t sent;    /* highest version of an own operation on its way; 0: none */
+    bool is_given_up; /* its creator left while it was pending: it is not on its way any more */
 } hy_child_t;
 
 static inline hy_child_t *hy_child_ref(hy_child_t *c) {

@@ -179,10 +179,7 @@ int hy__put_since(hy_node_t *body, const hy_object_t *o) {
 
 static void retry_later(hy_replica_t *r) {
     hy_bus_t *bus = r->manager->bus;
-    r->retry_ms = r->retry_ms ? r->retry_ms * 2 : HY_RETRY_MIN_MS;
-    if (r->retry_ms > HY_RETRY_MAX_MS) r->retry_ms = HY_RETRY_MAX_MS;
-    hy_timer_start(hy_bus_clock(bus), &r->retry,
-                   r->retry_ms / 2 + hy_random_below(hy_bus_random(bus), r->retry_ms / 2 + 1));
+    hy_timer_start(hy_bus_clock(bus), &r->retry, hy__backoff(bus, &r->retry_ms));
 }
 
 static void take_read(hy_replica_t *r, const hy_node_t *value) {

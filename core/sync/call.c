@@ -146,21 +146,11 @@ int hy__call_answer_now(hy_call_t *c) {
 
 /* --- read, execute ---------------------------------------------------------------------------- */
 
-static int put_identity(hy_value_t body, const hy_syncher_t *s) {
-    if (!s->user || body.kind != HY_OBJECT) return 0;
-    hy_value_t identity = hy__body1("user", hy__string_ref(s->user));
-    int rc =
-        identity.kind == HY_OBJECT ? hy_put(identity.as.n, "verified", hy_bool(false)) : HY_ENOMEM;
-    if (rc == 0) return hy_put(body.as.n, "identity", identity);
-    hy_value_drop(identity);
-    return rc;
-}
-
 static int ask_value(hy_syncher_t *s, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
                      hy_value_cb done, void *arg, hy_error_t *err) {
     hy_address_t address;
     int rc = hy_address_parse(to->bytes, to->len, &address, err);
-    if (rc == 0) rc = put_identity(body, s);
+    if (rc == 0) rc = body.kind == HY_OBJECT ? hy__put_identity(body.as.n, s) : HY_ENOMEM;
     hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
     if (!c) {
         hy_value_drop(body);

@@ -14,7 +14,6 @@ typedef struct {
 static int foreign_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     const access_t *a = owner;
     hy_value_drop(edit->value);
-    if (hy__party_gave_up(a->party, a->child)) return hy__fail_given_up(a->child, err);
     return hy_fail(err, HY_EFORBIDDEN, "child %s is read-only: only its creator %s changes it",
                    a->child->id->bytes, a->child->reporter->bytes);
 }
@@ -30,25 +29,29 @@ static int send_update(access_t *a, hy_change_t *change, hy_error_t *err) {
     return hy__outbox_send((hy_observer_t *)a->party, child, op, err);
 }
 
+static int check_own(const access_t *a, hy_error_t *err) {
+    const hy_child_t *child = a->child;
+    if (!hy_bus_has_room(a->party->syncher->manager->bus))
+        return hy_fail(err, HY_EFULL, "too many messages wait to be delivered; write less at once");
+    if (child->state != HY_CHILD_KEPT && child->state != HY_CHILD_PENDING)
+        return hy_fail(err, HY_EDELETED, "child %s is %s", child->id->bytes,
+                       hy_child_state_word(child->state));
+    return a->party->is_reporter ? 0 : hy__check_on_its_way(child, err);
+}
+
 static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     access_t *a = owner;
     hy_child_t *child = a->child;
-    if (!hy_bus_has_room(a->party->syncher->manager->bus)) {
-        hy_value_drop(edit->value);
-        return hy_fail(err, HY_EFULL, "too many messages wait to be delivered; write less at once");
-    }
-    bool is_there = child->state == HY_CHILD_KEPT || child->state == HY_CHILD_PENDING;
-    hy_change_t *change = is_there ? hy_change_new() : NULL;
+    int rc = check_own(a, err);
+    hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (!change) {
         hy_value_drop(edit->value);
-        if (is_there) return HY_ENOMEM;
-        return hy_fail(err, HY_EDELETED, "child %s is %s", child->id->bytes,
-                       hy_child_state_word(child->state));
+        return rc < 0 ? rc : HY_ENOMEM;
     }
     change->child = hy_str_ref(child->id);
     change->version = hy__outbox_next(child);
     hy_effect_t effect;
-    int rc = hy_change_add_edit(change, edit);
+    rc = hy_change_add_edit(change, edit);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
@@ -88,7 +91,7 @@ static int make_draft(hy_child_t *child) {
 
 int hy_party_child_view(hy_party_t *p, hy_child_t *child, hy_view_t **out, hy_error_t *err) {
     if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
-    bool is_own = hy_str_equal(child->reporter, p->syncher->url) && !hy__party_gave_up(p, child);
+    bool is_own = hy_str_equal(child->reporter, p->syncher->url);
     if (is_own && !p->is_reporter && make_draft(child) < 0) return HY_ENOMEM;
     access_t *a = hy_alloc(sizeof *a);
     if (!a) return HY_ENOMEM;

@@ -177,9 +177,6 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
 
 /* `child` is borrowed; `j` is taken over. */
 static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) {
-    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
-                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
-                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
     busy_t *b = hy_dict_put(&r->busy, child->key, NULL);
     hy_decision_t *d =
         b ? hy__decision_new(r->party.syncher, &r->party, HY_DECIDE_CHILD, m, m->from) : NULL;
@@ -192,7 +189,7 @@ static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) 
         return;
     }
     d->refusal = 0;
-    d->child_kind = kinds[j->op->kind];
+    d->child_kind = hy__childop_event(j->op->kind);
     d->child = hy_child_ref(child);
     d->change = j->op->change ? hy_change_ref(j->op->change) : NULL;
     d->decided = decided;

@@ -58,6 +58,7 @@ static void drop_drafts(const hy_observer_t *o) {
         hy_node_unref(child->draft);
         child->draft = NULL;
         child->sent = 0;
+        child->is_given_up = child->state == HY_CHILD_PENDING;
     }
 }
 

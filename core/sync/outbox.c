@@ -70,10 +70,7 @@ static void refuse(sent_t *s, const char *reason) {
 
 static void retry_later(sent_t *s) {
     hy_bus_t *bus = bus_of(s);
-    s->retry_ms = s->retry_ms ? s->retry_ms * 2 : HY_RETRY_MIN_MS;
-    if (s->retry_ms > HY_RETRY_MAX_MS) s->retry_ms = HY_RETRY_MAX_MS;
-    hy_timer_start(hy_bus_clock(bus), &s->retry,
-                   s->retry_ms / 2 + hy_random_below(hy_bus_random(bus), s->retry_ms / 2 + 1));
+    hy_timer_start(hy_bus_clock(bus), &s->retry, hy__backoff(bus, &s->retry_ms));
 }
 
 static bool is_passing(hy_msg_t *answer, int code) {
@@ -112,20 +109,6 @@ static void transmit(sent_t *s) {
     if (rc < 0) retry_later(s);
 }
 
-static hy_msg_t *make_message(hy_observer_t *o, const hy_child_t *child, hy_childop_t *op) {
-    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
-                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
-                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
-    hy_syncher_t *s = o->party.syncher;
-    hy_str_t *to = hy_str_append(o->member->replica->children, child->collection->bytes);
-    if (!to) return NULL;
-    hy_payload_ref(&op->payload);
-    hy_msg_t *m = hy_msg_new_payload(types[op->kind], hy_int(hy_bus_next_id(s->manager->bus)),
-                                     s->url, to, &op->payload);
-    hy_str_unref(to);
-    return m;
-}
-
 uint64_t hy__outbox_next(const hy_child_t *child) {
     return (child->version > child->sent ? child->version : child->sent) + 1;
 }
@@ -141,7 +124,11 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
                      o->party.url->bytes);
     if (rc == 0) {
         s = hy_alloc_zero(sizeof *s);
-        rc = s && (s->message = make_message(o, child, op)) ? 0 : HY_ENOMEM;
+        hy_value_t id = hy_int(hy_bus_next_id(o->party.syncher->manager->bus));
+        if (s)
+            s->message = hy__childop_message(o->party.syncher, o->member->replica->children,
+                                             child->collection, op, id);
+        rc = s && s->message ? 0 : HY_ENOMEM;
     }
     if (rc < 0) {
         hy_free(s);

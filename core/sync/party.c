@@ -244,6 +244,29 @@ void hy__party_child_settled(hy_party_t *p, hy_child_t *child) {
     }
 }
 
+/* --- child operations ------------------------------------------------------------------------- */
+
+hy_child_event_kind_t hy__childop_event(hy_childop_kind_t kind) {
+    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
+                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
+                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE,
+                                                  [HY_CHILDOP_REFUSE] = HY_CHILD_EVENT_REFUSED};
+    return kinds[kind];
+}
+
+hy_msg_t *hy__childop_message(const hy_syncher_t *s, const hy_str_t *children,
+                              const hy_str_t *collection, hy_childop_t *op, hy_value_t id) {
+    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
+                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
+                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
+    hy_str_t *to = hy_str_append(children, collection->bytes);
+    if (!to) return NULL;
+    hy_payload_ref(&op->payload);
+    hy_msg_t *m = hy_msg_new_payload(types[op->kind], id, s->url, to, &op->payload);
+    hy_str_unref(to);
+    return m;
+}
+
 /* --- children --------------------------------------------------------------------------------- */
 
 static int check_collection(const hy_party_t *p, const hy_str_t *collection, hy_error_t *err) {
@@ -323,12 +346,8 @@ int hy_party_add_child(hy_party_t *p, hy_str_t *collection, hy_value_t data, hy_
     return 0;
 }
 
-bool hy__party_gave_up(const hy_party_t *p, const hy_child_t *child) {
-    return !p->is_reporter && child->state == HY_CHILD_PENDING && !child->draft &&
-           hy_str_equal(child->reporter, p->syncher->url);
-}
-
-int hy__fail_given_up(const hy_child_t *child, hy_error_t *err) {
+int hy__check_on_its_way(const hy_child_t *child, hy_error_t *err) {
+    if (child->state != HY_CHILD_PENDING || !child->is_given_up) return 0;
     return hy_fail(err, HY_ECONFLICT,
                    "child %s was made before its creator left, and the reporter has not seen it; "
                    "make another",
@@ -343,7 +362,8 @@ int hy_party_delete_child(hy_party_t *p, hy_child_t *child, hy_error_t *err) {
     if (!p->is_reporter && !hy_str_equal(child->reporter, p->syncher->url))
         return hy_fail(err, HY_EFORBIDDEN, "only %s and the reporter may delete child %s",
                        child->reporter->bytes, child->id->bytes);
-    if (hy__party_gave_up(p, child)) return hy__fail_given_up(child, err);
+    int rc = p->is_reporter ? 0 : hy__check_on_its_way(child, err);
+    if (rc < 0) return rc;
     hy_childop_t *op = hy_childop_new(HY_CHILDOP_DELETE, child->id, hy__outbox_next(child), NULL, 0,
                                       hy_absent(), NULL);
     if (!op) return HY_ENOMEM;

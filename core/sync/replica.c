@@ -290,25 +290,14 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
     if (is_final) member_unref(m);
 }
 
-static int put_identity(hy_node_t *body, const hy_manager_t *m, const hy_str_t *hyperty) {
-    const hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
-    if (!s || !s->user) return 0;
-    hy_node_t *identity = hy_node_new(HY_OBJECT);
-    if (!identity) return HY_ENOMEM;
-    int rc = hy_put(identity, "user", hy__string_ref(s->user));
-    if (rc == 0) rc = hy_put(identity, "verified", hy_bool(false));
-    if (rc == 0) return hy_put(body, "identity", hy_node_value(identity));
-    hy_node_unref(identity);
-    return rc;
-}
-
 static hy_value_t subscription_body(const hy_member_t *m) {
     const hy_replica_t *r = m->replica;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
     if (rc == 0) rc = hy_put(body, "source", hy__string_ref(m->hyperty));
     if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
-    if (rc == 0) rc = put_identity(body, r->manager, m->hyperty);
+    const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
+    if (rc == 0 && s) rc = hy__put_identity(body, s);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);

@@ -52,19 +52,6 @@ int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, boo
 
 /* --- own operations --------------------------------------------------------------------------- */
 
-static hy_msg_t *make_message(hy_reporter_t *r, const hy_str_t *collection, hy_childop_t *op) {
-    static const hy_msg_type_t types[] = {[HY_CHILDOP_CREATE] = HY_MSG_CREATE,
-                                          [HY_CHILDOP_UPDATE] = HY_MSG_UPDATE,
-                                          [HY_CHILDOP_DELETE] = HY_MSG_DELETE};
-    hy_str_t *to = hy_str_append(r->children, collection->bytes);
-    if (!to) return NULL;
-    hy_payload_ref(&op->payload);
-    hy_msg_t *m =
-        hy_msg_new_payload(types[op->kind], hy_absent(), r->party.syncher->url, to, &op->payload);
-    hy_str_unref(to);
-    return m;
-}
-
 static int add_echo(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child) {
     echo_t *e = hy_alloc(sizeof *e);
     if (!e) return HY_ENOMEM;
@@ -87,7 +74,9 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
     int rc = hy_bus_has_room(r->party.syncher->manager->bus)
                  ? 0
                  : hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
-    hy_msg_t *m = rc == 0 ? make_message(r, collection, op) : NULL;
+    hy_msg_t *m =
+        rc == 0 ? hy__childop_message(r->party.syncher, r->children, collection, op, hy_absent())
+                : NULL;
     if (rc == 0 && !m) rc = HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
     hy_stamp_t *s = rc == 0 ? hy__reporter_make_stamp(r, collection, child, op) : NULL;
@@ -106,14 +95,11 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
 
 /* Tells the first; a handler may end the party, which empties the list. */
 static void tell_first(hy_reporter_t *r) {
-    static const hy_child_event_kind_t kinds[] = {[HY_CHILDOP_CREATE] = HY_CHILD_EVENT_CREATE,
-                                                  [HY_CHILDOP_UPDATE] = HY_CHILD_EVENT_UPDATE,
-                                                  [HY_CHILDOP_DELETE] = HY_CHILD_EVENT_DELETE};
     echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
     hy_syncher_t *s = r->party.syncher;
     hy_child_t *child = hy_child_ref(e->child);
     hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
-    hy_child_event_kind_t kind = kinds[e->op->kind];
+    hy_child_event_kind_t kind = hy__childop_event(e->op->kind);
     echo_free(e);
     s->events->child(s->arg, &r->party, kind, child, change);
     hy_child_unref(child);

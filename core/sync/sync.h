@@ -106,6 +106,11 @@ hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
 hy_value_t hy__body1(const char *key, hy_value_t v);
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
 hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
+/* "identity" of that syncher's hyperty into a body; nothing if it has no user. */
+int hy__put_identity(hy_node_t *body, const hy_syncher_t *s);
+/* The next delay of something that is tried again and again: doubled each time, with jitter.
+ * *retry_ms begins at 0. */
+uint64_t hy__backoff(hy_bus_t *bus, uint64_t *retry_ms);
 /* A request from the sync manager; `body` taken over. */
 int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                         hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,
@@ -264,10 +269,8 @@ hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, b
 /* The child left the state pending: whoever waits for it is told. */
 void hy__party_child_settled(hy_party_t *p, hy_child_t *child);
 void hy__party_close_child_views(hy_party_t *p); /* child_view.c */
-/* An own child that waited for its stamp when its creator left and came back: it is not on its way
- * any more. The failure is HY_ECONFLICT. */
-bool hy__party_gave_up(const hy_party_t *p, const hy_child_t *child);
-int hy__fail_given_up(const hy_child_t *child, hy_error_t *err);
+/* HY_ECONFLICT for an own child that waited for its stamp when its creator left and came back. */
+int hy__check_on_its_way(const hy_child_t *child, hy_error_t *err);
 
 struct hy_reporter {
     hy_party_t party;
@@ -308,6 +311,13 @@ void hy__moderation_deinit(hy_reporter_t *r);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
 int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
+/* The event that an operation of that kind is told as. */
+hy_child_event_kind_t hy__childop_event(hy_childop_kind_t kind);
+/* The message that carries an operation of this syncher's hyperty to
+ * <Object>/children/<collection>. `op` is referenced; `id` ABSENT where no answer is wanted. NULL
+ * when out of memory. */
+hy_msg_t *hy__childop_message(const hy_syncher_t *s, const hy_str_t *children,
+                              const hy_str_t *collection, hy_childop_t *op, hy_value_t id);
 
 struct hy_observer {
     hy_party_t party;

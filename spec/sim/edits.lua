@@ -138,6 +138,13 @@ function M.draw_for_child(draw, tree)
   end
 end
 
+---The edit without paths as text: what those mean depends on the tree that they meet.
+function M.without_text(edit)
+  if edit.style == "text" then edit.style = "path" end
+  for _, inner in ipairs(edit.edits or {}) do M.without_text(inner) end
+  return edit
+end
+
 -- --- applying to plain tables ----------------------------------------------------------------
 
 local function find(tree, path)
@@ -213,36 +220,58 @@ end
 
 -- --- operations that travel -------------------------------------------------------------------
 
----The operation that an edit of this tree is, as others are told of it: what is put behind the last
----element is inserted, what is taken from an array removed. It may meet another state there.
+---A path as it travels: indices from 0, as text. So what is an index and what a key shows only
+---where it arrives, and that may be another state.
+function M.wire_path(keys)
+  local path = plain.array {}
+  for i, key in ipairs(keys) do
+    path[i] = math.type(key) == "integer" and tostring(key - 1) or key
+  end
+  return path
+end
+
+---The operation that an edit of this tree is: what is put behind the last element is inserted, what
+---is taken from an array removed.
 function M.operation(tree, edit)
   local node = find(tree, edit.at)
-  local keys = plain.array { table.unpack(edit.at) }
-  keys[#keys + 1] = edit.key or edit.index
+  local path = M.wire_path(edit.at)
+  path[#path + 1] = M.wire_path { edit.key or edit.index }[1]
   local kind = edit.kind
   if plain.is_array(node) and kind == "set" and edit.key > #node then kind = "insert" end
   if plain.is_array(node) and kind == "unset" then kind = "remove" end
-  return { kind = kind, keys = keys, value = edit.value }
+  return { kind = kind, path = path, value = edit.value }
+end
+
+-- The key that a step of a path is in that node; nil: none.
+local function step_in(node, step)
+  if plain.is_object(node) then return step end
+  if step ~= "0" and not step:find "^[1-9]%d*$" then return nil end
+  return math.tointeger(step) + 1
 end
 
 ---Does the operation; nil if it does not fit this state.
 function M.apply_operation(tree, operation)
-  local keys = operation.keys
-  local node = find(tree, { table.unpack(keys, 1, #keys - 1) })
-  local key, kind = keys[#keys], operation.kind
-  if not node or plain.is_object(node) ~= (type(key) == "string") then return nil end
+  local path, node = operation.path, tree
+  for i = 1, #path - 1 do
+    local key = step_in(node, path[i])
+    node = key and node[key]
+    if not plain.is_array(node) and not plain.is_object(node) then return nil end
+  end
+  local key, kind, is_array = step_in(node, path[#path]), operation.kind, plain.is_array(node)
+  if key == nil or is_array ~= (kind ~= "unset") and kind ~= "set" then return nil end
   local is_there = node[key] ~= nil
   if kind == "insert" then
     if key > #node + 1 then return nil end
     table.insert(node, key, plain.copy(operation.value))
-  elseif kind == "remove" then
-    return table.remove(node, is_there and key or #node + 1) ~= nil and tree or nil
-  elseif kind == "unset" then
-    node[key] = nil
-    return is_there and tree or nil
-  else
-    if plain.is_array(node) and not is_there then return nil end
+  elseif kind == "set" then
+    if is_array and not is_there then return nil end
     node[key] = plain.copy(operation.value)
+  elseif not is_there then
+    return nil
+  elseif kind == "remove" then
+    table.remove(node, key)
+  else
+    node[key] = nil
   end
   return tree
 end

@@ -89,8 +89,9 @@ end
 -- The operation on that child that the event tells of.
 local function told_operation(made, entry)
   local change = entry.changes[1]
+  local path = edits.wire_path(change.keys)
   for i, operation in ipairs(made.operations) do
-    if not plain.difference(operation.keys, change.keys)
+    if not plain.difference(operation.path, path)
       and not plain.difference(operation.value, change.value) then
       return table.remove(made.operations, i)
     end

@@ -230,7 +230,7 @@ local function execute(world)
   if method ~= "write" then
     return world:call(party.actor, "ask", party.name, "execute", method, edits.value(world.draw))
   end
-  local edit = edits.draw(world.draw, party.object.data, true)
+  local edit = edits.without_text(edits.draw(world.draw, party.object.data, true))
   tell(world, party, "wants %s", plain.show(edit))
   world:call(party.actor, "ask", party.name, "execute", "write", world.oracle:expect_edit(edit),
     edit)
