@@ -140,20 +140,6 @@ int hy_childop_of(hy_msg_t *m, hy_childop_t **out, hy_error_t *err) {
     return hy_childop_read(kind, body, out, err);
 }
 
-bool hy_childop_equal(const hy_childop_t *a, const hy_childop_t *b) {
-    if (a == b) return true;
-    if (a->kind != b->kind || a->version != b->version || !hy_str_equal(a->id, b->id)) return false;
-    hy_value_t body_a, body_b;
-    if (hy_payload_to_value(&a->payload, &body_a) < 0) return false;
-    bool is_equal = hy_payload_to_value(&b->payload, &body_b) == 0;
-    if (is_equal) {
-        is_equal = hy_value_equal(body_a, body_b);
-        hy_value_drop(body_b);
-    }
-    hy_value_drop(body_a);
-    return is_equal;
-}
-
 /* --- stamps ----------------------------------------------------------------------------------- */
 
 static void stamp_write(const hy_payload_t *p, hy_buf_t *b) {

@@ -43,8 +43,6 @@ static inline void hy_childop_unref(hy_childop_t *op) {
 int hy_childop_of(hy_msg_t *m, hy_childop_t **out, hy_error_t *err);
 int hy_childop_read(hy_childop_kind_t kind, const hy_node_t *body, hy_childop_t **out,
                     hy_error_t *err);
-/* True if both say the same, in whatever order of keys; false also when out of memory. */
-bool hy_childop_equal(const hy_childop_t *a, const hy_childop_t *b);
 
 /* What the parent's reporter publishes to <Object>/changes for an operation that it keeps or
  * refuses. */

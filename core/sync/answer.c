@@ -219,7 +219,6 @@ static void on_read(void *arg, hy_msg_t *answer, int code) {
     hy_replica_t *r = arg;
     if (code < 200) return;
     r->read = NULL;
-    r->is_reading = false;
     if (code == 410) {
         hy__replica_end(r, false);
         return;
@@ -248,7 +247,7 @@ static hy_str_t *find_speaker(const hy_replica_t *r) {
 
 void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_str_t *from = find_speaker(r);
-    if (r->is_reading || !from || hy_timer_is_started(&r->retry)) return;
+    if (r->read || !from || hy_timer_is_started(&r->retry)) return;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);
@@ -263,7 +262,6 @@ void hy__replica_read(hy_replica_t *r, const char *reason) {
         retry_later(r);
         return;
     }
-    r->is_reading = true;
     r->has_lost = false; /* whatever was lost until now is before this read */
     hy__replica_tell_status(r);
 }

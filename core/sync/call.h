@@ -41,8 +41,6 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
 int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_error_t *err);
 /* Calls back in the next turn; on failure the call is gone. */
 int hy__call_answer_now(hy_call_t *c);
-/* Metadata that every object has; what only a made one has if `url` is there. */
-int hy__put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, hy_node_t *into);
 void hy__create_release(hy_create_t *c);
 
 #endif

@@ -120,9 +120,6 @@ void hy_decision_end(hy_decision_t *d) {
 hy_decision_kind_t hy_decision_kind(const hy_decision_t *d) {
     return d->kind;
 }
-bool hy_decision_is_open(const hy_decision_t *d) {
-    return d->is_open;
-}
 hy_str_t *hy_decision_from(const hy_decision_t *d) {
     return d->from;
 }

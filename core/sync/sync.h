@@ -167,13 +167,12 @@ struct hy_replica {
     hy_listener_t *on_changes, *on_children;
     hy_link_t members;
     uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_reading;       /* a read of ours is under way */
     bool is_disconnected;  /* the last read found nobody */
     hy_party_state_t told; /* state last told */
     bool wants_whole;      /* changes since will not do */
     const char *read_reason;
-    hy_request_t *read;
-    hy_timer_t retry; /* of reading */
+    hy_request_t *read; /* under way; NULL: none */
+    hy_timer_t retry;   /* of reading */
     uint64_t retry_ms;
     hy_timer_t expiry; /* of pending children and operations */
     hy_aside_t *aside; /* by version */

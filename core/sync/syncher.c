@@ -165,13 +165,6 @@ void hy_syncher_close(hy_syncher_t *s) {
     hy__syncher_unref(s);
 }
 
-hy_str_t *hy_syncher_url(const hy_syncher_t *s) {
-    return s->url;
-}
-hy_port_t *hy_syncher_port(const hy_syncher_t *s) {
-    return s->port;
-}
-
 hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, bool is_reporter) {
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);

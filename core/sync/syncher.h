@@ -91,8 +91,6 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
 /* Ends all parties: objects it reports are deleted, observed ones unsubscribed; pending decisions
  * are refused. References that the host keeps stay valid and closed. */
 void hy_syncher_close(hy_syncher_t *s);
-hy_str_t *hy_syncher_url(const hy_syncher_t *s);
-hy_port_t *hy_syncher_port(const hy_syncher_t *s);
 
 /* --- making parties --------------------------------------------------------------------------- */
 
@@ -194,7 +192,6 @@ typedef enum {
 hy_decision_t *hy_decision_ref(hy_decision_t *d);
 void hy_decision_unref(hy_decision_t *d);
 hy_decision_kind_t hy_decision_kind(const hy_decision_t *d);
-bool hy_decision_is_open(const hy_decision_t *d);
 hy_str_t *hy_decision_from(const hy_decision_t *d);            /* hyperty URL of the asker */
 const hy_node_t *hy_decision_identity(const hy_decision_t *d); /* {user, verified} or NULL */
 hy_str_t *hy_decision_method(const hy_decision_t *d);
