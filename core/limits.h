@@ -67,6 +67,31 @@
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
+/* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
+ * that), and how long it may make no progress; requests that waited longer than their asker are not
+ * delivered any more. */
+#define HY_SESSION_GRACE_MS        30000u
+#define HY_SESSION_QUEUE_BYTES_MAX (8u << 20)
+#define HY_SESSION_STUCK_MS        30000u
+#define HY_SESSION_TOKEN_BYTES     16u
+
+/* Connections, on both sides. */
+#define HY_CONNECT_MS            10000u
+#define HY_HANDSHAKE_MS          10000u
+#define HY_PING_MS               20000u
+#define HY_READ_BYTES            (64u << 10) /* at once, into a buffer that a loop's sockets share */
+#define HY_WRITE_MESSAGES_MAX    512u        /* in one writev */
+#define HY_HTTP_HEAD_BYTES_MAX   8192u
+#define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
+#define HY_GATE_CONNECTIONS_MAX  (1u << 17)
+#define HY_GATE_ACCEPTS_PER_TURN 64u
+
+/* Stubs: what is kept while there is no connection, and when the next try is made (full jitter). */
+#define HY_STUB_HOLD_MS         HY_REQUEST_TIMEOUT_MS
+#define HY_STUB_QUEUE_BYTES_MAX (16u << 20)
+#define HY_RECONNECT_MIN_MS     500u
+#define HY_RECONNECT_MAX_MS     30000u
+
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
 #define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)

@@ -76,6 +76,8 @@ void hy_msg_unref(hy_msg_t *m) {
     if (m->body.kind != HY_ABSENT) hy_value_drop(m->body);
     hy_payload_unref(m->payload);
     hy_str_unref(m->text);
+    for (size_t i = 0; i < HY_WIRES; i++)
+        hy_str_unref(m->wire[i]);
     hy_free(m);
 }
 

@@ -66,6 +66,14 @@ static inline void hy_payload_unref(hy_payload_t *p) {
     if (p && --p->refs == 0) p->ops->free(p);
 }
 
+/* How a message lies on a stream, with its head: made once, shared by all who send it. */
+typedef enum {
+    HY_WIRE_NATIVE,        /* 4-byte big-endian length */
+    HY_WIRE_WEBSOCKET,     /* a text frame, unmasked: from a server */
+    HY_WIRE_WEBSOCKET_OUT, /* a text frame, masked: from a client */
+    HY_WIRES
+} hy_wire_t;
+
 typedef struct hy_msg {
     uint32_t refs;
     hy_msg_type_t type;
@@ -75,6 +83,7 @@ typedef struct hy_msg {
     hy_value_t body;
     hy_payload_t *payload;
     hy_str_t *text;
+    hy_str_t *wire[HY_WIRES];
     size_t body_at, body_len;
     size_t bytes; /* 0: not counted yet */
 } hy_msg_t;
@@ -114,6 +123,11 @@ hy_payload_t *hy_msg_payload(const hy_msg_t *m, const hy_payload_ops_t *ops);
 /* The message as JSON text, lent. NULL and a reason: HY_ETOO_LARGE over HY_MESSAGE_BYTES_MAX (named
  * with type and to), HY_ENOMEM. */
 hy_str_t *hy_msg_text(hy_msg_t *m, hy_error_t *err);
+/* Keeps the framed form of the message with it; `bytes` is taken over. The protocols of net/ make
+ * it, once for each form. */
+static inline void hy_msg_set_wire(hy_msg_t *m, hy_wire_t form, hy_str_t *bytes) {
+    m->wire[form] = bytes;
+}
 /* Memory, roughly, as it was when first asked: always the same figure, so that queues can add and
  * take away. */
 size_t hy_msg_bytes(hy_msg_t *m);

@@ -1,0 +1,45 @@
+/* A stub: the runtime's end of its session with a domain's message node (PROTOCOL.md section 3). It
+ * opens and keeps the session, over whatever channel its connector gives.
+ *
+ *            ┌────────────── channel lost ──────────────────────┐
+ *            ▼                                                  │
+ *      away ─► connecting ─► opening ── 200 ─► live ────────────┤
+ *       ▲  (full jitter)        └─ 403 to re-open: opens anew   │
+ *       └───────────────────────────────────────────────────────┘
+ *      replaced: another process has opened this runtime; it does not come back by itself
+ *
+ * While it is not live, what the bus sends is kept in order, for HY_STUB_HOLD_MS since the channel
+ * was lost (or since it was made), within HY_STUB_QUEUE_BYTES_MAX. A session taken over (re-open)
+ * gets all of it. If the session is a new one, or nothing came in time, what was kept is dropped
+ * and its requests are answered 503; until it is live again, requests are refused at once. */
+#ifndef HY_NET_STUB_H
+#define HY_NET_STUB_H
+
+#include "../bus/bus.h"
+#include "channel.h"
+
+typedef enum { HY_STUB_AWAY, HY_STUB_LIVE, HY_STUB_REPLACED } hy_stub_state_t;
+
+typedef struct {
+    hy_bus_t *bus;             /* outlives the stub; it has clock, random and log */
+    hy_str_t *runtime;         /* RuntimeURL; referenced */
+    const char *domain;        /* the uplink's domain, copied; NULL: all */
+    hy_connector_t *connector; /* taken over, also on failure */
+    /* The state has changed. LIVE: `is_new` tells that the session is a new one, whose claims and
+     * routes must be set up; it is called before anything that is kept is sent or answered. `why`
+     * is for people, lent. May be NULL. */
+    void (*changed)(void *arg, hy_stub_state_t state, bool is_new, const char *why);
+    void *arg;
+} hy_stub_config_t;
+
+typedef struct hy_stub hy_stub_t;
+
+/* Begins to connect at once; `changed` may be called inside, if the channel stands at once. */
+int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *err);
+/* Ends the session (close) and the uplink. NULL allowed. Not from inside `changed`. */
+void hy_stub_close(hy_stub_t *s);
+hy_stub_state_t hy_stub_state(const hy_stub_t *s);
+/* Where its node is, for people. Lent. */
+const char *hy_stub_where(const hy_stub_t *s);
+
+#endif
