@@ -79,7 +79,7 @@
 #define HY_CONNECT_MS            10000u
 #define HY_HANDSHAKE_MS          10000u
 #define HY_PING_MS               20000u
-#define HY_READ_BYTES            (64u << 10) /* at once, into a buffer that a loop's sockets share */
+#define HY_READ_BYTES            (64u << 10) /* at once, into one buffer of a loop's sockets */
 #define HY_WRITE_MESSAGES_MAX    512u        /* in one writev */
 #define HY_HTTP_HEAD_BYTES_MAX   8192u
 #define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
@@ -91,6 +91,7 @@
 #define HY_STUB_QUEUE_BYTES_MAX (16u << 20)
 #define HY_RECONNECT_MIN_MS     500u
 #define HY_RECONNECT_MAX_MS     30000u
+#define HY_WAYS_MAX             16u /* domains that a runtime speaks to */
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)

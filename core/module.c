@@ -100,11 +100,8 @@ static int host_network(lua_State *L) {
     const char *domain = luaL_optstring(L, -1, "localhost");
     hy_world_t *w = push_world(L, HY_NETWORK_CLASS);
     int rc = hy_world_open(w, false, seed);
-    if (!rc) rc = hy_network_new(w->clock, hy_random_u64(&w->random), &faults, &w->network);
-    if (!rc) {
-        hy_node_config_t config = {.domain = domain, .clock = w->clock, .random = &w->random};
-        rc = hy_node_server_new(&config, &w->node);
-    }
+    w->faults = faults;
+    if (!rc) rc = hy_world_add_domain(w, domain);
     return rc ? luaL_error(L, "network: %s", hy_error_text(rc)) : 1;
 }
 
@@ -144,13 +141,76 @@ static int network_settle(lua_State *L) {
     return 1;
 }
 
-/* net:cut(rt, up, down) */
-static int network_cut(lua_State *L) {
-    const hy_world_t *w = check_network(L);
+/* net:domain(name): one domain more, with a node of its own; runtimes made from now on reach it */
+static int network_domain(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    const char *name = luaL_checkstring(L, 2);
+    if (hy_world_find_domain(w, name) >= 0) return luaL_error(L, "network: %s is there", name);
+    int rc = hy_world_add_domain(w, name);
+    return rc ? luaL_error(L, "network: %s: %s", name, hy_error_text(rc)) : 0;
+}
+
+/* The domain named at `arg`, the first if none is. */
+static hy_domain_t *check_domain(lua_State *L, hy_world_t *w, int arg) {
+    const char *name = luaL_optstring(L, arg, w->domains[0].name->bytes);
+    int at = hy_world_find_domain(w, name);
+    luaL_argcheck(L, at >= 0, arg, "a domain of this network expected");
+    return &w->domains[at];
+}
+
+/* The way of the runtime at index 2 to the domain named at `arg`. */
+static hy_pair_t *check_pair(lua_State *L, int arg) {
+    hy_world_t *w = check_network(L);
     const hy_module_runtime_t *r = hy_module_runtime_check(L, 2);
     luaL_argcheck(L, r->world == w, 2, "a runtime of this network expected");
-    hy_pair_cut(hy_runtime_pair(r->runtime), lua_toboolean(L, 3), lua_toboolean(L, 4));
+    hy_pair_t *pair = r->pairs[check_domain(L, w, arg) - w->domains];
+    luaL_argcheck(L, pair, arg, "a domain that is older than the runtime expected");
+    return pair;
+}
+
+/* net:cut(rt, up, down [, domain]): what is sent that way is lost, and nobody is told */
+static int network_cut(lua_State *L) {
+    hy_pair_cut(check_pair(L, 5), lua_toboolean(L, 3), lua_toboolean(L, 4));
     return 0;
+}
+
+static int change_pair(lua_State *L, bool is_unplugged) {
+    hy_world_t *w = check_network(L);
+    hy_pair_t *pair = check_pair(L, 3);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_pair_unplug(pair, is_unplugged);
+    if (is_unplugged) hy_pair_break(pair);
+    hy_world_leave(w, before);
+    return 0;
+}
+
+/* net:disconnect(rt [, domain]): the connection breaks, and there is none until net:connect */
+static int network_disconnect(lua_State *L) {
+    return change_pair(L, true);
+}
+
+/* net:connect(rt [, domain]): it can connect again, and will when it tries next */
+static int network_connect(lua_State *L) {
+    return change_pair(L, false);
+}
+
+/* net:kill_node([domain]): its process is gone, with all that it knew */
+static int network_kill_node(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_domain_t *d = check_domain(L, w, 2);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_world_kill_node(d);
+    hy_world_leave(w, before);
+    return 0;
+}
+
+/* net:start_node([domain]) */
+static int network_start_node(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_domain_t *d = check_domain(L, w, 2);
+    if (d->node) return luaL_error(L, "start_node: it is running");
+    int rc = hy_world_start_node(w, d);
+    return rc ? luaL_error(L, "start_node: %s", hy_error_text(rc)) : 0;
 }
 
 /* net:faults{delay=, loss=, repeat_=}: from now on */
@@ -158,8 +218,9 @@ static int network_faults(lua_State *L) {
     hy_world_t *w = check_network(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_remove(L, 1);
-    hy_network_faults_t faults = option_faults(L);
-    hy_network_set_faults(w->network, &faults);
+    w->faults = option_faults(L);
+    for (uint32_t i = 0; i < w->domain_count; i++)
+        hy_network_set_faults(w->domains[i].network, &w->faults);
     return 0;
 }
 
@@ -177,9 +238,19 @@ static int network_stop(lua_State *L) {
 }
 
 static const luaL_Reg network_methods[] = {
-    {"runtime", network_runtime}, {"run", network_run}, {"settle", network_settle},
-    {"cut", network_cut},         {"now", network_now}, {"faults", network_faults},
-    {"stop", network_stop},       {NULL, NULL},
+    {"runtime", network_runtime},
+    {"domain", network_domain},
+    {"run", network_run},
+    {"settle", network_settle},
+    {"cut", network_cut},
+    {"disconnect", network_disconnect},
+    {"connect", network_connect},
+    {"kill_node", network_kill_node},
+    {"start_node", network_start_node},
+    {"faults", network_faults},
+    {"now", network_now},
+    {"stop", network_stop},
+    {NULL, NULL},
 };
 
 /* --- the module ------------------------------------------------------------------------------- */

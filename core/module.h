@@ -1,6 +1,6 @@
 /* Inside the trusted Lua module `hyperty.host`: what module*.c share.
  *
- *      world ── clock, and with a network: node and network
+ *      world ── clock, and with a network: for each domain its node and the network to it
  *            ── runtimes ── ports, calls that are not done
  *
  * A world is what moves together: one runtime with its node embedded, or a network of them.
@@ -16,12 +16,22 @@
 #include "host/plain.h"
 #include "loop/loop.h"
 #include "loop/random.h"
+#include "net/pair.h"
 #include "runtime.h"
 
 #define HY_RUNTIME_CLASS  "hyperty.host.runtime"
 #define HY_PORT_CLASS     "hyperty.host.port"
 #define HY_NETWORK_CLASS  "hyperty.host.network"
 #define HY_INSTANCE_CLASS "hyperty.host.instance"
+
+/* A domain of a network: its message node, and the way to it. */
+typedef struct {
+    hy_str_t *name;
+    hy_node_server_t *node; /* NULL: it is down */
+    hy_network_t *network;
+} hy_domain_t;
+
+#define HY_WORLD_DOMAINS_MAX 8
 
 typedef struct {
     lua_State *L;    /* the one that is calling just now, for callbacks; NULL: none */
@@ -33,8 +43,9 @@ typedef struct {
     hy_clock_t own_clock, *clock;
     hy_random_t random; /* of node and network; each runtime has one of its own */
     uint64_t seed;
-    hy_node_server_t *node; /* NULL: each runtime has its own */
-    hy_network_t *network;
+    hy_domain_t domains[HY_WORLD_DOMAINS_MAX]; /* the first is that of runtimes which name none */
+    uint32_t domain_count;                     /* 0: each runtime has a node of its own */
+    hy_network_faults_t faults;
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */
@@ -44,7 +55,8 @@ typedef struct {
 typedef struct {
     hy_link_t link; /* in the world */
     hy_world_t *world;
-    hy_runtime_t *runtime; /* NULL: stopped */
+    hy_runtime_t *runtime;                  /* NULL: stopped */
+    hy_pair_t *pairs[HY_WORLD_DOMAINS_MAX]; /* by domain, lent by its stubs; NULL: none */
     hy_random_t random;
     hy_random_system_t system_random;
     hy_log_t log;
@@ -71,6 +83,14 @@ lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives);
 void hy_world_leave(hy_world_t *w, lua_State *before);
 /* Runs a C function protected, with two pointers, and keeps what it raises. */
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
+
+/* Adds a domain with its node and network. */
+int hy_world_add_domain(hy_world_t *w, const char *name);
+/* The node's process is killed; it is started again, without any memory. */
+void hy_world_kill_node(hy_domain_t *d);
+int hy_world_start_node(hy_world_t *w, hy_domain_t *d);
+/* The index of a domain, -1 if the world has none of that name. */
+int hy_world_find_domain(const hy_world_t *w, const char *name);
 
 /* All below are called between enter and leave. Works off what is ready. False: it never ends. */
 bool hy_world_rest(hy_world_t *w);

@@ -127,9 +127,34 @@ static void option_paths(lua_State *L, hy_runtime_config_t *config) {
     config->path_count = (uint32_t)count;
 }
 
+/* A way to each domain of the world: by its own name, that of the runtime's own for all others. */
+static int make_ways(hy_module_runtime_t *r, hy_runtime_config_t *config, hy_way_t *ways,
+                     hy_error_t *err) {
+    hy_world_t *w = r->world;
+    int own = w->domain_count > 0 ? hy_world_find_domain(w, config->domain) : -1;
+    if (w->domain_count > 0 && own < 0)
+        return hy_fail(err, HY_EINVALID, "the network has no domain %s; add it with net:domain",
+                       config->domain);
+    for (uint32_t i = 0; i < w->domain_count; i++) {
+        uint32_t at = (own + i) % w->domain_count; /* its own first */
+        const hy_domain_t *d = &w->domains[at];
+        int rc = hy_pair_new(NULL, d->network, d->name->bytes, &r->pairs[at]);
+        if (rc) {
+            while (i > 0) {
+                i--;
+                ways[i].connector->free(ways[i].connector);
+            }
+            return rc;
+        }
+        ways[i] = (hy_way_t){i > 0 ? d->name->bytes : NULL, hy_pair_connector(r->pairs[at])};
+    }
+    config->way_count = w->domain_count;
+    return 0;
+}
+
 /* Nothing raises here: what is taken is let go of in the end. */
 static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_t *config,
-                        int schemas, hy_error_t *err) {
+                        hy_way_t *ways, int schemas, hy_error_t *err) {
     hy_paths_t usual;
     hy_value_t documents = hy_absent();
     hy_paths_init(&usual);
@@ -141,6 +166,7 @@ static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_
     }
     if (!rc && !lua_isnil(L, schemas)) rc = hy_plain_read(L, schemas, &documents, err);
     if (documents.kind == HY_OBJECT) config->schemas = documents.as.n;
+    if (!rc) rc = make_ways(r, config, ways, err);
     if (!rc) rc = hy_runtime_new(config, &r->runtime, err);
     hy_value_drop(documents);
     hy_paths_deinit(&usual);
@@ -175,20 +201,20 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     bool has_log = take_function(L, functions, "log", HY_RUNTIME_LOG);
     bool has_print = take_function(L, functions, "print", HY_RUNTIME_PRINT);
     r->log = (hy_log_t){.level = option_level(L), .sink = has_log ? on_log : NULL, .arg = r};
+    hy_way_t ways[HY_WORLD_DOMAINS_MAX];
     hy_runtime_config_t config = {
         .domain = option_text(L, "domain"),
         .user = option_text(L, "user"),
         .clock = w->clock,
         .random = seed_random(r),
         .log = &r->log,
-        .node = w->node,
-        .network = w->network,
+        .ways = ways,
         .print = has_print ? on_print : NULL,
         .print_arg = r,
         .wake = on_wake,
         .wake_arg = r,
     };
-    if (w->node && !config.domain) config.domain = hy_node_server_domain(w->node);
+    if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
     option_paths(L, &config);
     lua_getfield(L, 1, "schemas");
     int schemas = lua_gettop(L);
@@ -198,7 +224,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
-    int rc = open_runtime(L, r, &config, schemas, &err);
+    int rc = open_runtime(L, r, &config, ways, schemas, &err);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {
@@ -223,7 +249,7 @@ void hy_module_runtime_stop(hy_module_runtime_t *r) {
     r->runtime = NULL;
     r->interceptor = NULL;
     r->uplink = NULL;
-    if (!w->node && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
+    if (w->domain_count == 0 && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
 }
 
 static int runtime_stop(lua_State *L) {

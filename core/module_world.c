@@ -42,16 +42,50 @@ void hy_world_close(hy_world_t *w) {
         hy_module_runtime_stop(hy_link_owner(w->runtimes.next, hy_module_runtime_t, link));
     }
     w->is_open = false;
-    if (w->network) hy_network_free(w->network);
-    if (w->node) hy_node_server_free(w->node);
+    while (w->domain_count > 0) {
+        hy_domain_t *d = &w->domains[--w->domain_count];
+        hy_world_kill_node(d);
+        hy_network_free(d->network);
+        hy_str_unref(d->name);
+    }
     if (w->loop) {
         hy_work_close(w->work);
         hy_loop_close(w->loop);
     } else {
         hy_clock_deinit(&w->own_clock);
     }
-    w->network = NULL;
-    w->node = NULL;
+}
+
+/* --- domains ---------------------------------------------------------------------------------- */
+
+void hy_world_kill_node(hy_domain_t *d) {
+    if (d->network) hy_network_set_node(d->network, NULL);
+    hy_node_server_free(d->node);
+    d->node = NULL;
+}
+
+int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
+    hy_node_config_t config = {.domain = d->name->bytes, .clock = w->clock, .random = &w->random};
+    int rc = hy_node_server_new(&config, &d->node);
+    if (!rc) hy_network_set_node(d->network, d->node);
+    return rc;
+}
+
+int hy_world_add_domain(hy_world_t *w, const char *name) {
+    if (w->domain_count == HY_WORLD_DOMAINS_MAX) return HY_EFULL;
+    hy_domain_t *d = &w->domains[w->domain_count];
+    *d = (hy_domain_t){.name = hy_str_from(name)};
+    if (!d->name) return HY_ENOMEM;
+    w->domain_count++;
+    int rc = hy_network_new(w->clock, NULL, hy_random_u64(&w->random), &w->faults, &d->network);
+    return rc ? rc : hy_world_start_node(w, d);
+}
+
+int hy_world_find_domain(const hy_world_t *w, const char *name) {
+    for (uint32_t i = 0; i < w->domain_count; i++) {
+        if (hy_str_is(w->domains[i].name, name)) return (int)i;
+    }
+    return -1;
 }
 
 /* --- between Lua and the core ----------------------------------------------------------------- */
@@ -188,7 +222,9 @@ void hy_world_done(hy_world_t *w) {
 
 static bool is_settled(void *arg) {
     const hy_world_t *w = arg;
-    if (w->network && hy_network_in_flight(w->network) > 0) return false;
+    for (uint32_t i = 0; i < w->domain_count; i++) {
+        if (hy_network_in_flight(w->domains[i].network) > 0) return false;
+    }
     for (hy_link_t *l = w->runtimes.next; l != &w->runtimes; l = l->next) {
         hy_module_runtime_t *r = hy_link_owner(l, hy_module_runtime_t, link);
         hy_bus_stats_t stats = hy_bus_stats(hy_runtime_bus(r->runtime));

@@ -1,13 +1,21 @@
 /* Puts a runtime together and takes it apart, each part before those that it stands on. Owns bus,
- * schemas, sync manager, host and pair, and the node unless it is shared. */
+ * schemas, sync manager, host and stubs, and the node if it is embedded. */
 #include "runtime.h"
 #include "base/mem.h"
+#include "net/pair.h"
 #include "schema_files.h"
+
+typedef struct {
+    hy_runtime_t *runtime;
+    hy_str_t *domain; /* NULL: all */
+    hy_stub_t *stub;
+} way_t;
 
 struct hy_runtime {
     hy_node_server_t *own_node;
     hy_bus_t *bus;
-    hy_pair_t *pair;
+    way_t ways[HY_WAYS_MAX];
+    uint32_t way_count;
     hy_schemas_t *schemas;
     hy_manager_t *manager;
     hy_host_t *host;
@@ -23,8 +31,8 @@ hy_host_t *hy_runtime_host(const hy_runtime_t *rt) {
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt) {
     return rt->manager;
 }
-hy_pair_t *hy_runtime_pair(const hy_runtime_t *rt) {
-    return rt->pair;
+bool hy_runtime_is_connected(const hy_runtime_t *rt) {
+    return rt->way_count > 0 && hy_stub_state(rt->ways[0].stub) == HY_STUB_LIVE;
 }
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt) {
     return rt->url;
@@ -55,21 +63,69 @@ static int check_user(const char *user, hy_error_t *err) {
                    user);
 }
 
-static int connect_node(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain) {
-    hy_node_server_t *node = config->node;
-    if (!node) {
-        hy_node_config_t node_config = {
-            .domain = domain,
-            .clock = config->clock,
-            .random = config->random,
-            .log = config->log,
-        };
-        int rc = hy_node_server_new(&node_config, &rt->own_node);
-        if (rc) return rc;
-        node = rt->own_node;
+/* --- ways to nodes ---------------------------------------------------------------------------- */
+
+static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
+    way_t *way = &rt->ways[rt->way_count];
+    way->runtime = rt;
+    way->domain = given->domain ? hy_str_from(given->domain) : NULL;
+    if (given->domain && !way->domain) {
+        given->connector->free(given->connector);
+        return HY_ENOMEM;
     }
-    return hy_pair_open(rt->bus, node, rt->url, NULL, config->network, &rt->pair);
+    hy_stub_config_t config = {
+        .bus = rt->bus,
+        .runtime = rt->url,
+        .domain = given->domain,
+        .connector = given->connector,
+    };
+    int rc = hy_stub_open(&config, &way->stub, err);
+    if (rc == 0) {
+        rt->way_count++;
+    } else {
+        hy_str_unref(way->domain);
+    }
+    return rc;
 }
+
+static int embed_node(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
+                      hy_error_t *err) {
+    hy_node_config_t node_config = {
+        .domain = domain,
+        .clock = config->clock,
+        .random = config->random,
+        .log = config->log,
+    };
+    int rc = hy_node_server_new(&node_config, &rt->own_node);
+    hy_pair_t *pair;
+    if (!rc) rc = hy_pair_new(rt->own_node, NULL, "the embedded node", &pair);
+    if (rc) return rc;
+    hy_way_t way = {.connector = hy_pair_connector(pair)};
+    return open_way(rt, &way, err);
+}
+
+/* All connectors are taken over, also those that are not reached (`rc`: because it failed before).
+ */
+static int open_ways(hy_runtime_t *rt, const hy_runtime_config_t *config, int rc, hy_error_t *err) {
+    for (uint32_t i = 0; i < config->way_count; i++) {
+        if (rc == 0) {
+            rc = open_way(rt, &config->ways[i], err);
+        } else {
+            config->ways[i].connector->free(config->ways[i].connector);
+        }
+    }
+    return rc;
+}
+
+static void close_ways(hy_runtime_t *rt) {
+    while (rt->way_count > 0) {
+        way_t *way = &rt->ways[--rt->way_count];
+        hy_stub_close(way->stub);
+        hy_str_unref(way->domain);
+    }
+}
+
+/* --- the parts -------------------------------------------------------------------------------- */
 
 static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
                         hy_error_t *err) {
@@ -115,7 +171,6 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
     int rc = make_url(rt, config, domain, err);
     if (!rc) rc = check_user(user, err);
     if (!rc) rc = hy_bus_new(&bus_config, &rt->bus);
-    if (!rc) rc = connect_node(rt, config, domain);
     if (!rc) rc = load_schemas(rt, config, domain, err);
     if (rc) return rc;
     hy_manager_config_t manager_config = {
@@ -132,10 +187,15 @@ int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_err
     const char *domain = config->domain ? config->domain : "localhost";
     hy_error_t why = {0};
     hy_runtime_t *rt = hy_alloc_zero(sizeof *rt);
-    if (!rt) return hy_fail(err, HY_ENOMEM, "out of memory");
+    if (!rt) {
+        open_ways(NULL, config, HY_ENOMEM, NULL);
+        return hy_fail(err, HY_ENOMEM, "out of memory");
+    }
     hy_str_t *user =
         config->user ? hy_str_from(config->user) : hy_str_format("user://%s/me", domain);
     int rc = user ? assemble(rt, config, domain, user->bytes, &why) : HY_ENOMEM;
+    rc = open_ways(rt, config, rc, &why);
+    if (!rc && config->way_count == 0) rc = embed_node(rt, config, domain, &why);
     hy_str_unref(user);
     if (rc) {
         hy_runtime_free(rt);
@@ -164,7 +224,8 @@ void hy_runtime_free(hy_runtime_t *rt) {
     }
     if (rt->bus) hy_bus_end_requests(rt->bus);
     if (rt->manager) hy_manager_free(rt->manager);
-    if (rt->pair) hy_pair_close(rt->pair);
+    rt->manager = NULL;
+    close_ways(rt);
     if (rt->bus) hy_bus_free(rt->bus);
     if (rt->own_node) hy_node_server_free(rt->own_node);
     if (rt->schemas) hy_schemas_free(rt->schemas);

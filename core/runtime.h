@@ -1,16 +1,23 @@
 /* A runtime put together from its parts:
  *
- *      host (hyperties) ── sync manager ── bus ── pair ── message node
+ *      host (hyperties) ── sync manager ── bus ── stubs ── message nodes
  *
- * The node is embedded, or shared with other runtimes by way of a network. Clock and randomness are
- * passed in; what turns it is either a loop on libuv (hyperty.c) or a spec (module*.c). */
+ * It has one stub for each domain that it speaks to; without any, the node of its own domain is
+ * embedded. Clock and randomness are passed in; what turns it is either a loop on libuv (hyperty.c)
+ * or a spec (module*.c). */
 #ifndef HY_RUNTIME_H
 #define HY_RUNTIME_H
 
 #include "host/host.h"
-#include "net/pair.h"
+#include "net/stub.h"
 
 typedef struct hy_runtime hy_runtime_t;
+
+/* The way to a message node. */
+typedef struct {
+    const char *domain;        /* NULL: of all domains that have no other */
+    hy_connector_t *connector; /* taken over, also on failure */
+} hy_way_t;
 
 typedef struct {
     const char *domain; /* NULL: "localhost" */
@@ -21,8 +28,8 @@ typedef struct {
     hy_clock_t *clock;        /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
-    hy_node_server_t *node; /* shared, outlives the runtime; NULL: one of its own */
-    hy_network_t *network;  /* on the way to a shared node; NULL: none */
+    const hy_way_t *ways;                                         /* at most HY_WAYS_MAX */
+    uint32_t way_count;                                           /* 0: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
     void (*wake)(void *arg); /* call hy_runtime_turn soon; may be NULL */
@@ -39,7 +46,8 @@ bool hy_runtime_turn(hy_runtime_t *rt);
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
-hy_pair_t *hy_runtime_pair(const hy_runtime_t *rt);
+/* True while it has a session with the node of its own domain. */
+bool hy_runtime_is_connected(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct hy_channel hy_channel_t;
 /* What a channel calls. After `closed`, and after hy_channel_close, nothing is called any more. Any
  * of these may close the channel. */
 typedef struct {
-    /* It stands: messages may flow. Once, not inside the call that made the channel. */
+    /* It stands: messages may flow. Once; it may come inside `connect`, with *out set already. */
     void (*open)(void *arg);
     void (*message)(void *arg, hy_msg_t *m); /* lent */
     /* What came is no message; `text` as it was, lent. */
@@ -34,6 +34,7 @@ typedef struct {
 
 typedef struct {
     const char *name; /* "tcp", "unix", "ws", "memory", "network" */
+    bool is_text;     /* messages travel as text, and so must fit into a message */
     void (*wake)(hy_channel_t *c);
     void (*close)(hy_channel_t *c, hy_close_code_t code, const char *reason);
 } hy_channel_ops_t;
@@ -59,7 +60,7 @@ static inline void hy_channel_close(hy_channel_t *c, hy_close_code_t code, const
 typedef struct hy_connector hy_connector_t;
 struct hy_connector {
     /* Begins to connect. Either fails at once (nothing will be called, `err` says what and where),
-     * or gives a channel that will call `open` or `closed`. */
+     * or gives a channel that will call `open` or `closed`; `closed` not before it has returned. */
     int (*connect)(hy_connector_t *k, const hy_channel_user_t *user, void *arg, hy_channel_t **out,
                    hy_error_t *err);
     /* Where the last try went, for people: "ws://127.0.0.1:9090/ws". Lent. */

@@ -1,7 +1,7 @@
-/* In-process connections, with and without a network between runtime and node.
+/* In-process channels, with and without a network between runtime and node.
  *
- *      bus ──uplink──► [ way up, one lane ] ──► session ──► node
- *      bus ◄────────── [ way down, a lane for each origin ] ◄── deliver
+ *      stub ── channel ── [ way up, one lane ] ──► peer ──► node
+ *      stub ◄──────────── [ way down, a lane for each origin ] ◄── peer
  *
  * On a network a message is text while it is under way, and is parsed anew where it arrives; so a
  * simulated world uses the wire as it is. A message under way has a timer of its own. Within a lane
@@ -10,7 +10,9 @@
  * takes delay_min_ms to delay_max_ms; each may lose and repeat. All draws come from the network's
  * own source, in the order of sending: one seed, one run.
  *
- * A pair owns its session, its uplink and what is under way to or from its runtime. */
+ * A pair is the connector and lasts; a channel of it owns the peer, its lanes and what is under
+ * way.
+ */
 #include "pair.h"
 
 #include "../base/dict.h"
@@ -19,12 +21,26 @@
 
 #define LANES_SWEEP_MIN 32u
 
+typedef struct channel channel_t;
+
 struct hy_network {
     hy_clock_t *clock;
+    const hy_log_t *log;
     hy_random_t random;
     hy_network_faults_t faults;
+    hy_node_server_t *node;
     hy_link_t pairs;
     size_t in_flight;
+};
+
+struct hy_pair {
+    hy_connector_t connector;
+    hy_node_server_t *node; /* without a network */
+    hy_network_t *network;  /* NULL: none */
+    hy_str_t *name;
+    hy_link_t link; /* in network->pairs */
+    channel_t *channel;
+    bool is_cut_up, is_cut_down, is_unplugged;
 };
 
 /* When the last message of an origin arrives. */
@@ -33,46 +49,50 @@ typedef struct {
     uint64_t last_ms;
 } lane_t;
 
-struct hy_pair {
-    hy_bus_t *bus;
-    hy_uplink_t *uplink;
-    hy_session_t *session;
-    hy_network_t *network; /* NULL: none */
-    hy_str_t *node_origin; /* the lane of what the node itself sends */
-    hy_link_t link;        /* in network->pairs */
+struct channel {
+    hy_channel_t base;
+    uint32_t refs;   /* one while it stands, and one of each call under way */
+    hy_pair_t *pair; /* NULL once closed */
+    hy_peer_t *peer; /* NULL once closed */
+    bool is_pumping; /* the way up */
     hy_link_t flights;
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
-    bool is_cut_up, is_cut_down;
 };
 
 typedef struct {
-    hy_pair_t *pair;
+    channel_t *channel;
     hy_str_t *text;
     hy_link_t link;
     hy_timer_t timer;
     bool is_up;
 } flight_t;
 
+static const hy_log_t *log_of(const hy_pair_t *p) {
+    return p->network ? p->network->log : NULL;
+}
+
 static void warn_lost(const hy_pair_t *p, const hy_msg_t *m, const char *why) {
-    hy_log(hy_bus_log(p->bus), HY_LOG_WARN, "pair", "%s from %s to %s lost: %s",
-           hy_msg_type_text(m->type), m->from->bytes, m->to->bytes, why);
+    hy_log(log_of(p), HY_LOG_WARN, "pair", "%s from %s to %s lost: %s", hy_msg_type_text(m->type),
+           m->from->bytes, m->to->bytes, why);
+}
+
+static void channel_unref(channel_t *c) {
+    if (--c->refs == 0) hy_free(c);
 }
 
 /* --- handing over ----------------------------------------------------------------------------- */
 
-static void hand_over(hy_pair_t *p, hy_msg_t *m, bool is_up) {
-    if (is_up) {
-        hy_session_send(p->session, m);
-        return;
+static void hand_over(channel_t *c, hy_msg_t *m, bool is_up) {
+    if (!is_up) {
+        c->base.user->message(c->base.arg, m);
+    } else if (c->peer) {
+        hy_peer_receive(c->peer, m);
     }
-    int r = hy_uplink_receive(p->uplink, m);
-    if (r < 0) warn_lost(p, m, hy_error_text(r));
 }
 
-static void flight_free(flight_t *f) {
-    hy_network_t *network = f->pair->network;
+static void flight_free(flight_t *f, hy_network_t *network) {
     hy_timer_stop(network->clock, &f->timer);
     hy_list_remove(&f->link);
     network->in_flight--;
@@ -82,28 +102,31 @@ static void flight_free(flight_t *f) {
 
 static void on_arrival(void *arg) {
     flight_t *f = arg;
-    hy_pair_t *p = f->pair;
+    channel_t *c = f->channel;
+    const hy_pair_t *p = c->pair;
     bool is_up = f->is_up;
     hy_msg_t *m = NULL;
     hy_error_t err;
     int r = hy_msg_parse(f->text, &m, &err);
-    flight_free(f);
+    flight_free(f, p->network);
     if (r < 0) {
-        hy_log(hy_bus_log(p->bus), HY_LOG_ERROR, "pair", "what arrived is no message: %s",
-               err.text);
+        hy_log(log_of(p), HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
         return;
     }
-    hand_over(p, m, is_up);
+    c->refs++;
+    hand_over(c, m, is_up);
     hy_msg_unref(m);
+    channel_unref(c);
 }
 
 /* --- the network ------------------------------------------------------------------------------ */
 
-int hy_network_new(hy_clock_t *clock, uint64_t seed, const hy_network_faults_t *faults,
-                   hy_network_t **out) {
+int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
+                   const hy_network_faults_t *faults, hy_network_t **out) {
     hy_network_t *n = hy_alloc_zero(sizeof *n);
     if (!n) return HY_ENOMEM;
     n->clock = clock;
+    n->log = log;
     hy_random_seed(&n->random, seed);
     if (faults) n->faults = *faults;
     hy_link_init(&n->pairs);
@@ -112,9 +135,6 @@ int hy_network_new(hy_clock_t *clock, uint64_t seed, const hy_network_faults_t *
 }
 
 void hy_network_free(hy_network_t *n) {
-    if (!n) return;
-    while (!hy_list_is_empty(&n->pairs))
-        hy_pair_close(hy_link_owner(n->pairs.next, hy_pair_t, link));
     hy_free(n);
 }
 
@@ -138,8 +158,8 @@ static uint64_t draw_delay(hy_network_t *n, bool is_up) {
 }
 
 /* Sends one copy on its way: not before what the lane carries already. */
-static int fly(hy_pair_t *p, hy_str_t *text, bool is_up, uint64_t *last_ms) {
-    hy_network_t *n = p->network;
+static int fly(channel_t *c, hy_str_t *text, bool is_up, uint64_t *last_ms) {
+    hy_network_t *n = c->pair->network;
     flight_t *f = hy_alloc_zero(sizeof *f);
     if (!f) return HY_ENOMEM;
     uint64_t now = hy_clock_now(n->clock), at = now + draw_delay(n, is_up);
@@ -150,52 +170,60 @@ static int fly(hy_pair_t *p, hy_str_t *text, bool is_up, uint64_t *last_ms) {
         return HY_ENOMEM;
     }
     *last_ms = at;
-    f->pair = p;
+    f->channel = c;
     f->text = hy_str_ref(text);
     f->is_up = is_up;
-    hy_list_append(&p->flights, &f->link);
+    hy_list_append(&c->flights, &f->link);
     n->in_flight++;
     return 0;
 }
 
-static int transmit(hy_pair_t *p, hy_str_t *text, bool is_up, uint64_t *last_ms) {
-    hy_network_t *n = p->network;
+static int transmit(channel_t *c, hy_str_t *text, bool is_up, uint64_t *last_ms) {
+    hy_network_t *n = c->pair->network;
     if (happens(n, n->faults.loss)) return 0;
-    int r = fly(p, text, is_up, last_ms);
-    if (r == 0 && happens(n, n->faults.repeat)) r = fly(p, text, is_up, last_ms);
+    int r = fly(c, text, is_up, last_ms);
+    if (r == 0 && happens(n, n->faults.repeat)) r = fly(c, text, is_up, last_ms);
     return r;
 }
 
 /* Forgets lanes on which nothing is under way, once they may be half of all. */
-static void sweep_lanes(hy_pair_t *p) {
-    if (p->lanes.count < p->lanes_sweep_at) return;
-    uint64_t now = hy_clock_now(p->network->clock);
+static void sweep_lanes(channel_t *c) {
+    if (c->lanes.count < c->lanes_sweep_at) return;
+    uint64_t now = hy_clock_now(c->pair->network->clock);
     lane_t *lane;
-    for (uint32_t pos = 0; (lane = hy_dict_next(&p->lanes, &pos));)
-        if (lane->last_ms < now) hy_dict_remove(&p->lanes, lane);
-    uint32_t twice = p->lanes.count * 2;
-    p->lanes_sweep_at = twice > LANES_SWEEP_MIN ? twice : LANES_SWEEP_MIN;
+    for (uint32_t pos = 0; (lane = hy_dict_next(&c->lanes, &pos));)
+        if (lane->last_ms < now) hy_dict_remove(&c->lanes, lane);
+    uint32_t twice = c->lanes.count * 2;
+    c->lanes_sweep_at = twice > LANES_SWEEP_MIN ? twice : LANES_SWEEP_MIN;
 }
 
 /* --- the two ways ----------------------------------------------------------------------------- */
 
-static int on_up(void *arg, hy_msg_t *m) {
-    hy_pair_t *p = arg;
-    if (p->is_cut_up) return 0;
-    if (!p->network) {
-        hand_over(p, m, true);
-        return 0;
+static bool is_handshake(const hy_msg_t *m) {
+    return hy_str_is(m->to, "mn:/session") || hy_str_is(m->from, "mn:/session");
+}
+
+static void send_up(channel_t *c, hy_msg_t *m) {
+    const hy_pair_t *p = c->pair;
+    if (p->is_cut_up) return;
+    if (!p->network || is_handshake(m)) {
+        hand_over(c, m, true);
+        return;
     }
     hy_error_t err;
     hy_str_t *text = hy_msg_text(m, &err);
-    return text ? transmit(p, text, true, &p->up_last_ms) : err.code;
+    if (!text) {
+        warn_lost(p, m, err.text);
+    } else if (transmit(c, text, true, &c->up_last_ms) < 0) {
+        warn_lost(p, m, "out of memory");
+    }
 }
 
-static void on_down(void *arg, hy_msg_t *m, const hy_session_t *origin) {
-    hy_pair_t *p = arg;
+static void send_down(channel_t *c, hy_msg_t *m) {
+    const hy_pair_t *p = c->pair;
     if (p->is_cut_down) return;
-    if (!p->network) {
-        hand_over(p, m, false);
+    if (!p->network || is_handshake(m)) {
+        hand_over(c, m, false);
         return;
     }
     hy_error_t err;
@@ -204,55 +232,179 @@ static void on_down(void *arg, hy_msg_t *m, const hy_session_t *origin) {
         warn_lost(p, m, err.text);
         return;
     }
-    sweep_lanes(p);
-    lane_t *lane =
-        hy_dict_put(&p->lanes, origin ? hy_session_runtime(origin) : p->node_origin, NULL);
-    if (!lane || transmit(p, text, false, &lane->last_ms) < 0) warn_lost(p, m, "out of memory");
+    sweep_lanes(c);
+    const hy_node_server_t *node = p->network->node;
+    hy_str_t *origin = node ? hy_node_server_origin(node) : NULL;
+    lane_t *lane = hy_dict_put(&c->lanes, origin ? origin : p->name, NULL);
+    if (!lane || transmit(c, text, false, &lane->last_ms) < 0) warn_lost(p, m, "out of memory");
 }
+
+/* The user's queue, up to the node. Handing over may queue more, which the same walk takes. */
+static void pump_up(channel_t *c) {
+    if (c->is_pumping) return;
+    c->is_pumping = true;
+    c->refs++;
+    hy_msg_t *const *list;
+    while (c->pair && c->base.user->peek(c->base.arg, &list) > 0) {
+        hy_msg_t *m = hy_msg_ref(list[0]);
+        c->base.user->consume(c->base.arg, 1);
+        send_up(c, m);
+        hy_msg_unref(m);
+    }
+    c->is_pumping = false;
+    channel_unref(c);
+}
+
+/* The node's queue, down to the runtime. */
+static void on_ready(void *arg) {
+    channel_t *c = arg;
+    c->refs++;
+    hy_msg_t *const *list;
+    while (c->pair && c->peer && hy_peer_peek(c->peer, &list) > 0) {
+        hy_msg_t *m = hy_msg_ref(list[0]);
+        hy_peer_consume(c->peer, 1);
+        send_down(c, m);
+        hy_msg_unref(m);
+    }
+    channel_unref(c);
+}
+
+/* --- channels --------------------------------------------------------------------------------- */
+
+/* Whatever is under way is dropped; nothing is called any more. */
+static void channel_end(channel_t *c) {
+    hy_pair_t *p = c->pair;
+    while (!hy_list_is_empty(&c->flights))
+        flight_free(hy_link_owner(c->flights.next, flight_t, link), p->network);
+    hy_dict_deinit(&c->lanes);
+    p->channel = NULL;
+    c->pair = NULL;
+    channel_unref(c);
+}
+
+/* Told to the runtime. */
+static void channel_lost(channel_t *c, hy_close_code_t code, const char *reason) {
+    const hy_channel_user_t *user = c->base.user;
+    void *arg = c->base.arg;
+    channel_end(c);
+    user->closed(arg, code, reason);
+}
+
+/* The node closes. */
+static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
+    channel_t *c = arg;
+    c->refs++;
+    on_ready(c);
+    c->peer = NULL;
+    if (c->pair) channel_lost(c, code, reason);
+    channel_unref(c);
+}
+
+/* The runtime closes. */
+static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *reason) {
+    channel_t *c = (channel_t *)base;
+    (void)code;
+    (void)reason;
+    c->refs++;
+    c->is_pumping = false;
+    pump_up(c);
+    hy_peer_t *peer = c->peer;
+    c->peer = NULL;
+    if (peer) hy_peer_lost(peer);
+    if (c->pair) channel_end(c);
+    channel_unref(c);
+}
+
+static void channel_wake(hy_channel_t *base) {
+    pump_up((channel_t *)base);
+}
+
+static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
+static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
+static const hy_peer_events_t PEER = {on_ready, on_peer_close};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
-int hy_pair_open(hy_bus_t *bus, hy_node_server_t *node, hy_str_t *runtime, const char *domain,
-                 hy_network_t *network, hy_pair_t **out) {
-    hy_pair_t *p = hy_alloc_zero(sizeof *p);
-    if (!p) return HY_ENOMEM;
-    p->bus = bus;
-    p->network = network;
-    p->lanes_sweep_at = LANES_SWEEP_MIN;
-    hy_link_init(&p->link);
-    hy_link_init(&p->flights);
-    hy_dict_init(&p->lanes, sizeof(lane_t));
-    hy_error_t err;
-    int r = 0;
-    p->node_origin = hy_str_format("domain://msg-node.%s", hy_node_server_domain(node));
-    if (!p->node_origin) r = hy_fail(&err, HY_ENOMEM, "out of memory");
-    if (r == 0) r = hy_session_open(node, runtime, on_down, p, &p->session, &err);
-    if (r == 0 && (r = hy_bus_uplink(bus, domain, on_up, p, &p->uplink)) < 0)
-        hy_fail(&err, r, "%s as the way to %s", hy_error_text(r), domain ? domain : "all domains");
-    if (r < 0) {
-        hy_log(hy_bus_log(bus), HY_LOG_ERROR, "pair", "%s not connected: %s", runtime->bytes,
-               err.text);
-        hy_pair_close(p);
-        return r;
+static int connect_pair(hy_connector_t *k, const hy_channel_user_t *user, void *arg,
+                        hy_channel_t **out, hy_error_t *err) {
+    hy_pair_t *p = (hy_pair_t *)k;
+    hy_node_server_t *node = p->network ? p->network->node : p->node;
+    if (p->channel) return hy_fail(err, HY_ECONFLICT, "%s has a channel", p->name->bytes);
+    if (!node || p->is_unplugged)
+        return hy_fail(err, HY_EUNREACHABLE, "cannot connect to %s: there is no node",
+                       p->name->bytes);
+    channel_t *c = hy_alloc_zero(sizeof *c);
+    if (!c) return hy_fail(err, HY_ENOMEM, "out of memory");
+    *c = (channel_t){.base = {p->network ? &NETWORK : &MEMORY, user, arg},
+                     .refs = 1,
+                     .pair = p,
+                     .lanes_sweep_at = LANES_SWEEP_MIN};
+    hy_link_init(&c->flights);
+    hy_dict_init(&c->lanes, sizeof(lane_t));
+    if (hy_peer_open(node, &PEER, c, p->name->bytes, &c->peer) < 0) {
+        hy_free(c);
+        return hy_fail(err, HY_ENOMEM, "out of memory");
     }
+    p->channel = c;
+    *out = &c->base;
+    user->open(arg);
+    return 0;
+}
+
+static const char *where(const hy_connector_t *k) {
+    return ((const hy_pair_t *)k)->name->bytes;
+}
+
+static void pair_free(hy_connector_t *k) {
+    hy_pair_t *p = (hy_pair_t *)k;
+    hy_list_remove(&p->link);
+    hy_str_unref(p->name);
+    hy_free(p);
+}
+
+int hy_pair_new(hy_node_server_t *node, hy_network_t *network, const char *name, hy_pair_t **out) {
+    hy_pair_t *p = hy_alloc_zero(sizeof *p);
+    hy_str_t *text = p ? hy_str_from(name) : NULL;
+    if (!text) {
+        hy_free(p);
+        return HY_ENOMEM;
+    }
+    *p = (hy_pair_t){.connector = {connect_pair, where, pair_free},
+                     .node = node,
+                     .network = network,
+                     .name = text};
+    hy_link_init(&p->link);
     if (network) hy_list_append(&network->pairs, &p->link);
     *out = p;
     return 0;
 }
 
-void hy_pair_close(hy_pair_t *p) {
-    if (!p) return;
-    if (p->uplink) hy_uplink_close(p->uplink);
-    while (!hy_list_is_empty(&p->flights))
-        flight_free(hy_link_owner(p->flights.next, flight_t, link));
-    hy_session_close(p->session);
-    hy_list_remove(&p->link);
-    hy_dict_deinit(&p->lanes);
-    hy_str_unref(p->node_origin);
-    hy_free(p);
+hy_connector_t *hy_pair_connector(hy_pair_t *p) {
+    return &p->connector;
 }
 
 void hy_pair_cut(hy_pair_t *p, bool up, bool down) {
     p->is_cut_up = up;
     p->is_cut_down = down;
+}
+
+void hy_pair_break(hy_pair_t *p) {
+    channel_t *c = p->channel;
+    if (!c) return;
+    hy_peer_t *peer = c->peer;
+    c->peer = NULL;
+    if (peer) hy_peer_lost(peer);
+    channel_lost(c, HY_CLOSE_LOST, "connection lost");
+}
+
+void hy_pair_unplug(hy_pair_t *p, bool is_unplugged) {
+    p->is_unplugged = is_unplugged;
+}
+
+void hy_network_set_node(hy_network_t *n, hy_node_server_t *node) {
+    hy_node_server_t *before = n->node;
+    n->node = NULL; /* whoever tries at once finds nobody */
+    for (hy_link_t *l = n->pairs.next; before && l != &n->pairs; l = l->next)
+        hy_pair_break(hy_link_owner(l, hy_pair_t, link));
+    n->node = node;
 }

@@ -1,14 +1,18 @@
-/* An in-process connection between a runtime's bus and a message node, with faults.
+/* An in-process connection between a runtime and a message node: the connector of a stub that needs
+ * no socket, and a network that can be simulated.
  *
  * With `network` NULL messages are handed over as they are, at once: a runtime with its node
- * embedded. With a network they travel as text on its virtual clock, each way of each pair of
- * runtimes with a delay of its own (in order within a pair, so that different pairs overtake each
- * other), and may be lost, repeated or cut off. */
+ * embedded. With a network they travel as text on its virtual clock, each way of each pair with a
+ * delay of its own (in order within a lane, so that what comes from different runtimes overtakes),
+ * and may be lost, repeated or cut off. The handshake of a session is neither delayed nor lost: a
+ * channel stands once there is one. */
 #ifndef HY_NET_PAIR_H
 #define HY_NET_PAIR_H
 
-#include "../bus/bus.h"
-#include "../node/node.h"
+#include "../node/peer.h"
+#include "channel.h"
+
+/* --- the network ------------------------------------------------------------------------------ */
 
 typedef struct hy_network hy_network_t;
 typedef struct {
@@ -16,23 +20,32 @@ typedef struct {
     double loss, repeat;                 /* chance per message, 0 to 1 */
 } hy_network_faults_t;
 
-/* Draws from its own seeded source; the clock outlives the network. */
-int hy_network_new(hy_clock_t *clock, uint64_t seed, const hy_network_faults_t *faults,
-                   hy_network_t **out);
-/* All pairs are closed. */
+/* Draws from its own seeded source; clock and log (NULL allowed) outlive the network. */
+int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
+                   const hy_network_faults_t *faults, hy_network_t **out);
+/* All pairs are freed. */
 void hy_network_free(hy_network_t *n);
 void hy_network_set_faults(hy_network_t *n, const hy_network_faults_t *faults);
+/* The node that its pairs reach; NULL: none, connecting fails. The channels to the one before are
+ * lost without a word on either side, as when its process is killed; call it before that is freed.
+ */
+void hy_network_set_node(hy_network_t *n, hy_node_server_t *node);
 /* Messages under way. */
 size_t hy_network_in_flight(const hy_network_t *n);
 
+/* --- pairs ------------------------------------------------------------------------------------ */
+
 typedef struct hy_pair hy_pair_t;
-/* Opens a session for `runtime` (its RuntimeURL) at the node and an uplink on the bus for `domain`
- * (NULL: all). */
-int hy_pair_open(hy_bus_t *bus, hy_node_server_t *node, hy_str_t *runtime, const char *domain,
-                 hy_network_t *network, hy_pair_t **out);
-/* Ends the session; what is under way is dropped. */
-void hy_pair_close(hy_pair_t *p);
-/* While cut, what is sent in that direction is lost. */
+
+/* The way between one runtime and its node. `node` is used without a network; it outlives the pair.
+ * `name` is for people, copied. HY_ENOMEM. */
+int hy_pair_new(hy_node_server_t *node, hy_network_t *network, const char *name, hy_pair_t **out);
+/* It as a connector: freed as that, by its stub. */
+hy_connector_t *hy_pair_connector(hy_pair_t *p);
+/* While cut, what is sent in that direction is lost, and nobody is told. */
 void hy_pair_cut(hy_pair_t *p, bool up, bool down);
+/* The channel breaks; both ends are told. While unplugged no new one comes to stand. */
+void hy_pair_break(hy_pair_t *p);
+void hy_pair_unplug(hy_pair_t *p, bool is_unplugged);
 
 #endif

@@ -192,13 +192,25 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     hy__reply(s, m, 200, NULL, hy_absent());
 }
 
-/* A message is handed to its session at once, so nothing is queued here that would have to be
- * purged: the answer comes behind all that was delivered before. */
+static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
+    for (hy_link_t *l = o->topics.next; l != &o->topics; l = l->next) {
+        const hy__topic_t *t = hy_link_owner(l, hy__topic_t, link);
+        const hy__route_t *r = hy__kind_is_guarded(t->kind) ? hy__route_find(s, t->url) : NULL;
+        if (r && hy__route_is_open(r)) return true;
+    }
+    return false;
+}
+
+/* What waits for the hyperty's session goes, unless another one there is admitted; so nothing of
+ * the object reaches it after the answer. */
 static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
     void *a = hy_dict_get(&o->admitted, hyperty);
     if (a) hy_dict_remove(&o->admitted, a);
-    const hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
-    if (observer) review_session(o, observer);
+    hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
+    if (observer) {
+        review_session(o, observer);
+        if (!is_reached(o, observer)) hy__outgoing_purge(observer, o);
+    }
     hy__reply(s, m, 200, NULL, hy_absent());
 }
 

@@ -17,8 +17,11 @@
 #define HY_NODE_INTERNAL_H
 
 #include "../base/dict.h"
+#include "../base/json.h"
 #include "../base/list.h"
 #include "../base/mem.h"
+#include "../bus/ring.h"
+#include "close.h"
 #include "node.h"
 
 typedef struct hy__owner hy__owner_t;
@@ -26,6 +29,8 @@ typedef struct hy__address hy__address_t;
 typedef struct hy__topic hy__topic_t;
 typedef struct hy__object hy__object_t;
 typedef struct hy__route hy__route_t;
+typedef struct hy_session hy_session_t;
+typedef struct hy_peer hy_peer_t;
 typedef struct hy__registry hy__registry_t;
 typedef struct hy__allocation hy__allocation_t;
 typedef struct hy__block hy__block_t;
@@ -39,14 +44,20 @@ typedef void (*hy__serve_cb)(hy_session_t *s, hy_msg_t *m);
 
 struct hy_node_server {
     hy_str_t *domain;
+    hy_str_t *session_url;  /* mn:/session */
+    hy_str_t *sm_url;       /* what tells of losses */
     hy_str_t *registry_url; /* what publishes changes of status */
+    hy_node_limits_t limits;
     hy_clock_t *clock;
     hy_random_t *random;
     const hy_log_t *log;
     hy_dict_t owners, addresses, topics, objects; /* of hy__slot_t */
     hy_dict_t tombstones, answers;                /* tombstones.c, answers.c */
     size_t answers_bytes;
-    const hy_msg_t *serving; /* the request that a function is at work on */
+    const hy_msg_t *serving;    /* the request that a function is at work on */
+    const hy_session_t *origin; /* whose message is being served */
+    hy_link_t peers;
+    hy_timer_t watch; /* for sessions that do not read */
     hy__allocation_t *allocation;
     hy__registry_t *registry;
     uint64_t claims_turn;   /* counts changes of ownership */
@@ -59,9 +70,14 @@ struct hy_node_server {
 struct hy_session {
     hy_node_server_t *server;
     hy__owner_t *owner;
-    uint64_t id; /* never given twice; 0 is nobody */
-    hy_session_deliver_cb deliver;
-    void *arg;
+    uint64_t id;     /* never given twice; 0 is nobody */
+    hy_str_t *token; /* <RuntimeURL>/<token> takes it over */
+    hy_peer_t *peer; /* NULL: its connection is lost, the grace runs */
+    hy_timer_t grace;
+    uint64_t stuck_ms;   /* since when it has not read; 0: it reads */
+    hy_ring_t outgoing;  /* outgoing.c */
+    uint32_t watched;    /* how much of it was consumed when that was last looked at */
+    hy_dict_t notices;   /* object -> the `lost` that waits for it */
     hy_str_t *last_from; /* an address that it held when claims_turn was … */
     uint64_t last_from_turn;
     uint64_t mark;     /* the delivery that has reached it */
@@ -82,13 +98,60 @@ void *hy__slot_get(const hy_dict_t *d, hy_str_t *key);
 int hy__slot_put(hy_dict_t *d, hy_str_t *key, void *item);
 void hy__slot_remove(hy_dict_t *d, hy_str_t *key); /* harmless if it is not there */
 
-/* Hands a message to a session. */
-void hy__deliver(hy_session_t *s, hy_msg_t *m, const hy_session_t *origin);
+/* Hands a message to a session. False if it was refused because the session does not keep up: its
+ * sender is to be told. */
+bool hy__deliver(hy_session_t *s, hy_msg_t *m);
 /* Answers a request; does nothing for a response and for a message without id. `value` is taken
  * over. */
 void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_value_t value);
 /* The same from a failure, and counts it. */
 void hy__refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
+/* The same for what its receiver did not take. */
+void hy__refuse_slow(hy_session_t *s, hy_msg_t *m);
+
+/* --- session.c -------------------------------------------------------------------------------- */
+
+/* As the session of a RuntimeURL that has none. HY_ECONFLICT if another one holds it, or something
+ * above or below it, HY_EINVALID if it is no runtime address. Runtimes of other domains are
+ * welcome: so hyperties of theirs take part in this one. */
+int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out, hy_error_t *err);
+/* The same owner opens anew: it keeps its claims, all else begins again. */
+int hy__session_renew(hy_session_t *s, hy_error_t *err);
+/* The session of a RuntimeURL, and of <RuntimeURL>/<token>; NULL if there is none. */
+hy_session_t *hy__session_find(const hy_node_server_t *n, const char *runtime, size_t len);
+hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *from);
+void hy__session_attach(hy_session_t *s, hy_peer_t *p);
+/* Its connection is gone; the grace begins. */
+void hy__session_detach(hy_session_t *s);
+/* Drops session, routes, claims and guards; its registry entries become disconnected; allocated
+ * addresses stay reserved for its RuntimeURL. */
+void hy_session_close(hy_session_t *s);
+/* A message of its own: checked, then served or routed. */
+void hy__session_send(hy_session_t *s, hy_msg_t *m);
+void hy__sessions_init(hy_node_server_t *n);
+/* From now on looks whether sessions read what is sent to them, while any has much to read. */
+void hy__sessions_watch(hy_node_server_t *n);
+
+/* --- peer.c ----------------------------------------------------------------------------------- */
+
+void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
+/* Closes the connection; its session keeps its grace. NULL allowed. */
+void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
+void hy__peers_free(hy_node_server_t *n);
+
+/* --- outgoing.c: what waits for a connection -----------------------------------------------------
+ */
+
+void hy__outgoing_init(hy_session_t *s);
+void hy__outgoing_clear(hy_session_t *s);
+void hy__outgoing_deinit(hy_session_t *s);
+uint32_t hy__outgoing_peek(hy_session_t *s, hy_msg_t *const **list);
+void hy__outgoing_consume(hy_session_t *s, uint32_t count);
+/* Takes out what is published on the object. */
+void hy__outgoing_purge(hy_session_t *s, const hy__object_t *o);
+/* The connection is gone; there is one again, for which requests are not too old. */
+void hy__outgoing_detach(hy_session_t *s);
+void hy__outgoing_attach(hy_session_t *s);
 
 /* --- answers.c: a repeated request is answered as before -------------------------------------- */
 
@@ -220,8 +283,7 @@ void hy__route_review(hy__route_t *r);
 
 /* Sends a message on, once to each who gets what goes to that place, except `origin` (NULL: the
  * node). False if nobody does. */
-bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m,
-                 const hy_session_t *origin);
+bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m, hy_session_t *origin);
 
 /* --- guard.c: objects, who holds them, whom the holder admits --------------------------------- */
 

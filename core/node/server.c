@@ -45,11 +45,6 @@ void hy__slot_remove(hy_dict_t *d, hy_str_t *key) {
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-void hy__deliver(hy_session_t *s, hy_msg_t *m, const hy_session_t *origin) {
-    s->server->stats.delivered++;
-    s->deliver(s->arg, m, origin);
-}
-
 void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_value_t value) {
     if (m->type == HY_MSG_RESPONSE || !hy_msg_has_id(m)) {
         hy_value_drop(value);
@@ -62,7 +57,7 @@ void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_valu
         return;
     }
     if (n->serving == m) hy__answers_keep(n, m, answer);
-    hy__deliver(s, answer, NULL);
+    hy__deliver(s, answer);
     hy_msg_unref(answer);
 }
 
@@ -72,6 +67,12 @@ void hy__refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err) {
     hy_log(n->log, HY_LOG_DEBUG, "node", "%s from %s to %s refused: %s", hy_msg_type_text(m->type),
            m->from->bytes, m->to->bytes, err->text);
     hy__reply(s, m, hy_error_http(err->code), err->text, hy_absent());
+}
+
+void hy__refuse_slow(hy_session_t *s, hy_msg_t *m) {
+    hy_error_t err;
+    hy_fail(&err, HY_EFULL, "who has %s does not keep up with what is sent to it", m->to->bytes);
+    hy__refuse(s, m, &err);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -90,7 +91,10 @@ static int add_functions(hy_node_server_t *n) {
 
 static int build(hy_node_server_t *n, const char *domain) {
     if (!(n->domain = hy_str_from(domain))) return HY_ENOMEM;
-    if (!(n->registry_url = hy_str_format("domain://registry.%s", domain))) return HY_ENOMEM;
+    n->session_url = hy_str_from("mn:/session");
+    n->sm_url = hy_str_format("domain://msg-node.%s/sm", domain);
+    n->registry_url = hy_str_format("domain://registry.%s", domain);
+    if (!n->session_url || !n->sm_url || !n->registry_url) return HY_ENOMEM;
     hy_address_t parts;
     int r = hy_address_parse(n->registry_url->bytes, n->registry_url->len, &parts, NULL);
     if (r < 0 || parts.path.len > 0 || n->domain->len > HY_DOMAIN_BYTES_MAX) return HY_EINVALID;
@@ -104,6 +108,12 @@ int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out) {
     n->clock = config->clock;
     n->random = config->random;
     n->log = config->log;
+    n->limits = config->limits;
+    if (!n->limits.queue_bytes) n->limits.queue_bytes = HY_SESSION_QUEUE_BYTES_MAX;
+    if (!n->limits.grace_ms) n->limits.grace_ms = HY_SESSION_GRACE_MS;
+    if (!n->limits.stuck_ms) n->limits.stuck_ms = HY_SESSION_STUCK_MS;
+    hy_link_init(&n->peers);
+    hy__sessions_init(n);
     hy_dict_t *dicts[] = {&n->owners, &n->addresses, &n->topics, &n->objects};
     for (size_t i = 0; i < sizeof dicts / sizeof *dicts; i++)
         hy_dict_init(dicts[i], sizeof(hy__slot_t));
@@ -121,6 +131,8 @@ int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out) {
 void hy_node_server_free(hy_node_server_t *n) {
     if (!n) return;
     n->is_closing = true; /* whoever listens may be gone already */
+    hy__peers_free(n);
+    hy_timer_stop(n->clock, &n->watch);
     hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&n->owners, &pos));) {
         hy__owner_t *owner = slot->item;
@@ -139,6 +151,8 @@ void hy_node_server_free(hy_node_server_t *n) {
     hy__answers_deinit(n);
     hy_dict_deinit(&n->tombstones);
     hy_str_unref(n->domain);
+    hy_str_unref(n->session_url);
+    hy_str_unref(n->sm_url);
     hy_str_unref(n->registry_url);
     hy_free(n);
 }

@@ -1,14 +1,12 @@
-/* Sessions: opened and closed, and the way of a message that comes in by one.
+/* Sessions: their life, and the way of a message that comes in by one.
  *
  *      send ──► whose `from` is it? ──► may it go there? ──► a function of the node
  *                                                       └──► subscribers, else the holder of `to`
  *
- * The handshake (open, re-open, close, tokens) belongs to the transport, which reads it before
- * there is a session and then calls the functions here. The common case, a reporter that publishes
- * to
- * `<Object>/changes`, costs one look-up: the topic leads to its object, the object knows its
- * holder, and an address below one's own object needs no further check. Any other `from` is looked
- * up once and then remembered, until ownership changes anywhere. */
+ * A session outlives its connection by the grace time; peer.c has the handshake. The common case, a
+ * reporter that publishes to `<Object>/changes`, costs one look-up: the topic leads to its object,
+ * the object knows its holder, and an address below one's own object needs no further check. Any
+ * other `from` is looked up once and then remembered, until ownership changes anywhere. */
 #include "internal.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -22,23 +20,56 @@ static int check_runtime(const hy_str_t *url, hy_error_t *err) {
     return hy_fail(err, HY_EINVALID, "%s is no runtime address", url->bytes);
 }
 
-static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o, hy_session_deliver_cb cb,
-                          void *arg) {
+static void on_grace_over(void *session) {
+    hy_session_t *s = session;
+    hy_log(s->server->log, HY_LOG_INFO, "node", "%s did not come back", s->owner->runtime->bytes);
+    hy_session_close(s);
+}
+
+/* Whoever has it is taken to be the session's runtime; so it cannot be guessed. */
+static hy_str_t *make_token(hy_node_server_t *n) {
+    static const char DIGITS[] = "0123456789abcdef";
+    unsigned char bytes[HY_SESSION_TOKEN_BYTES];
+    hy_str_t *token = hy_str_reserve(2 * sizeof bytes);
+    if (!token) return NULL;
+    n->random->fill(n->random, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        token->bytes[2 * i] = DIGITS[bytes[i] >> 4];
+        token->bytes[2 * i + 1] = DIGITS[bytes[i] & 15];
+    }
+    return token;
+}
+
+static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
     hy_session_t *s = hy_alloc_zero(sizeof *s);
-    if (!s) return NULL;
+    hy_str_t *token = s ? make_token(n) : NULL;
+    if (!token) {
+        hy_free(s);
+        return NULL;
+    }
     s->server = n;
     s->owner = o;
     s->id = ++n->sessions_made;
-    s->deliver = cb;
-    s->arg = arg;
+    s->token = token;
+    hy_timer_init(&s->grace, on_grace_over, s);
+    hy__outgoing_init(s);
     hy_dict_init(&s->routes, sizeof(hy__slot_t));
     hy_link_init(&s->objects);
     hy_link_init(&s->entries);
     return s;
 }
 
-int hy_session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_deliver_cb cb, void *arg,
-                    hy_session_t **out, hy_error_t *err) {
+static void session_free(hy_session_t *s) {
+    if (!s) return;
+    hy_timer_stop(s->server->clock, &s->grace);
+    hy__outgoing_deinit(s);
+    hy_dict_deinit(&s->routes);
+    hy_str_unref(s->last_from);
+    hy_str_unref(s->token);
+    hy_free(s);
+}
+
+int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out, hy_error_t *err) {
     int r = check_runtime(runtime, err);
     if (r < 0) return r;
     if (n->stats.sessions >= HY_SESSIONS_MAX)
@@ -46,14 +77,13 @@ int hy_session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_deliver_c
                        HY_SESSIONS_MAX);
     hy__owner_t *o = hy__owner_open(n, runtime);
     if (!o) return hy_fail(err, HY_ENOMEM, "no session for %s: out of memory", runtime->bytes);
-    if (o->session) return hy_fail(err, HY_ECONFLICT, "%s has a session already", runtime->bytes);
     r = hy__claim_check(n, o, runtime, err);
-    hy_session_t *s = r == 0 ? make(n, o, cb, arg) : NULL;
+    hy_session_t *s = r == 0 ? make(n, o) : NULL;
     if (r == 0 && !s)
         r = hy_fail(err, HY_ENOMEM, "no session for %s: out of memory", runtime->bytes);
     if (r == 0) r = hy__claim(n, o, runtime, false, err);
     if (r < 0) {
-        hy_free(s);
+        session_free(s);
         hy__owner_tidy(n, o);
         return r;
     }
@@ -64,28 +94,116 @@ int hy_session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_deliver_c
     return 0;
 }
 
-void hy_session_close(hy_session_t *s) {
-    if (!s) return;
-    hy_node_server_t *n = s->server;
-    hy__owner_t *o = s->owner;
-    o->session = NULL;
-    n->stats.sessions--;
-    n->claims_turn++;
+/* What a session has set up, but for its claims. */
+static void clear(hy_session_t *s) {
     while (!hy_list_is_empty(&s->objects))
         hy__object_orphan(hy_link_owner(s->objects.next, hy__object_t, link));
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
         hy__route_drop(slot->item);
     hy__registry_leave(s);
-    hy__owner_drop_claims(n, o);
-    hy__owner_tidy(n, o);
-    hy_dict_deinit(&s->routes);
-    hy_str_unref(s->last_from);
-    hy_free(s);
+    hy__outgoing_clear(s);
 }
 
-hy_str_t *hy_session_runtime(const hy_session_t *s) {
-    return s->owner->runtime;
+int hy__session_renew(hy_session_t *s, hy_error_t *err) {
+    hy_node_server_t *n = s->server;
+    hy_str_t *token = make_token(n);
+    if (!token)
+        return hy_fail(err, HY_ENOMEM, "no session for %s: out of memory",
+                       s->owner->runtime->bytes);
+    clear(s);
+    hy_str_unref(s->token);
+    s->token = token;
+    s->id = ++n->sessions_made;
+    n->claims_turn++; /* who holds what has another id now */
+    hy__outgoing_attach(s);
+    return 0;
+}
+
+void hy_session_close(hy_session_t *s) {
+    hy_node_server_t *n = s->server;
+    hy__owner_t *o = s->owner;
+    o->session = NULL;
+    n->stats.sessions--;
+    n->claims_turn++;
+    clear(s);
+    hy__owner_drop_claims(n, o);
+    hy__owner_tidy(n, o);
+    session_free(s);
+}
+
+hy_session_t *hy__session_find(const hy_node_server_t *n, const char *runtime, size_t len) {
+    const hy__owner_t *o = hy__slot_find(&n->owners, runtime, len);
+    return o ? o->session : NULL;
+}
+
+/* Takes the same time however much of it is right. */
+static bool is_token(const hy_str_t *token, const char *bytes, size_t len) {
+    if (len != token->len) return false;
+    unsigned char differs = 0;
+    for (size_t i = 0; i < len; i++)
+        differs |= (unsigned char)(bytes[i] ^ token->bytes[i]);
+    return differs == 0;
+}
+
+hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *from) {
+    size_t len = from->len;
+    while (len > 0 && from->bytes[len - 1] != '/')
+        len--;
+    if (len == 0) return NULL;
+    hy_session_t *s = hy__session_find(n, from->bytes, len - 1);
+    return s && is_token(s->token, from->bytes + len, from->len - len) ? s : NULL;
+}
+
+void hy__session_attach(hy_session_t *s, hy_peer_t *p) {
+    hy_timer_stop(s->server->clock, &s->grace);
+    s->peer = p;
+    s->stuck_ms = 0;
+}
+
+void hy__session_detach(hy_session_t *s) {
+    hy_node_server_t *n = s->server;
+    s->peer = NULL;
+    if (n->is_closing) return;
+    hy__outgoing_detach(s);
+    if (hy_timer_start(n->clock, &s->grace, n->limits.grace_ms) < 0) hy_session_close(s);
+}
+
+/* --- who does not read ------------------------------------------------------------------------ */
+
+/* True if something waits for it. */
+static bool watch(hy_session_t *s, uint64_t now) {
+    if (!s->peer || s->outgoing.count == 0) return false;
+    if (s->outgoing.consumed != s->watched || s->stuck_ms == 0) {
+        s->watched = s->outgoing.consumed;
+        s->stuck_ms = now;
+        return true;
+    }
+    if (now - s->stuck_ms < s->server->limits.stuck_ms) return true;
+    s->server->stats.queue_closed++;
+    hy__peer_end(s->peer, HY_CLOSE_TRY_LATER, "it does not read what is sent to it");
+    return false;
+}
+
+static void on_watch(void *server) {
+    hy_node_server_t *n = server;
+    uint64_t now = hy_clock_now(n->clock);
+    bool is_waiting = false;
+    const hy__slot_t *slot;
+    for (uint32_t pos = 0; (slot = hy_dict_next(&n->owners, &pos));) {
+        const hy__owner_t *o = slot->item;
+        if (o->session && watch(o->session, now)) is_waiting = true;
+    }
+    if (is_waiting) hy__sessions_watch(n);
+}
+
+void hy__sessions_init(hy_node_server_t *n) {
+    hy_timer_init(&n->watch, on_watch, n);
+}
+
+void hy__sessions_watch(hy_node_server_t *n) {
+    if (n->is_closing || hy_timer_is_started(&n->watch)) return;
+    hy_timer_start(n->clock, &n->watch, n->limits.stuck_ms / 4 + 1);
 }
 
 /* --- what a session may send ------------------------------------------------------------------ */
@@ -188,7 +306,7 @@ static void unheard(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, bool is
     hy__reply(s, m, 404, err.text, hy_absent());
 }
 
-void hy_session_send(hy_session_t *s, hy_msg_t *m) {
+void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
     hy_error_t err;
     n->stats.received++;
@@ -203,8 +321,8 @@ void hy_session_send(hy_session_t *s, hy_msg_t *m) {
     }
     if (hy__publish(n, &at, m, s)) return;
     hy_session_t *holder = holder_at(n, &at, m->to);
-    if (holder && holder != s)
-        hy__deliver(holder, m, s);
-    else
+    if (!holder || holder == s)
         unheard(s, m, &at, holder != NULL);
+    else if (!hy__deliver(holder, m))
+        hy__refuse_slow(s, m);
 }

@@ -236,24 +236,28 @@ void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
 
 /* --- delivery --------------------------------------------------------------------------------- */
 
-static void deliver_all(const hy__topic_t *t, hy_msg_t *m, const hy_session_t *origin,
+/* False if somebody did not take it. */
+static bool deliver_all(const hy__topic_t *t, hy_msg_t *m, const hy_session_t *origin,
                         uint64_t mark) {
+    bool is_taken = true;
     for (uint32_t i = 0; i < t->admitted; i++) {
         hy_session_t *s = t->targets[i].session;
         if (s == origin || (mark && s->mark == mark)) continue;
         if (mark) s->mark = mark;
-        hy__deliver(s, m, origin);
+        if (!hy__deliver(s, m)) is_taken = false;
     }
+    return is_taken;
 }
 
-bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m,
-                 const hy_session_t *origin) {
+bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m, hy_session_t *origin) {
     const hy__topic_t *topic = at->topic;
     const hy__topic_t *cover = at->kind == HY__CHILDREN && at->object ? at->object->children : NULL;
     if (topic && topic->admitted == 0) topic = NULL;
     if (cover && cover->admitted == 0) cover = NULL;
     uint64_t mark = topic && cover ? ++n->marks : 0;
-    if (topic) deliver_all(topic, m, origin, mark);
-    if (cover) deliver_all(cover, m, origin, mark);
+    bool is_taken = true;
+    if (topic) is_taken = deliver_all(topic, m, origin, mark);
+    if (cover) is_taken = deliver_all(cover, m, origin, mark) && is_taken;
+    if (!is_taken && origin) hy__refuse_slow(origin, m);
     return topic || cover;
 }

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "net/pair.h"
+#include "net/stub.h"
 
 #define RUNTIMES 3
 #define HEARD    4096u
@@ -18,6 +19,7 @@
 typedef struct {
     hy_bus_t *bus;
     hy_pair_t *pair;
+    hy_stub_t *stub;
     hy_listener_t *listener;
     hy_str_t *url;
     hy_msg_t *heard[HEARD];
@@ -82,19 +84,29 @@ static void forget(runtime_t *r) {
         hy_msg_unref(r->heard[--r->count]);
 }
 
+static hy_stub_t *open_stub(runtime_t *r, hy_str_t *url, const char *domain, hy_pair_t **pair) {
+    hy_stub_t *stub;
+    assert_int_equal(hy_pair_new(node, network, "d", pair), 0);
+    hy_stub_config_t config = {
+        .bus = r->bus, .runtime = url, .domain = domain, .connector = hy_pair_connector(*pair)};
+    assert_int_equal(hy_stub_open(&config, &stub, NULL), 0);
+    return stub;
+}
+
 static void connect_all(const hy_network_faults_t *faults, uint64_t seed) {
     hy_clock_init(&the_clock, 0);
     hy_random_seed(&the_random, 1);
     hy_node_config_t config = {.domain = "d", .clock = &the_clock, .random = &the_random};
     assert_int_equal(hy_node_server_new(&config, &node), 0);
     network = NULL;
-    if (faults) assert_int_equal(hy_network_new(&the_clock, seed, faults, &network), 0);
+    if (faults) assert_int_equal(hy_network_new(&the_clock, NULL, seed, faults, &network), 0);
+    if (faults) hy_network_set_node(network, node);
     for (int i = 0; i < RUNTIMES; i++) {
         runtime_t *r = &runtimes[i];
         hy_bus_config_t bus = {.clock = &the_clock, .random = &the_random};
         assert_int_equal(hy_bus_new(&bus, &r->bus), 0);
         r->url = hy_str_format("hyperty-runtime://d/r%d", i);
-        assert_int_equal(hy_pair_open(r->bus, node, r->url, NULL, network, &r->pair), 0);
+        r->stub = open_stub(r, r->url, NULL, &r->pair);
     }
 }
 
@@ -102,7 +114,7 @@ static void disconnect_all(void) {
     for (int i = 0; i < RUNTIMES; i++) {
         runtime_t *r = &runtimes[i];
         hy_listener_close(r->listener);
-        if (!network) hy_pair_close(r->pair);
+        hy_stub_close(r->stub);
         forget(r);
     }
     hy_network_free(network);
@@ -249,7 +261,7 @@ static void while_cut_what_is_sent_that_way_is_lost(void **state) {
     }
 }
 
-static void closing_a_pair_drops_what_is_under_way(void **state) {
+static void closing_a_stub_drops_what_is_under_way(void **state) {
     (void)state;
     connect_all(&SLOW, 8);
     subscribe_all();
@@ -258,8 +270,10 @@ static void closing_a_pair_drops_what_is_under_way(void **state) {
     hy_bus_turn(runtimes[0].bus, 100);
     hy_clock_advance(&the_clock, hy_clock_now(&the_clock) + SLOW.delay_min_ms);
     assert_true(hy_network_in_flight(network) > 0);
-    hy_pair_close(runtimes[0].pair); /* what has passed the node still arrives */
-    hy_pair_close(runtimes[1].pair);
+    for (int i = 0; i < 2; i++) { /* what has passed the node still arrives */
+        hy_stub_close(runtimes[i].stub);
+        runtimes[i].stub = NULL;
+    }
     run();
     assert_int_equal(hy_network_in_flight(network), 0);
     assert_int_equal(runtimes[1].count, 0);
@@ -268,16 +282,17 @@ static void closing_a_pair_drops_what_is_under_way(void **state) {
     disconnect_all();
 }
 
-static void a_second_pair_for_the_same_runtime_is_a_conflict(void **state) {
+static void who_opens_a_runtime_again_replaces_who_had_it(void **state) {
     hy_pair_t *pair;
     (void)state;
     connect_all(NULL, 0);
-    assert_int_equal(hy_pair_open(runtimes[0].bus, node, runtimes[0].url, "d", NULL, &pair),
-                     HY_ECONFLICT);
-    hy_str_t *other = hy_str_from("hyperty-runtime://d/other");
-    assert_int_equal(hy_pair_open(runtimes[0].bus, node, other, NULL, NULL, &pair), HY_ECONFLICT);
+    hy_stub_t *second = open_stub(&runtimes[1], runtimes[0].url, "e", &pair);
+    assert_int_equal(hy_stub_state(second), HY_STUB_LIVE);
+    assert_int_equal(hy_stub_state(runtimes[0].stub), HY_STUB_REPLACED);
     assert_int_equal(hy_node_server_stats(node).sessions, RUNTIMES);
-    hy_str_unref(other);
+    hy_clock_advance(&the_clock, 100000); /* and does not come back by itself */
+    assert_int_equal(hy_stub_state(runtimes[0].stub), HY_STUB_REPLACED);
+    hy_stub_close(second);
     disconnect_all();
 }
 
@@ -342,8 +357,8 @@ int main(void) {
         TEST(order_is_kept_from_one_runtime_and_lost_between_them),
         TEST(a_network_may_lose_and_repeat),
         TEST(while_cut_what_is_sent_that_way_is_lost),
-        TEST(closing_a_pair_drops_what_is_under_way),
-        TEST(a_second_pair_for_the_same_runtime_is_a_conflict),
+        TEST(closing_a_stub_drops_what_is_under_way),
+        TEST(who_opens_a_runtime_again_replaces_who_had_it),
         TEST(what_is_too_large_to_be_a_message_is_refused_to_its_sender),
         TEST(one_seed_replays_a_run),
     };

@@ -206,7 +206,7 @@ static void a_hyperty_that_is_given_back_is_just_gone(void **state) {
 
 static void a_runtime_address_ends_with_its_session_only(void **state) {
     (void)state;
-    assert_int_equal(delete_address(&a, A, hy_session_runtime(a.session)), 403);
+    assert_int_equal(delete_address(&a, A, hy_peer_runtime(a.peer)), 403);
     assert_int_equal(ask(&a, "delete", A, ALLOC, "{\"resource\":\"hyperty-runtime://d/a\"}"), 403);
     assert_int_equal(ask(&b, "read", B_SM, A_SM, NULL), 0);
 }

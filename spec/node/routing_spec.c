@@ -29,7 +29,7 @@ static void a_relayed_message_is_passed_on_as_it_is(void **state) {
     hy_str_t *s = hy_str_from(text);
     hy_msg_t *m;
     assert_int_equal(hy_msg_parse(s, &m, NULL), 0);
-    hy_session_send(a.session, m);
+    hy_peer_receive(a.peer, m);
     assert_ptr_equal(b.inbox[0], m);
     assert_ptr_equal(hy_msg_text(b.inbox[0], NULL), s);
     hy_msg_unref(m);
@@ -72,7 +72,7 @@ static void another_domain_is_404_unless_somebody_holds_it(void **state) {
     assert_int_equal(ask(&a, "read", A_SM, "hyperty://e/h", NULL), 404);
     assert_int_equal(ask(&a, "create", A_SM, "comm://e/o/children/m", NULL), 404);
     assert_int_equal(ask(&a, "read", A_SM, "domain://registry.e", NULL), 404);
-    assert_int_equal(open_as(&far, "hyperty-runtime://e/r"), 0);
+    assert_int_equal(open_as(&far, "hyperty-runtime://e/r"), 200);
     assert_int_equal(ask(&far, "read", "hyperty://e/h", A_SM, NULL), 0);
     assert_int_equal(ask(&a, "read", A_SM, "hyperty://e/h", NULL), 0);
     assert_int_equal(came(&far), 1);

@@ -7,12 +7,13 @@ static hy_str_t *changes_of(const char *object) {
     return hy_str_format("%s/changes", object);
 }
 
-static void a_second_session_of_a_runtime_is_a_conflict(void **state) {
+static void a_second_open_of_a_runtime_replaces_the_first(void **state) {
     runtime_t other = {.count = 0};
     (void)state;
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/a"), HY_ECONFLICT);
-    leave(&a);
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/a"), 0);
+    assert_int_equal(open_as(&other, "hyperty-runtime://d/a"), 200);
+    assert_null(a.peer);
+    assert_int_equal(a.closed, HY_CLOSE_REPLACED);
+    assert_int_equal(hy_msg_code(a.inbox[0]), 409);
     leave(&other);
 }
 
@@ -29,22 +30,22 @@ static void only_a_runtime_address_opens_a_session(void **state) {
     runtime_t other = {.count = 0};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(open_as(&other, bad[i]), HY_EINVALID);
-    assert_int_equal(open_as(&other, "runtime://d/x"), 0);
+        assert_int_equal(open_as(&other, bad[i]), 400);
+    assert_int_equal(open_as(&other, "runtime://d/x"), 200);
     leave(&other);
 }
 
 static void no_session_opens_above_or_below_what_another_holds(void **state) {
     runtime_t other = {.count = 0}, third = {.count = 0};
     (void)state;
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/a/x"), HY_ECONFLICT);
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/p/q"), 0);
-    assert_int_equal(open_as(&third, "hyperty-runtime://d/p"), HY_ECONFLICT);
-    assert_int_equal(open_as(&third, "hyperty-runtime://d/p/qq"), 0);
+    assert_int_equal(open_as(&other, "hyperty-runtime://d/a/x"), 409);
+    assert_int_equal(open_as(&other, "hyperty-runtime://d/p/q"), 200);
+    assert_int_equal(open_as(&third, "hyperty-runtime://d/p"), 409);
+    assert_int_equal(open_as(&third, "hyperty-runtime://d/p/qq"), 200);
     leave(&other);
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/p"), HY_ECONFLICT);
+    assert_int_equal(open_as(&other, "hyperty-runtime://d/p"), 409);
     leave(&third);
-    assert_int_equal(open_as(&other, "hyperty-runtime://d/p"), 0);
+    assert_int_equal(open_as(&other, "hyperty-runtime://d/p"), 200);
     leave(&other);
 }
 
@@ -137,7 +138,7 @@ static void an_allocated_address_is_reserved_for_its_runtime(void **state) {
     leave(&a);
     assert_int_equal(subscribe(&b, "hyperty-runtime://d/b/sm", object->bytes), 403);
     assert_int_equal(ask(&b, "read", "hyperty://d/h", object->bytes, NULL), 404);
-    assert_int_equal(open_as(&a, "hyperty-runtime://d/a"), 0);
+    assert_int_equal(open_as(&a, "hyperty-runtime://d/a"), 200);
     assert_int_equal(ask(&b, "read", "hyperty://d/h", object->bytes, NULL), 0);
     assert_int_equal(came(&a), 1);
     assert_int_equal(ask(&a, "read", object->bytes, "hyperty://d/h", NULL), 0);
@@ -225,7 +226,7 @@ static void closing_a_session_leaves_nothing_of_it_in_the_node(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_second_session_of_a_runtime_is_a_conflict),
+        TEST(a_second_open_of_a_runtime_replaces_the_first),
         TEST(only_a_runtime_address_opens_a_session),
         TEST(no_session_opens_above_or_below_what_another_holds),
         TEST(holding_an_address_includes_everything_below_it),

@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "node/node.h"
+#include "node/peer.h"
 
 #define SM       "domain://msg-node.d/sm"
 #define ALLOC    "domain://msg-node.d/address-allocation"
@@ -21,7 +21,9 @@
 #define INBOX    2048u
 
 typedef struct {
-    hy_session_t *session;
+    hy_peer_t *peer;        /* NULL: closed */
+    hy_close_code_t closed; /* why */
+    bool is_frozen;         /* takes nothing */
     hy_msg_t *inbox[INBOX]; /* all that came, but for the answer of the last `ask` */
     unsigned count;
     hy_msg_t *answer;
@@ -35,17 +37,40 @@ static hy_node_server_t *the_node;
 static runtime_t a, b, c;
 static int64_t next_id;
 
-static void on_deliver(void *arg, hy_msg_t *m, const hy_session_t *origin) {
-    runtime_t *r = arg;
-    assert_ptr_not_equal(origin, r->session); /* nothing comes back to its sender */
-    if (m->type == HY_MSG_RESPONSE && !origin && m->id.kind == HY_INT && m->id.as.i == r->waiting) {
+static void take(runtime_t *r, hy_msg_t *m) {
+    if (m->type == HY_MSG_RESPONSE && m->id.kind == HY_INT && m->id.as.i == r->waiting) {
         hy_msg_unref(r->answer);
         r->answer = hy_msg_ref(m);
         return;
     }
+    /* Nothing but answers comes back to its sender. */
+    hy_str_t *origin = hy_node_server_origin(the_node), *own = hy_peer_runtime(r->peer);
+    assert_true(!origin || !own || m->type == HY_MSG_RESPONSE || !hy_str_equal(origin, own));
     assert_true(r->count < INBOX);
     r->inbox[r->count++] = hy_msg_ref(m);
 }
+
+/* Takes all that is sent to it. */
+static void on_ready(void *arg) {
+    runtime_t *r = arg;
+    hy_msg_t *const *list;
+    for (uint32_t count; r->peer && !r->is_frozen && (count = hy_peer_peek(r->peer, &list));) {
+        hy_msg_t *first = hy_msg_ref(list[0]);
+        hy_peer_consume(r->peer, 1);
+        take(r, first);
+        hy_msg_unref(first);
+    }
+}
+
+static void on_close(void *arg, hy_close_code_t code, const char *reason) {
+    runtime_t *r = arg;
+    assert_true(strlen(reason) > 0);
+    on_ready(r);
+    r->peer = NULL;
+    r->closed = code;
+}
+
+static const hy_peer_events_t PEER = {on_ready, on_close};
 
 static inline void clear(runtime_t *r) {
     while (r->count > 0)
@@ -54,19 +79,61 @@ static inline void clear(runtime_t *r) {
     r->answer = NULL;
 }
 
-static inline int open_as(runtime_t *r, const char *url) {
-    hy_str_t *text = hy_str_from(url);
-    hy_error_t err;
-    r->session = NULL;
-    int rc = hy_session_open(the_node, text, on_deliver, r, &r->session, &err);
-    hy_str_unref(text);
-    return rc;
+/* A connection without session. */
+static inline void plug(runtime_t *r) {
+    r->closed = 0;
+    assert_int_equal(hy_peer_open(the_node, &PEER, r, "spec", &r->peer), 0);
 }
 
+/* Takes a text as it comes from a connection; false if the connection is closed by now. */
+static inline bool give(runtime_t *r, const char *text, size_t len) {
+    hy_str_t *s = hy_str_new(text, len);
+    hy_msg_t *m = NULL;
+    hy_error_t err = {.text = ""};
+    bool is_open = hy_msg_parse(s, &m, &err) == 0 ? hy_peer_receive(r->peer, m)
+                                                  : hy_peer_malformed(r->peer, s, &err);
+    hy_msg_unref(m);
+    hy_str_unref(s);
+    return is_open;
+}
+
+/* The code of the answer to a message of the handshake. */
+static inline int shake(runtime_t *r, const char *type, const char *from) {
+    char text[2 * HY_URL_BYTES_MAX];
+    hy_msg_unref(r->answer);
+    r->answer = NULL;
+    r->waiting = next_id++;
+    snprintf(text, sizeof text,
+             "{\"type\":\"%s\",\"id\":%lld,\"from\":\"%s\",\"to\":\"mn:/session\"}", type,
+             (long long)r->waiting, from);
+    give(r, text, strlen(text));
+    r->waiting = 0;
+    return r->answer ? hy_msg_code(r->answer) : 0;
+}
+
+/* Connects and opens a session; gives the code of the answer. */
+static inline int open_as(runtime_t *r, const char *url) {
+    plug(r);
+    int code = shake(r, "open", url);
+    if (code == 200 || !r->peer) return code;
+    hy_peer_lost(r->peer);
+    r->peer = NULL;
+    return code;
+}
+
+/* Closes the session in good order. */
 static inline void leave(runtime_t *r) {
-    hy_session_close(r->session);
-    r->session = NULL;
+    char from[HY_URL_BYTES_MAX + 1];
+    snprintf(from, sizeof from, "%s", hy_peer_runtime(r->peer)->bytes);
+    shake(r, "close", from);
+    assert_null(r->peer);
     clear(r);
+}
+
+/* The connection breaks. */
+static inline void drop(runtime_t *r) {
+    hy_peer_lost(r->peer);
+    r->peer = NULL;
 }
 
 static int begin(void **state) {
@@ -86,10 +153,10 @@ static int begin(void **state) {
 static int end(void **state) {
     (void)state;
     hy_mem_fail_after(-1);
+    hy_node_server_free(the_node);
     clear(&a);
     clear(&b);
     clear(&c);
-    hy_node_server_free(the_node);
     hy_clock_deinit(&the_clock);
     assert_int_equal(hy_mem_blocks(), blocks_before);
     return 0;
@@ -115,7 +182,7 @@ static inline void send_with(runtime_t *r, int64_t id, const char *type, const c
     int rc = hy_msg_parse(s, &m, &err);
     if (rc < 0) print_error("%s: %s\n", s->bytes, err.text);
     assert_int_equal(rc, 0);
-    hy_session_send(r->session, m);
+    hy_peer_receive(r->peer, m);
     hy_msg_unref(m);
     hy_str_unref(s);
 }
@@ -141,7 +208,7 @@ static inline int ask(runtime_t *r, const char *type, const char *from, const ch
 }
 
 static inline const char *runtime_of(const runtime_t *r) {
-    return hy_session_runtime(r->session)->bytes;
+    return hy_peer_runtime(r->peer)->bytes;
 }
 
 /* body.value of the last answer. */

@@ -1,0 +1,322 @@
+/* Peers: connections to the node and the handshake on them (PROTOCOL.md section 3).
+ *
+ *      open      a new session; that of another connection under the same RuntimeURL is replaced
+ *      re-open   a session whose connection was lost, or still seems to be there, is taken over
+ *      close     the session ends, and the connection with it
+ *
+ * A peer owns nothing but one message for itself (`own`): the answer of a handshake, or the last
+ * words to a connection that is being closed. All else that it sends is its session's queue. */
+#include "peer.h"
+
+#include "internal.h"
+
+struct hy_peer {
+    hy_node_server_t *server;
+    const hy_peer_events_t *events;
+    void *arg;
+    hy_session_t *session; /* NULL: none is open */
+    hy_str_t *where;
+    hy_msg_t *own;
+    bool is_signalled;
+    bool *is_gone; /* of the call that is under way */
+    hy_link_t link;
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+int hy_peer_open(hy_node_server_t *n, const hy_peer_events_t *events, void *arg, const char *where,
+                 hy_peer_t **out) {
+    hy_peer_t *p = hy_alloc_zero(sizeof *p);
+    hy_str_t *text = p ? hy_str_from(where) : NULL;
+    if (!text) {
+        hy_free(p);
+        return HY_ENOMEM;
+    }
+    p->server = n;
+    p->events = events;
+    p->arg = arg;
+    p->where = text;
+    hy_list_append(&n->peers, &p->link);
+    n->stats.peers++;
+    *out = p;
+    return 0;
+}
+
+static void peer_free(hy_peer_t *p) {
+    if (p->is_gone) *p->is_gone = true;
+    hy_list_remove(&p->link);
+    p->server->stats.peers--;
+    hy_str_unref(p->where);
+    hy_msg_unref(p->own);
+    hy_free(p);
+}
+
+static void part(hy_peer_t *p) {
+    hy_session_t *s = p->session;
+    p->session = NULL;
+    if (s) hy__session_detach(s);
+}
+
+void hy_peer_lost(hy_peer_t *p) {
+    part(p);
+    peer_free(p);
+}
+
+void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason) {
+    if (!p) return;
+    hy_node_server_t *n = p->server;
+    if (code != HY_CLOSE_NORMAL)
+        hy_log(n->log, HY_LOG_INFO, "node", "%s of %s closed: %s", p->where->bytes,
+               p->session ? p->session->owner->runtime->bytes : "nobody yet", reason);
+    p->is_signalled = true; /* it is asked for what is left inside `close` */
+    p->events->close(p->arg, code, reason);
+    part(p);
+    peer_free(p);
+}
+
+void hy__peers_free(hy_node_server_t *n) {
+    while (!hy_list_is_empty(&n->peers)) {
+        hy_peer_t *p = hy_link_owner(n->peers.next, hy_peer_t, link);
+        p->is_signalled = true;
+        p->events->close(p->arg, HY_CLOSE_GOING_AWAY, "the node ends");
+        part(p);
+        peer_free(p);
+    }
+}
+
+bool hy_peer_is_open(const hy_peer_t *p) {
+    return p->session != NULL;
+}
+
+hy_str_t *hy_peer_runtime(const hy_peer_t *p) {
+    return p->session ? p->session->owner->runtime : NULL;
+}
+
+hy_str_t *hy_node_server_origin(const hy_node_server_t *n) {
+    return n->origin ? n->origin->owner->runtime : NULL;
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+void hy__peer_signal(hy_peer_t *p) {
+    if (!p || p->is_signalled) return;
+    p->is_signalled = true;
+    p->events->ready(p->arg);
+}
+
+uint32_t hy_peer_peek(hy_peer_t *p, hy_msg_t *const **list) {
+    *list = &p->own;
+    if (p->own) return 1;
+    uint32_t count = p->session ? hy__outgoing_peek(p->session, list) : 0;
+    if (count == 0) p->is_signalled = false;
+    return count;
+}
+
+void hy_peer_consume(hy_peer_t *p, uint32_t count) {
+    if (count == 0) return;
+    if (p->own) {
+        hy_msg_unref(p->own);
+        p->own = NULL;
+    } else {
+        hy__outgoing_consume(p->session, count);
+    }
+}
+
+/* Sends a message of its own, before what is queued. `m` is taken over, NULL allowed. */
+static void send_own(hy_peer_t *p, hy_msg_t *m) {
+    hy_msg_unref(p->own);
+    p->own = m;
+    if (m) hy__peer_signal(p);
+}
+
+/* --- answers of the handshake ----------------------------------------------------------------- */
+
+static hy_msg_t *make_answer(const hy_node_server_t *n, hy_value_t id, hy_str_t *to, int code,
+                             const char *desc, hy_str_t *token) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? hy_put(body, "code", hy_int(code)) : HY_ENOMEM;
+    if (rc == 0 && desc) rc = hy_put(body, "desc", hy_text(desc));
+    if (rc == 0 && token) rc = hy_put(body, "runtimeToken", hy_string(hy_str_ref(token)));
+    if (rc == 0)
+        return hy_msg_new(HY_MSG_RESPONSE, id, n->session_url, to ? to : n->session_url,
+                          hy_node_value(body));
+    if (body) hy_node_unref(body);
+    hy_value_drop(id);
+    return NULL;
+}
+
+static void answer(hy_peer_t *p, const hy_msg_t *m, int code, const char *desc, hy_str_t *token) {
+    hy_value_t id = hy_absent();
+    if (hy_value_copy(m->id, &id) == 0)
+        send_own(p, make_answer(p->server, id, m->from, code, desc, token));
+}
+
+static void refuse(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
+    p->server->stats.refused++;
+    hy_log(p->server->log, HY_LOG_DEBUG, "node", "%s from %s refused: %s",
+           hy_msg_type_text(m->type), p->where->bytes, err->text);
+    answer(p, m, hy_error_http(err->code), err->text, NULL);
+}
+
+/* --- open, re-open, close --------------------------------------------------------------------- */
+
+static void attach(hy_peer_t *p, hy_session_t *s) {
+    p->session = s;
+    hy__session_attach(s, p);
+    if (s->outgoing.count > 0) hy__peer_signal(p);
+}
+
+/* The connection that a session had is told that another one has it now. */
+static void replace(hy_session_t *s) {
+    hy_peer_t *old = s->peer;
+    if (!old) return;
+    const char *why = "another connection has opened this runtime";
+    old->session = NULL;
+    s->peer = NULL;
+    send_own(old, make_answer(s->server, hy_absent(), s->owner->runtime, 409, why, NULL));
+    hy__peer_end(old, HY_CLOSE_REPLACED, why);
+}
+
+static void on_open(hy_peer_t *p, hy_msg_t *m) {
+    hy_node_server_t *n = p->server;
+    hy_error_t err;
+    if (p->session && hy_str_equal(p->session->owner->runtime, m->from)) {
+        answer(p, m, 200, NULL, p->session->token);
+        return;
+    }
+    hy_session_t *s = NULL;
+    int r = p->session ? hy_fail(&err, HY_ECONFLICT, "this connection has a session for %s already",
+                                 p->session->owner->runtime->bytes)
+                       : 0;
+    if (r == 0 && (s = hy__session_find(n, m->from->bytes, m->from->len))) {
+        replace(s);
+        r = hy__session_renew(s, &err);
+    } else if (r == 0) {
+        r = hy__session_open(n, m->from, &s, &err);
+    }
+    if (r < 0) {
+        refuse(p, m, &err);
+        return;
+    }
+    attach(p, s);
+    answer(p, m, 200, NULL, s->token);
+    hy_log(n->log, HY_LOG_DEBUG, "node", "%s opened by %s", m->from->bytes, p->where->bytes);
+}
+
+static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
+    hy_session_t *s = hy__session_of_token(p->server, m->from);
+    hy_error_t err;
+    if (!s || (p->session && p->session != s)) {
+        hy_fail(&err, HY_EFORBIDDEN, "no session of this name and token: open a new one");
+        refuse(p, m, &err);
+        return;
+    }
+    if (s->peer != p) {
+        replace(s);
+        hy__outgoing_attach(s);
+        attach(p, s);
+    }
+    answer(p, m, 200, NULL, s->token);
+    hy_log(p->server->log, HY_LOG_DEBUG, "node", "%s re-opened by %s", s->owner->runtime->bytes,
+           p->where->bytes);
+}
+
+static void on_close(hy_peer_t *p, hy_msg_t *m) {
+    hy_session_t *s = hy__session_of_token(p->server, m->from);
+    if (!s && p->session && hy_str_equal(p->session->owner->runtime, m->from)) s = p->session;
+    hy_error_t err;
+    if (!s) {
+        hy_fail(&err, HY_EFORBIDDEN, "%s is not a session of this connection", m->from->bytes);
+        refuse(p, m, &err);
+        return;
+    }
+    hy_peer_t *own = s->peer;
+    hy_log(p->server->log, HY_LOG_DEBUG, "node", "%s closed by its runtime",
+           s->owner->runtime->bytes);
+    if (own) own->session = NULL;
+    s->peer = NULL;
+    hy_session_close(s);
+    if (own && own != p) hy__peer_end(own, HY_CLOSE_NORMAL, "the session was closed");
+    hy__peer_end(p, HY_CLOSE_NORMAL, "the session was closed");
+}
+
+static void handshake(hy_peer_t *p, hy_msg_t *m) {
+    hy_error_t err;
+    switch (m->type) {
+    case HY_MSG_OPEN:
+        on_open(p, m);
+        break;
+    case HY_MSG_REOPEN:
+        on_reopen(p, m);
+        break;
+    case HY_MSG_CLOSE:
+        on_close(p, m);
+        break;
+    case HY_MSG_RESPONSE:
+        break;
+    default:
+        hy_fail(&err, HY_EINVALID, "mn:/session takes open, re-open and close, not %s",
+                hy_msg_type_text(m->type));
+        refuse(p, m, &err);
+    }
+}
+
+/* --- receiving -------------------------------------------------------------------------------- */
+
+static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
+    hy_error_t err;
+    hy_fail(&err, HY_EFORBIDDEN, "there is no session: send open to mn:/session first");
+    refuse(p, m, &err);
+    hy__peer_end(p, HY_CLOSE_POLICY, err.text);
+}
+
+bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
+    hy_node_server_t *n = p->server;
+    bool is_gone = false;
+    p->is_gone = &is_gone;
+    hy_session_t *s = p->session;
+    if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
+        handshake(p, m);
+    } else if (!s) {
+        refuse_stranger(p, m);
+    } else {
+        n->origin = s;
+        hy__session_send(s, m);
+        n->origin = NULL;
+    }
+    if (!is_gone) p->is_gone = NULL;
+    return !is_gone;
+}
+
+/* Its id, so that who sent it knows which one it was. */
+static hy_value_t read_id(const hy_str_t *text) {
+    hy_value_t whole = hy_absent(), id = hy_absent();
+    if (hy_json_read(text->bytes, text->len, HY_JSON_DEPTH_MAX, &whole, NULL) < 0) return id;
+    if (whole.kind == HY_OBJECT) {
+        hy_value_t found = hy_get(whole.as.n, "id");
+        bool is_id =
+            found.kind == HY_INT || (found.kind == HY_STR && found.as.s->len <= HY_KEY_BYTES_MAX);
+        if (is_id && hy_value_copy(found, &id) < 0) id = hy_absent();
+    }
+    hy_value_drop(whole);
+    return id;
+}
+
+bool hy_peer_malformed(hy_peer_t *p, const hy_str_t *text, const hy_error_t *err) {
+    hy_node_server_t *n = p->server;
+    hy_str_t *to = hy_peer_runtime(p);
+    bool is_gone = false;
+    p->is_gone = &is_gone;
+    n->stats.malformed++;
+    hy_log(n->log, HY_LOG_DEBUG, "node", "%s: %s", p->where->bytes, err->text);
+    hy_msg_t *m = make_answer(n, read_id(text), to, hy_error_http(err->code), err->text, NULL);
+    if (!p->session) {
+        send_own(p, m);
+        hy__peer_end(p, HY_CLOSE_POLICY, err->text);
+    } else if (m) {
+        hy__deliver(p->session, m);
+        hy_msg_unref(m);
+    }
+    if (!is_gone) p->is_gone = NULL;
+    return !is_gone;
+}
