@@ -9,6 +9,10 @@
 #define HY_URL_BYTES_MAX     2048u
 #define HY_KEY_BYTES_MAX     1024u
 
+/* Addresses that are remembered while messages are read. */
+#define HY_NAMES_MAX           4096u
+#define HY_NAME_KEPT_BYTES_MAX 256u
+
 /* A value that enters a tree: nesting, counted from the data of an object. A message wraps its data
  * in a few levels of its own, which must fit too. */
 #define HY_VALUE_DEPTH_MAX  120u
