@@ -83,6 +83,8 @@
 #define HY_WRITE_MESSAGES_MAX    512u        /* in one writev */
 #define HY_HTTP_HEAD_BYTES_MAX   8192u
 #define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
+#define HY_PINGS_MAX             64u         /* in one input; the last of them is answered */
+#define HY_CLOSE_REASON_BYTES    123u        /* RFC 6455: a control frame, less the code */
 #define HY_GATE_CONNECTIONS_MAX  (1u << 17)
 #define HY_GATE_ACCEPTS_PER_TURN 64u
 
@@ -147,6 +149,7 @@ _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
+_Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
 _Static_assert(HY_ASIDE_BYTES_MAX > HY_MESSAGE_BYTES_MAX, "a message can be kept aside");
 
 #endif

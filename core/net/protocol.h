@@ -25,13 +25,15 @@ typedef struct {
     /* The text of one message: valid UTF-8 is not promised (hy_msg_parse checks), the length is at
      * most HY_MESSAGE_BYTES_MAX. Lent; add a reference to keep it. */
     void (*text)(void *arg, hy_str_t *text);
-    /* Bytes to be written now, before any message that is not written yet; copied by the callee. */
+    /* Bytes to be written now, before any message that is not written yet; copied by the callee.
+     * Of these an input gives at most one pong, whatever it brings; so a bound on what waits (who
+     * writes it has one) is met only by who asks and does not read. */
     void (*output)(void *arg, const char *bytes, size_t len);
     /* The other end closed in an orderly way, or what it sent cannot be read. Whatever is to be
      * said to it was output before. No call of input may follow. Once. `reason` is lent. */
     void (*closed)(void *arg, hy_close_code_t code, const char *reason);
-    /* Server side of WebSocket only: an HTTP GET that is no upgrade. Fills `body` and gives its
-     * content type (static), or NULL: 404. */
+    /* Server side of WebSocket only: an HTTP GET (or HEAD) of another path than /ws, without its
+     * query. Fills `body` and gives its content type (static), or NULL: 404. May itself be NULL. */
     const char *(*page)(void *arg, const char *path, hy_buf_t *body);
 } hy_protocol_events_t;
 
@@ -39,12 +41,13 @@ typedef struct {
     const char *name; /* "native", "websocket" */
     /* Client side: begins the handshake. */
     void (*start)(hy_protocol_t *p);
-    /* 0, or HY_ECLOSED once `closed` was called (also by this call): read no more. */
+    /* 0, or HY_ECLOSED once `closed` or close was called (also from inside this call): read no
+     * more. What comes after close, like the other end's close frame, need not be read. */
     int (*input)(hy_protocol_t *p, const char *bytes, size_t len);
     /* Says goodbye (output), if the protocol has words for that; nothing is called after it but
      * output. The connection may be closed when all output is written. */
     void (*close)(hy_protocol_t *p, hy_close_code_t code, const char *reason);
-    /* Asks for a sign of life, if the protocol can; false if the last one was not answered. */
+    /* Asks for a sign of life, if the protocol can; false if nothing came since the last time. */
     bool (*ping)(hy_protocol_t *p);
     void (*free)(hy_protocol_t *p);
 } hy_protocol_ops_t;
@@ -61,10 +64,14 @@ struct hy_protocol {
  * are alike; `open` is called by start (client) or at once (server: start too). */
 hy_protocol_t *hy_native_new(const hy_protocol_events_t *events, void *arg); /* NULL: no memory */
 
-/* The server's side of RFC 6455 on path /ws. */
+/* The server's side of RFC 6455 on path /ws. The policy is copied. A plain HTTP request is answered
+ * and ends with `closed` (NORMAL) and what was asked and answered; so does what is refused. */
 typedef struct {
-    bool is_loopback_only; /* false: the Origin header, if there is one, must be of `origin` */
-    const char *origin;    /* a host that browsers may come from; NULL: none. Outlives it */
+    /* A browser lets the scripts of any page connect, and tells the page's Origin. If there is one
+     * it must be of `origin` (a host; NULL: none; outlives it), or, where the node listens on
+     * loopback only, of a server on this machine. */
+    bool is_loopback_only;
+    const char *origin;
 } hy_websocket_policy_t;
 hy_protocol_t *hy_websocket_server_new(const hy_protocol_events_t *events, void *arg,
                                        const hy_websocket_policy_t *policy);
