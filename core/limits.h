@@ -91,6 +91,14 @@
 #define HY_CLOSE_REASON_BYTES    123u        /* RFC 6455: a control frame, less the code */
 #define HY_GATE_CONNECTIONS_MAX  (1u << 17)
 #define HY_GATE_ACCEPTS_PER_TURN 64u
+#define HY_GATE_LISTENERS_MAX    16u
+#define HY_GATE_BACKLOG          1024  /* not accepted yet; the kernel may take fewer */
+#define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
+#define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
+#define HY_CONNECTOR_URLS_MAX    16u
+#define HY_KEEPALIVE_S           30 /* of silence, then the kernel asks for a sign of life, */
+#define HY_KEEPALIVE_BEAT_S      10 /* that often, */
+#define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
 
 /* Stubs: what is kept while there is no connection, and when the next try is made (full jitter). */
 #define HY_STUB_HOLD_MS         HY_REQUEST_TIMEOUT_MS
