@@ -76,8 +76,14 @@
  * delivered any more. */
 #define HY_SESSION_GRACE_MS        30000u
 #define HY_SESSION_QUEUE_BYTES_MAX (8u << 20)
+#define HY_SESSION_BYTES_MAX       (64u << 20) /* routes, claims and admissions of one */
 #define HY_SESSION_STUCK_MS        30000u
 #define HY_SESSION_TOKEN_BYTES     16u
+
+/* What a session of `hyperty node` may send in a second, unless configured otherwise. */
+#define HY_RATE_MESSAGES_PER_S    200000u
+#define HY_RATE_BYTES_PER_S       (128u << 20)
+#define HY_RATE_ALLOCATIONS_PER_S 10000u
 
 /* Connections, on both sides. */
 #define HY_CONNECT_MS            10000u
