@@ -81,8 +81,7 @@ void hy_msg_unref(hy_msg_t *m) {
     hy_free(m);
 }
 
-size_t hy_msg_bytes(hy_msg_t *m) {
-    if (m->bytes) return m->bytes;
+size_t hy__msg_count_bytes(hy_msg_t *m) {
     size_t n = sizeof *m;
     if (m->text)
         n += m->text->len;
@@ -97,6 +96,7 @@ size_t hy_msg_bytes(hy_msg_t *m) {
 
 typedef enum { ID, TYPE, FROM, TO, BODY, FIELD_COUNT, OTHER = FIELD_COUNT } field_t;
 static const char *const FIELD_NAMES[FIELD_COUNT] = {"id", "type", "from", "to", "body"};
+static const uint8_t FIELD_LENGTHS[FIELD_COUNT] = {2, 4, 4, 2, 4};
 _Static_assert(BODY == FIELD_COUNT - 1, "all fields before the body are required or the id");
 
 typedef struct {
@@ -139,7 +139,7 @@ static int find_field(const reader_t *r, const hy_json_token_t *key, field_t *ou
     hy_span_t name;
     if (token_text(r, key, &name, &owned) < 0) return HY_ENOMEM;
     field_t field = 0;
-    while (field < FIELD_COUNT && (strlen(FIELD_NAMES[field]) != name.len ||
+    while (field < FIELD_COUNT && (FIELD_LENGTHS[field] != name.len ||
                                    memcmp(FIELD_NAMES[field], name.bytes, name.len) != 0))
         field++;
     hy_str_unref(owned);

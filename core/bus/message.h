@@ -131,9 +131,12 @@ hy_str_t *hy_msg_text(hy_msg_t *m, hy_error_t *err);
 static inline void hy_msg_set_wire(hy_msg_t *m, hy_wire_t form, hy_str_t *bytes) {
     m->wire[form] = bytes;
 }
+size_t hy__msg_count_bytes(hy_msg_t *m); /* for hy_msg_bytes alone */
 /* Memory, roughly, as it was when first asked: always the same figure, so that queues can add and
  * take away. */
-size_t hy_msg_bytes(hy_msg_t *m);
+static inline size_t hy_msg_bytes(hy_msg_t *m) {
+    return m->bytes ? m->bytes : hy__msg_count_bytes(m);
+}
 
 /* True if it came in as text, with a body. */
 static inline bool hy_msg_is_parsed(const hy_msg_t *m) {

@@ -30,7 +30,7 @@ static int resize(hy_ring_t *r, uint32_t room) {
     return 0;
 }
 
-int hy_ring_push(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms) {
+int hy__ring_push_slow(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms) {
     if (r->count == r->room) {
         int rc = resize(r, r->room ? r->room * 2 : ROOM_FIRST);
         if (rc < 0) return rc;

@@ -22,8 +22,18 @@ static inline void hy_ring_init(hy_ring_t *r) {
     *r = (hy_ring_t){.head = 0};
 }
 void hy_ring_deinit(hy_ring_t *r);
-/* Adds a reference. `now_ms` is kept if times are. HY_ENOMEM. */
-int hy_ring_push(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms);
+int hy__ring_push_slow(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms); /* for hy_ring_push alone */
+/* True if it wants to know the time. */
+static inline bool hy_ring_keeps_times(const hy_ring_t *r) {
+    return r->times != NULL;
+}
+/* Adds a reference. `now_ms` matters only if it keeps times. HY_ENOMEM. */
+static inline int hy_ring_push(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms) {
+    if (r->count == r->room || r->times) return hy__ring_push_slow(r, m, now_ms);
+    r->list[(r->head + r->count++) & (r->room - 1)] = hy_msg_ref(m);
+    r->bytes += hy_msg_bytes(m);
+    return 0;
+}
 /* The oldest ones, as many as lie in one piece. Lent until the next push, sift or consume. */
 uint32_t hy_ring_peek(hy_ring_t *r, hy_msg_t *const **list);
 void hy_ring_consume(hy_ring_t *r, uint32_t count);

@@ -86,7 +86,8 @@ static void close_notices(hy_session_t *s, hy_msg_t *const *list, uint32_t count
 
 static int push(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
-    int rc = hy_ring_push(&s->outgoing, m, hy_clock_now(n->clock));
+    uint64_t now_ms = hy_ring_keeps_times(&s->outgoing) ? hy_clock_now(n->clock) : 0;
+    int rc = hy_ring_push(&s->outgoing, m, now_ms);
     if (rc < 0) return rc;
     n->stats.queued++;
     n->stats.queued_bytes += hy_msg_bytes(m);
