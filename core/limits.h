@@ -92,8 +92,8 @@
 #define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
 #define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
 #define HY_CONNECTOR_URLS_MAX    16u
-#define HY_KEEPALIVE_S           30 /* of silence, until the kernel asks whether somebody is there */
-#define HY_KEEPALIVE_BEAT_S      10 /* then this often, */
+#define HY_KEEPALIVE_S           30 /* of silence, then the kernel asks for a sign of life, */
+#define HY_KEEPALIVE_BEAT_S      10 /* that often, */
 #define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
 
 /* Stubs: what is kept while there is no connection, and when the next try is made (full jitter). */
