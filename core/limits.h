@@ -9,6 +9,10 @@
 #define HY_URL_BYTES_MAX     2048u
 #define HY_KEY_BYTES_MAX     1024u
 
+/* Addresses that are remembered while messages are read. */
+#define HY_NAMES_MAX           4096u
+#define HY_NAME_KEPT_BYTES_MAX 256u
+
 /* A value that enters a tree: nesting, counted from the data of an object. A message wraps its data
  * in a few levels of its own, which must fit too. */
 #define HY_VALUE_DEPTH_MAX  120u
@@ -72,8 +76,14 @@
  * delivered any more. */
 #define HY_SESSION_GRACE_MS        30000u
 #define HY_SESSION_QUEUE_BYTES_MAX (8u << 20)
+#define HY_SESSION_BYTES_MAX       (64u << 20) /* routes, claims and admissions of one */
 #define HY_SESSION_STUCK_MS        30000u
 #define HY_SESSION_TOKEN_BYTES     16u
+
+/* What a session of `hyperty node` may send in a second, unless configured otherwise. */
+#define HY_RATE_MESSAGES_PER_S    200000u
+#define HY_RATE_BYTES_PER_S       (128u << 20)
+#define HY_RATE_ALLOCATIONS_PER_S 10000u
 
 /* Connections, on both sides. */
 #define HY_CONNECT_MS            10000u

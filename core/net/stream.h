@@ -30,6 +30,7 @@ struct hy_sockets {
     hy_loop_t *loop;
     hy_random_t *random;
     const hy_log_t *log;
+    hy_names_t *names; /* that came in lately */
     hy_work_t *work;
     hy_link_t streams; /* all that are not gone */
     hy_link_t dirty;   /* to be flushed in this turn */
