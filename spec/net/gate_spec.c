@@ -231,19 +231,21 @@ static void every_metric_has_help_type_and_value(void **state) {
     user_t *u = runtime_open(h, h->tcp, "a");
     char *line = (char *)(uintptr_t)ask(h, "/metrics", bytes, sizeof bytes), *save = NULL;
     assert_non_null(strstr(bytes, "text/plain; version=0.0.4"));
-    assert_non_null(strstr(line, "\nhyperty_connections{transport=\"tcp\"} 1\n"));
+    assert_non_null(strstr(line, "\nhyperty_transport_connections{transport=\"tcp\"} 1\n"));
     assert_non_null(strstr(line, "\nhyperty_sessions 1\n"));
     assert_non_null(strstr(line, "\nhyperty_accepted_total 2\n"));
     assert_non_null(strstr(line, "\nhyperty_turned_away_total{cause=\"full\"} 0\n"));
     assert_non_null(strstr(line, "\nhyperty_loop_delay_seconds "));
-    char name[100] = "";
+    char name[100] = "", names[64][100];
     int families = 0;
     for (line = strtok_r(line, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char next[100], kind[20];
         double value;
         if (sscanf(line, "# HELP %99s %19s", next, kind) == 2) {
-            strcpy(name, next);
-            families++;
+            for (int i = 0; i < families; i++)
+                assert_string_not_equal(next, names[i]);
+            assert_in_range(families, 0, 63);
+            strcpy(name, strcpy(names[families++], next));
             line = strtok_r(NULL, "\n", &save);
             assert_int_equal(sscanf(line, "# TYPE %99s %19s", next, kind), 2);
             assert_string_equal(name, next);
