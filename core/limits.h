@@ -89,8 +89,10 @@
 #define HY_CONNECT_MS            10000u
 #define HY_HANDSHAKE_MS          10000u
 #define HY_PING_MS               20000u
-#define HY_READ_BYTES            (64u << 10) /* at once; one buffer for all sockets of a loop */
-#define HY_WRITE_MESSAGES_MAX    512u        /* in one writev */
+#define HY_READ_BYTES            (64u << 10)  /* at once, into one buffer of a loop's sockets */
+#define HY_WRITE_MESSAGES_MAX    512u         /* in one writev */
+#define HY_BATCH_BYTES           (128u << 10) /* put together for several connections */
+#define HY_BATCH_MESSAGES_MIN    8u           /* that it pays for */
 #define HY_HTTP_HEAD_BYTES_MAX   8192u
 #define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
 #define HY_PINGS_MAX             64u         /* in one input; the last of them is answered */

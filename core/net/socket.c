@@ -36,11 +36,14 @@ static void on_ending_due(hy_due_t *d) {
 void hy_sockets_flush(hy_sockets_t *s) {
     hy_link_t dirty;
     hy_list_take(&s->dirty, &dirty);
+    s->is_turn = true;
     while (!hy_list_is_empty(&dirty)) {
         hy_stream_t *c = hy_link_owner(dirty.next, hy_stream_t, dirty);
         hy_list_remove(&c->dirty);
         hy__stream_run(c);
     }
+    s->is_turn = false;
+    hy_batch_clear(&s->batch);
 }
 
 static bool on_turn(void *arg) {

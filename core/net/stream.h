@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <uv.h>
 
+#include "batch.h"
 #include "due.h"
 #include "protocol.h"
 #include "socket.h"
@@ -36,6 +37,8 @@ struct hy_sockets {
     hy_dues_t pings, endings;
     hy_sockets_stats_t stats;
     struct iovec parts[HY_WRITE_MESSAGES_MAX + 2]; /* of one write: rest, output, messages */
+    bool is_turn; /* many are flushed: what they have in common may be put together */
+    hy_batch_t batch;
     char input[HY_READ_BYTES];
 };
 

@@ -35,6 +35,38 @@ static void a_burst_passes_whole_and_in_order(void **state) {
     }
 }
 
+static void what_is_published_reaches_all_whole_and_in_order(void **state) {
+    enum { COUNT = 20000, READERS = 6 };
+    home_t *h = *state;
+    user_t *from = runtime_open(h, h->tcp, "from"), *u[READERS];
+    char name[16];
+    say(from, "{\"id\":2,\"type\":\"subscribe\",\"from\":\"" RUNTIME "from/sm\","
+              "\"to\":\"domain://msg-node.d.example/sm\","
+              "\"body\":{\"resources\":[\"comm://d.example/o\"]}}");
+    for (int i = 0; i < READERS; i++) {
+        sprintf(name, "r%d", i);
+        u[i] = runtime_open(h, url_of(h, i % 3), name);
+        say(u[i],
+            "{\"id\":2,\"type\":\"subscribe\",\"from\":\"" RUNTIME "%s/sm\","
+            "\"to\":\"domain://msg-node.d.example/sm\","
+            "\"body\":{\"resources\":[\"comm://d.example/o/changes\"]}}",
+            name);
+        WAIT_FOR(&h->place, u[i]->received == 2);
+    }
+    for (uint32_t n = 0; n < COUNT; n++) {
+        say(from,
+            "{\"id\":%u,\"type\":\"update\",\"from\":\"comm://d.example/o\","
+            "\"to\":\"comm://d.example/o/changes\",\"body\":{\"value\":%u}}",
+            n + 3, n);
+    }
+    for (int i = 0; i < READERS; i++) {
+        WAIT_FOR(&h->place, u[i]->received == COUNT + 2);
+        assert_int_equal(u[i]->out_of_order, 0);
+        runtime_end(u[i]);
+    }
+    runtime_end(from);
+}
+
 static void a_slow_reader_holds_up_nobody(void **state) {
     home_t *h = *state;
     user_t *a = runtime_open(h, h->tcp, "a"), *b = runtime_open(h, h->ws, "b");
@@ -199,19 +231,21 @@ static void every_metric_has_help_type_and_value(void **state) {
     user_t *u = runtime_open(h, h->tcp, "a");
     char *line = (char *)(uintptr_t)ask(h, "/metrics", bytes, sizeof bytes), *save = NULL;
     assert_non_null(strstr(bytes, "text/plain; version=0.0.4"));
-    assert_non_null(strstr(line, "\nhyperty_connections{transport=\"tcp\"} 1\n"));
+    assert_non_null(strstr(line, "\nhyperty_transport_connections{transport=\"tcp\"} 1\n"));
     assert_non_null(strstr(line, "\nhyperty_sessions 1\n"));
     assert_non_null(strstr(line, "\nhyperty_accepted_total 2\n"));
     assert_non_null(strstr(line, "\nhyperty_turned_away_total{cause=\"full\"} 0\n"));
     assert_non_null(strstr(line, "\nhyperty_loop_delay_seconds "));
-    char name[100] = "";
+    char name[100] = "", names[64][100];
     int families = 0;
     for (line = strtok_r(line, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char next[100], kind[20];
         double value;
         if (sscanf(line, "# HELP %99s %19s", next, kind) == 2) {
-            strcpy(name, next);
-            families++;
+            for (int i = 0; i < families; i++)
+                assert_string_not_equal(next, names[i]);
+            assert_in_range(families, 0, 63);
+            strcpy(name, strcpy(names[families++], next));
             line = strtok_r(NULL, "\n", &save);
             assert_int_equal(sscanf(line, "# TYPE %99s %19s", next, kind), 2);
             assert_string_equal(name, next);
@@ -230,6 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SPEC(runtimes_meet_over_every_transport),
         SPEC(a_burst_passes_whole_and_in_order),
+        SPEC(what_is_published_reaches_all_whole_and_in_order),
         SPEC(a_slow_reader_holds_up_nobody),
         SPEC(a_session_that_closes_loses_its_connection),
         SPEC(a_replaced_connection_is_told),
