@@ -88,6 +88,9 @@
 #define HY_GATE_CONNECTIONS_MAX  (1u << 17)
 #define HY_GATE_ACCEPTS_PER_TURN 64u
 #define HY_GATE_LISTENERS_MAX    16u
+#define HY_NODE_DRAIN_MS         5000u /* to write what waits, when a node ends */
+#define HY_NODE_WINDOW_MS        5000u /* within which its runtimes come back to the next one */
+#define HY_NODE_FILES            64u   /* open files beside the connections */
 #define HY_GATE_BACKLOG          1024  /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
 #define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
@@ -128,6 +131,11 @@
  */
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
+
+/* What a host still writes to its nodes when it closes: how long that may take, and how often one
+ * looks whether it is done. */
+#define HY_LEAVE_MS      1000u
+#define HY_LEAVE_STEP_MS 5u
 
 /* Turns that hyperties get for their ending when a runtime closes. */
 #define HY_FAREWELL_TURNS_MAX 1000u
