@@ -95,12 +95,13 @@
 #define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
 #define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
 #define HY_CONNECTOR_URLS_MAX    16u
-#define HY_KEEPALIVE_S           30 /* of silence, until the kernel asks whether somebody is there */
+#define HY_KEEPALIVE_S           30 /* of silence, until the kernel asks for a sign of life */
 #define HY_KEEPALIVE_BEAT_S      10 /* then this often, */
 #define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
 
-/* Stubs: what is kept while there is no connection, and when the next try is made (full jitter). */
-#define HY_STUB_HOLD_MS         HY_REQUEST_TIMEOUT_MS
+/* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so
+ * that it hears why; and when the next try is made (full jitter). */
+#define HY_STUB_HOLD_MS         4500u
 #define HY_STUB_QUEUE_BYTES_MAX (16u << 20)
 #define HY_RECONNECT_MIN_MS     500u
 #define HY_RECONNECT_MAX_MS     30000u
@@ -162,6 +163,7 @@ _Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 6
 _Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry must fit");
 _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
+_Static_assert(HY_STUB_HOLD_MS < HY_REQUEST_TIMEOUT_MS, "who asks is told why");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
