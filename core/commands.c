@@ -3,6 +3,7 @@
  * repl forks before there is a thread or a loop: the parent is the client with the terminal
  * (prompt_client.c), the child is the host, and a socket pair is all that connects them. */
 #include "commands.h"
+#include "base/buf.h"
 #include "host/prompt.h"
 #include "hyperty_parts.h"
 #include "log_lines.h"
@@ -43,7 +44,8 @@ static void fail_hyperty(program_t *p, const char *name, const hyperty_error_t *
 
 static void log_line(void *arg, hyperty_log_level_t level, const char *who, const char *text) {
     const program_t *p = arg;
-    hy_str_t *line = hy_log_line(p->options->log_is_json, (hy_log_level_t)level, who, text);
+    hy_log_style_t style = {.is_json = p->options->log_is_json};
+    hy_str_t *line = hy_log_line(&style, (hy_log_level_t)level, who, text);
     if (!line) return;
     if (p->prompt) {
         hy_prompt_log(p->prompt, line->bytes);
@@ -70,8 +72,20 @@ static void on_signal(void *arg, int number) {
     hyperty_stop(p->host);
 }
 
+/* The URLs of --node as one text; NULL if there is none, or no memory. */
+static hy_str_t *nodes_of(const hy_options_t *o) {
+    const hy_texts_t *list = &o->lists[HY_OPTION_NODE];
+    hy_buf_t b;
+    hy_buf_init(&b);
+    for (int i = 0; i < list->count; i++)
+        hy_buf_format(&b, i > 0 ? " %s" : "%s", list->items[i]);
+    return hy_buf_take(&b);
+}
+
 static bool open_host(program_t *p) {
     const hy_options_t *o = p->options;
+    bool has_node = o->lists[HY_OPTION_NODE].count > 0;
+    hy_str_t *nodes = has_node ? nodes_of(o) : NULL;
     hyperty_config_t config = {
         .domain = o->given[HY_OPTION_DOMAIN],
         .user = o->given[HY_OPTION_USER],
@@ -79,12 +93,13 @@ static bool open_host(program_t *p) {
         .log = log_line,
         .print = print_line,
         .arg = p,
+        .node = nodes ? nodes->bytes : NULL,
     };
-    hyperty_error_t err;
-    signal(SIGPIPE, SIG_IGN);
-    if (hyperty_open(&config, &p->host, &err) == 0) return true;
-    fail(p, err.text);
-    return false;
+    hyperty_error_t err = {.text = "out of memory"};
+    bool is_open = (nodes || !has_node) && hyperty_open(&config, &p->host, &err) == 0;
+    hy_str_unref(nodes);
+    if (!is_open) fail(p, err.text);
+    return is_open;
 }
 
 static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
@@ -114,9 +129,9 @@ static void on_loaded(void *arg, int code, const char *text, const char *name, c
 }
 
 static void load_all(program_t *p) {
-    for (int i = 0; i < p->options->name_count && p->status == HY_EXIT_DONE; i++) {
+    for (int i = 0; i < p->options->names.count && p->status == HY_EXIT_DONE; i++) {
         hyperty_error_t err;
-        const char *name = p->options->names[i];
+        const char *name = p->options->names.items[i];
         if (hyperty_load(p->host, name, NULL, on_loaded, p, &err) != 0) fail_hyperty(p, name, &err);
     }
 }
@@ -137,8 +152,8 @@ int hy_command_run(const hy_options_t *options) {
 int hy_command_check(const hy_options_t *options) {
     program_t p = {.options = options, .command = "check"};
     if (!open_host(&p)) return p.status;
-    for (int i = 0; i < options->name_count; i++) {
-        const char *name = options->names[i];
+    for (int i = 0; i < options->names.count; i++) {
+        const char *name = options->names.items[i];
         hyperty_error_t err;
         if (hyperty_check(p.host, name, &err) == 0) {
             printf("%s: ok\n", name);
@@ -224,8 +239,8 @@ int hy_command_repl(const hy_options_t *options) {
     hy_prompt_client_t client = {
         .fd = ends[0],
         .host = host,
-        .names = options->names,
-        .name_count = options->name_count,
+        .names = options->names.items,
+        .name_count = options->names.count,
         .code = options->given[HY_OPTION_CODE],
     };
     return hy_prompt_client_run(&client);

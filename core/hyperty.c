@@ -11,6 +11,7 @@
 #include "hyperty_parts.h"
 #include "loop/random.h"
 #include "paths.h"
+#include "ways.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct hyperty {
     hy_loop_t *loop;
     hy_random_system_t random;
     hy_work_t *work;
+    hy_sockets_t *sockets; /* NULL: the node is embedded */
     hy_runtime_t *runtime;
     uv_mutex_t lock; /* guards `posts` and `is_closing` */
     hy_link_t posts;
@@ -134,26 +136,41 @@ static int open_async(hyperty_t *h) {
     return 0;
 }
 
+static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_paths_t *paths,
+                       const hy_ways_t *ways, hyperty_error_t *err) {
+    hy_runtime_config_t runtime_config = {
+        .domain = config->domain,
+        .user = config->user,
+        .paths = paths->items,
+        .path_count = paths->count,
+        .clock = hy_loop_clock(h->loop),
+        .random = &h->random.base,
+        .log = &h->log,
+        .ways = ways->list,
+        .way_count = ways->count,
+        .print = config->print ? on_print : NULL,
+        .print_arg = h,
+        .wake = on_wake,
+        .wake_arg = h,
+    };
+    return hy_runtime_new(&runtime_config, &h->runtime, inside(err));
+}
+
+static int open_ways(hyperty_t *h, const hyperty_config_t *config, hy_ways_t *ways,
+                     hyperty_error_t *err) {
+    if (!config->node) return 0;
+    int rc = hy_sockets_open(h->loop, &h->random.base, &h->log, &h->sockets);
+    return rc ? rc : hy_ways_open(ways, config->node, config->domain, h->sockets, inside(err));
+}
+
 static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_error_t *err) {
     hy_paths_t paths;
+    hy_ways_t ways = {0};
     hy_paths_init(&paths);
     int rc = config->path ? hy_paths_add_list(&paths, config->path) : hy_paths_add_usual(&paths);
-    if (!rc) {
-        hy_runtime_config_t runtime_config = {
-            .domain = config->domain,
-            .user = config->user,
-            .paths = paths.items,
-            .path_count = paths.count,
-            .clock = hy_loop_clock(h->loop),
-            .random = &h->random.base,
-            .log = &h->log,
-            .print = config->print ? on_print : NULL,
-            .print_arg = h,
-            .wake = on_wake,
-            .wake_arg = h,
-        };
-        rc = hy_runtime_new(&runtime_config, &h->runtime, inside(err));
-    }
+    if (!rc) rc = open_ways(h, config, &ways, err);
+    if (!rc) rc = new_runtime(h, config, &paths, &ways, err);
+    hy_ways_release(&ways);
     hy_paths_deinit(&paths);
     return rc;
 }
@@ -204,14 +221,53 @@ static void on_async_closed(uv_handle_t *handle) {
 }
 
 void hy_hyperty_end(hyperty_t *h) {
+    if (h->runtime) hy_runtime_end(h->runtime);
+}
+
+/* --- last words ------------------------------------------------------------------------------- */
+
+typedef struct {
+    hyperty_t *host;
+    hy_timer_t timer;
+    uint64_t until_ms;
+} leaving_t;
+
+static void on_step(void *arg) {
+    hy_loop_stop(((leaving_t *)arg)->host->loop);
+}
+
+static bool has_more(const leaving_t *l) {
+    const hyperty_t *h = l->host;
+    if (hy_clock_now(hy_loop_clock(h->loop)) >= l->until_ms) return false;
+    return h->runtime ? hy_runtime_has_more(h->runtime) : !hy_sockets_is_empty(h->sockets);
+}
+
+/* Runs the loop until what waits is sent or, with the runtime gone, the other ends have taken it.
+ */
+static void wait_to_leave(leaving_t *l) {
+    hy_clock_t *clock = hy_loop_clock(l->host->loop);
+    while (has_more(l) && hy_timer_start(clock, &l->timer, HY_LEAVE_STEP_MS) == 0)
+        hy_loop_run(l->host->loop);
+    hy_timer_stop(clock, &l->timer);
+}
+
+static void leave(hyperty_t *h) {
+    leaving_t l = {.host = h};
+    hy_timer_init(&l.timer, on_step, &l);
+    if (h->sockets) l.until_ms = hy_clock_now(hy_loop_clock(h->loop)) + HY_LEAVE_MS;
+    if (h->sockets && h->runtime) wait_to_leave(&l);
     hy_runtime_free(h->runtime);
     h->runtime = NULL;
+    if (h->sockets) wait_to_leave(&l);
+    hy_sockets_close(h->sockets);
+    h->sockets = NULL;
 }
 
 void hyperty_close(hyperty_t *h) {
     if (!h) return;
     close_posts(h);
     hy_hyperty_end(h);
+    if (h->loop) leave(h);
     hy_work_close(h->work);
     if (h->async) uv_close((uv_handle_t *)h->async, on_async_closed);
     hy_loop_close(h->loop);

@@ -7,9 +7,9 @@
  *      hyperty_run(h);          until somebody calls hyperty_stop
  *      hyperty_close(h);
  *
- * A host has a runtime with its message node embedded, and an event loop of its own. Hosts share
- * nothing; each belongs to the thread that runs it. All functions are for that thread, callbacks
- * come on it, from inside hyperty_run; hyperty_post alone may be called from any thread.
+ * A host has a runtime, with its message node embedded or elsewhere, and an event loop of its own.
+ * Hosts share nothing; each belongs to the thread that runs it. All functions are for that thread,
+ * callbacks come on it, from inside hyperty_run; hyperty_post alone may be called from any thread.
  *
  * Values cross as JSON text. A function that can fail returns 0 or a negative code, and fills `err`
  * (NULL allowed) with what failed, on what, and what to do. A call that takes `done` either fails
@@ -62,11 +62,17 @@ typedef struct {
     /* What a hyperty prints. NULL: goes to the log. */
     void (*print)(void *arg, const char *name, const char *text);
     void *arg; /* of log and print */
+    /* Message nodes, separated by spaces or commas: URLs for the own domain (ws://HOST:PORT/ws,
+     * tcp://HOST:PORT, unix:///PATH), DOMAIN=URL for a further one; several for one domain are
+     * tried in turn. Not being reached is no error: a warning is logged, calls fail in the
+     * meantime. NULL: the node is embedded. */
+    const char *node;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */
 HYPERTY_API int hyperty_open(const hyperty_config_t *config, hyperty_t **out, hyperty_error_t *err);
-/* Stops all hyperties. Not from inside a callback. NULL allowed. */
+/* Stops all hyperties, and waits (a second at most) until their last words have left for the node.
+ * Not from inside a callback. NULL allowed. */
 HYPERTY_API void hyperty_close(hyperty_t *h);
 /* Works until hyperty_stop. May be called again. */
 HYPERTY_API void hyperty_run(hyperty_t *h);

@@ -8,7 +8,7 @@
 
 hy_loop_t *hy_hyperty_loop(const hyperty_t *h);
 hy_runtime_t *hy_hyperty_runtime(const hyperty_t *h);
-/* Stops all hyperties and takes the runtime down; the loop stays until hyperty_close. */
+/* Stops all hyperties; the loop, and the ways to the nodes, stay until hyperty_close. */
 void hy_hyperty_end(hyperty_t *h);
 
 #endif

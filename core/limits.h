@@ -100,6 +100,9 @@
 #define HY_GATE_CONNECTIONS_MAX  (1u << 17)
 #define HY_GATE_ACCEPTS_PER_TURN 64u
 #define HY_GATE_LISTENERS_MAX    16u
+#define HY_NODE_DRAIN_MS         5000u /* to write what waits, when a node ends */
+#define HY_NODE_WINDOW_MS        5000u /* within which its runtimes come back to the next one */
+#define HY_NODE_FILES            64u   /* open files beside the connections */
 #define HY_GATE_BACKLOG          1024  /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
 #define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
@@ -108,8 +111,9 @@
 #define HY_KEEPALIVE_BEAT_S      10 /* that often, */
 #define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
 
-/* Stubs: what is kept while there is no connection, and when the next try is made (full jitter). */
-#define HY_STUB_HOLD_MS         HY_REQUEST_TIMEOUT_MS
+/* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so
+ * that it hears why; and when the next try is made (full jitter). */
+#define HY_STUB_HOLD_MS         4500u
 #define HY_STUB_QUEUE_BYTES_MAX (16u << 20)
 #define HY_RECONNECT_MIN_MS     500u
 #define HY_RECONNECT_MAX_MS     30000u
@@ -141,6 +145,11 @@
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
 
+/* What a host still writes to its nodes when it closes: how long that may take, and how often one
+ * looks whether it is done. */
+#define HY_LEAVE_MS      1000u
+#define HY_LEAVE_STEP_MS 5u
+
 /* Turns that hyperties get for their ending when a runtime closes. */
 #define HY_FAREWELL_TURNS_MAX 1000u
 
@@ -166,6 +175,7 @@ _Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 6
 _Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry must fit");
 _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
+_Static_assert(HY_STUB_HOLD_MS < HY_REQUEST_TIMEOUT_MS, "who asks is told why");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 

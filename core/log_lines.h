@@ -7,8 +7,16 @@
 
 #include <stdbool.h>
 
-/* "who: text", or "who: error: text" for errors and so on; or {"time","level","who","text"}.
- * Without end of line. NULL when out of memory. */
-hy_str_t *hy_log_line(bool is_json, hy_log_level_t level, const char *who, const char *text);
+typedef struct {
+    bool is_json;
+    /* Fields of JSON lines, so that what several processes wrote can be told apart. */
+    const char *domain; /* NULL: left out */
+    int pid;            /* 0: left out */
+} hy_log_style_t;
+
+/* "who: text", or "who: error: text" for errors and so on; or
+ * {"time","level","who","text","domain","pid"}. Without end of line. NULL when out of memory. */
+hy_str_t *hy_log_line(const hy_log_style_t *style, hy_log_level_t level, const char *who,
+                      const char *text);
 
 #endif

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@ static int (*const commands[])(const hy_options_t *options) = {
     [HY_COMMAND_RUN] = hy_command_run,
     [HY_COMMAND_REPL] = hy_command_repl,
     [HY_COMMAND_CHECK] = hy_command_check,
+    [HY_COMMAND_NODE] = hy_command_node,
 };
 
 static int unknown_command(const char *word) {
@@ -74,6 +76,7 @@ static void fill_closed_streams(void) {
 
 int main(int argc, char **argv) {
     fill_closed_streams();
+    signal(SIGPIPE, SIG_IGN); /* who went away is told by the call that writes to it */
     if (argc < 2) {
         hy_help_print(stderr);
         return HY_EXIT_USAGE;

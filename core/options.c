@@ -1,6 +1,6 @@
 /* Parsing of the command line. Options may stand before, between and after names; `--` ends them.
- * What the command line gives wins over the file. Owns the file's values and the list of names, no
- * text of the command line. */
+ * What the command line gives wins over the file. Owns the file's values and the lists, no text of
+ * the command line. What an option's value may be: option_values.c. */
 #include "options.h"
 #include "base/mem.h"
 #include "host/config.h"
@@ -15,11 +15,15 @@ static const struct {
 #undef X
 };
 #define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
+#define HELP_COLUMN   25 /* where the texts of options begin */
 
 static const struct {
-    const char *word, *argument, *commands, *text;
+    const char *word;
+    hy_option_kind_t kind;
+    const char *argument, *commands, *text;
 } options[] = {
-#define X(name, word, argument, commands, text) {word, argument, commands, text},
+#define X(name, word, kind, argument, commands, text)                                              \
+    {word, HY_OPTION_##kind, argument, commands, text},
     HY_OPTION_MAP(X)
 #undef X
 };
@@ -33,6 +37,18 @@ hy_command_t hy_command_find(const char *word) {
 
 const char *hy_command_word(hy_command_t command) {
     return commands[command].word;
+}
+
+hy_option_kind_t hy_option_kind(hy_option_t option) {
+    return options[option].kind;
+}
+const char *hy_option_word(hy_option_t option) {
+    return options[option].word;
+}
+
+static int out_of_memory(const hy_options_t *o, hy_error_t *err) {
+    hy_fail(err, HY_ENOMEM, "%s: out of memory", hy_command_word(o->command));
+    return HY_EXIT_FAILED;
 }
 
 static bool knows(hy_command_t command, int option) {
@@ -51,7 +67,8 @@ static int option_find(hy_command_t command, const char *word, size_t len) {
 
 static int unknown_option(const hy_options_t *o, const char *argument, hy_error_t *err) {
     const char *word = hy_command_word(o->command);
-    if (strcmp(argument, "--watch") == 0 && o->command != HY_COMMAND_CHECK) {
+    if (strcmp(argument, "--watch") == 0 &&
+        (o->command == HY_COMMAND_RUN || o->command == HY_COMMAND_REPL)) {
         hy_fail(err, HY_EINVALID,
                 "%s: --watch: this version does not reload; stop with Ctrl-C and start again after "
                 "a change",
@@ -83,12 +100,14 @@ static int parse_option(hy_options_t *o, int argc, char **argv, int *i, hy_error
                 argument, argument, options[option].argument);
         return HY_EXIT_USAGE;
     }
-    if (o->given[option]) {
+    if (options[option].kind == HY_OPTION_LIST) {
+        if (hy_texts_add(&o->lists[option], value) != 0) return out_of_memory(o, err);
+    } else if (o->given[option]) {
         hy_fail(err, HY_EINVALID, "%s: %s%s is given twice", hy_command_word(o->command),
                 argument[1] == '-' ? "--" : "-", options[option].word);
         return HY_EXIT_USAGE;
     }
-    o->given[option] = value;
+    if (!o->given[option]) o->given[option] = value;
     return 0;
 }
 
@@ -101,7 +120,7 @@ static int parse_arguments(hy_options_t *o, int argc, char **argv, hy_error_t *e
             int status = parse_option(o, argc, argv, &i, err);
             if (status) return status;
         } else {
-            o->names[o->name_count++] = argv[i];
+            if (hy_texts_add(&o->names, argv[i]) != 0) return out_of_memory(o, err);
         }
     }
     return 0;
@@ -144,17 +163,11 @@ static int read_file(hy_options_t *o, hy_error_t *err) {
                     path, key->bytes, word);
             return HY_EXIT_USAGE;
         }
-        if (value.kind != HY_STR) {
-            hy_fail(err, HY_EINVALID, "%s: --config: %s: %s must be a string", word, path,
-                    key->bytes);
-            return HY_EXIT_USAGE;
+        int status = hy_options_take(o, (hy_option_t)option, key, value, &why);
+        if (status) {
+            hy_fail(err, why.code, "%s: --config: %s: %s", word, path, why.text);
+            return status;
         }
-        if (strlen(value.as.s->bytes) != value.as.s->len) {
-            hy_fail(err, HY_EINVALID, "%s: --config: %s: %s has a zero byte in it", word, path,
-                    key->bytes);
-            return HY_EXIT_USAGE;
-        }
-        if (!o->given[option]) o->given[option] = value.as.s->bytes;
     }
     return 0;
 }
@@ -179,7 +192,23 @@ static int check_values(hy_options_t *o, hy_error_t *err) {
             return HY_EXIT_USAGE;
         }
     }
-    if (o->name_count == 0 && o->command != HY_COMMAND_REPL) {
+    hy_error_t why = {0};
+    int status = hy_options_read_numbers(o, &why);
+    if (status) hy_fail(err, why.code, "%s: %s", word, why.text);
+    return status;
+}
+
+static int check_names(const hy_options_t *o, hy_error_t *err) {
+    const char *word = hy_command_word(o->command);
+    if (o->command == HY_COMMAND_NODE && o->names.count > 0) {
+        hy_fail(err, HY_EINVALID,
+                "%s: \"%s\" is too much: a node runs no hyperties; where it listens is said with "
+                "--listen URL",
+                word, o->names.items[0]);
+        return HY_EXIT_USAGE;
+    }
+    bool needs_one = o->command == HY_COMMAND_RUN || o->command == HY_COMMAND_CHECK;
+    if (needs_one && o->names.count == 0) {
         hy_fail(err, HY_EINVALID,
                 "%s: nothing to %s; give the name or file of a hyperty: "
                 "hyperty %s %s",
@@ -192,23 +221,29 @@ static int check_values(hy_options_t *o, hy_error_t *err) {
 int hy_options_parse(hy_options_t *o, hy_command_t command, int argc, char **argv,
                      hy_error_t *err) {
     *o = (hy_options_t){.command = command, .log_level = HY_LOG_INFO};
-    o->names = hy_alloc_zero((size_t)argc * sizeof *o->names);
-    if (!o->names) {
-        hy_fail(err, HY_ENOMEM, "%s: out of memory", hy_command_word(command));
-        return HY_EXIT_FAILED;
-    }
     int status = parse_arguments(o, argc, argv, err);
     if (!status && o->given[HY_OPTION_CONFIG]) status = read_file(o, err);
-    return status ? status : check_values(o, err);
+    if (!status) status = check_values(o, err);
+    return status ? status : check_names(o, err);
 }
 
 void hy_options_release(hy_options_t *o) {
-    hy_free(o->names);
+    for (int i = 0; i < HY_OPTION_COUNT; i++)
+        hy_free(o->lists[i].items);
+    hy_free(o->names.items);
     hy_value_drop(o->file);
     *o = (hy_options_t){.command = HY_COMMAND_NONE};
 }
 
 /* --- help ------------------------------------------------------------------------------------- */
+
+/* A text of several lines goes on below its first one. */
+static void print_text(FILE *out, const char *text) {
+    for (; *text; text++) {
+        fputc(*text, out);
+        if (*text == '\n') fprintf(out, "%*s", HELP_COLUMN, "");
+    }
+}
 
 static void print_options(FILE *out, hy_command_t command) {
     for (int i = 0; i < HY_OPTION_COUNT; i++) {
@@ -216,8 +251,12 @@ static void print_options(FILE *out, hy_command_t command) {
         char left[32];
         snprintf(left, sizeof left, "%s%s %s", i == HY_OPTION_CODE ? "-" : "--", options[i].word,
                  options[i].argument);
-        fprintf(out, "  %-22s %s%s\n", left, options[i].text,
-                command == HY_COMMAND_NONE && i == HY_OPTION_CODE ? " (repl)" : "");
+        fprintf(out, "  %-*s ", HELP_COLUMN - 3, left);
+        print_text(out, options[i].text);
+        /* Among all of them, those of one command say so. */
+        bool is_of_one = !strchr(options[i].commands, ' ');
+        if (command == HY_COMMAND_NONE && is_of_one) fprintf(out, " (%s)", options[i].commands);
+        fputc('\n', out);
     }
 }
 
@@ -237,7 +276,8 @@ void hy_help_print(FILE *out) {
 }
 
 void hy_help_print_command(FILE *out, hy_command_t command) {
-    fprintf(out, "hyperty %s [options] %s\n\n  %s\n\noptions:\n", commands[command].word,
-            commands[command].usage, commands[command].text);
+    const char *usage = commands[command].usage;
+    fprintf(out, "hyperty %s [options]%s%s\n\n  %s\n\noptions:\n", commands[command].word,
+            *usage ? " " : "", usage, commands[command].text);
     print_options(out, command);
 }

@@ -11,11 +11,15 @@
 /* Exit status of the program. */
 enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
 
+/* Where `hyperty node` listens if nothing is said. */
+#define HY_LISTEN_USUAL "ws://127.0.0.1:9090/ws"
+
 /* name, word, what follows it in the usage, what it does */
 #define HY_COMMAND_MAP(X)                                                                          \
     X(RUN, "run", "NAME|FILE.lua ...", "run hyperties until SIGINT or SIGTERM")                    \
     X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
-    X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")
+    X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
+    X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")
 
 typedef enum {
     HY_COMMAND_NONE = -1,
@@ -24,31 +28,53 @@ typedef enum {
 #undef X
 } hy_command_t;
 
-/* name, long name and key in the file, argument, commands that know it, what it does */
+/* How an option is given: once; as often as one likes (in the file a string or a list of strings);
+ * a number within bounds (option_values.c). */
+typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind_t;
+
+/* name, long name and key in the file, kind, argument, commands that know it, what it does */
 #define HY_OPTION_MAP(X)                                                                           \
-    X(DOMAIN, "domain", "D", "repl run check", "domain of the runtime; localhost if not given")    \
-    X(USER, "user", "URL", "repl run", "user that the hyperties act for; user://D/me")             \
-    X(CONFIG, "config", "FILE", "repl run check",                                                  \
+    X(DOMAIN, "domain", TEXT, "D", "repl run check node", "domain; localhost if not given")        \
+    X(NODE, "node", LIST, "URL", "repl run",                                                       \
+      "message node: ws://HOST:PORT/ws, tcp://HOST:PORT, unix:///PATH, or for a\n"                 \
+      "further domain D=URL; several of one domain are tried in turn; embedded\n"                  \
+      "in the process if not given")                                                               \
+    X(LISTEN, "listen", LIST, "URL", "node",                                                       \
+      "where runtimes come in, repeatable; " HY_LISTEN_USUAL)                                      \
+    X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
+    X(CONFIG, "config", TEXT, "FILE", "repl run check node",                                       \
       "Lua file that returns a table of these options")                                            \
-    X(LOG, "log", "LEVEL", "repl run check", "error, warn, info or debug; info")                   \
-    X(LOG_FORMAT, "log-format", "FORMAT", "repl run check", "text or json; text")                  \
-    X(CODE, "e", "CODE", "repl", "run CODE as if typed at the prompt, show its value and leave")
+    X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \
+    X(LOG_FORMAT, "log-format", TEXT, "FORMAT", "repl run check node", "text or json; text")       \
+    X(GRACE, "grace", NUMBER, "SECONDS", "node", "that a session without connection is kept; 30")  \
+    X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
+    X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \
+    X(CONNECTIONS, "connections", NUMBER, "N", "node", "at most at a time; 131072")                \
+    X(CODE, "e", TEXT, "CODE", "repl",                                                             \
+      "run CODE as if typed at the prompt, show its value and leave")
 
 typedef enum {
-#define X(name, word, argument, commands, text) HY_OPTION_##name,
+#define X(name, word, kind, argument, commands, text) HY_OPTION_##name,
     HY_OPTION_MAP(X)
 #undef X
         HY_OPTION_COUNT
 } hy_option_t;
 
+/* Borrowed texts in an array of our own. */
+typedef struct {
+    const char **items;
+    int count, room;
+} hy_texts_t;
+
 typedef struct {
     hy_command_t command;
     /* What was given, NULL if it was not; from the command line (borrowed) or the file (`file`). */
     const char *given[HY_OPTION_COUNT];
+    hy_texts_t lists[HY_OPTION_COUNT]; /* those that may be repeated; `given` is the first */
+    uint32_t numbers[HY_OPTION_COUNT]; /* seconds in ms; 0 if not given */
     hy_log_level_t log_level;
     bool log_is_json;
-    const char **names; /* of hyperties; borrowed texts in an array of our own */
-    int name_count;
+    hy_texts_t names; /* of hyperties */
     hy_value_t file;
 } hy_options_t;
 
@@ -56,6 +82,16 @@ typedef struct {
  * status, with the complete message in `err`. Always to be released. */
 int hy_options_parse(hy_options_t *o, hy_command_t command, int argc, char **argv, hy_error_t *err);
 void hy_options_release(hy_options_t *o);
+
+int hy_texts_add(hy_texts_t *list, const char *text); /* HY_ENOMEM */
+/* Takes a value of the file for an option, in the place of `key`. 0 or an exit status, with what is
+ * wrong in `err` ("grace must be a number"). Nothing is done for what the command line gave. */
+int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value_t value,
+                    hy_error_t *err);
+/* Reads the numbers. As above. */
+int hy_options_read_numbers(hy_options_t *o, hy_error_t *err);
+hy_option_kind_t hy_option_kind(hy_option_t option);
+const char *hy_option_word(hy_option_t option);
 
 /* The command of that word, HY_COMMAND_NONE if there is none. */
 hy_command_t hy_command_find(const char *word);

@@ -104,6 +104,13 @@ static int embed_node(hy_runtime_t *rt, const hy_runtime_config_t *config, const
     return open_way(rt, &way, err);
 }
 
+static bool has_default_way(const hy_runtime_config_t *config) {
+    for (uint32_t i = 0; i < config->way_count; i++) {
+        if (!config->ways[i].domain) return true;
+    }
+    return false;
+}
+
 /* All connectors are taken over, also those that are not reached (`rc`: because it failed before).
  */
 static int open_ways(hy_runtime_t *rt, const hy_runtime_config_t *config, int rc, hy_error_t *err) {
@@ -194,8 +201,8 @@ int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_err
     hy_str_t *user =
         config->user ? hy_str_from(config->user) : hy_str_format("user://%s/me", domain);
     int rc = user ? assemble(rt, config, domain, user->bytes, &why) : HY_ENOMEM;
+    if (!rc && !has_default_way(config)) rc = embed_node(rt, config, domain, &why);
     rc = open_ways(rt, config, rc, &why);
-    if (!rc && config->way_count == 0) rc = embed_node(rt, config, domain, &why);
     hy_str_unref(user);
     if (rc) {
         hy_runtime_free(rt);
@@ -216,15 +223,28 @@ static void say_farewell(hy_runtime_t *rt) {
     }
 }
 
-void hy_runtime_free(hy_runtime_t *rt) {
-    if (!rt) return;
+void hy_runtime_end(hy_runtime_t *rt) {
     if (rt->host) {
         say_farewell(rt);
         hy_host_free(rt->host);
     }
+    rt->host = NULL;
     if (rt->bus) hy_bus_end_requests(rt->bus);
     if (rt->manager) hy_manager_free(rt->manager);
     rt->manager = NULL;
+}
+
+bool hy_runtime_has_more(const hy_runtime_t *rt) {
+    if (hy_bus_stats(rt->bus).queued > 0) return true;
+    for (uint32_t i = 0; i < rt->way_count; i++) {
+        if (hy_stub_has_more(rt->ways[i].stub)) return true;
+    }
+    return false;
+}
+
+void hy_runtime_free(hy_runtime_t *rt) {
+    if (!rt) return;
+    hy_runtime_end(rt);
     close_ways(rt);
     if (rt->bus) hy_bus_free(rt->bus);
     if (rt->own_node) hy_node_server_free(rt->own_node);
@@ -235,7 +255,7 @@ void hy_runtime_free(hy_runtime_t *rt) {
 
 bool hy_runtime_turn(hy_runtime_t *rt) {
     bool bus_has_more = hy_bus_turn(rt->bus, HY_BUS_TURN_MESSAGES);
-    bool host_has_more = hy_host_turn(rt->host);
+    bool host_has_more = rt->host && hy_host_turn(rt->host);
     /* What the host did may have been sending. */
     return bus_has_more || host_has_more || hy_bus_stats(rt->bus).queued > 0;
 }

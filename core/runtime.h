@@ -2,9 +2,9 @@
  *
  *      host (hyperties) ── sync manager ── bus ── stubs ── message nodes
  *
- * It has one stub for each domain that it speaks to; without any, the node of its own domain is
- * embedded. Clock and randomness are passed in; what turns it is either a loop on libuv (hyperty.c)
- * or a spec (module*.c). */
+ * It has one stub for each domain that it speaks to; without a way for its own, the node of that
+ * one is embedded. Clock and randomness are passed in; what turns it is either a loop on libuv
+ * (hyperty.c) or a spec (module*.c). */
 #ifndef HY_RUNTIME_H
 #define HY_RUNTIME_H
 
@@ -28,8 +28,8 @@ typedef struct {
     hy_clock_t *clock;        /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
-    const hy_way_t *ways;                                         /* at most HY_WAYS_MAX */
-    uint32_t way_count;                                           /* 0: the node is embedded */
+    const hy_way_t *ways; /* at most HY_WAYS_MAX */
+    uint32_t way_count;   /* none with domain NULL: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
     void (*wake)(void *arg); /* call hy_runtime_turn soon; may be NULL */
@@ -37,8 +37,14 @@ typedef struct {
 } hy_runtime_config_t;
 
 int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_error_t *err);
-/* Ends everything: the hyperties' `stop` is called, what they then send goes out. Not from inside a
- * callback of the runtime. NULL allowed. */
+/* Ends all but the ways to the nodes: the hyperties' `stop` is called; what they then send is
+ * queued there. Not from inside a callback of the runtime. Nothing but has_more, turn and free may
+ * follow.
+ */
+void hy_runtime_end(hy_runtime_t *rt);
+/* True while something waits to be sent to a node that is connected. */
+bool hy_runtime_has_more(const hy_runtime_t *rt);
+/* Ends what has not ended, and closes the ways. As above. NULL allowed. */
 void hy_runtime_free(hy_runtime_t *rt);
 /* Works off what is ready: delivers messages, runs what was put off. True if more is ready. */
 bool hy_runtime_turn(hy_runtime_t *rt);

@@ -253,6 +253,7 @@ typedef struct {
     const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
+    bool may_be_offline;
 } script_t;
 
 static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
@@ -303,6 +304,7 @@ static int load_and_start(hy_host_t *h, const script_t *script, hy_value_t confi
     hy_instance_t *i = NULL;
     int rc = load(h, script, config, &i, err);
     if (rc < 0) return rc;
+    i->may_be_offline = script->may_be_offline;
     rc = hy__instance_start(i, done, arg, err);
     if (rc < 0) hy__instance_close(i);
     return rc;
@@ -321,7 +323,12 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
 
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len}, config, done, arg, err);
+    return load_and_start(h, &(script_t){chunk, source, len, false}, config, done, arg, err);
+}
+
+int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
+                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
+    return load_and_start(h, &(script_t){chunk, source, len, true}, config, done, arg, err);
 }
 
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {

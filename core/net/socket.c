@@ -89,3 +89,7 @@ void hy_sockets_close(hy_sockets_t *s) {
 hy_sockets_stats_t hy_sockets_stats(const hy_sockets_t *s) {
     return s->stats;
 }
+
+bool hy_sockets_is_empty(const hy_sockets_t *s) {
+    return hy_list_is_empty(&s->streams);
+}

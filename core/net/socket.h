@@ -28,6 +28,8 @@ int hy_sockets_open(hy_loop_t *loop, hy_random_t *random, const hy_log_t *log, h
 /* Before hy_loop_close. Connections that are left are closed without a call. NULL allowed. */
 void hy_sockets_close(hy_sockets_t *s);
 hy_sockets_stats_t hy_sockets_stats(const hy_sockets_t *s);
+/* True once no connection is left, not even one that is closed and waits for the other end. */
+bool hy_sockets_is_empty(const hy_sockets_t *s);
 /* Writes what goes at once: before a process ends. */
 void hy_sockets_flush(hy_sockets_t *s);
 

@@ -44,6 +44,10 @@ static const hy_log_t *log_of(const hy_stub_t *s) {
     return hy_bus_log(s->config.bus);
 }
 
+bool hy_stub_has_more(const hy_stub_t *s) {
+    return s->phase == LIVE && s->queue.count > 0;
+}
+
 const char *hy_stub_where(const hy_stub_t *s) {
     return s->config.connector->where(s->config.connector);
 }
@@ -62,15 +66,27 @@ static void tell(hy_stub_t *s, bool is_new, const char *why) {
 
 /* --- what is kept ----------------------------------------------------------------------------- */
 
-/* Its sender need not wait for the deadline. */
-static void answer_unreachable(hy_stub_t *s, hy_msg_t *m) {
-    if (!hy_msg_has_id(m) || m->type == HY_MSG_RESPONSE) return;
+/* Its sender need not wait for the deadline. False if there is nobody to answer, or no memory. */
+static bool answer(hy_stub_t *s, hy_msg_t *m, const char *desc) {
+    if (!hy_msg_has_id(m) || m->type == HY_MSG_RESPONSE) return false;
+    hy_msg_t *answer = hy_msg_response(m, NULL, 503, desc, hy_absent());
+    bool is_done = answer && hy_uplink_receive(s->uplink, answer) == 0;
+    hy_msg_unref(answer);
+    return is_done;
+}
+
+static bool answer_unreachable(hy_stub_t *s, hy_msg_t *m) {
     hy_error_t err;
     hy_fail(&err, HY_EUNREACHABLE, "no connection to the message node: %s",
             s->why ? s->why->bytes : hy_stub_where(s));
-    hy_msg_t *answer = hy_msg_response(m, NULL, 503, err.text, hy_absent());
-    if (answer) hy_uplink_receive(s->uplink, answer);
-    hy_msg_unref(answer);
+    return answer(s, m, err.text);
+}
+
+static bool answer_full(hy_stub_t *s, hy_msg_t *m) {
+    hy_error_t err;
+    hy_fail(&err, HY_EFULL, "%s: more than %u MiB wait to be sent", hy_stub_where(s),
+            HY_STUB_QUEUE_BYTES_MAX >> 20);
+    return answer(s, m, err.text);
 }
 
 static void drop(hy_stub_t *s, hy_ring_t *ring) {
@@ -88,14 +104,20 @@ static void on_hold_over(void *stub) {
     drop(s, &s->queue);
 }
 
+static void look_again(hy_stub_t *s);
+
 static int on_uplink(void *stub, hy_msg_t *m) {
     hy_stub_t *s = stub;
-    if (s->phase != LIVE && !s->holds) return HY_EUNREACHABLE;
+    if (s->phase != LIVE && !s->holds) {
+        look_again(s);
+        return answer_unreachable(s, m) ? 0 : HY_EUNREACHABLE;
+    }
     hy_error_t err;
     if (s->phase != LIVE || s->channel->ops->is_text) {
         if (!hy_msg_text(m, &err)) return err.code; /* what cannot be sent is told at once */
     }
-    if (s->queue.bytes + hy_msg_bytes(m) > HY_STUB_QUEUE_BYTES_MAX) return HY_EFULL;
+    if (s->queue.bytes + hy_msg_bytes(m) > HY_STUB_QUEUE_BYTES_MAX)
+        return answer_full(s, m) ? 0 : HY_EFULL;
     int rc = hy_ring_push(&s->queue, m, 0);
     if (rc == 0 && s->phase == LIVE) hy_channel_wake(s->channel);
     return rc;
@@ -120,13 +142,28 @@ static void connect_later(hy_stub_t *s) {
     if (bound > HY_RECONNECT_MAX_MS) bound = HY_RECONNECT_MAX_MS;
     s->tries++;
     s->phase = WAITING;
-    hy_timer_start(clock_of(s), &s->retry,
-                   1 + hy_random_below(hy_bus_random(s->config.bus), bound));
+    uint64_t delay_ms = 1 + hy_random_below(hy_bus_random(s->config.bus), bound);
+    if (hy_timer_start(clock_of(s), &s->retry, delay_ms) < 0)
+        hy_log(log_of(s), HY_LOG_ERROR, "stub",
+               "out of memory: %s is tried again when something is "
+               "to be sent there",
+               hy_stub_where(s));
+}
+
+/* If there was no memory for the timer. */
+static void look_again(hy_stub_t *s) {
+    if (s->phase == WAITING && !hy_timer_is_started(&s->retry))
+        hy_timer_start(clock_of(s), &s->retry, 1);
 }
 
 static void hold(hy_stub_t *s) {
-    s->holds = true;
-    hy_timer_start(clock_of(s), &s->hold, HY_STUB_HOLD_MS);
+    s->holds = hy_timer_start(clock_of(s), &s->hold, HY_STUB_HOLD_MS) == 0;
+}
+
+static void say_why(hy_stub_t *s, const char *why) {
+    hy_str_t *text = hy_str_from(why);
+    hy_str_unref(s->why);
+    s->why = text;
 }
 
 /* There is no connection (any more). */
@@ -136,9 +173,11 @@ static void away(hy_stub_t *s, const char *why) {
     hy_msg_unref(s->handshake);
     s->handshake = NULL;
     s->channel = NULL;
-    hy_str_unref(s->why);
-    s->why = hy_str_from(why);
-    if (was_live) hold(s);
+    say_why(s, why);
+    if (was_live) {
+        hold(s);
+        if (!s->holds) on_hold_over(s);
+    }
     /* The first failure and each tenth: a node that is away for long does not fill the log. */
     if (was_live || s->tries % 10 == 0)
         hy_log(log_of(s), HY_LOG_WARN, "stub", "%s; trying again", why);
@@ -174,7 +213,11 @@ static void give_up_channel(hy_stub_t *s, const char *why) {
 }
 
 static void on_no_answer(void *stub) {
-    give_up_channel(stub, "the node does not answer the handshake");
+    hy_stub_t *s = stub;
+    hy_error_t err;
+    hy_fail(&err, HY_EUNREACHABLE, "%s does not answer: no session within %u s", hy_stub_where(s),
+            HY_HANDSHAKE_MS / 1000);
+    give_up_channel(s, err.text);
 }
 
 static bool keep_token(hy_stub_t *s, const hy_node_t *body) {
@@ -190,8 +233,13 @@ static void live(hy_stub_t *s) {
     bool is_new = !s->is_reopening, is_first = !s->was_live;
     hy_timer_stop(clock_of(s), &s->answer);
     hy_timer_stop(clock_of(s), &s->hold);
-    hy_log(log_of(s), is_first ? HY_LOG_DEBUG : HY_LOG_INFO, "stub", "connected to %s%s",
-           hy_stub_where(s), is_new ? "" : ", the session goes on");
+    /* A node in the same process is nobody's news. */
+    bool is_news = s->channel->ops->is_text || !is_first;
+    hy_log(log_of(s), is_news ? HY_LOG_INFO : HY_LOG_DEBUG, "stub", "connected to %s%s",
+           hy_stub_where(s),
+           !is_new    ? "; the session goes on"
+           : is_first ? ""
+                      : "; the session before is gone, this is a new one");
     s->phase = LIVE;
     s->was_live = true;
     s->tries = 0;
@@ -207,14 +255,15 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
         live(s);
-    } else if (s->is_reopening && code >= 400) {
+    } else if (s->is_reopening && code >= 400 && code < 500) { /* it is not known any more */
         hy_str_unref(s->session);
         s->session = NULL;
         shake(s, false);
     } else {
         hy_error_t err;
+        const char *why = code < 300 ? "out of memory" : hy_msg_desc(m);
         hy_fail(&err, HY_EUNREACHABLE, "%s did not open a session for %s: %s", hy_stub_where(s),
-                s->runtime->bytes, hy_msg_desc(m));
+                s->runtime->bytes, why);
         give_up_channel(s, err.text);
     }
 }
@@ -224,6 +273,10 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
 static void replaced(hy_stub_t *s, const char *why) {
     s->phase = REPLACED;
     hy_timer_stop(clock_of(s), &s->answer);
+    hy_timer_stop(clock_of(s), &s->hold);
+    hy_msg_unref(s->handshake);
+    s->handshake = NULL;
+    say_why(s, why);
     hy_log(log_of(s), HY_LOG_ERROR, "stub",
            "%s; %s stays away: stop the other one and start this one again", why,
            s->runtime->bytes);
@@ -269,16 +322,21 @@ static void on_malformed(void *stub, hy_str_t *text, const hy_error_t *err) {
            err->text);
 }
 
+/* The words of the session go before all else, but for the last one. */
+static bool is_handshake_next(const hy_stub_t *s) {
+    return s->handshake && !(s->is_closing && s->queue.count > 0);
+}
+
 static uint32_t on_peek(void *stub, hy_msg_t *const **list) {
     hy_stub_t *s = stub;
     *list = &s->handshake;
-    if (s->handshake) return 1;
+    if (is_handshake_next(s)) return 1;
     return s->phase == LIVE && !s->is_telling ? hy_ring_peek(&s->queue, list) : 0;
 }
 
 static void on_consume(void *stub, uint32_t count) {
     hy_stub_t *s = stub;
-    if (!s->handshake) {
+    if (!is_handshake_next(s)) {
         hy_ring_consume(&s->queue, count);
         return;
     }
@@ -296,7 +354,9 @@ static void on_closed(void *stub, hy_close_code_t code, const char *reason) {
         reason = s->why->bytes;
     }
     s->parting = code;
-    hy_fail(&err, HY_EUNREACHABLE, "%s: %s", hy_stub_where(s), reason);
+    bool was_there = s->phase != CONNECTING; /* else the channel says where it tried */
+    hy_fail(&err, HY_EUNREACHABLE, was_there ? "connection to %s lost: %s" : "%.0s%s",
+            hy_stub_where(s), reason);
     if (code == HY_CLOSE_REPLACED) {
         replaced(s, err.text);
     } else {

@@ -11,7 +11,8 @@
  * While it is not live, what the bus sends is kept in order, for HY_STUB_HOLD_MS since the channel
  * was lost (or since it was made), within HY_STUB_QUEUE_BYTES_MAX. A session taken over (re-open)
  * gets all of it. If the session is a new one, or nothing came in time, what was kept is dropped
- * and its requests are answered 503; until it is live again, requests are refused at once. */
+ * and its requests are answered 503; until it is live again, requests are refused at once. The
+ * answers name the cause. */
 #ifndef HY_NET_STUB_H
 #define HY_NET_STUB_H
 
@@ -39,6 +40,8 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
 /* Ends the session (close) and the uplink. NULL allowed. Not from inside `changed`. */
 void hy_stub_close(hy_stub_t *s);
 hy_stub_state_t hy_stub_state(const hy_stub_t *s);
+/* True while it is live and something waits to be sent. */
+bool hy_stub_has_more(const hy_stub_t *s);
 /* Where its node is, for people. Lent. */
 const char *hy_stub_where(const hy_stub_t *s);
 

@@ -199,8 +199,8 @@ static void on_open(hy_peer_t *p, hy_msg_t *m) {
         return;
     }
     attach(p, s);
-    answer(p, m, 200, NULL, s->token);
     hy_log(n->log, HY_LOG_DEBUG, "node", "%s opened by %s", m->from->bytes, p->where->bytes);
+    answer(p, m, 200, NULL, s->token); /* who gets it may be gone when this is back */
 }
 
 static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
@@ -216,9 +216,9 @@ static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
         hy__outgoing_attach(s);
         attach(p, s);
     }
-    answer(p, m, 200, NULL, s->token);
     hy_log(p->server->log, HY_LOG_DEBUG, "node", "%s re-opened by %s", s->owner->runtime->bytes,
            p->where->bytes);
+    answer(p, m, 200, NULL, s->token);
 }
 
 static void on_close(hy_peer_t *p, hy_msg_t *m) {

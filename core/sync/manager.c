@@ -129,6 +129,7 @@ typedef struct {
     hy_manager_t *manager;
     hy_value_t entry;
     hy_str_t *url;
+    bool may_make_up;
     hy_allocated_cb done;
     void *arg;
 } allocation_t;
@@ -140,13 +141,34 @@ static void allocation_end(allocation_t *a, int code, const char *desc) {
     hy_free(a);
 }
 
+/* True if there is no node to ask, and it shall go on without one. */
+static bool goes_on(const allocation_t *a, int code) {
+    return a->may_make_up && (code == HY_EUNREACHABLE || code == HY_ETIMEOUT);
+}
+
 static void on_registered(void *arg, int code, const char *desc, hy_node_t *body) {
     (void)body;
-    allocation_end(arg, code, desc);
+    allocation_end(arg, goes_on(arg, code) ? 0 : code, desc);
+}
+
+/* A hyperty address is also claimed by its first use. */
+static void make_up(allocation_t *a) {
+    hy_manager_t *m = a->manager;
+    hy_span_t domain = hy_address_domain(m->runtime);
+    hy_str_t *uuid = hy_random_uuid(hy_bus_random(m->bus));
+    if (uuid) {
+        a->url = hy_str_format("hyperty://%.*s/%s", (int)domain.len, domain.bytes, uuid->bytes);
+    }
+    hy_str_unref(uuid);
+    allocation_end(a, a->url ? 0 : HY_ENOMEM, a->url ? "" : hy_error_text(HY_ENOMEM));
 }
 
 static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
     allocation_t *a = arg;
+    if (goes_on(a, code)) {
+        make_up(a);
+        return;
+    }
     hy_node_t *list = hy_get_array(hy_get_object(body, "value"), "allocated");
     hy_value_t url = list ? hy_node_at(list, 0) : hy_absent();
     if (code < 0 || url.kind != HY_STR) {
@@ -166,13 +188,15 @@ static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body)
     if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
 }
 
-int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, hy_allocated_cb done, void *arg) {
+int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_allocated_cb done,
+                        void *arg) {
     allocation_t *a = hy_alloc(sizeof *a);
     if (!a) {
         hy_value_drop(entry);
         return HY_ENOMEM;
     }
-    *a = (allocation_t){.manager = m, .entry = entry, .done = done, .arg = arg};
+    *a = (allocation_t){
+        .manager = m, .entry = entry, .may_make_up = may_make_up, .done = done, .arg = arg};
     int rc = hy__domain_allocate(m, "hyperty", on_allocated, a);
     if (rc < 0) {
         hy_value_drop(entry);

@@ -25,9 +25,10 @@ hy_schemas_t *hy_manager_schemas(const hy_manager_t *m);
 
 typedef void (*hy_allocated_cb)(void *arg, int code, const char *desc, hy_str_t *url);
 /* Has the node allocate a hyperty address and registers the hyperty: `entry` (an object with name,
- * user, dataSchemes, resources; taken over) is completed with url, type and runtime. Calls back
- * exactly once. */
-int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, hy_allocated_cb done, void *arg);
+ * user, dataSchemes, resources; taken over) is completed with url, type and runtime. `may_make_up`:
+ * if the node cannot be reached, it gets an address all the same. Calls back exactly once. */
+int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_allocated_cb done,
+                        void *arg);
 /* Gives the address back and strikes the hyperty from the registry. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 

@@ -1,0 +1,184 @@
+/* node: a message node as a process of its own.
+ *
+ *      sockets ── gate ── node          all on one loop
+ *      SIGTERM, SIGINT ─► drain         told to come back later, what waits is written, then 0
+ *                      again ─► at once
+ *
+ * What it says goes to stderr; that it listens is said once all listeners do, a line for each. */
+#include "commands.h"
+#include "log_lines.h"
+#include "loop/random.h"
+#include "net/gate.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+typedef struct {
+    const hy_options_t *options;
+    const char *domain;
+    hy_log_style_t style;
+    hy_log_t log;
+    hy_random_system_t random;
+    hy_loop_t *loop;
+    hy_sockets_t *sockets;
+    hy_node_server_t *node;
+    hy_gate_t *gate;
+    hy_signal_t *sigint, *sigterm;
+    hy_timer_t look; /* whether the last words are taken */
+    uint64_t leave_until_ms;
+    bool is_leaving;
+    int status;
+} node_t;
+
+static void log_line(void *arg, hy_log_level_t level, const char *who, const char *text) {
+    const node_t *n = arg;
+    hy_str_t *line = hy_log_line(&n->style, level, who, text);
+    if (line) fprintf(stderr, "%s\n", line->bytes);
+    hy_str_unref(line);
+}
+
+static bool fail(node_t *n, int status, const char *text) {
+    fprintf(stderr, "hyperty: node: %s\n", text);
+    n->status = status;
+    return false;
+}
+
+/* --- leaving ---------------------------------------------------------------------------------- */
+
+static uint32_t drain_ms(const node_t *n) {
+    return n->options->given[HY_OPTION_DRAIN] ? n->options->numbers[HY_OPTION_DRAIN]
+                                              : HY_NODE_DRAIN_MS;
+}
+
+static void on_look(void *arg) {
+    node_t *n = arg;
+    hy_clock_t *clock = hy_loop_clock(n->loop);
+    bool is_over = hy_sockets_is_empty(n->sockets) || hy_clock_now(clock) >= n->leave_until_ms;
+    if (is_over || hy_timer_start(clock, &n->look, HY_LEAVE_STEP_MS) != 0) hy_loop_stop(n->loop);
+}
+
+/* All is with the kernel, but not yet with those it is for. */
+static void on_drained(void *arg) {
+    on_look(arg);
+}
+
+static void on_signal(void *arg, int number) {
+    node_t *n = arg;
+    (void)number;
+    if (n->is_leaving) {
+        hy_loop_stop(n->loop);
+        return;
+    }
+    n->is_leaving = true;
+    uint32_t bound_ms = drain_ms(n);
+    hy_log(&n->log, HY_LOG_INFO, "node",
+           "domain %s ends, within %.3g s; its runtimes are told to come back (once more: at once)",
+           n->domain, bound_ms / 1000.0);
+    n->leave_until_ms = hy_clock_now(hy_loop_clock(n->loop)) + bound_ms;
+    hy_gate_drain(n->gate, HY_NODE_WINDOW_MS, bound_ms, on_drained, n);
+}
+
+/* --- bounds ----------------------------------------------------------------------------------- */
+
+/* Takes as many open files as it may have; gives how many connections fit. */
+static uint32_t raise_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return HY_GATE_CONNECTIONS_MAX;
+    rlim_t before = files.rlim_cur;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0) files.rlim_cur = before;
+    if (files.rlim_cur >= HY_GATE_CONNECTIONS_MAX + HY_NODE_FILES) return HY_GATE_CONNECTIONS_MAX;
+    return files.rlim_cur > HY_NODE_FILES ? (uint32_t)files.rlim_cur - HY_NODE_FILES : 1;
+}
+
+static uint32_t connections_max(const node_t *n) {
+    uint32_t fit = raise_files(), asked = n->options->numbers[HY_OPTION_CONNECTIONS];
+    if (!asked) return fit;
+    if (asked > fit) {
+        hy_log(&n->log, HY_LOG_WARN, "node",
+               "--connections %u: only %u fit into the limit of open files; raise that (ulimit "
+               "-Hn, LimitNOFILE)",
+               asked, fit);
+    }
+    return asked;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static bool open_parts(node_t *n) {
+    const hy_options_t *o = n->options;
+    int rc = hy_random_system(&n->random);
+    if (!rc) hy_hash_seed(hy_random_u64(&n->random.base));
+    if (!rc) rc = hy_loop_open(&n->loop);
+    if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
+    if (rc) return fail(n, HY_EXIT_FAILED, hy_error_text(rc));
+    hy_node_config_t node_config = {
+        .domain = n->domain,
+        .clock = hy_loop_clock(n->loop),
+        .random = &n->random.base,
+        .log = &n->log,
+        .limits = {.queue_bytes = o->numbers[HY_OPTION_QUEUE_BYTES],
+                   .grace_ms = o->numbers[HY_OPTION_GRACE]},
+    };
+    rc = hy_node_server_new(&node_config, &n->node);
+    if (rc == HY_EINVALID) {
+        hy_error_t err;
+        hy_fail(&err, rc, "\"%s\" is no domain name; write one like example.com", n->domain);
+        return fail(n, HY_EXIT_FAILED, err.text);
+    }
+    hy_gate_config_t gate_config = {
+        .loop = n->loop,
+        .sockets = n->sockets,
+        .node = n->node,
+        .log = &n->log,
+        .connections_max = connections_max(n),
+    };
+    if (!rc) rc = hy_gate_open(&gate_config, &n->gate);
+    return rc ? fail(n, HY_EXIT_FAILED, hy_error_text(rc)) : true;
+}
+
+static bool is_encrypted(const char *url) {
+    return strncmp(url, "wss://", 6) == 0 || strncmp(url, "tls://", 6) == 0;
+}
+
+static bool listen_all(node_t *n) {
+    static const char *usual[] = {HY_LISTEN_USUAL};
+    hy_texts_t urls = n->options->lists[HY_OPTION_LISTEN];
+    if (urls.count == 0) urls = (hy_texts_t){.items = usual, .count = 1};
+    for (int i = 0; i < urls.count; i++) {
+        hy_error_t err;
+        int rc = hy_gate_listen(n->gate, urls.items[i], &err);
+        bool is_misuse = rc == HY_EINVALID && !is_encrypted(urls.items[i]);
+        if (rc) return fail(n, is_misuse ? HY_EXIT_USAGE : HY_EXIT_FAILED, err.text);
+    }
+    const char *url;
+    for (uint32_t i = 0; (url = hy_gate_url(n->gate, i)); i++)
+        hy_log(&n->log, HY_LOG_INFO, "node", "domain %s listens on %s", n->domain, url);
+    return true;
+}
+
+static bool watch_signals(node_t *n) {
+    int rc = hy_loop_signal(n->loop, SIGINT, on_signal, n, &n->sigint);
+    if (!rc) rc = hy_loop_signal(n->loop, SIGTERM, on_signal, n, &n->sigterm);
+    return rc ? fail(n, HY_EXIT_FAILED, "cannot listen for signals") : true;
+}
+
+int hy_command_node(const hy_options_t *options) {
+    const char *domain = options->given[HY_OPTION_DOMAIN];
+    node_t n = {.options = options, .domain = domain ? domain : "localhost"};
+    n.style =
+        (hy_log_style_t){.is_json = options->log_is_json, .domain = n.domain, .pid = getpid()};
+    n.log = (hy_log_t){.level = options->log_level, .sink = log_line, .arg = &n};
+    hy_timer_init(&n.look, on_look, &n);
+    if (open_parts(&n) && watch_signals(&n) && listen_all(&n)) hy_loop_run(n.loop);
+    hy_signal_close(n.sigint);
+    hy_signal_close(n.sigterm);
+    if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.look);
+    hy_gate_close(n.gate);
+    hy_node_server_free(n.node);
+    hy_sockets_close(n.sockets);
+    hy_loop_close(n.loop);
+    return n.status;
+}

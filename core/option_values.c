@@ -1,0 +1,121 @@
+/* The values of options: lists and numbers, from the command line and from the file. A value of the
+ * file is read as if it had been typed: a number there becomes the text of it, in its place in the
+ * file's table, which owns it. */
+#include "base/mem.h"
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    hy_option_t option;
+    const char *what;
+    uint32_t min, max; /* in the unit that is typed */
+    uint32_t scale;    /* seconds are kept in ms, and may have a fraction; else 1 */
+} numbers[] = {
+    {HY_OPTION_GRACE, "number of seconds", 1, 86400, 1000},
+    {HY_OPTION_DRAIN, "number of seconds", 0, 3600, 1000},
+    {HY_OPTION_QUEUE_BYTES, "number of bytes", 2 * HY_MESSAGE_BYTES_MAX, 1u << 30, 1},
+    {HY_OPTION_CONNECTIONS, "number of connections", 1, HY_GATE_CONNECTIONS_MAX, 1},
+};
+
+int hy_texts_add(hy_texts_t *list, const char *text) {
+    if (list->count == list->room) {
+        int room = list->room ? 2 * list->room : 4;
+        const char **items = hy_realloc((void *)list->items, (size_t)room * sizeof *items);
+        if (!items) return HY_ENOMEM;
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->count++] = text;
+    return 0;
+}
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+/* Digits, with a fraction if it may have one: no sign, no exponent, no other base. */
+static bool read_number(const char *text, bool has_fraction, double *out) {
+    const char *allowed = has_fraction ? "0123456789." : "0123456789";
+    if (*text < '0' || *text > '9' || text[strspn(text, allowed)] != '\0') return false;
+    char *end;
+    *out = strtod(text, &end);
+    return *end == '\0';
+}
+
+int hy_options_read_numbers(hy_options_t *o, hy_error_t *err) {
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *text = o->given[numbers[i].option];
+        double n;
+        if (!text) continue;
+        bool is_number = read_number(text, numbers[i].scale > 1, &n);
+        if (!is_number || n < numbers[i].min || n > numbers[i].max) {
+            hy_fail(err, HY_EINVALID, "--%s: \"%s\" is no %s from %u to %u",
+                    hy_option_word(numbers[i].option), text, numbers[i].what, numbers[i].min,
+                    numbers[i].max);
+            return HY_EXIT_USAGE;
+        }
+        o->numbers[numbers[i].option] = (uint32_t)(n * numbers[i].scale + 0.5);
+    }
+    return 0;
+}
+
+/* --- of the file ------------------------------------------------------------------------------ */
+
+static int wrong(const hy_str_t *key, const char *what, hy_error_t *err) {
+    hy_fail(err, HY_EINVALID, "%s %s", key->bytes, what);
+    return HY_EXIT_USAGE;
+}
+
+static int out_of_memory(hy_error_t *err) {
+    hy_fail(err, HY_ENOMEM, "out of memory");
+    return HY_EXIT_FAILED;
+}
+
+static bool has_zero(const hy_str_t *text) {
+    return strlen(text->bytes) != text->len;
+}
+
+static int take_list(hy_options_t *o, hy_option_t option, const hy_str_t *key,
+                     const hy_node_t *list, hy_error_t *err) {
+    if (hy_node_count(list) == 0) return wrong(key, "must be a string or a list of strings", err);
+    for (size_t i = 0; i < hy_node_count(list); i++) {
+        hy_value_t item = hy_node_at(list, i);
+        if (item.kind != HY_STR) return wrong(key, "must be a string or a list of strings", err);
+        if (has_zero(item.as.s)) return wrong(key, "has a zero byte in it", err);
+        if (hy_texts_add(&o->lists[option], item.as.s->bytes) != 0) return out_of_memory(err);
+    }
+    o->given[option] = o->lists[option].items[0];
+    return 0;
+}
+
+static int take_number(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value_t value,
+                       hy_error_t *err) {
+    hy_str_t *text = value.kind == HY_INT ? hy_str_format("%lld", (long long)value.as.i)
+                                          : hy_str_format("%.15g", value.as.r);
+    if (!text) return out_of_memory(err);
+    const char *bytes = text->bytes;
+    if (hy_node_set(o->file.as.n, key, hy_string(text), NULL) != 0) return out_of_memory(err);
+    o->given[option] = bytes;
+    return 0;
+}
+
+int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value_t value,
+                    hy_error_t *err) {
+    static const char *const what[] = {
+        [HY_OPTION_TEXT] = "must be a string",
+        [HY_OPTION_LIST] = "must be a string or a list of strings",
+        [HY_OPTION_NUMBER] = "must be a number",
+    };
+    hy_option_kind_t kind = hy_option_kind(option);
+    if (o->given[option]) return 0;
+    if (kind == HY_OPTION_LIST && value.kind == HY_ARRAY)
+        return take_list(o, option, key, value.as.n, err);
+    if (kind == HY_OPTION_NUMBER && (value.kind == HY_INT || value.kind == HY_REAL))
+        return take_number(o, option, key, value, err);
+    if (value.kind != HY_STR) return wrong(key, what[kind], err);
+    if (has_zero(value.as.s)) return wrong(key, "has a zero byte in it", err);
+    o->given[option] = value.as.s->bytes;
+    if (kind == HY_OPTION_LIST && hy_texts_add(&o->lists[option], value.as.s->bytes) != 0)
+        return out_of_memory(err);
+    return 0;
+}
