@@ -9,6 +9,10 @@
 #define HY_URL_BYTES_MAX     2048u
 #define HY_KEY_BYTES_MAX     1024u
 
+/* Addresses that are remembered while messages are read. */
+#define HY_NAMES_MAX           4096u
+#define HY_NAME_KEPT_BYTES_MAX 256u
+
 /* A value that enters a tree: nesting, counted from the data of an object. A message wraps its data
  * in a few levels of its own, which must fit too. */
 #define HY_VALUE_DEPTH_MAX  120u
@@ -72,15 +76,23 @@
  * delivered any more. */
 #define HY_SESSION_GRACE_MS        30000u
 #define HY_SESSION_QUEUE_BYTES_MAX (8u << 20)
+#define HY_SESSION_BYTES_MAX       (64u << 20) /* routes, claims and admissions of one */
 #define HY_SESSION_STUCK_MS        30000u
 #define HY_SESSION_TOKEN_BYTES     16u
+
+/* What a session of `hyperty node` may send in a second, unless configured otherwise. */
+#define HY_RATE_MESSAGES_PER_S    200000u
+#define HY_RATE_BYTES_PER_S       (128u << 20)
+#define HY_RATE_ALLOCATIONS_PER_S 10000u
 
 /* Connections, on both sides. */
 #define HY_CONNECT_MS            10000u
 #define HY_HANDSHAKE_MS          10000u
 #define HY_PING_MS               20000u
-#define HY_READ_BYTES            (64u << 10) /* at once, into one buffer of a loop's sockets */
-#define HY_WRITE_MESSAGES_MAX    512u        /* in one writev */
+#define HY_READ_BYTES            (64u << 10)  /* at once, into one buffer of a loop's sockets */
+#define HY_WRITE_MESSAGES_MAX    512u         /* in one writev */
+#define HY_BATCH_BYTES           (128u << 10) /* put together for several connections */
+#define HY_BATCH_MESSAGES_MIN    8u           /* that it pays for */
 #define HY_HTTP_HEAD_BYTES_MAX   8192u
 #define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
 #define HY_PINGS_MAX             64u         /* in one input; the last of them is answered */
@@ -95,8 +107,8 @@
 #define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
 #define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
 #define HY_CONNECTOR_URLS_MAX    16u
-#define HY_KEEPALIVE_S           30 /* of silence, until the kernel asks for a sign of life */
-#define HY_KEEPALIVE_BEAT_S      10 /* then this often, */
+#define HY_KEEPALIVE_S           30 /* of silence, then the kernel asks for a sign of life, */
+#define HY_KEEPALIVE_BEAT_S      10 /* that often, */
 #define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
 
 /* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so

@@ -101,6 +101,7 @@ _Static_assert(BODY == FIELD_COUNT - 1, "all fields before the body are required
 
 typedef struct {
     hy_json_scan_t scan;
+    hy_names_t *names;
     unsigned seen; /* a bit a field */
     hy_msg_t *m;
     hy_error_t *err;
@@ -185,17 +186,14 @@ static int read_type(reader_t *r, const hy_json_token_t *token) {
 
 static int read_address(reader_t *r, field_t field, const hy_json_token_t *token, hy_str_t **out) {
     if (token->kind != HY_JSON_STR) return fail_type(r, field, "a string");
-    hy_str_t *url = hy_json_token_str(&r->scan, token);
-    if (!url) return fail_memory(r);
-    hy_address_t parts;
+    hy_str_t *owned;
+    hy_span_t text;
     hy_error_t why;
-    int code = hy_address_parse(url->bytes, url->len, &parts, &why);
-    if (code < 0) {
-        hy_str_unref(url);
-        return hy_fail(r->err, code, MALFORMED "\"%s\" is %s", FIELD_NAMES[field], why.text);
-    }
-    *out = url;
-    return 0;
+    if (token_text(r, token, &text, &owned) < 0) return HY_ENOMEM;
+    int code = hy_names_get(r->names, text.bytes, text.len, out, &why);
+    hy_str_unref(owned);
+    return code < 0 ? hy_fail(r->err, code, MALFORMED "\"%s\" is %s", FIELD_NAMES[field], why.text)
+                    : 0;
 }
 
 static int read_field(reader_t *r, const hy_json_token_t *key) {
@@ -251,10 +249,14 @@ static int read_message(reader_t *r) {
 }
 
 int hy_msg_parse(hy_str_t *text, hy_msg_t **out, hy_error_t *err) {
+    return hy_msg_parse_with(NULL, text, out, err);
+}
+
+int hy_msg_parse_with(hy_names_t *names, hy_str_t *text, hy_msg_t **out, hy_error_t *err) {
     if (text->len > HY_MESSAGE_BYTES_MAX)
         return hy_fail(err, HY_ETOO_LARGE, "message too large: %u bytes, at most %u", text->len,
                        HY_MESSAGE_BYTES_MAX);
-    reader_t r = {.err = err, .m = hy_alloc_zero(sizeof *r.m)};
+    reader_t r = {.err = err, .names = names, .m = hy_alloc_zero(sizeof *r.m)};
     if (!r.m) return fail_memory(&r);
     r.m->refs = 1;
     r.m->text = hy_str_ref(text);

@@ -14,6 +14,7 @@
 
 #include "../base/buf.h"
 #include "../base/value.h"
+#include "names.h"
 
 /* name, text on the wire */
 #define HY_MSG_TYPE_MAP(X)                                                                         \
@@ -105,6 +106,8 @@ hy_msg_t *hy_msg_new_payload(hy_msg_type_t type, hy_value_t id, hy_str_t *from, 
  * the body is asked for: hy_msg_check_body then tells, hy_msg_body gives NULL. Who serves a message
  * whose body matters answers 400 in that case (the bus does); who only routes it passes it on. */
 int hy_msg_parse(hy_str_t *text, hy_msg_t **out, hy_error_t *err);
+/* The same; addresses are taken from `names` (NULL allowed), which belongs to who reads many. */
+int hy_msg_parse_with(hy_names_t *names, hy_str_t *text, hy_msg_t **out, hy_error_t *err);
 
 static inline hy_msg_t *hy_msg_ref(hy_msg_t *m) {
     m->refs++;

@@ -127,15 +127,28 @@ static uint32_t add_messages(hy_stream_t *c, hy_msg_t *const *list, uint32_t cou
     return i;
 }
 
+/* The same as one part, if other connections have the same messages to write. */
+static uint32_t add_batch(hy_stream_t *c, hy_msg_t *const *list, uint32_t count, struct iovec *part,
+                          size_t *bytes) {
+    hy_sockets_t *s = c->sockets;
+    uint32_t n =
+        s->is_turn ? hy_batch_find(&s->batch, list, count, c->protocol->wire, s->random) : 0;
+    if (n == 0) return 0;
+    part->iov_base = s->batch.bytes;
+    *bytes += part->iov_len = s->batch.ends[n - 1];
+    return n;
+}
+
 /* Of `sent` bytes of these messages: how many are done with. One that is written in part is kept
  * as the rest. */
-static uint32_t settle_messages(hy_stream_t *c, hy_msg_t *const *list, const struct iovec *parts,
-                                uint32_t count, size_t sent) {
+static uint32_t settle_messages(hy_stream_t *c, hy_msg_t *const *list, uint32_t count,
+                                size_t sent) {
+    hy_wire_t form = c->protocol->wire;
     uint32_t done = 0;
-    while (done < count && sent >= parts[done].iov_len)
-        sent -= parts[done++].iov_len;
+    while (done < count && sent >= list[done]->wire[form]->len)
+        sent -= list[done++]->wire[form]->len;
     if (sent == 0) return done;
-    c->rest = hy_str_ref(list[done]->wire[c->protocol->wire]);
+    c->rest = hy_str_ref(list[done]->wire[form]);
     c->rest_at = (uint32_t)sent;
     c->sockets->stats.pending_bytes += c->rest->len - sent;
     return done + 1;
@@ -166,19 +179,25 @@ static int flush_once(hy_stream_t *c) {
     struct iovec *parts = c->sockets->parts;
     size_t bytes = 0;
     int rc = 0;
-    uint32_t taken = add_taken(c, parts, &bytes);
-    uint32_t ready = add_messages(c, list, count, parts + taken, &bytes, &rc);
+    uint32_t taken = add_taken(c, parts, &bytes), used = taken;
+    uint32_t ready = add_batch(c, list, count, parts + taken, &bytes);
+    if (ready) {
+        used++;
+    } else {
+        ready = add_messages(c, list, count, parts + taken, &bytes, &rc);
+        used += ready;
+    }
     if (bytes == 0) {
         rc = skip_first(c, list[0], rc);
         return rc ? rc : 1;
     }
-    ssize_t sent = write_parts(c, taken + ready, bytes);
+    ssize_t sent = write_parts(c, used, bytes);
     if (sent < 0) return (int)sent;
     if (sent == 0) return 0;
     uint32_t done = ready;
     if (taken || c->is_blocked) {
         size_t beyond = settle_taken(c, (size_t)sent);
-        done = c->is_blocked ? settle_messages(c, list, parts + taken, ready, beyond) : ready;
+        done = c->is_blocked ? settle_messages(c, list, ready, beyond) : ready;
     }
     if (done) consume(c, done);
     return !c->is_blocked;

@@ -31,10 +31,11 @@ int hy_gate_listen(hy_gate_t *g, const char *url, hy_error_t *err);
 /* The URL of the i-th listener with the port that the system chose; NULL beyond the last. Lent. */
 const char *hy_gate_url(const hy_gate_t *g, uint32_t i);
 /* Stops listening and tells every session to come back later (1012, within `window_ms`); `done` is
- * called once all that was queued is written, or after `bound_ms`. */
+ * called once all that was queued is written, or after `bound_ms`; not inside this call, and it may
+ * close the gate. */
 void hy_gate_drain(hy_gate_t *g, uint32_t window_ms, uint32_t bound_ms, void (*done)(void *arg),
                    void *arg);
-/* Closes listeners and connections, without words. NULL allowed. */
+/* Closes listeners and connections, without words. Not from inside the node. NULL allowed. */
 void hy_gate_close(hy_gate_t *g);
 
 #endif

@@ -49,32 +49,6 @@ static void both_ways(hy_buf_t *b, const char *name, const char *help, uint64_t 
     labelled(b, name, "direction", "out", out);
 }
 
-/* The node's own, in its words (hy_node_stats_t). */
-static void add_node(const hy_node_server_t *n, hy_buf_t *b) {
-    hy_node_stats_t s = hy_node_server_stats(n);
-    const struct {
-        const char *name, *type, *help;
-        uint64_t value;
-    } lines[] = {
-        {"hyperty_sessions", "gauge", "Sessions, with a connection or in their grace.", s.sessions},
-        {"hyperty_routes", "gauge", "Subscriptions of sessions to resources.", s.routes},
-        {"hyperty_claims", "gauge", "Addresses that sessions hold.", s.claims},
-        {"hyperty_allocated", "gauge", "Addresses that are reserved.", s.allocated},
-        {"hyperty_registry_entries", "gauge", "Entries of the domain registry.", s.entries},
-        {"hyperty_queued_bytes", "gauge", "Messages that wait for their readers.", s.queued_bytes},
-        {"hyperty_received_total", "counter", "Messages from sessions.", s.received},
-        {"hyperty_delivered_total", "counter", "Messages to sessions.", s.delivered},
-        {"hyperty_refused_total", "counter", "Messages that were not allowed.", s.refused},
-        {"hyperty_malformed_total", "counter", "Texts that were no messages.", s.malformed},
-        {"hyperty_undeliverable_total", "counter", "Messages to nobody.", s.undeliverable},
-        {"hyperty_lost_total", "counter", "Dropped for slow readers, who were told.", s.lost},
-        {"hyperty_queue_refused_total", "counter", "Refused for slow readers.", s.queue_refused},
-        {"hyperty_queue_closed_total", "counter", "Slow readers closed.", s.queue_closed},
-    };
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        plain(b, lines[i].name, lines[i].type, lines[i].help, (double)lines[i].value);
-}
-
 static void add_turned_away(const hy_gate_t *g, hy_buf_t *b) {
     static const char name[] = "hyperty_turned_away_total";
     head(b, name, "counter", "Connections that were not let in, by cause.");
@@ -85,10 +59,11 @@ static void add_turned_away(const hy_gate_t *g, hy_buf_t *b) {
 
 static void add_transport(const hy_gate_t *g, hy_buf_t *b) {
     hy_sockets_stats_t s = hy_sockets_stats(g->config.sockets);
-    head(b, "hyperty_connections", "gauge", "Connections that are let in, by transport.");
-    labelled(b, "hyperty_connections", "transport", "tcp", g->transports[HY_SCHEME_TCP]);
-    labelled(b, "hyperty_connections", "transport", "unix", g->transports[HY_SCHEME_UNIX]);
-    labelled(b, "hyperty_connections", "transport", "ws", g->transports[HY_SCHEME_WS]);
+    head(b, "hyperty_transport_connections", "gauge", "Connections, by transport.");
+    labelled(b, "hyperty_transport_connections", "transport", "tcp", g->transports[HY_SCHEME_TCP]);
+    labelled(b, "hyperty_transport_connections", "transport", "unix",
+             g->transports[HY_SCHEME_UNIX]);
+    labelled(b, "hyperty_transport_connections", "transport", "ws", g->transports[HY_SCHEME_WS]);
     both_ways(b, "hyperty_bytes_total", "Bytes on all connections.", s.bytes_in, s.bytes_out);
     both_ways(b, "hyperty_messages_total", "Messages on all connections.", s.messages_in,
               s.messages_out);
@@ -121,7 +96,7 @@ const char *hy__gate_page(void *arg, const char *path, hy_buf_t *body) {
         return "application/json";
     }
     if (strcmp(path, "/metrics") == 0) {
-        add_node(g->config.node, body);
+        hy_node_server_metrics(g->config.node, body);
         add_transport(g, body);
         return "text/plain; version=0.0.4; charset=utf-8";
     }

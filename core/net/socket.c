@@ -36,11 +36,14 @@ static void on_ending_due(hy_due_t *d) {
 void hy_sockets_flush(hy_sockets_t *s) {
     hy_link_t dirty;
     hy_list_take(&s->dirty, &dirty);
+    s->is_turn = true;
     while (!hy_list_is_empty(&dirty)) {
         hy_stream_t *c = hy_link_owner(dirty.next, hy_stream_t, dirty);
         hy_list_remove(&c->dirty);
         hy__stream_run(c);
     }
+    s->is_turn = false;
+    hy_batch_clear(&s->batch);
 }
 
 static bool on_turn(void *arg) {
@@ -54,8 +57,10 @@ static bool on_turn(void *arg) {
 int hy_sockets_open(hy_loop_t *loop, hy_random_t *random, const hy_log_t *log, hy_sockets_t **out) {
     hy_sockets_t *s = hy_alloc_zero(sizeof *s);
     if (!s) return HY_ENOMEM;
-    int rc = hy_loop_add_work(loop, on_turn, s, &s->work);
+    s->names = hy_names_new();
+    int rc = s->names ? hy_loop_add_work(loop, on_turn, s, &s->work) : HY_ENOMEM;
     if (rc) {
+        hy_names_free(s->names);
         hy_free(s);
         return rc;
     }
@@ -77,6 +82,7 @@ void hy_sockets_close(hy_sockets_t *s) {
     hy_dues_deinit(&s->pings);
     hy_dues_deinit(&s->endings);
     hy_work_close(s->work);
+    hy_names_free(s->names);
     hy_free(s);
 }
 

@@ -25,7 +25,8 @@ typedef struct {
 
 /* `random` for masks and keys, `log` may be NULL; both outlive it. */
 int hy_sockets_open(hy_loop_t *loop, hy_random_t *random, const hy_log_t *log, hy_sockets_t **out);
-/* Before hy_loop_close. Connections that are left are closed without a call. NULL allowed. */
+/* Before hy_loop_close. Connections that are left are closed without a call. Not from inside a call
+ * of a channel. NULL allowed. */
 void hy_sockets_close(hy_sockets_t *s);
 hy_sockets_stats_t hy_sockets_stats(const hy_sockets_t *s);
 /* True once no connection is left, not even one that is closed and waits for the other end. */

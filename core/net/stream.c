@@ -150,7 +150,7 @@ static void on_text(void *arg, hy_str_t *text) {
     hy_error_t err;
     hy_msg_t *m;
     c->sockets->stats.messages_in++;
-    int rc = hy_msg_parse(text, &m, &err);
+    int rc = hy_msg_parse_with(c->sockets->names, text, &m, &err);
     if (rc == 0) {
         c->base.user->message(c->base.arg, m);
         hy_msg_unref(m);

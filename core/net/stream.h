@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <uv.h>
 
+#include "batch.h"
 #include "due.h"
 #include "protocol.h"
 #include "socket.h"
@@ -29,12 +30,15 @@ struct hy_sockets {
     hy_loop_t *loop;
     hy_random_t *random;
     const hy_log_t *log;
+    hy_names_t *names; /* that came in lately */
     hy_work_t *work;
     hy_link_t streams; /* all that are not gone */
     hy_link_t dirty;   /* to be flushed in this turn */
     hy_dues_t pings, endings;
     hy_sockets_stats_t stats;
     struct iovec parts[HY_WRITE_MESSAGES_MAX + 2]; /* of one write: rest, output, messages */
+    bool is_turn; /* many are flushed: what they have in common may be put together */
+    hy_batch_t batch;
     char input[HY_READ_BYTES];
 };
 

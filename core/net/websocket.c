@@ -87,7 +87,8 @@ static void send_control(websocket_t *w, unsigned opcode, const char *bytes, siz
 
 /* Whole characters only; nothing of what is no text. */
 static size_t reason_len(const char *reason) {
-    size_t len = reason ? strlen(reason) : 0;
+    if (!reason) return 0;
+    size_t len = strlen(reason);
     if (len > HY_CLOSE_REASON_BYTES) {
         len = HY_CLOSE_REASON_BYTES;
         while (len > 0 && ((unsigned char)reason[len] & 0xc0) == 0x80)
@@ -252,7 +253,7 @@ static int take_frames(websocket_t *w, const char *bytes, size_t len) {
         r = take_item(w, &item, &pong);
     } while (r == 0 && item.kind != HY__ITEM_NONE);
     if (r == 0 && pong.is_due) send_control(w, OPCODE_PONG, pong.bytes, pong.len);
-    return r;
+    return w->is_over ? HY_ECLOSED : r;
 }
 
 static int websocket_input(hy_protocol_t *p, const char *bytes, size_t len) {

@@ -81,6 +81,12 @@ static bool can_record(hy_node_server_t *n, const hy_str_t *url) {
     return false;
 }
 
+/* Records above it, which it may share, are left out. */
+static size_t claim_bytes(const hy_str_t *url) {
+    return sizeof(hy__address_t) + sizeof(hy__slot_t) + sizeof(hy_dict_slot_t) + sizeof *url +
+           url->len;
+}
+
 /* --- owners ----------------------------------------------------------------------------------- */
 
 hy__owner_t *hy__owner_open(hy_node_server_t *n, hy_str_t *runtime) {
@@ -213,6 +219,9 @@ int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated
     if (!allocated && o->claims_count >= HY_SESSION_CLAIMS_MAX)
         return hy_fail(err, HY_EFULL, "%s holds %u addresses already: %s is too many",
                        o->runtime->bytes, HY_SESSION_CLAIMS_MAX, url->bytes);
+    int r =
+        !allocated && o->session ? hy__session_check_room(o->session, claim_bytes(url), err) : 0;
+    if (r < 0) return r;
     if (!can_record(n, url)) return hy_fail(err, HY_ENOMEM, "out of memory");
     count_above(n, url, 1); /* cannot fail: the records are there */
     hy__address_t *a = hy__slot_get(&n->addresses, url);
@@ -221,6 +230,7 @@ int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated
     hy_list_append(allocated ? &o->allocated : &o->claims, &a->link);
     ++*(allocated ? &o->allocated_count : &o->claims_count);
     ++*(allocated ? &n->stats.allocated : &n->stats.claims);
+    if (!allocated) o->claims_bytes += claim_bytes(url);
     n->claims_turn++;
     return 0;
 }
@@ -228,6 +238,7 @@ int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated
 void hy__address_release(hy_node_server_t *n, hy__address_t *a) {
     --*(a->is_allocated ? &a->owner->allocated_count : &a->owner->claims_count);
     --*(a->is_allocated ? &n->stats.allocated : &n->stats.claims);
+    if (!a->is_allocated) a->owner->claims_bytes -= claim_bytes(a->url);
     hy_list_remove(&a->link);
     hy__allocation_leave(n, a);
     a->owner = NULL;

@@ -38,13 +38,13 @@ hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len) 
     return NULL;
 }
 
+static void disown(hy__object_t *o);
+
 void hy__object_tidy(hy_node_server_t *n, hy__object_t *o) {
     if (o->routes > 0) return;
+    disown(o);
     hy__topic_free(n, o->changes);
-    hy_list_remove(&o->link);
     hy__slot_remove(&n->objects, o->url);
-    hy_dict_deinit(&o->admitted);
-    hy_str_unref(o->reporter);
     hy_str_unref(o->url);
     hy_free(o);
 }
@@ -77,9 +77,23 @@ static void review_session(hy__object_t *o, const hy_session_t *s) {
     }
 }
 
+/* What an admission costs; the session of the holder is charged with it. */
+static size_t admission_bytes(const hy_str_t *hyperty) {
+    return sizeof(admission_t) + sizeof(hy_dict_slot_t) + sizeof *hyperty + hyperty->len;
+}
+
+static void strike(hy__object_t *o, admission_t *a) {
+    o->said->held -= admission_bytes(a->hyperty);
+    hy_dict_remove(&o->admitted, a);
+}
+
 static void disown(hy__object_t *o) {
+    admission_t *a;
+    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
+        strike(o, a);
     hy_dict_deinit(&o->admitted);
     o->sweep_at = SWEEP_FIRST;
+    o->said = NULL;
     o->holder_id = 0;
     hy_list_remove(&o->link);
     hy_str_unref(o->reporter);
@@ -136,6 +150,7 @@ void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node
     bool is_new = o->holder_id != s->id;
     if (is_new) {
         disown(o);
+        o->said = s;
         o->holder_id = s->id;
         hy_list_append(&s->objects, &o->link);
     }
@@ -167,7 +182,7 @@ static void sweep(const hy_node_server_t *n, hy__object_t *o) {
     admission_t *a;
     for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
         const hy_session_t *s = hy__holder_of(n, a->hyperty->bytes, a->hyperty->len);
-        if (a->session && (!s || s->id != a->session)) hy_dict_remove(&o->admitted, a);
+        if (a->session && (!s || s->id != a->session)) strike(o, a);
     }
     uint32_t twice = o->admitted.count * 2;
     o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
@@ -179,10 +194,13 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     sweep(n, o);
     bool is_full = o->admitted.count >= HY_OBJECT_ADMITTED_MAX;
     admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    if (!a && !is_full) a = hy_dict_put(&o->admitted, hyperty, NULL);
-    if (!a) {
-        hy_fail(&err, HY_EFULL, "%s cannot be admitted to %s: %s", hyperty->bytes, o->url->bytes,
-                is_full ? "too many are" : "out of memory");
+    int r = a ? 0 : hy__session_check_room(s, admission_bytes(hyperty), &err);
+    if (r == 0 && !a && !is_full && (a = hy_dict_put(&o->admitted, hyperty, NULL)))
+        s->held += admission_bytes(hyperty);
+    if (r == 0 && !a)
+        r = hy_fail(&err, HY_EFULL, "%s cannot be admitted to %s: %s", hyperty->bytes,
+                    o->url->bytes, is_full ? "too many are" : "out of memory");
+    if (r < 0) {
         hy__refuse(s, m, &err);
         return;
     }
@@ -204,8 +222,8 @@ static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
 /* What waits for the hyperty's session goes, unless another one there is admitted; so nothing of
  * the object reaches it after the answer. */
 static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
-    void *a = hy_dict_get(&o->admitted, hyperty);
-    if (a) hy_dict_remove(&o->admitted, a);
+    admission_t *a = hy_dict_get(&o->admitted, hyperty);
+    if (a) strike(o, a);
     hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
     if (observer) {
         review_session(o, observer);

@@ -82,6 +82,7 @@ struct hy_session {
     uint64_t last_from_turn;
     uint64_t mark;     /* the delivery that has reached it */
     hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
+    size_t held;       /* memory of its routes and of whom it admits, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
 };
@@ -128,6 +129,12 @@ void hy__session_detach(hy_session_t *s);
 void hy_session_close(hy_session_t *s);
 /* A message of its own: checked, then served or routed. */
 void hy__session_send(hy_session_t *s, hy_msg_t *m);
+/* Memory that it holds in the node: itself, routes, claims, admissions, and the ring of its queue.
+ * What several sessions share is counted for the one that made it; the messages that wait are
+ * shared by nature and counted apart (stats.queued_bytes). */
+size_t hy__session_bytes(const hy_session_t *s);
+/* May it hold so much more? HY_EFULL if not. */
+int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err);
 void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
@@ -168,6 +175,7 @@ struct hy__owner {
     hy_session_t *session;       /* NULL: only its allocated addresses remain */
     hy_link_t claims, allocated; /* of hy__address_t */
     uint32_t claims_count, allocated_count;
+    size_t claims_bytes; /* memory of what it claims, roughly */
 };
 
 struct hy__address {
@@ -254,6 +262,7 @@ struct hy__route {
     hy__topic_t *topic;
     hy_dict_t sources; /* set of addresses */
     uint32_t place;    /* in topic->targets */
+    uint32_t bytes;    /* its part in session->held */
 };
 
 /* What the `to` of a message names. */
@@ -295,7 +304,8 @@ struct hy__object {
     uint32_t routes;       /* on all its topics; the object goes with the last one */
     hy_session_t *holder;  /* as of holder_turn; use hy__object_holder */
     uint64_t holder_turn;
-    uint64_t holder_id; /* the session that said what follows; 0: it has ended or let go */
+    hy_session_t *said; /* the session that said what follows; NULL: it has ended or let go */
+    uint64_t holder_id; /* its id, 0 if NULL */
     hy_link_t link;     /* in that session's objects */
     hy_str_t *reporter; /* the hyperty that holds it */
     bool is_guarded;

@@ -12,6 +12,7 @@
 #ifndef HY_NODE_NODE_H
 #define HY_NODE_NODE_H
 
+#include "../base/buf.h"
 #include "../base/log.h"
 #include "../base/random.h"
 #include "../bus/address.h"
@@ -35,20 +36,34 @@ typedef struct {
     hy_node_limits_t limits;
 } hy_node_config_t;
 
+/* What is delivered is sent, waits, or was dropped for a reason that is counted:
+ *   delivered + notices = sent + queued + lost + expelled + outdated + ended */
 typedef struct {
-    uint64_t received, delivered, refused, undeliverable;
+    uint64_t received, refused, undeliverable;
     uint64_t malformed;     /* what came in and was no message */
+    uint64_t delivered;     /* to sessions, each counted */
+    uint64_t notices;       /* of loss, queued beside them */
+    uint64_t sent;          /* of both: taken by a connection */
     uint64_t lost;          /* of objects, for slow readers, who were told */
+    uint64_t expelled;      /* waited for who was expelled */
+    uint64_t outdated;      /* requests that had waited longer than their asker */
+    uint64_t ended;         /* waited for a session that ended or began anew */
+    uint64_t full;          /* not delivered: no room for an answer, or no memory */
     uint64_t queue_refused; /* messages told back to their sender, for a slow reader's sake */
     uint64_t queue_closed;  /* connections of slow readers */
-    uint64_t queued_bytes;
-    uint32_t peers, sessions, routes, claims, allocated, entries;
+    uint64_t
+        rate_refused; /* requests beyond what a session may send in a second; also in refused */
+    uint64_t rate_dropped; /* the same without id */
+    uint64_t queued, queued_bytes;
+    uint32_t peers, sessions, routes, claims, allocated, entries, objects;
 } hy_node_stats_t;
 
 int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out);
 /* Peers are closed, sessions end; nothing is delivered any more. */
 void hy_node_server_free(hy_node_server_t *n);
 hy_node_stats_t hy_node_server_stats(const hy_node_server_t *n);
+/* The same and more as text for Prometheus, appended. Costs a look at each session. */
+void hy_node_server_metrics(const hy_node_server_t *n, hy_buf_t *b);
 const char *hy_node_server_domain(const hy_node_server_t *n);
 
 #endif

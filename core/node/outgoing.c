@@ -88,6 +88,7 @@ static int push(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
     int rc = hy_ring_push(&s->outgoing, m, hy_clock_now(n->clock));
     if (rc < 0) return rc;
+    n->stats.queued++;
     n->stats.queued_bytes += hy_msg_bytes(m);
     if (s->outgoing.count == WATCHED_FROM) hy__sessions_watch(n);
     hy__peer_signal(s->peer);
@@ -100,59 +101,89 @@ uint32_t hy__outgoing_peek(hy_session_t *s, hy_msg_t *const **list) {
     return count;
 }
 
-void hy__outgoing_consume(hy_session_t *s, uint32_t count) {
+static void take_out(hy_session_t *s, uint32_t count) {
+    hy_node_stats_t *stats = &s->server->stats;
     size_t before = s->outgoing.bytes;
     hy_ring_consume(&s->outgoing, count);
-    s->server->stats.queued_bytes -= before - s->outgoing.bytes;
+    stats->queued -= count;
+    stats->queued_bytes -= before - s->outgoing.bytes;
+}
+
+void hy__outgoing_consume(hy_session_t *s, uint32_t count) {
+    s->server->stats.sent += count;
+    take_out(s, count);
 }
 
 static uint32_t sift(hy_session_t *s, hy_ring_cb is_out, const void *arg) {
+    hy_node_stats_t *stats = &s->server->stats;
     size_t before = s->outgoing.bytes;
     uint32_t count = hy_ring_sift(&s->outgoing, is_out, arg);
-    s->server->stats.queued_bytes -= before - s->outgoing.bytes;
+    stats->queued -= count;
+    stats->queued_bytes -= before - s->outgoing.bytes;
     return count;
 }
 
+/* What is published on an object, and what earlier notices of it that were not sent told. */
+typedef struct {
+    const hy_str_t *url;
+    uint32_t *notices;
+    uint64_t *told;
+} of_object_t;
+
 static bool is_of_object(hy_msg_t *m, uint32_t since_ms, const void *arg) {
-    const hy_str_t *object = arg;
+    const of_object_t *of = arg;
+    const hy_str_t *object = of->url;
     (void)since_ms;
     if (m->type == HY_MSG_RESPONSE || m->to->len <= object->len) return false;
     hy_span_t span;
-    return hy__kind_is_guarded(hy__kind_of(m->to, &span)) && span.len == object->len &&
-           memcmp(span.bytes, object->bytes, span.len) == 0;
+    if (!hy__kind_is_guarded(hy__kind_of(m->to, &span)) || span.len != object->len ||
+        memcmp(span.bytes, object->bytes, span.len) != 0)
+        return false;
+    const loss_t *loss = (const loss_t *)hy_msg_payload(m, &LOSS);
+    if (!loss) return true;
+    ++*of->notices;
+    *of->told += loss->count;
+    return true;
 }
 
 /* --- full ------------------------------------------------------------------------------------- */
 
+/* For `m` and all that waits of its object. */
 static int start_notice(hy_session_t *s, const hy__object_t *o) {
-    hy_node_server_t *n = s->server;
-    uint32_t dropped = sift(s, is_of_object, o->url);
+    hy_node_stats_t *stats = &s->server->stats;
+    uint32_t notices = 0;
+    uint64_t told = 0;
+    const of_object_t of = {o->url, &notices, &told};
+    uint32_t dropped = sift(s, is_of_object, &of) - notices;
+    stats->lost += dropped;
+    stats->notices -= notices;
     loss_t *loss;
     hy_msg_t *m = make_notice(s, o->changes->url, &loss);
     notice_t *notice = m ? hy_dict_put(&s->notices, o->url, NULL) : NULL;
     int rc = notice ? 0 : HY_ENOMEM;
     if (rc == 0) {
         notice->loss = loss;
-        loss->count = dropped;
-        rc = push(s, m);
-        if (rc < 0) hy_dict_remove(&s->notices, notice);
+        loss->count = told + dropped + 1;
+        stats->notices++;
+        rc = push(s, m); /* it may be sent at once */
+    }
+    if (rc < 0 && notice) {
+        stats->notices--;
+        hy_dict_remove(&s->notices, notice);
     }
     hy_msg_unref(m);
-    n->stats.lost += dropped;
     return rc;
 }
 
 /* Of an object: dropped, and told as lost. */
-static int lose(hy_session_t *s, hy__object_t *o) {
+static int lose(hy_session_t *s, const hy__object_t *o) {
+    hy_node_stats_t *stats = &s->server->stats;
     const notice_t *notice = hy_dict_get(&s->notices, o->url);
-    if (!notice) {
-        int rc = start_notice(s, o);
-        if (rc < 0) return rc;
-        notice = hy_dict_get(&s->notices, o->url);
-        if (!notice) return 0; /* sent at once */
-    }
-    notice->loss->count++;
-    s->server->stats.lost++;
+    int rc = notice ? 0 : start_notice(s, o);
+    if (notice) notice->loss->count++;
+    if (rc < 0) return rc;
+    stats->delivered++;
+    stats->lost++;
     return 0;
 }
 
@@ -168,23 +199,27 @@ static bool deliver_slowly(hy_session_t *s, hy_msg_t *m) {
         rc = lose(s, at.object);
     } else if (bytes <= max || (!is_request && !is_of && bytes <= 2 * max)) {
         rc = push(s, m);
+        if (rc == 0) n->stats.delivered++;
     } else if (is_request || is_of) {
         n->stats.queue_refused++;
         return false;
     } else {
-        n->stats.queue_closed++;
+        n->stats.full++;
+        if (s->peer) n->stats.queue_closed++;
         hy__peer_end(s->peer, HY_CLOSE_TRY_LATER, "it does not read what is sent to it");
     }
-    if (rc < 0) hy__peer_end(s->peer, HY_CLOSE_INTERNAL, "out of memory");
+    if (rc == 0) return true;
+    n->stats.full++;
+    hy__peer_end(s->peer, HY_CLOSE_INTERNAL, "out of memory");
     return true;
 }
 
 bool hy__deliver(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
-    n->stats.delivered++;
     bool is_easy = s->outgoing.bytes + hy_msg_bytes(m) <= n->limits.queue_bytes;
-    if (is_easy && s->notices.count == 0 && push(s, m) == 0) return true;
-    return deliver_slowly(s, m);
+    if (!is_easy || s->notices.count > 0 || push(s, m) < 0) return deliver_slowly(s, m);
+    n->stats.delivered++;
+    return true;
 }
 
 /* --- beginning and end ------------------------------------------------------------------------ */
@@ -195,7 +230,8 @@ void hy__outgoing_init(hy_session_t *s) {
 }
 
 void hy__outgoing_clear(hy_session_t *s) {
-    hy__outgoing_consume(s, s->outgoing.count);
+    s->server->stats.ended += s->outgoing.count;
+    take_out(s, s->outgoing.count);
     hy_dict_deinit(&s->notices);
     hy_dict_init(&s->notices, sizeof(notice_t));
 }
@@ -209,7 +245,10 @@ void hy__outgoing_deinit(hy_session_t *s) {
 void hy__outgoing_purge(hy_session_t *s, const hy__object_t *o) {
     void *notice = hy_dict_get(&s->notices, o->url);
     if (notice) hy_dict_remove(&s->notices, notice);
-    sift(s, is_of_object, o->url);
+    uint32_t notices = 0;
+    uint64_t told = 0;
+    const of_object_t of = {o->url, &notices, &told};
+    s->server->stats.expelled += sift(s, is_of_object, &of);
 }
 
 void hy__outgoing_detach(hy_session_t *s) {
@@ -218,6 +257,6 @@ void hy__outgoing_detach(hy_session_t *s) {
 
 void hy__outgoing_attach(hy_session_t *s) {
     uint32_t now = (uint32_t)hy_clock_now(s->server->clock);
-    if (s->outgoing.times) sift(s, hy_ring_is_outdated, &now);
+    if (s->outgoing.times) s->server->stats.outdated += sift(s, hy_ring_is_outdated, &now);
     hy_ring_forget_times(&s->outgoing);
 }

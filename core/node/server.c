@@ -158,7 +158,9 @@ void hy_node_server_free(hy_node_server_t *n) {
 }
 
 hy_node_stats_t hy_node_server_stats(const hy_node_server_t *n) {
-    return n->stats;
+    hy_node_stats_t stats = n->stats;
+    stats.objects = n->objects.count;
+    return stats;
 }
 
 const char *hy_node_server_domain(const hy_node_server_t *n) {

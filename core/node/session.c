@@ -155,6 +155,19 @@ hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *fr
     return s && is_token(s->token, from->bytes + len, from->len - len) ? s : NULL;
 }
 
+size_t hy__session_bytes(const hy_session_t *s) {
+    const hy_ring_t *r = &s->outgoing;
+    size_t ring = r->room * (sizeof *r->list + (r->times ? sizeof *r->times : 0));
+    return sizeof *s + sizeof *s->token + s->token->len + sizeof *s->owner + s->held +
+           s->owner->claims_bytes + ring;
+}
+
+int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err) {
+    if (s->held + s->owner->claims_bytes + more <= HY_SESSION_BYTES_MAX) return 0;
+    return hy_fail(err, HY_EFULL, "%s holds as much memory in the node as one session may",
+                   s->owner->runtime->bytes);
+}
+
 void hy__session_attach(hy_session_t *s, hy_peer_t *p) {
     hy_timer_stop(s->server->clock, &s->grace);
     s->peer = p;

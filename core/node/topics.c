@@ -172,6 +172,28 @@ void hy__route_review(hy__route_t *r) {
     set_open(r, hy__route_is_open(r));
 }
 
+/* Charges the session; what it gets back when the route goes. */
+static void charge(hy__route_t *r, size_t bytes) {
+    r->bytes += (uint32_t)bytes;
+    r->session->held += bytes;
+}
+
+static size_t source_bytes(const hy_str_t *source) {
+    return sizeof(hy_str_t *) + sizeof(hy_dict_slot_t) + sizeof *source + source->len;
+}
+
+#define PLACE_BYTES (sizeof(hy__slot_t) + sizeof(hy_dict_slot_t)) /* in a dictionary */
+
+/* Whoever is the first at a topic pays for it, and for its object. */
+static size_t route_bytes(const hy__topic_t *t, bool is_first) {
+    size_t bytes = sizeof(hy__route_t) + sizeof(hy__target_t) + PLACE_BYTES;
+    if (!is_first) return bytes;
+    bytes += sizeof *t + PLACE_BYTES + sizeof *t->url + t->url->len;
+    if (t->object && t->object->routes == 0)
+        bytes += sizeof *t->object + sizeof *t + 2 * (PLACE_BYTES + sizeof *t->url + t->url->len);
+    return bytes;
+}
+
 static hy__route_t *route_make(hy_session_t *s, hy_str_t *url) {
     hy_node_server_t *n = s->server;
     hy__route_t *r = hy_alloc_zero(sizeof *r);
@@ -189,6 +211,7 @@ static hy__route_t *route_make(hy_session_t *s, hy_str_t *url) {
         hy_free(r);
         return NULL;
     }
+    charge(r, route_bytes(t, t->count == 1));
     if (t->object) t->object->routes++;
     n->stats.routes++;
     return r;
@@ -199,6 +222,7 @@ void hy__route_drop(hy__route_t *r) {
     hy__topic_t *t = r->topic;
     targets_remove(t, r);
     hy__slot_remove(&s->routes, t->url);
+    s->held -= r->bytes;
     if (t->object) t->object->routes--;
     s->server->stats.routes--;
     topic_tidy(s->server, t);
@@ -214,11 +238,15 @@ int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *
     if (r && r->sources.count >= HY_ROUTE_SOURCES_MAX && !hy_dict_get(&r->sources, source))
         return hy_fail(err, HY_EFULL, "%s is subscribed for %u sources already: %s is too many",
                        url->bytes, HY_ROUTE_SOURCES_MAX, source->bytes);
+    int rc = hy__session_check_room(s, source_bytes(source) + url->len, err);
+    if (rc < 0) return rc;
     if (!r) r = route_make(s, url);
-    if (!r || !hy_dict_put(&r->sources, source, NULL)) {
+    bool is_made = false;
+    if (!r || !hy_dict_put(&r->sources, source, &is_made)) {
         if (r && r->sources.count == 0) hy__route_drop(r);
         return hy_fail(err, HY_ENOMEM, "%s not subscribed: out of memory", url->bytes);
     }
+    if (is_made) charge(r, source_bytes(source));
     hy__route_review(r);
     return 0;
 }
@@ -227,7 +255,11 @@ void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
     hy__route_t *r = hy__route_find(s, url);
     if (!r) return;
     void *entry = source ? hy_dict_get(&r->sources, source) : NULL;
-    if (entry) hy_dict_remove(&r->sources, entry);
+    if (entry) {
+        r->bytes -= (uint32_t)source_bytes(source);
+        s->held -= source_bytes(source);
+        hy_dict_remove(&r->sources, entry);
+    }
     if (!source || r->sources.count == 0)
         hy__route_drop(r);
     else

@@ -5,7 +5,7 @@
 --   children "messages"     created by everybody, changed by who created them
 --
 -- Methods return a value, or nil, why, code. What happens is told to who follows the chat: message,
--- edited, removed, joined, left, typing, closed.
+-- edited, removed, joined, left, typing, closed, and status: whether news still arrive.
 
 local hyperty = require "hyperty"
 
@@ -15,8 +15,9 @@ Room.__index = Room
 local MESSAGES = "messages"
 
 function Room.new(chat, observer, moderator)
-  local self = setmetatable(
-    { chat = chat, object = observer, url = observer.url, moderator = moderator }, Room)
+  local self = setmetatable({
+    chat = chat, object = observer, url = observer.url, moderator = moderator, state = "live",
+  }, Room)
   observer:on("child", function(event) self:tell_message(event) end)
   observer:on("change", "participants.*", function(change)
     self:tell_person("left", change.old)
@@ -26,6 +27,9 @@ function Room.new(chat, observer, moderator)
     if type(event.value) == "table" and event.value.typing then
       self:tell("typing", { from = self:user_of(event.from) })
     end
+  end)
+  observer:on("status", function(status)
+    self:tell_state(status.state)
   end)
   observer:on("delete", function(reason)
     chat:forget(self.url)
@@ -65,6 +69,14 @@ function Room:tell_person(event, participant)
     self:tell(event, {
       user = participant.user or participant.hyperty, hyperty = participant.hyperty,
     })
+  end
+end
+
+-- "syncing" is over in a moment and says nothing to a person.
+function Room:tell_state(state)
+  if state ~= self.state and state ~= "syncing" then
+    self.state = state
+    self:tell("status", { state = state })
   end
 end
 

@@ -25,7 +25,8 @@ typedef struct {
     hy_buf_t out;
     hy_close_code_t code;
     char reason[256];
-    hy_protocol_t *closes_at_text; /* that one is closed from inside the next text */
+    hy_protocol_t *closes_at_text;   /* that one is closed from inside the next text */
+    hy_protocol_t *closes_at_output; /* … the next output */
 } end_t;
 
 static inline void end_open(void *arg) {
@@ -47,6 +48,9 @@ static inline void end_text(void *arg, hy_str_t *text) {
 
 static inline void end_output(void *arg, const char *bytes, size_t len) {
     end_t *e = arg;
+    hy_protocol_t *p = e->closes_at_output;
+    e->closes_at_output = NULL;
+    if (p) p->ops->close(p, HY_CLOSE_LOST, "the queue is full");
     hy_buf_add(&e->out, bytes, len); /* may fail on purpose; then it is not looked at */
 }
 

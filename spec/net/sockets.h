@@ -55,7 +55,7 @@ static int open_files(void) {
     return count;
 }
 
-static void on_log(void *arg, hy_log_level_t level, const char *who, const char *text) {
+static inline void on_log(void *arg, hy_log_level_t level, const char *who, const char *text) {
     place_t *p = arg;
     (void)who;
     if (level > HY_LOG_WARN) return;
@@ -74,7 +74,7 @@ static void warm_up(void) {
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-static void place_open(place_t *p) {
+static inline void place_open(place_t *p) {
     warm_up();
     *p = (place_t){.blocks_before = hy_mem_blocks(), .files_before = open_files()};
     strcpy(p->folder, "/tmp/hyperty-spec-XXXXXX");
@@ -89,7 +89,7 @@ static void place_open(place_t *p) {
 }
 
 /* Proves that nothing is left. */
-static void place_close(place_t *p) {
+static inline void place_close(place_t *p) {
     hy_sockets_close(p->sockets);
     uv_close((uv_handle_t *)&p->beat, NULL);
     hy_loop_close(p->loop);
@@ -98,7 +98,7 @@ static void place_close(place_t *p) {
     assert_int_equal(rmdir(p->folder), 0);
 }
 
-static void turn(place_t *p) {
+static inline void turn(place_t *p) {
     if (uv_hrtime() > p->deadline_ns) fail_msg("nothing came of it in %u s", DEADLINE_S);
     uv_run(hy_loop_uv(p->loop), UV_RUN_ONCE);
 }
@@ -235,7 +235,7 @@ static const hy_channel_user_t user_calls = {
     .closed = on_closed,
 };
 
-static void user_end(user_t *u) {
+static inline void user_end(user_t *u) {
     if (u->channel) user_close(u);
     user_drop(u, u->count);
     free(u->queue);
@@ -243,7 +243,7 @@ static void user_end(user_t *u) {
 }
 
 /* Connects to `url`, the error's text into `reason`. */
-static int user_connect(place_t *p, user_t *u, const char *url) {
+static inline int user_connect(place_t *p, user_t *u, const char *url) {
     hy_connector_t *k;
     hy_error_t err = {0};
     int rc = hy_socket_connector(p->sockets, &url, 1, &k, &err);

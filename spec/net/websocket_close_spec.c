@@ -12,7 +12,9 @@ static void who_closes_is_echoed_and_both_know_why(void **state) {
             char echo[] = {(char)0x88, 2, (char)(CODES[i] >> 8), (char)CODES[i]};
             begin_pair(&client, &server, &random);
             client.p->ops->close(client.p, CODES[i], "good bye \xc3\xa9\xc3\xa9");
+            size_t said = client.out.len;
             client.p->ops->close(client.p, CODES[i], "twice"); /* says nothing more */
+            assert_int_equal(client.out.len, said);
             assert_int_equal(feed_all(&server, &client, step), HY_ECLOSED);
             assert_closed(&server, CODES[i], "good bye \xc3\xa9\xc3\xa9");
             assert_int_equal(server.out.len, sizeof echo);
@@ -113,6 +115,22 @@ static void a_handler_may_close_it(void **state) {
     end_free(&e);
 }
 
+static void who_writes_may_close_it(void **state) {
+    static const char *const FRAMES[] = {"\x88\x80\0\0\0\0", "\x81\x01\0\0\0\0",
+                                         "\x89\x80\0\0\0\0"}; /* a close, a broken one, a ping */
+    end_t e;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(FRAMES); i++) {
+        begin_server(&e);
+        e.closes_at_output = e.p;
+        e.p->ops->input(e.p, FRAMES[i], 6);
+        assert_true(e.out.len > 0);
+        assert_int_equal(e.closes, 0); /* it knows */
+        assert_int_equal(e.p->ops->input(e.p, "x", 1), HY_ECLOSED);
+        end_free(&e);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(who_closes_is_echoed_and_both_know_why),
@@ -120,6 +138,7 @@ int main(void) {
         TEST(a_close_frame_that_breaks_the_rules_is_refused),
         TEST(a_long_reason_is_cut_between_characters),
         TEST(a_handler_may_close_it),
+        TEST(who_writes_may_close_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,145 @@
+/* For specs of the gate: a node that listens on every transport, and runtimes that come in. */
+#ifndef HY_SPEC_NET_HOME_H
+#define HY_SPEC_NET_HOME_H
+
+#include "sockets.h"
+
+#include "net/gate.h"
+
+typedef struct {
+    place_t place; /* first */
+    hy_node_server_t *node;
+    hy_gate_t *gate;
+    char tcp[80], ws[80], local[120], path[108];
+} home_t;
+
+static inline int listen_all(home_t *h) {
+    char url[128];
+    hy_error_t err = {0};
+    snprintf(h->path, sizeof h->path, "%s/node.sock", h->place.folder);
+    snprintf(url, sizeof url, "unix://%s", h->path);
+    int rc = hy_gate_listen(h->gate, "tcp://127.0.0.1:0", &err);
+    if (!rc) rc = hy_gate_listen(h->gate, "ws://localhost:0/ws", &err);
+    if (!rc) rc = hy_gate_listen(h->gate, url, &err);
+    if (rc) return rc;
+    snprintf(h->tcp, sizeof h->tcp, "%s", hy_gate_url(h->gate, 0));
+    snprintf(h->ws, sizeof h->ws, "%s", hy_gate_url(h->gate, 1));
+    snprintf(h->local, sizeof h->local, "%s", hy_gate_url(h->gate, 2));
+    assert_null(hy_gate_url(h->gate, 3));
+    return 0;
+}
+
+static inline void gate_open(home_t *h, uint32_t connections_max) {
+    hy_gate_config_t config = {.loop = h->place.loop,
+                               .sockets = h->place.sockets,
+                               .node = h->node,
+                               .log = &h->place.log,
+                               .connections_max = connections_max};
+    assert_int_equal(hy_gate_open(&config, &h->gate), 0);
+    assert_int_equal(listen_all(h), 0);
+}
+
+static inline int setup(void **state) {
+    home_t *h = calloc(1, sizeof *h);
+    place_open(&h->place);
+    hy_node_config_t config = {.domain = "d.example",
+                               .clock = hy_loop_clock(h->place.loop),
+                               .random = &h->place.random,
+                               .log = &h->place.log};
+    assert_int_equal(hy_node_server_new(&config, &h->node), 0);
+    gate_open(h, 0);
+    *state = h;
+    return 0;
+}
+
+static inline int teardown(void **state) {
+    home_t *h = *state;
+    hy_gate_close(h->gate);
+    hy_node_server_free(h->node);
+    place_close(&h->place);
+    free(h);
+    return 0;
+}
+
+/* --- runtimes --------------------------------------------------------------------------------- */
+
+#define RUNTIME "hyperty-runtime://d.example/"
+
+static inline void say(user_t *u, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    hy_msg_t *m;
+    hy_str_t *s = hy_str_from(text);
+    assert_int_equal(hy_msg_parse(s, &m, NULL), 0);
+    hy_str_unref(s);
+    user_send(u, m);
+}
+
+static inline void say_open(user_t *u, const char *name) {
+    say(u, "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME "%s\",\"to\":\"mn:/session\"}", name);
+}
+
+/* With a session, its answer received as number 1. */
+static inline user_t *runtime_open(home_t *h, const char *url, const char *name) {
+    user_t *u = calloc(1, sizeof *u);
+    assert_int_equal(user_connect(&h->place, u, url), 0);
+    say_open(u, name);
+    WAIT_FOR(&h->place, u->received == 1 || u->closed);
+    if (u->closed) fail_msg("%s", u->reason);
+    assert_int_equal(u->out_of_order, 0);
+    return u;
+}
+
+static inline void runtime_end(user_t *u) {
+    user_end(u);
+    free(u);
+}
+
+static inline void say_to(user_t *u, uint32_t number, const char *from, const char *to) {
+    say(u,
+        "{\"id\":%u,\"type\":\"event\",\"from\":\"" RUNTIME "%s\",\"to\":\"" RUNTIME "%s\","
+        "\"body\":{\"value\":\"some text, so that it has a usual length\"}}",
+        number, from, to);
+}
+
+static inline const char *url_of(home_t *h, int i) {
+    return i == 0 ? h->tcp : i == 1 ? h->ws : h->local;
+}
+
+/* --- by hand ---------------------------------------------------------------------------------- */
+
+static inline int plain_connect(const char *url) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    a.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static inline int plain_connect_local(const home_t *h) {
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, h->path, sizeof a.sun_path - 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+/* All that comes until the other end is through. */
+static inline size_t read_all(place_t *p, int fd, char *bytes, size_t room) {
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = recv(fd, bytes + len, room - 1 - len, 0);
+        if (n > 0) len += (size_t)n;
+        if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+        if (n < 0) turn(p);
+    }
+    bytes[len] = '\0';
+    return len;
+}
+
+#endif
