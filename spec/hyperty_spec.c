@@ -159,6 +159,42 @@ static void options_that_are_wrong_are_named(void **state) {
     assert_null(h);
 }
 
+static void on_log(void *arg, hyperty_log_level_t level, const char *who, const char *text) {
+    world_t *w = arg;
+    assert_int_equal(level, HYPERTY_LOG_WARN);
+    snprintf(w->printed, sizeof w->printed, "%s: %s", who, text);
+}
+
+static void a_node_that_is_not_there_is_told_and_no_error(void **state) {
+    world_t other = {0};
+    hyperty_config_t config = {.domain = "a.example",
+                               .path = "",
+                               .log_level = HYPERTY_LOG_WARN,
+                               .log = on_log,
+                               .arg = &other,
+                               .node = "unix:///none"};
+    (void)state;
+    assert_int_equal(hyperty_open(&config, &other.host, NULL), 0);
+    assert_non_null(strstr(other.printed, "stub: cannot connect to unix:///none: "));
+    int rc = hyperty_load_text(other.host, "counter.lua", counter, strlen(counter), NULL, on_loaded,
+                               &other, NULL);
+    assert_int_equal(rc, 0);
+    hyperty_close(other.host);
+    assert_int_equal(other.loads, 1);
+    assert_string_equal(hyperty_error_word(other.code), "closed");
+}
+
+static void a_node_that_is_written_wrong_is_named(void **state) {
+    hyperty_t *h = NULL;
+    hyperty_error_t err;
+    (void)state;
+    assert_true(hyperty_open(&(hyperty_config_t){.node = "unix:///s,nowhere"}, &h, &err) < 0);
+    assert_non_null(strstr(err.text, "\"nowhere\": is no URL of a socket"));
+    assert_true(hyperty_open(&(hyperty_config_t){.node = ""}, &h, &err) < 0);
+    assert_non_null(strstr(err.text, "no URL of a node"));
+    assert_null(h);
+}
+
 #define POSTS 1000
 
 static void on_posted(void *arg) {
@@ -228,6 +264,8 @@ int main(void) {
         TEST(a_start_that_raises_is_told),
         TEST(an_unloaded_instance_is_gone),
         TEST(options_that_are_wrong_are_named),
+        TEST(a_node_that_is_not_there_is_told_and_no_error),
+        TEST(a_node_that_is_written_wrong_is_named),
         TEST(posts_of_another_thread_are_all_called),
         TEST(what_was_posted_is_called_at_the_close),
         TEST(two_hosts_share_nothing),

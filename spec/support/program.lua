@@ -27,6 +27,14 @@ function M.write(path, text)
   assert(file:write(text))
 end
 
+---Makes a directory with files in it.
+---@param dir string
+---@param files table<string, string> texts by name
+function M.make_dir(dir, files)
+  assert(os.execute("mkdir -p " .. quote(dir)))
+  for name, text in pairs(files) do M.write(dir .. "/" .. name, text) end
+end
+
 ---@class spec.program.result
 ---@field out string what went to stdout
 ---@field err string what went to stderr
