@@ -1,0 +1,116 @@
+/* Requests that outlive a session: giving back, leaving, striking off. Who leaves while there is no
+ * connection has left: what the node and others must hear of it is said when there is one again, so
+ * that nothing comes back to life (rejoin.h). */
+#include "../base/mem.h"
+#include "sync.h"
+
+typedef struct {
+    hy_job_t job;
+    hy_str_t *key, *to;
+    hy_msg_type_t type;
+    hy_value_t body;
+    hy_domain_cb done;
+    void *arg;
+} lasting_t;
+
+static void tell(lasting_t *l, int code, const char *desc, hy_node_t *body) {
+    hy_domain_cb done = l->done;
+    l->done = NULL;
+    if (done) done(l->arg, code, desc, body);
+}
+
+static void lasting_free(lasting_t *l) {
+    hy__job_cancel(&l->job);
+    hy_str_unref(l->key);
+    hy_str_unref(l->to);
+    hy_value_drop(l->body);
+    hy_free(l);
+}
+
+static void on_answer(void *lasting, int http, hy_msg_t *answer) {
+    lasting_t *l = lasting;
+    hy_manager_t *m = l->job.manager;
+    hy_msg_ref(answer);
+    hy_domain_cb done = l->done;
+    void *arg = l->arg;
+    l->done = NULL;
+    if (http == 503) {
+        hy__job_retry(&l->job);
+    } else {
+        hy__part_remove(&m->lasting, l->key);
+        lasting_free(l);
+    }
+    if (done)
+        done(arg, hy_error_from_http(http), http < 300 ? "" : hy_msg_desc(answer),
+             hy_msg_body(answer));
+    hy_msg_unref(answer);
+}
+
+static void run(void *lasting) {
+    lasting_t *l = lasting;
+    hy_manager_t *m = l->job.manager;
+    hy_value_t body;
+    if (hy_value_copy(l->body, &body) < 0) body = hy_absent();
+    hy__job_ask(&l->job, l->type, m->sm, hy_str_ref(l->to), body, on_answer);
+}
+
+static hy_str_t *key_of(const char *what, const hy_str_t *a, const hy_str_t *b) {
+    return hy_str_format("%s %s %s", what, a->bytes, b ? b->bytes : "");
+}
+
+/* Nothing to keep it with: it is said once. */
+static int send_once(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body) {
+    int rc = to ? hy__manager_send(m, type, m->sm, to, body) : HY_ENOMEM;
+    if (!to) hy_value_drop(body);
+    hy_str_unref(to);
+    return rc;
+}
+
+static lasting_t *lasting_new(hy_manager_t *m, hy_str_t *key) {
+    lasting_t *l = m->lasting.count < HY_LASTING_MAX ? hy_alloc_zero(sizeof *l) : NULL;
+    if (!l || hy__part_add(&m->lasting, key, l) == 0) return l;
+    hy_free(l);
+    return NULL;
+}
+
+int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b,
+                     hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_domain_cb done,
+                     void *arg) {
+    hy__lasting_drop(m, what, a, b);
+    hy_str_t *key = to && body.kind == HY_OBJECT ? key_of(what, a, b) : NULL;
+    lasting_t *l = key ? lasting_new(m, key) : NULL;
+    if (!l) {
+        hy_str_unref(key);
+        int rc = send_once(m, type, to, body);
+        return done ? HY_ENOMEM : rc;
+    }
+    hy__job_init(&l->job, m, to, run, l);
+    l->key = key;
+    l->to = to;
+    l->type = type;
+    l->body = body;
+    l->done = done;
+    l->arg = arg;
+    hy__job_begin(&l->job);
+    return 0;
+}
+
+void hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b) {
+    hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;
+    lasting_t *l = key ? hy__part_find(&m->lasting, key) : NULL;
+    if (l) {
+        hy__part_remove(&m->lasting, key);
+        tell(l, HY_ECONFLICT, "it was taken back", NULL);
+        lasting_free(l);
+    }
+    hy_str_unref(key);
+}
+
+void hy__lasting_free(hy_manager_t *m) {
+    hy_part_entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&m->lasting, &pos));) {
+        tell(e->part, HY_ECLOSED, "the runtime ends", NULL);
+        lasting_free(e->part);
+    }
+    hy_dict_deinit(&m->lasting);
+}
