@@ -149,8 +149,72 @@ static int network_cut(lua_State *L) {
     const hy_world_t *w = check_network(L);
     const hy_module_runtime_t *r = hy_module_runtime_check(L, 2);
     luaL_argcheck(L, r->world == w, 2, "a runtime of this network expected");
-    hy_pair_cut(hy_runtime_pair(r->runtime), lua_toboolean(L, 3), lua_toboolean(L, 4));
+    hy_pair_t *pair = hy_runtime_pair(r->runtime);
+    luaL_argcheck(L, pair, 2, "the runtime is disconnected");
+    hy_pair_cut(pair, lua_toboolean(L, 3), lua_toboolean(L, 4));
     return 0;
+}
+
+static hy_runtime_t *check_member(lua_State *L, const hy_world_t *w) {
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 2);
+    luaL_argcheck(L, r->world == w, 2, "a runtime of this network expected");
+    return r->runtime;
+}
+
+/* net:disconnect(rt): its session ends */
+static int network_disconnect(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_runtime_t *rt = check_member(L, w);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_runtime_disconnect(rt);
+    hy_world_leave(w, before);
+    return 0;
+}
+
+/* net:connect(rt): with a new session at the node of now; harmless if it is connected */
+static int network_connect(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_runtime_t *rt = check_member(L, w);
+    if (hy_runtime_pair(rt)) return 0;
+    lua_State *before = hy_world_enter(L, w, true);
+    int rc = hy_runtime_connect(rt, w->node);
+    hy_world_leave(w, before);
+    return rc ? luaL_error(L, "connect: %s", hy_error_text(rc)) : 0;
+}
+
+/* net:reconnect(rt): both */
+static int network_reconnect(lua_State *L) {
+    network_disconnect(L);
+    return network_connect(L);
+}
+
+/* net:interrupt(rt, is_away): nothing goes through; and again, in the same session */
+static int network_interrupt(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_runtime_t *rt = check_member(L, w);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_runtime_interrupt(rt, lua_toboolean(L, 3));
+    hy_world_leave(w, before);
+    return 0;
+}
+
+/* net:restart_node(): another one that remembers nothing; all runtimes are disconnected */
+static int network_restart_node(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_node_server_t *node = NULL;
+    hy_node_config_t config = {
+        .domain = hy_node_server_domain(w->node), .clock = w->clock, .random = &w->random};
+    lua_State *before = hy_world_enter(L, w, true);
+    int rc = hy_node_server_new(&config, &node);
+    for (hy_link_t *l = w->runtimes.next; !rc && l != &w->runtimes; l = l->next) {
+        hy_runtime_disconnect(hy_link_owner(l, hy_module_runtime_t, link)->runtime);
+    }
+    if (!rc) {
+        hy_node_server_free(w->node);
+        w->node = node;
+    }
+    hy_world_leave(w, before);
+    return rc ? luaL_error(L, "restart_node: %s", hy_error_text(rc)) : 0;
 }
 
 /* net:faults{delay=, loss=, repeat_=}: from now on */
@@ -177,9 +241,19 @@ static int network_stop(lua_State *L) {
 }
 
 static const luaL_Reg network_methods[] = {
-    {"runtime", network_runtime}, {"run", network_run}, {"settle", network_settle},
-    {"cut", network_cut},         {"now", network_now}, {"faults", network_faults},
-    {"stop", network_stop},       {NULL, NULL},
+    {"runtime", network_runtime},
+    {"run", network_run},
+    {"settle", network_settle},
+    {"cut", network_cut},
+    {"now", network_now},
+    {"faults", network_faults},
+    {"disconnect", network_disconnect},
+    {"connect", network_connect},
+    {"reconnect", network_reconnect},
+    {"interrupt", network_interrupt},
+    {"restart_node", network_restart_node},
+    {"stop", network_stop},
+    {NULL, NULL},
 };
 
 /* --- the module ------------------------------------------------------------------------------- */

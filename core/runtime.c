@@ -7,6 +7,7 @@
 struct hy_runtime {
     hy_node_server_t *own_node;
     hy_bus_t *bus;
+    hy_network_t *network;
     hy_pair_t *pair;
     hy_schemas_t *schemas;
     hy_manager_t *manager;
@@ -68,7 +69,33 @@ static int connect_node(hy_runtime_t *rt, const hy_runtime_config_t *config, con
         if (rc) return rc;
         node = rt->own_node;
     }
-    return hy_pair_open(rt->bus, node, rt->url, NULL, config->network, &rt->pair);
+    rt->network = config->network;
+    return hy_pair_open(rt->bus, node, rt->url, NULL, rt->network, &rt->pair);
+}
+
+void hy_runtime_disconnect(hy_runtime_t *rt) {
+    if (!rt->pair) return;
+    hy_pair_close(rt->pair);
+    rt->pair = NULL;
+    hy_manager_offline(rt->manager, NULL);
+}
+
+int hy_runtime_connect(hy_runtime_t *rt, hy_node_server_t *node) {
+    if (rt->pair) return HY_ECONFLICT;
+    int rc = hy_pair_open(rt->bus, node, rt->url, NULL, rt->network, &rt->pair);
+    if (rc < 0) return rc;
+    hy_manager_online(rt->manager, NULL, true);
+    return 0;
+}
+
+void hy_runtime_interrupt(hy_runtime_t *rt, bool is_away) {
+    if (!rt->pair) return;
+    hy_pair_cut(rt->pair, is_away, is_away);
+    if (is_away) {
+        hy_manager_offline(rt->manager, NULL);
+    } else {
+        hy_manager_online(rt->manager, NULL, false);
+    }
 }
 
 static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,

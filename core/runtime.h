@@ -36,10 +36,17 @@ void hy_runtime_free(hy_runtime_t *rt);
 /* Works off what is ready: delivers messages, runs what was put off. True if more is ready. */
 bool hy_runtime_turn(hy_runtime_t *rt);
 
+/* Cuts the runtime off from its node: its session ends. Not from inside its callbacks. */
+void hy_runtime_disconnect(hy_runtime_t *rt);
+/* Connects it again, with a new session at that node. HY_ECONFLICT if it is connected. */
+int hy_runtime_connect(hy_runtime_t *rt, hy_node_server_t *node);
+/* The connection holds, but nothing goes through; and again, in the same session. */
+void hy_runtime_interrupt(hy_runtime_t *rt, bool is_away);
+
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
-hy_pair_t *hy_runtime_pair(const hy_runtime_t *rt);
+hy_pair_t *hy_runtime_pair(const hy_runtime_t *rt); /* NULL while it is disconnected */
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
 
 #endif
