@@ -200,7 +200,9 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
         if (is_progress) r->retry_ms = 0;
         if (!is_progress && !r->has_lost) retry_later(r); /* so that settling does not read */
         hy__arrival_settle(r);
-        if (r->aside_count == 0 && !r->has_lost) {
+        bool is_level = r->head <= r->object->version;
+        if (!is_level) hy__replica_read(r, "gap");
+        if (r->aside_count == 0 && !r->has_lost && is_level) {
             hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
             r->retry_ms = 0;
         }

@@ -421,7 +421,7 @@ static bool take_digest(hy_replica_t *r, hy_msg_t *m) {
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
     if (order == 0 && (uint64_t)version > r->head) r->head = (uint64_t)version;
     if (order > 0 || (order == 0 && (uint64_t)version > r->object->version)) {
-        r->has_lost = true; /* also if a read is under way that may be too early */
+        if (order > 0) r->has_lost = true; /* also if a read is under way that is too early */
         hy__replica_read(r, "gap");
     } else if (order == 0) {
         r->is_disconnected = r->is_away;

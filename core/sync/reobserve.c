@@ -160,7 +160,7 @@ void hy__replica_on_registration(void *replica, hy_msg_t *m) {
     hy__replica_enter(r);
     if (hy_str_is(value, "disconnected")) {
         r->is_disconnected = true;
-    } else if (hy_str_is(value, "live") && r->is_disconnected) {
+    } else if (hy_str_is(value, "live") && r->is_disconnected && !r->read) {
         hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
         r->retry_ms = 0;
         r->has_lost = true;
