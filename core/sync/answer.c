@@ -223,7 +223,8 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
         return;
     }
     hy__replica_enter(r);
-    if (code == 404 || code < 300) r->is_disconnected = code == 404;
+    if (code == 404) r->is_disconnected = true;
+    if (code < 300) hy__replica_is_back(r);
     if (code == 401 || code == 403) {
         refuse_speaker(r, answer->to);
     } else if (code < 300) {

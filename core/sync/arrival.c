@@ -424,7 +424,7 @@ static bool take_digest(hy_replica_t *r, hy_msg_t *m) {
         if (order > 0) r->has_lost = true; /* also if a read is under way that is too early */
         hy__replica_read(r, "gap");
     } else if (order == 0) {
-        r->is_disconnected = r->is_away;
+        hy__replica_is_back(r);
     }
     return true;
 }
@@ -447,7 +447,7 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
     }
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
     if (apply_message(r, m, &version) == HY_DONE) {
-        r->is_disconnected = r->is_away;
+        hy__replica_is_back(r);
         if (r->aside_count > 0) hy__arrival_settle(r);
         return;
     }

@@ -207,8 +207,8 @@ int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, 
 void hy__domain_deallocate(hy_manager_t *m, hy_str_t *url) {
     hy_value_t body =
         body2("childrenResources", hy__list2(hy_str_ref(url), NULL), NULL, hy_absent());
-    hy__lasting_send(m, "deallocate", url, NULL, HY_MSG_DELETE, hy_str_ref(m->node_allocation),
-                     body, NULL, NULL);
+    hy__lasting_send(m, "deallocate", url, NULL, HY_MSG_DELETE, NULL,
+                     hy_str_ref(m->node_allocation), body, NULL, NULL);
 }
 
 /* All resources of a list are of one domain. */
@@ -225,7 +225,7 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
 
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source) {
     hy_str_t *to = node_of(m, resources);
-    hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, to,
+    hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, NULL, to,
                      hy__route_body(resources, source), NULL, NULL);
 }
 
@@ -240,8 +240,9 @@ void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty) {
 
 int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
                      void *arg) {
-    return hy__lasting_send(m, "expel", object, hyperty, HY_MSG_EXECUTE, hy__domain_sm(m, object),
-                            hy__guard_body("expel", object, hyperty), done, arg);
+    return hy__lasting_send(m, "expel", object, hyperty, HY_MSG_EXECUTE, NULL,
+                            hy__domain_sm(m, object), hy__guard_body("expel", object, hyperty),
+                            done, arg);
 }
 
 int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, void *arg) {
@@ -251,6 +252,6 @@ int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, vo
 
 void hy__domain_unregister(hy_manager_t *m, hy_str_t *url) {
     hy_value_t body = body2("resource", hy__string_ref(url), NULL, hy_absent());
-    hy__lasting_send(m, "unregister", url, NULL, HY_MSG_DELETE, hy_str_ref(m->node_registry), body,
-                     NULL, NULL);
+    hy__lasting_send(m, "unregister", url, NULL, HY_MSG_DELETE, NULL, hy_str_ref(m->node_registry),
+                     body, NULL, NULL);
 }

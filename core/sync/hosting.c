@@ -123,6 +123,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_guest_t *g = NULL;
     hy_value_t answer = hy_absent();
     hy__lasting_drop(h->manager, "expel", h->url, subscriber);
+    hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
                : HY_ENOT_FOUND;
     if (rc == 0) rc = put_guest(h, subscriber, &g);
@@ -318,37 +319,40 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
-    hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty,
-                     hy__body1("resource", hy__string_ref(h->url)));
+    hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
+                     hy_str_ref(hyperty), hy__body1("resource", hy__string_ref(h->url)), NULL,
+                     NULL);
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;
     return 0;
 }
 
-/* A node that has forgotten the object gets to know it once more, to know that it was deleted. */
-static void claim_again(const hy_hosted_t *h) {
+void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {
+    hy_str_t *from = hy__url_below(url, "/subscription"), *to = hy__url_below(url, "/changes");
+    if (from && to)
+        hy__manager_send(m, HY_MSG_DELETE, from, to, hy__body1("resource", hy__string_ref(url)));
+    hy_str_unref(from);
+    hy_str_unref(to);
+}
+
+/* What it holds at the node is given back; a node that has lost it gets to know it once more, to
+ * know that it was deleted. */
+static void give_back(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
-    hy__lasting_send(m, "claim", h->url, NULL, HY_MSG_SUBSCRIBE, hy__domain_sm(m, h->url),
-                     hy__route_body(hy__list2(hy_str_ref(h->url), NULL), NULL), NULL, NULL);
+    hy__publish_delete(m, h->url);
+    hy__registration_end(m, h->url, true);
+    if (hy__job_is_wanted(&h->job) || hy__is_away(m, h->url)) {
+        hy__lasting_bury(m, h->url);
+    } else {
+        hy__domain_deallocate(m, h->url); /* while it is held: so the node knows it as deleted */
+        hy__domain_unroute(m, hy__hosted_resources(h), h->url, NULL);
+    }
 }
 
 void hy__hosted_delete(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
-    hy_str_t *changes = h->is_replaced ? NULL : hy__url_below(h->url, "/changes");
-    if (changes)
-        hy__manager_send(m, HY_MSG_DELETE, h->subscription, changes,
-                         hy__body1("resource", hy__string_ref(h->url)));
-    hy_str_unref(changes);
-    hy__registration_end(m, h->url, !h->is_replaced);
-    if (!h->is_replaced) {
-        if (hy__job_is_wanted(&h->job) || hy__is_away(m, h->url)) {
-            claim_again(h);
-        } else {
-            hy__domain_unroute(m, hy__hosted_resources(h), h->url, NULL);
-        }
-        hy__domain_deallocate(m, h->url);
-    }
+    if (!h->is_replaced) give_back(h);
     hy__part_remove(&m->hosted, h->url);
     hy__hosted_free(h);
 }

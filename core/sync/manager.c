@@ -207,6 +207,7 @@ static int add_party(hy_node_t *list, hy_party_t *p) {
     if (rc == 0) rc = hy_put(entry, "hyperty", hy__string_ref(p->syncher->url));
     if (rc == 0) rc = hy_put(entry, "version", hy_int((int64_t)hy_party_version(p)));
     if (rc == 0) rc = hy_put(entry, "state", hy_text(state));
+    if (rc == 0) rc = hy_put(entry, "pending", hy_int((int64_t)hy_party_status(p).pending));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
     hy_node_unref(entry);
     return rc;

@@ -186,6 +186,19 @@ void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child) {
     }
 }
 
+void hy__outbox_resume(hy_replica_t *r) {
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_observer_t *o = hy_link_owner(l, hy_member_t, link)->observer;
+        for (hy_link_t *at = o ? o->outbox.next : NULL; o && at != &o->outbox; at = at->next) {
+            sent_t *s = hy_link_owner(at, sent_t, link);
+            s->retry_ms = 0;
+            if (s->is_kept || s->request) continue;
+            hy_timer_stop(hy_bus_clock(r->manager->bus), &s->retry);
+            transmit(s);
+        }
+    }
+}
+
 static bool is_seen(const sent_t *s) {
     if (s->child->state == HY_CHILD_PENDING) return false;
     return s->child->state != HY_CHILD_KEPT || s->op->version <= s->child->version;

@@ -17,7 +17,7 @@ static void take_answer(hy_member_t *m, hy_msg_t *answer) {
     bool is_taken = r->is_rejoined;
     if (value && !is_taken) is_taken = hy__answer_take(r, value, "reconnected", &err) == 0;
     r->is_rejoined = true;
-    r->is_disconnected = false;
+    hy__replica_is_back(r);
     if (m->state != HY_MEMBER_IN) return; /* ended by what it was told */
     if (is_taken) {
         hy__arrival_settle(r);
@@ -98,6 +98,12 @@ void hy__replica_offline(hy_replica_t *r) {
     r->is_away = r->is_disconnected = true;
     if (r->object) hy__replica_tell_status(r);
     hy__replica_exit(r);
+}
+
+void hy__replica_is_back(hy_replica_t *r) {
+    if (!r->is_disconnected || r->is_away) return;
+    r->is_disconnected = false;
+    hy__outbox_resume(r);
 }
 
 void hy__replica_renew(hy_replica_t *r) {

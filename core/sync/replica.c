@@ -203,7 +203,7 @@ static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) 
         hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, body);
         hy_str_unref(to);
     } else {
-        hy__lasting_send(m, "leave", url, hyperty, HY_MSG_UNSUBSCRIBE, to, body, NULL, NULL);
+        hy__lasting_send(m, "leave", url, hyperty, HY_MSG_UNSUBSCRIBE, NULL, to, body, NULL, NULL);
     }
 }
 
@@ -311,6 +311,9 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
         } else if (code < 300) {
             admit(m, answer);
         } else {
+            /* The session was lost in the middle: the reporter may have let it in. */
+            bool is_unsure = m->session != m->manager->sessions || m->replica->is_away;
+            if (is_unsure) send_unsubscribe(m->manager, m->url, m->hyperty);
             refuse(m, code, hy_msg_desc(answer));
         }
     } else if (code == 200 && m->manager) {
@@ -348,6 +351,7 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
         hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
+        hy__lasting_drop(manager, "leave", m->url, m->hyperty);
         code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
                                         hy__member_subscription(m), on_asked, m, on_late, NULL)
                   : HY_ENOMEM;
@@ -406,7 +410,6 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
         return;
     }
     hy__domain_route_wanted(m, r->url, member->hyperty);
-    hy__lasting_drop(m, "leave", r->url, member->hyperty);
     int rc = hy__domain_subscribe(m, hy__replica_routes(r), member->hyperty, on_routed, member);
     if (rc == 0) return;
     refuse(member, hy_error_http(rc), hy_error_text(rc));

@@ -174,6 +174,8 @@ int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
 bool hy__hosted_is_replaced(const hy_hosted_t *h);
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h); /* that it was created in; lent */
+/* Tells the observers that the object was deleted. */
+void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */
 void hy__hosted_renew(hy_hosted_t *h);
 /* Says its position to the observers. */
@@ -268,6 +270,8 @@ void hy__replica_online(hy_replica_t *r);
 void hy__replica_renew(hy_replica_t *r);
 void hy__replica_init_job(hy_replica_t *r);
 void hy__member_init_job(hy_member_t *m);
+/* Something of the object was heard that leaves nothing open: it is not disconnected. */
+void hy__replica_is_back(hy_replica_t *r);
 /* Subscribes again, unless that is under way. */
 void hy__member_renew(hy_member_t *m);
 /* On <Object>/registration: the status of the object's entry. */
@@ -412,6 +416,8 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
 /* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
  */
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
+/* The way to the reporter is there again: what waits to be repeated is sent now. */
+void hy__outbox_resume(hy_replica_t *r);
 /* The child is not there any more: nothing of it is repeated. */
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
 /* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */

@@ -166,7 +166,12 @@ describe("after the node was restarted", function()
       world:run(60)
       assert.same({ "create a", "create b" }, world:heard "anna")
       for _, name in ipairs { "ben", "carl" } do
-        assert.same({ "disconnected", "n=1", "create a", "live", "create b" }, world:heard(name))
+        local status, heard = {}, {}
+        for _, text in ipairs(world:heard(name)) do
+          table.insert(text:find "[ =]" and heard or status, text)
+        end
+        assert.same({ "disconnected", "live" }, status)
+        assert.same({ "n=1", "create a", "create b" }, heard)
       end
       carl:eval [[self.room:add_child("items", { text = "c" })]]
       anna:eval "self.room.data.n = 2"
