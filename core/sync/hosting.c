@@ -336,18 +336,14 @@ void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {
     hy_str_unref(to);
 }
 
-/* What it holds at the node is given back; a node that has lost it gets to know it once more, to
- * know that it was deleted. */
 static void give_back(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
+    bool is_held = !hy__job_is_wanted(&h->job) && !hy__is_away(m, h->url);
     hy__publish_delete(m, h->url);
     hy__registration_end(m, h->url, true);
-    if (hy__job_is_wanted(&h->job) || hy__is_away(m, h->url)) {
-        hy__lasting_bury(m, h->url);
-    } else {
-        hy__domain_deallocate(m, h->url); /* while it is held: so the node knows it as deleted */
+    hy__lasting_bury(m, h->url, is_held); /* which ends its routes */
+    if (!hy_address_same_domain(h->url, m->runtime))
         hy__domain_unroute(m, hy__hosted_resources(h), h->url, NULL);
-    }
 }
 
 void hy__hosted_delete(hy_hosted_t *h) {

@@ -7,6 +7,7 @@
 typedef struct {
     hy_job_t job;
     hy_str_t *object; /* one to be buried: claimed, told as deleted, then given back; else NULL */
+    bool is_held;     /* it need not be claimed: this session holds it */
     hy_str_t *key, *from, *to;
     hy_msg_type_t type;
     uint32_t tries; /* in vain, of those who may be away */
@@ -31,10 +32,12 @@ static void lasting_free(lasting_t *l) {
     hy_free(l);
 }
 
-/* The node answers for good; others may be away for a while. */
+/* The node answers for good; others may be away for a while, or what it comes from may not be held
+ * again yet. */
 static bool is_to_be_repeated(lasting_t *l, int http) {
     bool is_node = strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
-    return !is_node && (http == 404 || http == 408) && ++l->tries < HY_LASTING_TRIES_MAX;
+    bool is_passing = http == 404 || http == 408 || (http == 403 && l->from != l->job.manager->sm);
+    return !is_node && is_passing && ++l->tries < HY_LASTING_TRIES_MAX;
 }
 
 static void on_answer(void *lasting, int http, hy_msg_t *answer) {
@@ -78,7 +81,8 @@ static void on_claimed(void *lasting, int http, hy_msg_t *answer) {
 static void run(void *lasting) {
     lasting_t *l = lasting;
     hy_manager_t *m = l->job.manager;
-    if (!l->object) {
+    if (!l->object || l->is_held) {
+        l->is_held = false; /* should it come here again, there was a loss */
         transmit(l);
         return;
     }
@@ -107,9 +111,9 @@ static lasting_t *lasting_new(hy_manager_t *m, hy_str_t *key) {
     return NULL;
 }
 
-static int start(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b, hy_str_t *buried,
-                 hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
-                 hy_domain_cb done, void *arg) {
+static int start(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b, bool is_held,
+                 hy_str_t *buried, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
+                 hy_value_t body, hy_domain_cb done, void *arg) {
     hy__lasting_drop(m, what, a, b);
     hy_str_t *key = to && body.kind == HY_OBJECT ? key_of(what, a, b) : NULL;
     lasting_t *l = key ? lasting_new(m, key) : NULL;
@@ -120,6 +124,7 @@ static int start(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b, hy
     }
     hy__job_init(&l->job, m, to, run, l);
     l->object = buried ? hy_str_ref(buried) : NULL;
+    l->is_held = is_held;
     l->key = key;
     l->from = hy_str_ref(from ? from : m->sm);
     l->to = to;
@@ -134,12 +139,12 @@ static int start(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b, hy
 int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b,
                      hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
                      hy_domain_cb done, void *arg) {
-    return start(m, what, a, b, NULL, type, from, to, body, done, arg);
+    return start(m, what, a, b, false, NULL, type, from, to, body, done, arg);
 }
 
-void hy__lasting_bury(hy_manager_t *m, hy_str_t *object) {
+void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held) {
     hy_value_t body = hy__body1("childrenResources", hy__list2(hy_str_ref(object), NULL));
-    start(m, "deallocate", object, NULL, object, HY_MSG_DELETE, NULL,
+    start(m, "deallocate", object, NULL, is_held, object, HY_MSG_DELETE, NULL,
           hy_str_ref(m->node_allocation), body, NULL, NULL);
 }
 

@@ -76,8 +76,10 @@ void hy__jobs_resume(hy_manager_t *m, const char *domain);
 int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b,
                      hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
                      hy_domain_cb done, void *arg);
-/* Gives an object back that the node does not know as ours just now. */
-void hy__lasting_bury(hy_manager_t *m, hy_str_t *object);
+/* Gives an object back, which was deleted. A node that does not hold it for this session (or may
+ * have forgotten it before it has answered) gets to know it once more, to know that it was deleted.
+ */
+void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held);
 /* It is not true any more. */
 void hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
 void hy__lasting_free(hy_manager_t *m);

@@ -311,8 +311,9 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
         } else if (code < 300) {
             admit(m, answer);
         } else {
-            /* The session was lost in the middle: the reporter may have let it in. */
-            bool is_unsure = m->session != m->manager->sessions || m->replica->is_away;
+            /* It got lost somewhere: the reporter may have let it in. */
+            bool is_unsure = m->session != m->manager->sessions || m->replica->is_away ||
+                             code == 408 || code == 503;
             if (is_unsure) send_unsubscribe(m->manager, m->url, m->hyperty);
             refuse(m, code, hy_msg_desc(answer));
         }

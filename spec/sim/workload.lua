@@ -84,6 +84,7 @@ local function delete(world)
   local party = some_party(world, "reporter")
   if not party then return end
   party.object.is_dying = true
+  world.has_deleted = true
   tell(world, party, "deletes %s", party.object.label)
   world:call(party.actor, "ask", party.name, "delete")
 end
@@ -137,6 +138,7 @@ local function leave_the_world(world)
   world:drain(actor)
   world:tell("%s is unloaded", actor.name)
   actor.is_alive = false
+  world.has_deleted = true
   world.oracle:gone(actor)
   actor.inst:unload()
   if world.draw:chance(0.5) and not world.cut[actor.runtime] then world:load_actor(actor.runtime) end
@@ -252,7 +254,9 @@ local function lose_session(world)
   if world.draw:chance(0.3) then world:find(runtime) end
 end
 
+-- A node that has just heard of a deletion would take it along: nobody else knows of it.
 local function restart_node(world)
+  if world.has_deleted then return end
   world:restart_node()
   for i in ipairs(world.runtimes) do
     if world.draw:chance(0.7) then world:find(i) end

@@ -205,6 +205,7 @@ end
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
   if next(self.cut) then find_all(self) end
+  if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault "the world does not come to rest" end
     self.net:run(2) -- who thinks has thought
@@ -216,7 +217,7 @@ function World:quiet()
   self.oracle:check(function(actor, party)
     return actor.is_alive and self:call(actor, "look", party) or nil
   end, self.is_disturbed)
-  self.is_disturbed = false
+  self.is_disturbed, self.has_deleted = false, false
 end
 
 local function run(self)
