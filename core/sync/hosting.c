@@ -22,6 +22,11 @@ bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
     return g && !g->is_evicted;
 }
 
+bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty) {
+    const hy_guest_t *g = find_guest(h, hyperty);
+    return g && g->is_evicted;
+}
+
 bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty) {
     const hy_guest_t *g = find_guest(h, hyperty);
     return g && g->is_observing;
@@ -284,14 +289,23 @@ static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) 
         if (invitation) hy_node_unref(invitation);
         return rc;
     }
-    /* A request whose answer is wanted by the listener on /subscription, so it has an id but nobody
-     * waits. */
-    hy_msg_t *m = hy_msg_new(HY_MSG_CREATE, hy_int(hy_bus_next_id(h->manager->bus)),
-                             h->subscription, hyperty, hy_node_value(invitation));
-    if (!m) return HY_ENOMEM;
-    rc = hy_bus_send(h->manager->bus, m);
-    hy_msg_unref(m);
-    return rc;
+    return hy__lasting_send(h->manager, "invite", h->url, hyperty, HY_MSG_CREATE, h->subscription,
+                            hy_str_ref(hyperty), hy_node_value(invitation), NULL, NULL);
+}
+
+bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from) {
+    hy_span_t url = hy_address_object(from);
+    const hy_part_entry_t *e =
+        hy_dict_find(&m->hosted, url.bytes, url.len, hy_hash(url.bytes, url.len));
+    return !e || !hy__job_is_wanted(&((const hy_hosted_t *)e->part)->job);
+}
+
+void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer) {
+    hy_span_t object = hy_address_object(answer->to);
+    hy_str_t *url = hy_str_new(object.bytes, object.len);
+    hy_hosted_t *h = url ? hy__part_find(&m->hosted, url) : NULL;
+    if (h && !h->is_replaced) on_invite_answer(h, answer);
+    hy_str_unref(url);
 }
 
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
@@ -319,6 +333,7 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
+    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
     hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
                      hy_str_ref(hyperty), hy__body1("resource", hy__string_ref(h->url)), NULL,
                      NULL);

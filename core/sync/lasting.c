@@ -32,11 +32,11 @@ static void lasting_free(lasting_t *l) {
     hy_free(l);
 }
 
-/* The node answers for good; others may be away for a while, or what it comes from may not be held
- * again yet. */
+/* The node answers for good; others may be away for a while. */
 static bool is_to_be_repeated(lasting_t *l, int http) {
     bool is_node = strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
-    bool is_passing = http == 404 || http == 408 || (http == 403 && l->from != l->job.manager->sm);
+    bool is_invitation = l->type == HY_MSG_CREATE; /* it may have been seen, and declined */
+    bool is_passing = http == 404 || (!is_invitation && http == 408);
     return !is_node && is_passing && ++l->tries < HY_LASTING_TRIES_MAX;
 }
 
@@ -50,8 +50,10 @@ static void on_answer(void *lasting, int http, hy_msg_t *answer) {
     if (http == 503 || is_to_be_repeated(l, http)) {
         hy__job_retry(&l->job);
     } else {
+        bool is_invitation = l->type == HY_MSG_CREATE;
         hy__part_remove(&m->lasting, l->key);
         lasting_free(l);
+        if (is_invitation) hy__hosted_invited(m, answer);
     }
     if (done)
         done(arg, hy_error_from_http(http), http < 300 ? "" : hy_msg_desc(answer),
@@ -81,6 +83,10 @@ static void on_claimed(void *lasting, int http, hy_msg_t *answer) {
 static void run(void *lasting) {
     lasting_t *l = lasting;
     hy_manager_t *m = l->job.manager;
+    if (l->from != m->sm && !hy__hosted_may_send(m, l->from)) {
+        hy__job_retry(&l->job);
+        return;
+    }
     if (!l->object || l->is_held) {
         l->is_held = false; /* should it come here again, there was a loss */
         transmit(l);

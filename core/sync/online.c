@@ -70,8 +70,8 @@ static void follow_again(hy_manager_t *m, const char *domain) {
 void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     set_away(m, domain, false);
     if (is_new) m->sessions++;
-    hy__jobs_resume(m, domain);
     if (!is_new) {
+        hy__jobs_resume(m, domain);
         each_hosted(m, domain, hy__hosted_digest);
         each_replica(m, domain, hy__replica_online);
         return;
@@ -80,6 +80,7 @@ void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     each_hosted(m, domain, hy__hosted_renew);
     follow_again(m, domain);
     each_replica(m, domain, hy__replica_renew);
+    hy__jobs_resume(m, domain); /* what else was under way */
 }
 
 /* --- digests and silence ---------------------------------------------------------------------- */

@@ -186,12 +186,20 @@ static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request)
     hy__decision_ask(d);
 }
 
+/* An observer that goes on from its position, as it was not there when it was struck off. */
+static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
+    const hy_hosted_t *h = hy__reporter_hosted(r);
+    return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
+}
+
 static void on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     if (m->type == HY_MSG_READ) {
         if (r->is_public || is_participant(r, m->from)) {
             answer_read(r, m);
+        } else if (is_struck_off(r, m)) {
+            hy_bus_respond(bus, m, 401, "evicted", hy_absent());
         } else {
             decide(r, HY_DECIDE_READ, m);
         }

@@ -166,6 +166,7 @@ void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request);
 void hy__hosted_delete(hy_hosted_t *h);
 void hy__hosted_free(hy_hosted_t *h);
 bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* may, or does */
+bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty);
 bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty);
 /* User that an observer subscribed with; NULL if not told. */
 hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
@@ -174,6 +175,10 @@ int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
 bool hy__hosted_is_replaced(const hy_hosted_t *h);
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h); /* that it was created in; lent */
+/* False while the object of that address is to be held again, so that nothing may come from it. */
+bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from);
+/* The final answer to an invitation. */
+void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
 /* Tells the observers that the object was deleted. */
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */

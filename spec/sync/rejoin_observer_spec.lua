@@ -181,6 +181,21 @@ describe("an observer that was cut off", function()
     assert.equal(url, ben:eval "return self.invited")
   end)
 
+  it("hears of an invitation that it got meanwhile", function()
+    world.carl:eval [[
+      self.count = 0
+      self.syncher:on("invite", function(invitation)
+        self.count = self.count + 1
+        self.room = invitation:accept()
+      end)]]
+    world:disconnect "carl"
+    assert.is_true(anna:eval("return self.room:invite { ... }", world.carl.url))
+    world:run(5)
+    world:connect "carl"
+    world:run(20)
+    assert.same({ 1, "live" }, { world.carl:eval "return self.count, self.room:status().state" })
+  end)
+
   it("that stops while it is cut off leaves nothing at the node", function()
     world:disconnect "ben"
     local address = ben.url

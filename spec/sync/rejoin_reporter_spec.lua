@@ -55,6 +55,17 @@ describe("a reporter that was cut off", function()
     assert.same({ "create mine" }, world:heard "anna")
   end)
 
+  it("has those invited whom it invited meanwhile", function()
+    carl:eval [[
+      self.syncher:on("invite", function(invitation) self.room = invitation:accept() end)]]
+    world:disconnect "anna"
+    assert.is_true(anna:eval("return self.room:invite { ... }", carl.url))
+    world:run(3)
+    world:connect "anna"
+    world:run(5)
+    assert.equal("live", carl:eval "return self.room:status().state")
+  end)
+
   it("is asked by who is new", function()
     world:reconnect "anna"
     world:run(1)
