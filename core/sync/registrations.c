@@ -42,7 +42,7 @@ static void on_claimed(void *registration, int http, hy_msg_t *answer) {
     if (http < 300) {
         r->is_routed = true;
         enter(r);
-    } else if (http == 409 || http == 410) {
+    } else if (http == 403 || http == 409 || http == 410) {
         hy_log(hy_bus_log(r->job.manager->bus), HY_LOG_ERROR, "sync", "%s is lost: %s",
                r->url->bytes, hy_msg_desc(answer));
         hy__job_end(&r->job);

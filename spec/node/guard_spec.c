@@ -103,6 +103,7 @@ static void who_is_not_admitted_may_not_send_to_the_children(void **state) {
     guard(&a, A_SM, ",\"guard\":true");
     subscribe(&b, "hyperty://d/h", CHILDREN);
     assert_int_equal(ask(&b, "create", "hyperty://d/h", CHILDREN, "{}"), 403);
+    assert_false(hy_get_bool(answered(&b), "admitted", true)); /* not the reporter says so */
     assert_int_equal(ask(&b, "event", "hyperty://d/h", OBJECT "/children/other", "{}"), 403);
     execute(&a, A_SM, "admit", "hyperty://d/h");
     assert_int_equal(ask(&b, "create", "hyperty://d/h", CHILDREN, "{}"), 0);

@@ -196,6 +196,26 @@ describe("an observer that was cut off", function()
     assert.same({ 1, "live" }, { world.carl:eval "return self.count, self.room:status().state" })
   end)
 
+  it("that never comes back leaves nothing behind", function()
+    local url2 = ben:eval [[
+      self.other = self.syncher:create { schema = "Resource" }
+      self.third = self.syncher:create { schema = "Resource", name = "third" }
+      return self.other.url]]
+    anna:eval([[
+      self.invited = {}
+      self.syncher:on("invite", function(invitation) self.invited[1] = invitation.url end)
+      assert(require("hyperty").follow(..., "news", print))]], ben.url)
+    world:disconnect "ben"
+    ben:eval([[
+      self.room:add_child("items", { text = "never" })
+      self.room:unsubscribe()
+      self.third:invite { ... }
+      self.other:delete()]], anna.url)
+    world:run(3)
+    assert.same({}, anna:eval "return self.invited")
+    assert.truthy(url2)
+  end)
+
   it("that stops while it is cut off leaves nothing at the node", function()
     world:disconnect "ben"
     local address = ben.url
