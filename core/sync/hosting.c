@@ -249,6 +249,7 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
 
 /* An invited hyperty answered: told to the reporter as it is. */
 static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
+    if (!hy__hosted_has_guest(h, answer->from)) return; /* it has heard that it was struck off */
     hy_value_t body = forward_body(h, "response", answer->from, hy_absent());
     if (body.kind == HY_OBJECT && hy_put(body.as.n, "code", hy_int(hy_msg_code(answer))) < 0) {
         hy_value_drop(body);
@@ -273,6 +274,16 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
 
 /* --- invite, evict, delete -------------------------------------------------------------------- */
 
+/* From <Object>/subscription to a hyperty: repeated if it is away; one of this runtime is not.
+ * `body` is taken over. */
+static int say(hy_hosted_t *h, const char *what, hy_msg_type_t type, hy_str_t *hyperty,
+               hy_value_t body) {
+    if (hy__manager_find_syncher(h->manager, hyperty))
+        return hy__manager_send(h->manager, type, h->subscription, hyperty, body);
+    return hy__lasting_send(h->manager, what, h->url, hyperty, type, h->subscription,
+                            hy_str_ref(hyperty), body, NULL, NULL);
+}
+
 static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) {
     hy_guest_t *g;
     int rc = put_guest(h, hyperty, &g);
@@ -289,8 +300,7 @@ static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) 
         if (invitation) hy_node_unref(invitation);
         return rc;
     }
-    return hy__lasting_send(h->manager, "invite", h->url, hyperty, HY_MSG_CREATE, h->subscription,
-                            hy_str_ref(hyperty), hy_node_value(invitation), NULL, NULL);
+    return say(h, "invite", HY_MSG_CREATE, hyperty, hy_node_value(invitation));
 }
 
 bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from) {
@@ -334,9 +344,7 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
-                     hy_str_ref(hyperty), hy__body1("resource", hy__string_ref(h->url)), NULL,
-                     NULL);
+    say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;

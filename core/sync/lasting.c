@@ -154,7 +154,7 @@ void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held) {
           hy_str_ref(m->node_allocation), body, NULL, NULL);
 }
 
-void hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b) {
+bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b) {
     hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;
     lasting_t *l = key ? hy__part_find(&m->lasting, key) : NULL;
     if (l) {
@@ -163,6 +163,7 @@ void hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *
         lasting_free(l);
     }
     hy_str_unref(key);
+    return l != NULL;
 }
 
 void hy__lasting_free(hy_manager_t *m) {

@@ -80,8 +80,8 @@ int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b
  * have forgotten it before it has answered) gets to know it once more, to know that it was deleted.
  */
 void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held);
-/* It is not true any more. */
-void hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
+/* It is not true any more. False if nobody had still to hear it. */
+bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
 void hy__lasting_free(hy_manager_t *m);
 
 /* --- registrations.c -------------------------------------------------------------------------- */

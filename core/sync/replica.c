@@ -301,6 +301,12 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     hy__replica_exit(r);
 }
 
+/* It got lost somewhere: the reporter may have let it in. */
+static bool is_unsure(const hy_member_t *m, int code) {
+    bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
+    return was_cut || m->was_leaving || code == 408 || code == 503;
+}
+
 static void on_asked(void *arg, hy_msg_t *answer, int code) {
     hy_member_t *m = arg;
     bool is_final = code >= 200;
@@ -311,13 +317,10 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
         } else if (code < 300) {
             admit(m, answer);
         } else {
-            /* It got lost somewhere: the reporter may have let it in. */
-            bool is_unsure = m->session != m->manager->sessions || m->replica->is_away ||
-                             code == 408 || code == 503;
-            if (is_unsure) send_unsubscribe(m->manager, m->url, m->hyperty);
+            if (is_unsure(m, code)) send_unsubscribe(m->manager, m->url, m->hyperty);
             refuse(m, code, hy_msg_desc(answer));
         }
-    } else if (code == 200 && m->manager) {
+    } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
         send_unsubscribe(m->manager, m->url, m->hyperty);
     }
     if (is_final) member_unref(m);
@@ -352,7 +355,7 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
         hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
-        hy__lasting_drop(manager, "leave", m->url, m->hyperty);
+        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
         code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
                                         hy__member_subscription(m), on_asked, m, on_late, NULL)
                   : HY_ENOMEM;

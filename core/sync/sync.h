@@ -246,6 +246,7 @@ struct hy_member {
     hy_observer_t *observer; /* once the syncher has made its party */
     hy_msg_t *request;       /* the syncher's, while asking */
     uint64_t session;        /* of the manager, when it began to ask */
+    bool was_leaving;        /* the reporter may not have heard yet that it left before */
     hy_job_t job;            /* subscribing again */
 };
 

@@ -206,6 +206,7 @@ end
 function Oracle:check(look, is_disturbed)
   local later, sent = self.later, self.sent
   self.later, self.sent = {}, {}
+  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
   for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
   for _, object in ipairs(self.objects) do
     if object.is_live then

@@ -121,6 +121,22 @@ describe("a reporter that was cut off", function()
     assert.same({ "disconnected", "n=1", "create d", "live" }, world:heard "ben")
   end)
 
+  it("strikes off at once who is in its own runtime", function()
+    local dora = require("spec.support.objects").load(world.runtimes.anna, "dora")
+    world.dora = dora
+    world:join(dora, url)
+    world:listen "dora"
+    world:disconnect "anna"
+    assert.is_true(anna:eval("return self.room:evict(...)", dora.url))
+    anna:eval "self.room.data.n = 1"
+    world:run(1)
+    assert.same({ "evicted" }, world:heard "dora")
+    world:connect "anna"
+    world:run(20)
+    assert.same({}, world:heard "dora")
+    assert.same({ ben.url }, anna:eval "return self.room.observers")
+  end)
+
   it("in the same session says where it stands", function()
     world:interrupt("anna", true)
     anna:eval "self.room.data.n = 1"
