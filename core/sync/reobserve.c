@@ -147,10 +147,10 @@ void hy__replica_init_job(hy_replica_t *r) {
 }
 
 void hy__replica_online(hy_replica_t *r) {
+    if (!r->is_away) return; /* reported in this runtime */
     stop_reading(r);
-    bool was_away = r->is_away;
     r->is_away = false;
-    if (was_away && r->object) hy__job_want(&r->catch_up);
+    if (r->object) hy__job_want(&r->catch_up);
 }
 
 /* --- status ----------------------------------------------------------------------------------- */
