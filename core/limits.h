@@ -52,6 +52,17 @@
 #define HY_RETRY_MIN_MS        1000u
 #define HY_RETRY_MAX_MS        30000u
 
+/* What is said of an object that is silent, when silence is too long, and how often one looks. What
+ * is set up at a node again after a lost session, at a time; what is remembered to be said there.
+ */
+#define HY_DIGEST_MS            15000u
+#define HY_SILENCE_MS           (HY_DIGEST_MS / 2u * 5u)
+#define HY_PULSE_MIN_MS         1000u
+#define HY_REJOIN_IN_FLIGHT_MAX 64u
+#define HY_REJOIN_ADMITS_MAX    64u
+#define HY_LASTING_MAX          (1u << 16)
+#define HY_LASTING_TRIES_MAX    8u
+
 /* The message node: what one request may ask for, what one session or object may hold, and what the
  * node keeps for all of them. */
 #define HY_DOMAIN_BYTES_MAX          255u

@@ -174,24 +174,42 @@ static int network_cut(lua_State *L) {
     return 0;
 }
 
-static int change_pair(lua_State *L, bool is_unplugged) {
+/* What becomes of a connection. */
+typedef enum { ENDED, BROKEN, BACK } fate_t;
+
+static int change_way(lua_State *L, int arg, fate_t fate) {
     hy_world_t *w = check_network(L);
-    hy_pair_t *pair = check_pair(L, 3);
+    hy_pair_t *pair = check_pair(L, arg);
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 2);
     lua_State *before = hy_world_enter(L, w, true);
-    hy_pair_unplug(pair, is_unplugged);
-    if (is_unplugged) hy_pair_break(pair);
+    hy_pair_unplug(pair, fate != BACK);
+    if (fate == ENDED) hy_pair_end(pair);
+    if (fate == BROKEN) hy_pair_break(pair);
+    if (fate == BACK) hy_runtime_hurry(r->runtime);
     hy_world_leave(w, before);
     return 0;
 }
 
-/* net:disconnect(rt [, domain]): the connection breaks, and there is none until net:connect */
+/* net:disconnect(rt [, domain]): its session ends, and there is none until net:connect */
 static int network_disconnect(lua_State *L) {
-    return change_pair(L, true);
+    return change_way(L, 3, ENDED);
 }
 
-/* net:connect(rt [, domain]): it can connect again, and will when it tries next */
+/* net:connect(rt [, domain]): it can connect again, and does */
 static int network_connect(lua_State *L) {
-    return change_pair(L, false);
+    return change_way(L, 3, BACK);
+}
+
+/* net:reconnect(rt [, domain]): both */
+static int network_reconnect(lua_State *L) {
+    change_way(L, 3, ENDED);
+    return change_way(L, 3, BACK);
+}
+
+/* net:interrupt(rt, is_away [, domain]): the connection breaks, there is none; and again, to the
+ * same session if that is not too late */
+static int network_interrupt(lua_State *L) {
+    return change_way(L, 4, lua_toboolean(L, 3) ? BROKEN : BACK);
 }
 
 /* net:kill_node([domain]): its process is gone, with all that it knew */
@@ -202,6 +220,21 @@ static int network_kill_node(lua_State *L) {
     hy_world_kill_node(d);
     hy_world_leave(w, before);
     return 0;
+}
+
+/* net:restart_node([domain]): another one that remembers nothing; runtimes connect when told to */
+static int network_restart_node(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_domain_t *d = check_domain(L, w, 2);
+    lua_State *before = hy_world_enter(L, w, true);
+    for (hy_link_t *l = w->runtimes.next; l != &w->runtimes; l = l->next) {
+        hy_pair_t *pair = hy_link_owner(l, hy_module_runtime_t, link)->pairs[d - w->domains];
+        if (pair) hy_pair_unplug(pair, true);
+    }
+    hy_world_kill_node(d);
+    int rc = hy_world_start_node(w, d);
+    hy_world_leave(w, before);
+    return rc ? luaL_error(L, "restart_node: %s", hy_error_text(rc)) : 0;
 }
 
 /* net:start_node([domain]) */
@@ -245,6 +278,9 @@ static const luaL_Reg network_methods[] = {
     {"cut", network_cut},
     {"disconnect", network_disconnect},
     {"connect", network_connect},
+    {"reconnect", network_reconnect},
+    {"interrupt", network_interrupt},
+    {"restart_node", network_restart_node},
     {"kill_node", network_kill_node},
     {"start_node", network_start_node},
     {"faults", network_faults},

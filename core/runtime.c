@@ -16,6 +16,8 @@ struct hy_runtime {
     hy_bus_t *bus;
     way_t ways[HY_WAYS_MAX];
     uint32_t way_count;
+    /* Whose objects are heard of by the way of all that have none of their own; NULL: all. */
+    hy_str_t *default_domain;
     hy_schemas_t *schemas;
     hy_manager_t *manager;
     hy_host_t *host;
@@ -65,6 +67,20 @@ static int check_user(const char *user, hy_error_t *err) {
 
 /* --- ways to nodes ---------------------------------------------------------------------------- */
 
+static void on_changed(void *arg, hy_stub_state_t state, bool is_new, const char *why) {
+    const way_t *way = arg;
+    hy_manager_t *manager = way->runtime->manager;
+    const hy_str_t *told = way->domain ? way->domain : way->runtime->default_domain;
+    const char *domain = told ? told->bytes : NULL;
+    (void)why;
+    if (!manager) return; /* not yet, or not any more: there is nothing to set up */
+    if (state == HY_STUB_LIVE) {
+        hy_manager_online(manager, domain, is_new);
+    } else {
+        hy_manager_offline(manager, domain);
+    }
+}
+
 static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
     way_t *way = &rt->ways[rt->way_count];
     way->runtime = rt;
@@ -78,6 +94,8 @@ static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
         .runtime = rt->url,
         .domain = given->domain,
         .connector = given->connector,
+        .changed = on_changed,
+        .arg = way,
     };
     int rc = hy_stub_open(&config, &way->stub, err);
     if (rc == 0) {
@@ -122,6 +140,11 @@ static int open_ways(hy_runtime_t *rt, const hy_runtime_config_t *config, int rc
         }
     }
     return rc;
+}
+
+void hy_runtime_hurry(hy_runtime_t *rt) {
+    for (uint32_t i = 0; i < rt->way_count; i++)
+        hy_stub_hurry(rt->ways[i].stub);
 }
 
 static void close_ways(hy_runtime_t *rt) {
@@ -201,6 +224,8 @@ int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_err
     hy_str_t *user =
         config->user ? hy_str_from(config->user) : hy_str_format("user://%s/me", domain);
     int rc = user ? assemble(rt, config, domain, user->bytes, &why) : HY_ENOMEM;
+    bool is_default_only = config->way_count == (has_default_way(config) ? 1 : 0);
+    if (!rc && !is_default_only && !(rt->default_domain = hy_str_from(domain))) rc = HY_ENOMEM;
     if (!rc && !has_default_way(config)) rc = embed_node(rt, config, domain, &why);
     rc = open_ways(rt, config, rc, &why);
     hy_str_unref(user);
@@ -249,6 +274,7 @@ void hy_runtime_free(hy_runtime_t *rt) {
     if (rt->bus) hy_bus_free(rt->bus);
     if (rt->own_node) hy_node_server_free(rt->own_node);
     if (rt->schemas) hy_schemas_free(rt->schemas);
+    hy_str_unref(rt->default_domain);
     hy_str_unref(rt->url);
     hy_free(rt);
 }

@@ -49,6 +49,10 @@ void hy_runtime_free(hy_runtime_t *rt);
 /* Works off what is ready: delivers messages, runs what was put off. True if more is ready. */
 bool hy_runtime_turn(hy_runtime_t *rt);
 
+/* Tries at once to reach each node that is away: the network may be back. Not from inside its
+ * callbacks. */
+void hy_runtime_hurry(hy_runtime_t *rt);
+
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);

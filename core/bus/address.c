@@ -96,6 +96,20 @@ hy_span_t hy_address_domain(const hy_str_t *url) {
     return (hy_span_t){start, (size_t)((slash ? slash : end) - start)};
 }
 
+hy_span_t hy_address_home(const hy_str_t *url) {
+    static const char *const functions[] = {"msg-node.", "registry.", "catalogue."};
+    static const char scheme[] = "domain://";
+    hy_span_t domain = hy_address_domain(url);
+    bool is_function =
+        url->len >= sizeof scheme && memcmp(url->bytes, scheme, sizeof scheme - 1) == 0;
+    for (size_t i = 0; is_function && i < sizeof functions / sizeof functions[0]; i++) {
+        size_t len = strlen(functions[i]);
+        if (domain.len > len && memcmp(domain.bytes, functions[i], len) == 0)
+            return (hy_span_t){domain.bytes + len, domain.len - len};
+    }
+    return domain;
+}
+
 bool hy_address_same_domain(const hy_str_t *a, const hy_str_t *b) {
     hy_span_t x = hy_address_domain(a), y = hy_address_domain(b);
     return x.len == y.len && memcmp(x.bytes, y.bytes, x.len) == 0;

@@ -18,7 +18,7 @@ static hy_uplink_t *find(const hy_bus_t *bus, const char *domain, size_t len) {
 
 hy_uplink_t *hy__uplink_find(const hy_bus_t *bus, const hy_str_t *url) {
     if (bus->uplinks.count == 0) return bus->uplink_default;
-    hy_span_t domain = hy_address_domain(url);
+    hy_span_t domain = hy_address_home(url);
     hy_uplink_t *u = find(bus, domain.bytes, domain.len);
     return u ? u : bus->uplink_default;
 }

@@ -397,6 +397,17 @@ void hy_pair_break(hy_pair_t *p) {
     channel_lost(c, HY_CLOSE_LOST, "connection lost");
 }
 
+void hy_pair_end(hy_pair_t *p) {
+    channel_t *c = p->channel;
+    hy_str_t *runtime = c && c->peer ? hy_peer_runtime(c->peer) : NULL;
+    hy_str_t *to = runtime ? hy_str_from("mn:/session") : NULL;
+    hy_msg_t *m = to ? hy_msg_new(HY_MSG_CLOSE, hy_absent(), runtime, to, hy_absent()) : NULL;
+    if (m) hy_peer_receive(c->peer, m);
+    hy_msg_unref(m);
+    hy_str_unref(to);
+    hy_pair_break(p); /* if it stands yet */
+}
+
 void hy_pair_unplug(hy_pair_t *p, bool is_unplugged) {
     p->is_unplugged = is_unplugged;
 }

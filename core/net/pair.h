@@ -46,6 +46,8 @@ hy_connector_t *hy_pair_connector(hy_pair_t *p);
 void hy_pair_cut(hy_pair_t *p, bool up, bool down);
 /* The channel breaks; both ends are told. While unplugged no new one comes to stand. */
 void hy_pair_break(hy_pair_t *p);
+/* The same, and the node ends the session at once, as after its grace. */
+void hy_pair_end(hy_pair_t *p);
 void hy_pair_unplug(hy_pair_t *p, bool is_unplugged);
 
 #endif

@@ -375,6 +375,12 @@ static void connect_now(void *stub) {
     if (k->connect(k, &USER, s, &s->channel, &err) < 0) away(s, err.text);
 }
 
+void hy_stub_hurry(hy_stub_t *s) {
+    if (s->phase != WAITING) return;
+    hy_timer_stop(clock_of(s), &s->retry);
+    connect_now(s);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static int build(hy_stub_t *s, hy_error_t *err) {

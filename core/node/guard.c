@@ -140,7 +140,8 @@ int hy__object_hold_check(hy_session_t *s, hy_str_t *url, hy_value_t epoch, hy_e
                        url->bytes, HY_NAME_BYTES_MAX);
     const hy__address_t *a = hy__address_get(s->server, url);
     if (!a || !a->epoch || a->epoch_session == s->id) return 0;
-    if (compare_epochs(epoch.as.s, a->epoch) > 0) return 0;
+    /* The same epoch is the same run of the same writer, which has lost its session. */
+    if (compare_epochs(epoch.as.s, a->epoch) >= 0) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s was in epoch %s already", url->bytes, a->epoch->bytes);
 }
 

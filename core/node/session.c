@@ -289,6 +289,19 @@ static int check(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, hy_error_t
 
 /* --- where it goes ---------------------------------------------------------------------------- */
 
+/* A refusal by the guard says so: it is no decision of the reporter, who may be about to admit. */
+static void refuse(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, const hy_error_t *err) {
+    bool is_guard = err->code == HY_EFORBIDDEN && at->kind > HY__CHANGES;
+    hy_node_t *value = is_guard ? hy_node_new(HY_OBJECT) : NULL;
+    if (!value || hy_put(value, "admitted", hy_bool(false)) < 0) {
+        hy_node_unref(value);
+        hy__refuse(s, m, err);
+        return;
+    }
+    s->server->stats.refused++;
+    hy__reply(s, m, 403, err->text, hy_node_value(value));
+}
+
 static void serve(hy_session_t *s, hy_msg_t *m, hy__serve_cb function) {
     hy_node_server_t *n = s->server;
     if (m->type == HY_MSG_RESPONSE || hy__answers_repeat(s, m)) return;
@@ -325,7 +338,7 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     n->stats.received++;
     hy__place_t at = hy__place_find(n, m->to);
     if (check(s, m, &at, &err) < 0) {
-        hy__refuse(s, m, &err);
+        refuse(s, m, &at, &err);
         return;
     }
     if (at.topic && at.topic->serve) {

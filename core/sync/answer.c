@@ -200,7 +200,9 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
         if (is_progress) r->retry_ms = 0;
         if (!is_progress && !r->has_lost) retry_later(r); /* so that settling does not read */
         hy__arrival_settle(r);
-        if (r->aside_count == 0 && !r->has_lost) {
+        bool is_level = r->head <= r->object->version;
+        if (!is_level) hy__replica_read(r, "gap");
+        if (r->aside_count == 0 && !r->has_lost && is_level) {
             hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
             r->retry_ms = 0;
         }
@@ -215,16 +217,14 @@ static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
     hy__replica_read(r, "gap");
 }
 
-static void on_read(void *arg, hy_msg_t *answer, int code) {
-    hy_replica_t *r = arg;
-    if (code < 200) return;
-    r->read = NULL;
+void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     if (code == 410) {
         hy__replica_end(r, false);
         return;
     }
     hy__replica_enter(r);
-    r->is_disconnected = code == 404;
+    if (code == 404) r->is_disconnected = true;
+    if (code < 300) hy__replica_is_back(r);
     if (code == 401 || code == 403) {
         refuse_speaker(r, answer->to);
     } else if (code < 300) {
@@ -234,6 +234,13 @@ static void on_read(void *arg, hy_msg_t *answer, int code) {
     }
     hy__replica_tell_status(r);
     hy__replica_exit(r);
+}
+
+static void on_read(void *arg, hy_msg_t *answer, int code) {
+    hy_replica_t *r = arg;
+    if (code < 200) return;
+    r->read = NULL;
+    hy__replica_take_read(r, answer, code);
 }
 
 /* The first member that is in speaks for the copy. */
@@ -247,7 +254,7 @@ static hy_str_t *find_speaker(const hy_replica_t *r) {
 
 void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_str_t *from = find_speaker(r);
-    if (r->read || !from || hy_timer_is_started(&r->retry)) return;
+    if (r->read || r->is_away || !from || hy_timer_is_started(&r->retry)) return;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);

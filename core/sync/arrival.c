@@ -409,8 +409,29 @@ static bool is_loss(hy_msg_t *m) {
     return hy_get_int(hy_get_object(hy_msg_body(m), "value"), "lost", 0) > 0;
 }
 
+/* The reporter says where it stands. True if this was it. */
+static bool take_digest(hy_replica_t *r, hy_msg_t *m) {
+    if (m->type != HY_MSG_EVENT || hy_msg_payload(m, &hy_stamp_payload)) return false;
+    const hy_node_t *digest = hy_get_object(hy_get_object(hy_msg_body(m), "value"), "digest");
+    if (!digest) return false;
+    hy_str_t *epoch = hy_get_str(digest, "epoch");
+    int64_t version = hy_get_int(digest, "version", -1);
+    if (!epoch || version < 0 || !r->object) return true; /* the first answer is on its way */
+    int order = hy_epoch_compare(epoch, r->object->epoch);
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (order == 0 && (uint64_t)version > r->head) r->head = (uint64_t)version;
+    if (order > 0 || (order == 0 && (uint64_t)version > r->object->version)) {
+        if (order > 0) r->has_lost = true; /* also if a read is under way that is too early */
+        hy__replica_read(r, "gap");
+    } else if (order == 0) {
+        hy__replica_is_back(r);
+    }
+    return true;
+}
+
 static void on_change(hy_replica_t *r, hy_msg_t *m) {
     uint64_t version = 0;
+    if (take_digest(r, m)) return;
     if (is_loss(m)) {
         r->has_lost = true;
         if (r->object) hy__replica_read(r, "gap");
@@ -425,8 +446,8 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
         return;
     }
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    r->is_disconnected = false;
     if (apply_message(r, m, &version) == HY_DONE) {
+        hy__replica_is_back(r);
         if (r->aside_count > 0) hy__arrival_settle(r);
         return;
     }
@@ -439,7 +460,7 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
 static bool is_writer(const hy_replica_t *r, const hy_msg_t *m) {
     if (m->type == HY_MSG_DELETE)
         return hy_address_is_under(m->from, r->url) && m->from->len > r->url->len;
-    return hy_str_equal(m->from, r->url) || hy_str_equal(m->from, r->manager->node_sm);
+    return hy_str_equal(m->from, r->url) || hy_str_equal(m->from, r->node_sm);
 }
 
 void hy__arrival_change(void *replica, hy_msg_t *m) {

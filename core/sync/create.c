@@ -44,27 +44,22 @@ static int put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, 
     return rc;
 }
 
-static hy_str_t *new_epoch(hy_manager_t *m) {
-    hy_random_t *random = hy_bus_random(m->bus);
-    return hy_str_format("1-%08x", (unsigned)hy_random_below(random, UINT32_MAX));
-}
-
 static int make_reporter(hy_call_t *c, hy_str_t *url, hy_reporter_t **out) {
     hy_manager_t *m = c->syncher->manager;
     const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
-    hy_str_t *epoch = new_epoch(m);
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url);
     hy_object_t *object;
-    int rc = schema && epoch ? put_metadata(c, schema, url, c->create.metadata.as.n) : HY_ENOMEM;
+    if (!h) return HY_EDELETED;
+    int rc = schema ? put_metadata(c, schema, url, c->create.metadata.as.n) : HY_ENOMEM;
     if (rc == 0) {
         hy_value_t metadata = c->create.metadata, data = c->create.data;
         c->create.metadata = c->create.data = hy_absent();
         rc = hy_object_new(url, schema, metadata, data, &object);
     }
     if (rc == 0) {
-        hy_object_set_position(object, epoch, 0);
+        hy_object_set_position(object, hy__hosted_epoch(h), 0);
         rc = hy__reporter_new(c->syncher, object, c->create.is_public, out);
     }
-    hy_str_unref(epoch);
     return rc;
 }
 
@@ -222,6 +217,7 @@ static hy_value_t invite_body(const hy_party_t *p, hy_str_t **hyperties, uint32_
 int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
                     hy_error_t *err) {
     int rc = check_reporter(p, err);
+    if (rc == 0) rc = hy__reporter_check((hy_reporter_t *)p, err);
     if (rc == 0) rc = check_hyperties(hyperties, count, err);
     if (rc < 0) return rc;
     hy_call_t *c = party_call(p, done, arg);
@@ -240,6 +236,7 @@ static void on_expelled(void *arg, int code, const char *desc, hy_node_t *body) 
 
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err) {
     int rc = check_reporter(p, err);
+    if (rc == 0) rc = hy__reporter_check((hy_reporter_t *)p, err);
     if (rc < 0) return rc;
     hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
     if (!h || !hy__hosted_has_guest(h, hyperty))
@@ -249,7 +246,13 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
         *slot = c;
         c->slot = slot;
     }
-    rc = slot ? hy__hosted_evict(h, hyperty, on_expelled, slot) : HY_ENOMEM;
+    bool is_away = hy__is_away(p->syncher->manager, p->url); /* the node hears it in time */
+    rc = slot ? hy__hosted_evict(h, hyperty, is_away ? NULL : on_expelled, slot) : HY_ENOMEM;
+    if (rc == 0 && is_away) {
+        c->slot = NULL;
+        hy_free(slot);
+        return hy__call_answer_now(c);
+    }
     if (rc == 0) return 0;
     if (c) hy__call_free(c);
     hy_free(slot);

@@ -53,9 +53,17 @@ static hy_str_t *lookup(const hy_call_t *c) {
     return hy_str_format("/%s/user/%s", c->is_second ? "hyperty" : "dataObject", v ? v->bytes : "");
 }
 
+/* Who knows the URL asks its domain's registry, else the own one. */
 static int ask_registry(hy_call_t *c, hy_error_t *err) {
-    return hy__call_transmit(c, HY_MSG_READ, c->syncher->manager->node_registry,
-                             hy__body1("resource", hy_string(lookup(c))), err);
+    const hy_manager_t *m = c->syncher->manager;
+    const hy_str_t *url = hy_get_str(c->criteria.as.n, "url");
+    hy_address_t parts;
+    bool is_url = url && hy_address_parse(url->bytes, url->len, &parts, NULL) == 0;
+    hy_str_t *to = is_url ? hy__domain_registry(m, url) : hy_str_ref(m->node_registry);
+    int rc =
+        hy__call_transmit(c, HY_MSG_READ, to, hy__body1("resource", hy_string(lookup(c))), err);
+    hy_str_unref(to);
+    return rc;
 }
 
 static void take_found(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {

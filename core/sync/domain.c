@@ -1,5 +1,6 @@
-/* Requests of the sync manager to its domain's message node (PROTOCOL.md section 4). The node may
- * be embedded or far away: these are messages either way, and nothing here waits. */
+/* Requests of the sync manager to message nodes (PROTOCOL.md section 4): routes and guards go to
+ * the node of the resource's domain; addresses and registration stay at the runtime's own. The node
+ * may be embedded or far away: these are messages either way, and nothing here waits. */
 #include "../base/mem.h"
 #include "sync.h"
 
@@ -127,17 +128,18 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     hy_free(call);
 }
 
-/* `body` is taken over. */
-static int ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
-               hy_domain_cb done, void *arg) {
-    call_t *call = hy_alloc(sizeof *call);
-    if (!call) {
+int hy__domain_ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
+                   hy_domain_cb done, void *arg) {
+    call_t *call = to ? hy_alloc(sizeof *call) : NULL;
+    int rc = HY_ENOMEM;
+    if (call) {
+        *call = (call_t){.done = done, .arg = arg};
+        rc = hy__manager_request(m, type, m->sm, to, body, on_answer, call, NULL, NULL);
+        if (rc < 0) hy_free(call);
+    } else {
         hy_value_drop(body);
-        return HY_ENOMEM;
     }
-    *call = (call_t){.done = done, .arg = arg};
-    int rc = hy__manager_request(m, type, m->sm, to, body, on_answer, call, NULL, NULL);
-    if (rc < 0) hy_free(call);
+    hy_str_unref(to);
     return rc;
 }
 
@@ -156,54 +158,100 @@ static hy_value_t body2(const char *k1, hy_value_t v1, const char *k2, hy_value_
     return hy_absent();
 }
 
+/* --- where and what --------------------------------------------------------------------------- */
+
+static bool is_own(const hy_manager_t *m, hy_span_t domain) {
+    return domain.len == m->domain->len && memcmp(domain.bytes, m->domain->bytes, domain.len) == 0;
+}
+
+hy_str_t *hy__domain_sm(const hy_manager_t *m, const hy_str_t *url) {
+    hy_span_t d = hy_address_home(url);
+    return is_own(m, d) ? hy_str_ref(m->node_sm)
+                        : hy_str_format("domain://msg-node.%.*s/sm", (int)d.len, d.bytes);
+}
+
+hy_str_t *hy__domain_registry(const hy_manager_t *m, const hy_str_t *url) {
+    hy_span_t d = hy_address_home(url);
+    return is_own(m, d) ? hy_str_ref(m->node_registry)
+                        : hy_str_format("domain://registry.%.*s", (int)d.len, d.bytes);
+}
+
+hy_value_t hy__route_body(hy_value_t resources, hy_str_t *source) {
+    return body2("resources", resources, source ? "source" : NULL,
+                 source ? hy__string_ref(source) : hy_absent());
+}
+
+hy_value_t hy__hold_body(hy_value_t resources, hy_str_t *source, hy_str_t *epoch) {
+    hy_value_t body = hy__route_body(resources, source);
+    if (body.kind != HY_OBJECT) return body;
+    int rc = hy_put(body.as.n, "guard", hy_bool(true));
+    if (rc == 0) rc = hy_put(body.as.n, "epoch", hy__string_ref(epoch));
+    if (rc == 0) return body;
+    hy_value_drop(body);
+    return hy_absent();
+}
+
+hy_value_t hy__guard_body(const char *method, hy_str_t *object, hy_str_t *hyperty) {
+    hy_value_t params = hy__list2(hy_str_ref(object), hy_str_ref(hyperty));
+    return body2("method", hy_text(method), "params", params);
+}
+
 /* --- the functions ---------------------------------------------------------------------------- */
 
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg) {
     hy_value_t value = body2("number", hy_int(1), NULL, hy_absent());
     hy_value_t body = body2("scheme", hy_text(scheme), "value", value);
-    return ask(m, HY_MSG_CREATE, m->node_allocation, body, done, arg);
+    return hy__domain_ask(m, HY_MSG_CREATE, hy_str_ref(m->node_allocation), body, done, arg);
 }
 
-int hy__domain_deallocate(hy_manager_t *m, hy_str_t *url) {
+void hy__domain_deallocate(hy_manager_t *m, hy_str_t *url) {
     hy_value_t body =
         body2("childrenResources", hy__list2(hy_str_ref(url), NULL), NULL, hy_absent());
-    return ask(m, HY_MSG_DELETE, m->node_allocation, body, NULL, NULL);
+    hy__lasting_send(m, "deallocate", url, NULL, HY_MSG_DELETE, NULL,
+                     hy_str_ref(m->node_allocation), body, NULL, NULL);
 }
 
-static int route(hy_manager_t *m, hy_msg_type_t type, hy_value_t resources, hy_str_t *source,
-                 bool guard, hy_domain_cb done, void *arg) {
-    hy_value_t body = body2("resources", resources, source ? "source" : NULL,
-                            source ? hy__string_ref(source) : hy_absent());
-    if (body.kind == HY_OBJECT && guard && hy_put(body.as.n, "guard", hy_bool(true)) < 0) {
-        hy_value_drop(body);
-        return HY_ENOMEM;
-    }
-    return ask(m, type, m->node_sm, body, done, arg);
+/* All resources of a list are of one domain. */
+static hy_str_t *node_of(const hy_manager_t *m, hy_value_t resources) {
+    hy_value_t first = resources.kind == HY_ARRAY ? hy_node_at(resources.as.n, 0) : hy_absent();
+    return first.kind == HY_STR ? hy__domain_sm(m, first.as.s) : NULL;
 }
 
-int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, bool guard,
-                         hy_domain_cb done, void *arg) {
-    return route(m, HY_MSG_SUBSCRIBE, resources, source, guard, done, arg);
+int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, hy_domain_cb done,
+                         void *arg) {
+    hy_str_t *to = node_of(m, resources);
+    return hy__domain_ask(m, HY_MSG_SUBSCRIBE, to, hy__route_body(resources, source), done, arg);
 }
 
-int hy__domain_unsubscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source,
-                           hy_domain_cb done, void *arg) {
-    return route(m, HY_MSG_UNSUBSCRIBE, resources, source, false, done, arg);
+void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source) {
+    hy_str_t *to = node_of(m, resources);
+    hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, NULL, to,
+                     hy__route_body(resources, source), NULL, NULL);
 }
 
-int hy__domain_guard(hy_manager_t *m, const char *method, hy_str_t *object, hy_str_t *hyperty,
-                     hy_domain_cb done, void *arg) {
-    hy_value_t params = hy__list2(hy_str_ref(object), hy_str_ref(hyperty));
-    hy_value_t body = body2("method", hy_text(method), "params", params);
-    return ask(m, HY_MSG_EXECUTE, m->node_sm, body, done, arg);
+void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source) {
+    hy__lasting_drop(m, "unroute", about, source);
+}
+
+void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty) {
+    hy__domain_ask(m, HY_MSG_EXECUTE, hy__domain_sm(m, object),
+                   hy__guard_body("admit", object, hyperty), NULL, NULL);
+}
+
+int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
+                     void *arg) {
+    return hy__lasting_send(m, "expel", object, hyperty, HY_MSG_EXECUTE, NULL,
+                            hy__domain_sm(m, object), hy__guard_body("expel", object, hyperty),
+                            done, arg);
 }
 
 int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, void *arg) {
-    return ask(m, HY_MSG_CREATE, m->node_registry, body2("value", entry, NULL, hy_absent()), done,
-               arg);
+    return hy__domain_ask(m, HY_MSG_CREATE, hy_str_ref(m->node_registry),
+                          body2("value", entry, NULL, hy_absent()), done, arg);
 }
 
-int hy__domain_unregister(hy_manager_t *m, hy_str_t *url) {
+void hy__domain_unregister(hy_manager_t *m, hy_str_t *url) {
     hy_value_t body = body2("resource", hy__string_ref(url), NULL, hy_absent());
-    return ask(m, HY_MSG_DELETE, m->node_registry, body, NULL, NULL);
+    hy__lasting_send(m, "unregister", url, NULL, HY_MSG_DELETE, NULL, hy_str_ref(m->node_registry),
+                     body, NULL, NULL);
 }

@@ -8,6 +8,7 @@ typedef struct {
     hy_str_t *hyperty, *events;
     hy_listener_t *listener;
     bool is_routed;
+    hy_job_t job; /* routing it again */
 } follow_t;
 
 static hy_value_t event_body(const char *name, hy_value_t args) {
@@ -56,14 +57,39 @@ static follow_t *find(const hy_syncher_t *s, const hy_str_t *hyperty) {
 void hy__follow_free(hy_link_t *link) {
     follow_t *f = hy_link_owner(link, follow_t, link);
     hy_manager_t *m = f->syncher->manager;
+    hy__job_cancel(&f->job);
     if (f->listener)
-        hy__domain_unsubscribe(m, hy__list2(hy_str_ref(f->events), NULL), f->syncher->url, NULL,
-                               NULL);
+        hy__domain_unroute(m, hy__list2(hy_str_ref(f->events), NULL), f->events, f->syncher->url);
     hy_listener_close(f->listener);
     hy_list_remove(&f->link);
     hy_str_unref(f->hyperty);
     hy_str_unref(f->events);
     hy_free(f);
+}
+
+static void on_routed_again(void *follow, int http, hy_msg_t *answer) {
+    follow_t *f = follow;
+    (void)answer;
+    if (http < 300) {
+        hy__job_end(&f->job);
+    } else {
+        hy__job_retry(&f->job);
+    }
+}
+
+static void route_again(void *follow) {
+    follow_t *f = follow;
+    hy_manager_t *m = f->syncher->manager;
+    hy_value_t events = hy__list2(hy_str_ref(f->events), NULL);
+    hy__job_ask(&f->job, HY_MSG_SUBSCRIBE, m->sm, hy__domain_sm(m, f->hyperty),
+                hy__route_body(events, f->syncher->url), on_routed_again);
+}
+
+void hy__follows_renew(hy_syncher_t *s, const char *domain) {
+    for (hy_link_t *l = s->follows.next; l != &s->follows; l = l->next) {
+        follow_t *f = hy_link_owner(l, follow_t, link);
+        if (hy__is_in(f->hyperty, domain)) hy__job_want(&f->job);
+    }
 }
 
 static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
@@ -72,6 +98,7 @@ static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
     f->syncher = s;
     f->hyperty = hy_str_ref(hyperty);
     f->events = hy__url_below(hyperty, "/events");
+    hy__job_init(&f->job, s->manager, f->hyperty, route_again, f);
     hy_list_append(&s->follows, &f->link);
     int rc = f->events ? hy_bus_listen(s->manager->bus, f->events, on_event, f, &f->listener)
                        : HY_ENOMEM;
@@ -99,7 +126,8 @@ static int ask_for_route(hy_call_t *c, const follow_t *f) {
     hy_call_t **slot = hy_alloc(sizeof(hy_call_t *));
     if (!slot) return HY_ENOMEM;
     *slot = c;
-    int rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url, false,
+    hy__domain_route_wanted(s->manager, f->events, s->url);
+    int rc = hy__domain_subscribe(s->manager, hy__list2(hy_str_ref(f->events), NULL), s->url,
                                   on_routed, slot);
     if (rc == 0) {
         c->slot = slot;

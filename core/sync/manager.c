@@ -62,6 +62,12 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
     hy_dict_init(&m->creating, sizeof(hy_part_entry_t));
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->away, sizeof(hy_away_t));
+    hy_link_init(&m->jobs_queued);
+    hy_link_init(&m->jobs);
+    hy__pulse_init(m);
     int rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
@@ -81,6 +87,10 @@ void hy_manager_free(hy_manager_t *m) {
     for (uint32_t pos = 0; (e = hy_dict_next(&m->hosted, &pos));) {
         hy__hosted_free(e->part);
     }
+    hy__registrations_free(m);
+    hy__lasting_free(m);
+    hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
+    hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);
     hy_dict_deinit(&m->hosted);
     hy_dict_deinit(&m->creating);
@@ -183,7 +193,7 @@ static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body)
     if (rc == 0) {
         hy_value_t whole = a->entry;
         a->entry = hy_absent();
-        rc = hy__domain_register(a->manager, whole, on_registered, a);
+        rc = hy__registration_add(a->manager, a->url, whole, true, on_registered, a);
     }
     if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
 }
@@ -206,7 +216,7 @@ int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_
 }
 
 void hy_manager_release(hy_manager_t *m, hy_str_t *url) {
-    hy__domain_unregister(m, url);
+    hy__registration_end(m, url, true);
     hy__domain_deallocate(m, url);
 }
 
@@ -221,6 +231,7 @@ static int add_party(hy_node_t *list, hy_party_t *p) {
     if (rc == 0) rc = hy_put(entry, "hyperty", hy__string_ref(p->syncher->url));
     if (rc == 0) rc = hy_put(entry, "version", hy_int((int64_t)hy_party_version(p)));
     if (rc == 0) rc = hy_put(entry, "state", hy_text(state));
+    if (rc == 0) rc = hy_put(entry, "pending", hy_int((int64_t)hy_party_status(p).pending));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
     hy_node_unref(entry);
     return rc;

@@ -32,8 +32,17 @@ int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_
 /* Gives the address back and strikes the hyperty from the registry. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 
+/* The way to a domain's message node is there (again), or is lost; `domain` NULL: to all of them.
+ * `is_new`: the session is a new one, at whose node claims, routes and entries have to be set up
+ * again; else it was taken over with all of them. At the first `online` there is nothing yet. What
+ * changes for hyperties is told by status and other events, inside the call. Not from inside a
+ * callback of a syncher. */
+void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new);
+void hy_manager_offline(hy_manager_t *m, const char *domain);
+
 /* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
- * state} per party, and of {url, role, hyperties} per object with routes. The caller owns them. */
+ * state, pending} per party, and of {url, role, hyperties} per object with routes. The caller owns
+ * them. */
 int hy_manager_objects(const hy_manager_t *m, hy_value_t *out);
 int hy_manager_routes(const hy_manager_t *m, hy_value_t *out);
 

@@ -162,7 +162,9 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     judging_t *j = arg;
     hy_reporter_t *r = (hy_reporter_t *)d->party;
     const hy_child_t *child = d->child;
-    if (r->party.is_open && r->party.object) {
+    if (r->party.is_open && r->is_replaced) {
+        respond(r, d->request, 503, "the object is reported elsewhere now");
+    } else if (r->party.is_open && r->party.object) {
         if (j->op->kind != HY_CHILDOP_CREATE && child->state != HY_CHILD_KEPT) {
             respond(r, d->request, 410, "the child was deleted"); /* while the hyperty thought */
         } else {

@@ -73,6 +73,12 @@ static void retry_later(sent_t *s) {
     hy_timer_start(hy_bus_clock(bus), &s->retry, hy__backoff(bus, &s->retry_ms));
 }
 
+/* The node's own refusal: it does not know (any more) that this hyperty is admitted. */
+static bool is_shut_out(hy_msg_t *answer, int code) {
+    const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
+    return code == 403 && !hy_get_bool(value, "admitted", true);
+}
+
 static bool is_passing(hy_msg_t *answer, int code) {
     if (code == 408 || code == 429 || code == 503) return true;
     return code == 409 && hy_get_object(hy_msg_body(answer), "value") != NULL;
@@ -83,7 +89,9 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     if (code < 200) return;
     s->request = NULL;
     s->is_kept = code < 300;
-    if (s->is_kept || is_passing(answer, code)) {
+    bool is_out = is_shut_out(answer, code);
+    if (is_out) hy__member_renew(s->observer->member); /* the reporter decides */
+    if (s->is_kept || is_out || is_passing(answer, code)) {
         retry_later(s);
     } else {
         refuse(s, hy_msg_desc(answer));
@@ -103,7 +111,12 @@ static void on_retry(void *arg) {
     hy__replica_exit(r);
 }
 
+/* While this runtime is cut off nothing is tried. */
 static void transmit(sent_t *s) {
+    if (s->observer->member->replica->is_away) {
+        retry_later(s);
+        return;
+    }
     int rc = hy_port_request(s->observer->party.syncher->port, s->message, 0, on_answer, s, NULL,
                              &s->request, NULL);
     if (rc < 0) retry_later(s);
@@ -170,6 +183,19 @@ void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child) {
         sent_t *s = hy_link_owner(l, sent_t, link);
         l = l->next;
         if (s->child == child) sent_free(s);
+    }
+}
+
+void hy__outbox_resume(hy_replica_t *r) {
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_observer_t *o = hy_link_owner(l, hy_member_t, link)->observer;
+        for (hy_link_t *at = o ? o->outbox.next : NULL; o && at != &o->outbox; at = at->next) {
+            sent_t *s = hy_link_owner(at, sent_t, link);
+            s->retry_ms = 0;
+            if (s->is_kept || s->request) continue;
+            hy_timer_stop(hy_bus_clock(r->manager->bus), &s->retry);
+            transmit(s);
+        }
     }
 }
 

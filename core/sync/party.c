@@ -157,9 +157,12 @@ hy_str_t *hy_party_epoch(const hy_party_t *p) {
 
 hy_party_status_t hy_party_status(const hy_party_t *p) {
     if (!p->is_open) return (hy_party_status_t){.state = HY_PARTY_CLOSED, .version = p->version};
-    if (p->is_reporter)
-        return (hy_party_status_t){
-            .state = HY_PARTY_LIVE, .version = p->object->version, .head = p->object->version};
+    if (p->is_reporter) {
+        bool is_replaced = ((const hy_reporter_t *)p)->is_replaced;
+        return (hy_party_status_t){.state = is_replaced ? HY_PARTY_REPLACED : HY_PARTY_LIVE,
+                                   .version = p->object->version,
+                                   .head = p->object->version};
+    }
     const hy_observer_t *o = (const hy_observer_t *)p;
     hy_party_status_t status = hy__replica_status(o->member->replica);
     status.pending = o->pending;
@@ -375,6 +378,7 @@ int hy_party_delete_child(hy_party_t *p, hy_child_t *child, hy_error_t *err) {
 int hy_party_send_event(hy_party_t *p, hy_str_t *collection, hy_value_t value, hy_error_t *err) {
     int rc = p->is_open ? check_collection(p, collection, err)
                         : hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+    if (rc == 0 && p->is_reporter) rc = hy__reporter_check((hy_reporter_t *)p, err);
     hy_node_t *body = rc == 0 ? hy_node_new(HY_OBJECT) : NULL;
     if (!body) {
         hy_value_drop(value);

@@ -123,9 +123,16 @@ static int replica_init(hy_replica_t *r) {
     hy_bus_t *bus = r->manager->bus;
     r->changes = hy__url_below(r->url, "/changes");
     r->children = hy__url_below(r->url, "/children/");
-    if (!r->changes || !r->children) return HY_ENOMEM;
+    r->registration = hy__url_below(r->url, "/registration");
+    r->node_sm = hy__domain_sm(r->manager, r->url);
+    r->node_registry = hy__domain_registry(r->manager, r->url);
+    bool is_whole = r->changes && r->children && r->registration && r->node_sm && r->node_registry;
+    if (!is_whole) return HY_ENOMEM;
     int rc = hy_bus_listen(bus, r->changes, hy__arrival_change, r, &r->on_changes);
     if (rc == 0) rc = hy_bus_listen(bus, r->children, hy__arrival_child, r, &r->on_children);
+    if (rc == 0)
+        rc = hy_bus_listen(bus, r->registration, hy__replica_on_registration, r,
+                           &r->on_registration);
     return rc < 0 ? rc : hy__part_add(&r->manager->replicas, r->url, r);
 }
 
@@ -138,6 +145,8 @@ static hy_replica_t *replica_new(hy_manager_t *m, hy_str_t *url) {
     hy_dict_init(&r->ops, sizeof(hy_op_entry_t));
     hy_timer_init(&r->retry, hy__replica_retry, r);
     hy_timer_init(&r->expiry, on_expiry, r);
+    hy__replica_init_job(r);
+    r->is_away = r->is_disconnected = hy__is_away(m, url) && !hy__manager_hosts(m, url);
     if (replica_init(r) == 0) return r;
     hy__replica_free(r);
     return NULL;
@@ -148,44 +157,61 @@ void hy__replica_free(hy_replica_t *r) {
     hy_timer_stop(clock, &r->retry);
     hy_timer_stop(clock, &r->expiry);
     if (r->read) hy_request_cancel(r->read);
+    hy__job_cancel(&r->catch_up);
     while (!hy_list_is_empty(&r->members)) {
         hy_member_t *m = hy_link_owner(r->members.next, hy_member_t, link);
         hy_list_remove(&m->link);
         m->state = HY_MEMBER_OUT;
         m->replica = NULL;
+        hy__job_cancel(&m->job);
         member_unref(m);
     }
     hy_listener_close(r->on_changes);
     hy_listener_close(r->on_children);
+    hy_listener_close(r->on_registration);
     hy__arrival_drop(r);
     hy_dict_deinit(&r->ops);
     hy_object_free(r->object);
     hy_str_unref(r->url);
     hy_str_unref(r->changes);
     hy_str_unref(r->children);
+    hy_str_unref(r->registration);
+    hy_str_unref(r->node_sm);
+    hy_str_unref(r->node_registry);
     hy_free(r);
 }
 
 /* --- leaving ---------------------------------------------------------------------------------- */
 
-static hy_value_t routes_of(const hy_replica_t *r) {
-    return hy__list2(hy_str_ref(r->changes), hy_str_ref(r->children));
+static hy_value_t routes(const hy_replica_t *r, bool with_children) {
+    hy_value_t list = hy__list2(hy_str_ref(r->changes), hy_str_ref(r->registration));
+    if (list.kind == HY_ABSENT || !with_children) return list;
+    if (hy_node_insert(list.as.n, 1, hy__string_ref(r->children)) == 0) return list;
+    hy_value_drop(list);
+    return hy_absent();
 }
 
+hy_value_t hy__replica_routes(const hy_replica_t *r) {
+    return routes(r, true);
+}
+
+/* A reporter in this runtime hears it without any node. */
 static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
     hy_str_t *to = hy__url_below(url, "/subscription");
-    if (to)
-        hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to,
-                         hy__body1("source", hy__string_ref(hyperty)));
-    hy_str_unref(to);
+    hy_value_t body = hy__body1("source", hy__string_ref(hyperty));
+    if (to && hy__manager_hosts(m, url)) {
+        hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, body);
+        hy_str_unref(to);
+    } else {
+        hy__lasting_send(m, "leave", url, hyperty, HY_MSG_UNSUBSCRIBE, NULL, to, body, NULL, NULL);
+    }
 }
 
 /* A reporter that observed its own object goes on hearing of the children. */
 static hy_value_t own_routes(const hy_member_t *m) {
     const hy_replica_t *r = m->replica;
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
-    bool is_reporter = s && hy__syncher_find_party(s, r->url, true);
-    return is_reporter ? hy__list2(hy_str_ref(r->changes), NULL) : routes_of(r);
+    return routes(r, !s || !hy__syncher_find_party(s, r->url, true));
 }
 
 void hy__member_leave(hy_member_t *m, bool tell) {
@@ -193,8 +219,9 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy_replica_t *r = m->replica;
     hy__replica_enter(r);
     m->state = HY_MEMBER_OUT; /* first: whoever is called may close the syncher, which comes here */
+    hy__job_cancel(&m->job);
     if (m->observer) hy__observer_end(m->observer, false, false);
-    hy__domain_unsubscribe(r->manager, own_routes(m), m->hyperty, NULL, NULL);
+    hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
     if (tell) send_unsubscribe(r->manager, r->url, m->hyperty);
     hy__replica_exit(r);
 }
@@ -264,12 +291,20 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         send_unsubscribe(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
+        if (m->session != r->manager->sessions) hy__member_renew(m); /* its routes are gone */
+        hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
         hy__arrival_settle(r);
         if (r->head > r->object->version) hy__replica_read(r, "gap");
         hy__replica_tell_status(r);
     }
     hy__replica_exit(r);
+}
+
+/* It got lost somewhere: the reporter may have let it in. */
+static bool is_unsure(const hy_member_t *m, int code) {
+    bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
+    return was_cut || m->was_leaving || code == 408 || code == 503;
 }
 
 static void on_asked(void *arg, hy_msg_t *answer, int code) {
@@ -282,15 +317,16 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
         } else if (code < 300) {
             admit(m, answer);
         } else {
+            if (is_unsure(m, code)) send_unsubscribe(m->manager, m->url, m->hyperty);
             refuse(m, code, hy_msg_desc(answer));
         }
-    } else if (code == 200 && m->manager) {
+    } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
         send_unsubscribe(m->manager, m->url, m->hyperty);
     }
     if (is_final) member_unref(m);
 }
 
-static hy_value_t subscription_body(const hy_member_t *m) {
+hy_value_t hy__member_subscription(const hy_member_t *m) {
     const hy_replica_t *r = m->replica;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
@@ -299,6 +335,7 @@ static hy_value_t subscription_body(const hy_member_t *m) {
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
     if (rc == 0 && s) rc = hy__put_identity(body, s);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
+    if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);
     return hy_absent();
@@ -318,8 +355,9 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
         hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
+        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
         code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
-                                        subscription_body(m), on_asked, m, on_late, NULL)
+                                        hy__member_subscription(m), on_asked, m, on_late, NULL)
                   : HY_ENOMEM;
         hy_str_unref(to);
         if (code == 0) return;
@@ -337,6 +375,8 @@ static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
     m->url = hy_str_ref(r->url);
     m->hyperty = hy_str_ref(request->from);
     m->request = hy_msg_ref(request);
+    m->session = r->manager->sessions;
+    hy__member_init_job(m);
     hy_list_append(&r->members, &m->link);
     return m;
 }
@@ -373,7 +413,8 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
         hy_bus_respond(m->bus, request, 503, "out of memory", hy_absent());
         return;
     }
-    int rc = hy__domain_subscribe(m, routes_of(r), member->hyperty, false, on_routed, member);
+    hy__domain_route_wanted(m, r->url, member->hyperty);
+    int rc = hy__domain_subscribe(m, hy__replica_routes(r), member->hyperty, on_routed, member);
     if (rc == 0) return;
     refuse(member, hy_error_http(rc), hy_error_text(rc));
     member_unref(member);
@@ -411,6 +452,8 @@ hy_party_status_t hy__replica_status(const hy_replica_t *r) {
         status.state = HY_PARTY_LAGGING;
     }
     status.age_ms = hy_clock_now(hy_bus_clock(r->manager->bus)) - r->heard_ms;
+    if (status.state == HY_PARTY_LIVE && status.age_ms >= HY_SILENCE_MS)
+        status.state = HY_PARTY_LAGGING;
     return status;
 }
 

@@ -21,6 +21,7 @@ static void publish(hy_reporter_t *r, hy_change_t *change) {
     change->source = hy_str_ref(s->url);
     change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
     o->modified_ms = change->modified_ms;
+    r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
@@ -50,7 +51,15 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
     return rc;
 }
 
+int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
+    if (!r->is_replaced) return 0;
+    return hy_fail(err, HY_ECONFLICT, "%s is reported by another session now; this one is replaced",
+                   r->party.url->bytes);
+}
+
 static int check_room(const hy_reporter_t *r, hy_error_t *err) {
+    int rc = hy__reporter_check(r, err);
+    if (rc < 0) return rc;
     if (hy_bus_has_room(r->party.syncher->manager->bus)) return 0;
     return hy_fail(err, HY_EFULL, "%s: too many changes wait to be delivered; write less at once",
                    r->party.url->bytes);
@@ -107,7 +116,8 @@ static int view_commit(void *owner, hy_error_t *err) {
     hy_change_t *change = r->batch;
     if (!change) return 0;
     change->is_batch = change->count > 1;
-    int rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    int rc = hy__reporter_check(r, err);
+    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
     if (rc < 0) {
         view_rollback(r);
         return rc;
@@ -176,12 +186,20 @@ static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request)
     hy__decision_ask(d);
 }
 
+/* An observer that goes on from its position, as it was not there when it was struck off. */
+static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
+    const hy_hosted_t *h = hy__reporter_hosted(r);
+    return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
+}
+
 static void on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     if (m->type == HY_MSG_READ) {
         if (r->is_public || is_participant(r, m->from)) {
             answer_read(r, m);
+        } else if (is_struck_off(r, m)) {
+            hy_bus_respond(bus, m, 401, "evicted", hy_absent());
         } else {
             decide(r, HY_DECIDE_READ, m);
         }
@@ -198,6 +216,39 @@ static void on_object(void *arg, hy_msg_t *m) {
     }
 }
 
+/* --- after a lost session --------------------------------------------------------------------- */
+
+static hy_value_t digest_body(const hy_object_t *o) {
+    hy_value_t digest = hy__body1("epoch", hy__string_ref(o->epoch));
+    if (digest.kind == HY_OBJECT &&
+        hy_put(digest.as.n, "version", hy_int((int64_t)o->version)) < 0) {
+        hy_value_drop(digest);
+        return hy_absent();
+    }
+    return digest.kind == HY_OBJECT ? hy__body1("value", hy__body1("digest", digest)) : digest;
+}
+
+void hy__reporter_digest(hy_reporter_t *r) {
+    hy_syncher_t *s = r->party.syncher;
+    hy_value_t body = digest_body(r->party.object);
+    hy_msg_t *m = body.kind == HY_OBJECT
+                      ? hy_msg_new(HY_MSG_EVENT, hy_absent(), r->party.url, r->changes, body)
+                      : NULL;
+    r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
+    if (m) hy_port_send(s->port, m, NULL);
+    hy_msg_unref(m);
+}
+
+void hy__reporter_replaced(hy_reporter_t *r) {
+    hy_syncher_t *s = r->party.syncher;
+    r->is_replaced = true;
+    hy_listener_close(r->on_object);
+    hy_listener_close(r->on_children);
+    r->on_object = r->on_children = NULL;
+    hy_port_revoke(s->port, r->party.url);
+    s->events->status(s->arg, &r->party, hy_party_status(&r->party));
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
@@ -209,6 +260,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     hy__party_init(&r->party, s, object->url, true);
     r->party.object = object;
     r->is_public = is_public;
+    r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");

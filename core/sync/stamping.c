@@ -26,6 +26,7 @@ hy_stamp_t *hy__reporter_make_stamp(const hy_reporter_t *r, hy_str_t *collection
 void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op) {
     hy_object_t *o = r->party.object;
     o->version = s->version;
+    r->published_ms = hy_clock_now(hy_bus_clock(r->party.syncher->manager->bus));
     hy_history_add_stamp(&o->history, s, s->kind == HY_CHILDOP_REFUSE ? NULL : op);
     hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
     if (m) hy_port_send(r->party.syncher->port, m, NULL);
@@ -71,9 +72,9 @@ static void echo_free(echo_t *e) {
 int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
                           hy_child_t *child, hy_error_t *err) {
     hy_str_t *url = r->party.url;
-    int rc = hy_bus_has_room(r->party.syncher->manager->bus)
-                 ? 0
-                 : hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
+    int rc = hy__reporter_check(r, err);
+    if (rc == 0 && !hy_bus_has_room(r->party.syncher->manager->bus))
+        rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
     hy_msg_t *m =
         rc == 0 ? hy__childop_message(r->party.syncher, r->children, collection, op, hy_absent())
                 : NULL;

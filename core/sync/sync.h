@@ -7,7 +7,8 @@
  *
  * manager.c    <Runtime>/sm: which message goes to which part
  * domain.c     requests to the functions of the message node
- * hosting.c    the reporter's side of the sync manager: create, invite, subscribe, evict, delete
+ * creation.c   the reporter's side of the sync manager: making objects
+ * hosting.c    and: invite, subscribe, evict, delete (hosted.h)
  * replica.c    the observers' side: one copy an object, its routes and members
  * arrival.c    what arrives for a replica: positions, gaps, stamps
  * answer.c     what it reads when something is missing, and how the answer is taken in
@@ -15,12 +16,14 @@
  * follow.c; party.c what both kinds of party share;
  * reporter.c, with stamping.c (child operations done there) and moderation.c (those of others);
  * observer.c, with outbox.c (own child operations on their way);
- * decision.c what a hyperty is asked to decide */
+ * decision.c what a hyperty is asked to decide;
+ * rejoin.h what happens when a node is lost and found again */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "rejoin.h"
 #include "syncher.h"
 
 typedef struct hy_hosted hy_hosted_t;
@@ -38,9 +41,22 @@ struct hy_manager {
     hy_listener_t *on_sm;
     hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
     hy_dict_t hosted;   /* object URL → hy_hosted_t */
-    hy_dict_t creating; /* object URL → what makes it, hosting.c */
+    hy_dict_t creating; /* object URL → what makes it, creation.c */
     hy_dict_t replicas; /* object URL → hy_replica_t */
+    /* rejoin.h */
+    hy_dict_t registrations, lasting; /* URL, name → part */
+    hy_dict_t away;                   /* domains without session */
+    bool is_away;                     /* all domains are */
+    uint64_t sessions;                /* counts new ones */
+    hy_link_t jobs_queued, jobs;
+    uint32_t jobs_flying;
+    bool is_going; /* jobs are being begun */
+    hy_timer_t pulse;
 };
+
+typedef struct {
+    hy_str_t *key; /* domain */
+} hy_away_t;
 
 typedef struct {
     hy_str_t *key;
@@ -83,22 +99,35 @@ struct hy_party {
 
 /* --- domain.c --------------------------------------------------------------------------------- */
 
-typedef void (*hy_domain_cb)(void *arg, int code, const char *desc, hy_node_t *body);
 /* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
- */
+ * Those that give back, void, are said again until the node has heard (lasting.c). */
+int hy__domain_ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
+                   hy_domain_cb done, void *arg); /* `to` and `body` taken over */
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg);
-int hy__domain_deallocate(hy_manager_t *m, hy_str_t *url);
-/* `resources` is an array of URLs, taken over. */
-int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, bool guard,
-                         hy_domain_cb done, void *arg);
-int hy__domain_unsubscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source,
-                           hy_domain_cb done, void *arg);
-/* "admit" or "expel". */
-int hy__domain_guard(hy_manager_t *m, const char *method, hy_str_t *object, hy_str_t *hyperty,
-                     hy_domain_cb done, void *arg);
+void hy__domain_deallocate(hy_manager_t *m, hy_str_t *url);
+/* `resources` is an array of URLs of one domain, taken over. */
+int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source, hy_domain_cb done,
+                         void *arg);
+/* `about` names what it is about, together with `source` (NULL: all sources). */
+void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source);
+/* That route is wanted again. */
+void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source);
+void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty);
+int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
+                     void *arg);
 /* `entry` is taken over. */
 int hy__domain_register(hy_manager_t *m, hy_value_t entry, hy_domain_cb done, void *arg);
-int hy__domain_unregister(hy_manager_t *m, hy_str_t *url);
+void hy__domain_unregister(hy_manager_t *m, hy_str_t *url);
+
+/* domain://msg-node.<d>/sm and domain://registry.<d> of the domain of that address; the caller gets
+ * a reference. NULL when out of memory. */
+hy_str_t *hy__domain_sm(const hy_manager_t *m, const hy_str_t *url);
+hy_str_t *hy__domain_registry(const hy_manager_t *m, const hy_str_t *url);
+/* Bodies of subscribe and unsubscribe (`source` may be NULL), of a subscribe that holds an object,
+ * and of admit and expel; `resources` is taken over. */
+hy_value_t hy__route_body(hy_value_t resources, hy_str_t *source);
+hy_value_t hy__hold_body(hy_value_t resources, hy_str_t *source, hy_str_t *epoch);
+hy_value_t hy__guard_body(const char *method, hy_str_t *object, hy_str_t *hyperty);
 
 /* Helpers for bodies: NULL and ABSENT where memory ran out, which hy_put notices. */
 hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
@@ -127,7 +156,8 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
 int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
 void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
 
-/* --- hosting.c -------------------------------------------------------------------------------- */
+/* --- creation.c, hosting.c, rehost.c -----------------------------------------------------------
+ */
 
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);
@@ -136,12 +166,29 @@ void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request);
 void hy__hosted_delete(hy_hosted_t *h);
 void hy__hosted_free(hy_hosted_t *h);
 bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* may, or does */
+bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty);
 bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty);
 /* User that an observer subscribed with; NULL if not told. */
 hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
+bool hy__hosted_is_replaced(const hy_hosted_t *h);
+hy_str_t *hy__hosted_epoch(const hy_hosted_t *h); /* that it was created in; lent */
+/* False while the object of that address is to be held again, so that nothing may come from it. */
+bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from);
+/* The final answer to an invitation. */
+void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
+/* Tells the observers that the object was deleted. */
+void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
+/* A new session: held, registered and its observers admitted again. */
+void hy__hosted_renew(hy_hosted_t *h);
+/* Says its position to the observers. */
+void hy__hosted_digest(hy_hosted_t *h);
+/* Says it if nothing was said for long; gives when to look again, UINT64_MAX: never. */
+uint64_t hy__hosted_pulse(hy_hosted_t *h);
+/* True if the object is reported in this runtime. */
+bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 /* Whole object or what `since` leaves. */
 int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
@@ -162,12 +209,16 @@ typedef struct {
 
 struct hy_replica {
     hy_manager_t *manager;
-    hy_str_t *url, *changes, *children; /* <Object>, …/changes, …/children/ */
-    hy_object_t *object;                /* NULL until the first answer */
-    hy_listener_t *on_changes, *on_children;
+    hy_str_t *url, *changes, *children, *registration; /* <Object>, …/changes, …/children/, … */
+    hy_str_t *node_sm, *node_registry;                 /* of the object's domain */
+    hy_object_t *object;                               /* NULL until the first answer */
+    hy_listener_t *on_changes, *on_children, *on_registration;
     hy_link_t members;
     uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_disconnected;  /* the last read found nobody */
+    bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
+    bool is_away;          /* cut off: nothing is asked */
+    bool is_rejoined;      /* one of the members has brought the copy level again */
+    hy_job_t catch_up;     /* a read after the session was taken over */
     hy_party_state_t told; /* state last told */
     bool wants_whole;      /* changes since will not do */
     const char *read_reason;
@@ -194,6 +245,9 @@ struct hy_member {
     hy_str_t *hyperty, *url;
     hy_observer_t *observer; /* once the syncher has made its party */
     hy_msg_t *request;       /* the syncher's, while asking */
+    uint64_t session;        /* of the manager, when it began to ask */
+    bool was_leaving;        /* the reporter may not have heard yet that it left before */
+    hy_job_t job;            /* subscribing again */
 };
 
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
@@ -206,12 +260,30 @@ void hy__member_leave(hy_member_t *m, bool tell);
 /* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
  * finds the object gone. */
 void hy__member_end(hy_member_t *m, bool evicted);
+hy_value_t hy__replica_routes(const hy_replica_t *r);
+/* Of a subscribe to <Object>/subscription. */
+hy_value_t hy__member_subscription(const hy_member_t *m);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
 /* True if the copy is of that schema, named short or by catalogue URL. */
 bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted);
 hy_party_status_t hy__replica_status(const hy_replica_t *r);
 void hy__replica_tell_status(hy_replica_t *r);
+
+/* reobserve.c: cut off; back with routes intact; with a new session. */
+void hy__replica_offline(hy_replica_t *r);
+void hy__replica_online(hy_replica_t *r);
+void hy__replica_renew(hy_replica_t *r);
+void hy__replica_init_job(hy_replica_t *r);
+void hy__member_init_job(hy_member_t *m);
+/* Something of the object was heard that leaves nothing open: it is not disconnected. */
+void hy__replica_is_back(hy_replica_t *r);
+/* Subscribes again, unless that is under way. */
+void hy__member_renew(hy_member_t *m);
+/* On <Object>/registration: the status of the object's entry. */
+void hy__replica_on_registration(void *replica, hy_msg_t *m);
+/* Asks if nothing was heard for too long; gives when to look again. */
+uint64_t hy__replica_pulse(hy_replica_t *r);
 
 /* What became of something that arrived: in (or known already), ahead of the copy, or not to be
  * applied. */
@@ -238,6 +310,8 @@ void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
 /* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
 void hy__replica_read(hy_replica_t *r, const char *reason);
 void hy__replica_retry(void *replica);
+/* An answer to a read. */
+void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int http);
 /* "since": the copy's position. */
 int hy__put_since(hy_node_t *body, const hy_object_t *o);
 
@@ -258,6 +332,8 @@ void hy__party_close(hy_party_t *p);
 /* Drops all calls and followed events of a syncher. */
 void hy__calls_close(hy_syncher_t *s);
 void hy__follow_free(hy_link_t *link);
+/* Routes the events of hyperties of that domain again; NULL: of all. */
+void hy__follows_renew(hy_syncher_t *s, const char *domain);
 /* Keeps the record, not the syncher: look at `is_closing` after calling back. */
 static inline void hy__syncher_ref(hy_syncher_t *s) {
     s->refs++;
@@ -282,12 +358,20 @@ struct hy_reporter {
     hy_dict_t answers; /* child operation → its answer, bounded */
     hy_link_t echoes;  /* own operations whose message has not come round */
     bool is_public;
+    bool is_replaced; /* another writes the object: nothing is done here any more */
+    uint64_t published_ms;
 };
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 void hy__reporter_deinit(hy_reporter_t *r);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
+/* Publishes its position. */
+void hy__reporter_digest(hy_reporter_t *r);
+/* Another session holds the object: writing ends, and the hyperty is told. */
+void hy__reporter_replaced(hy_reporter_t *r);
+/* 0, or HY_ECONFLICT with a text. */
+int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err);
 /* The reporter's own operation (an update is applied already): published, done and stamped at once.
  * `op` is taken over. On failure nothing was done; an update's is the caller's to undo. */
 int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
@@ -338,6 +422,8 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
 /* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
  */
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
+/* The way to the reporter is there again: what waits to be repeated is sent now. */
+void hy__outbox_resume(hy_replica_t *r);
 /* The child is not there any more: nothing of it is repeated. */
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
 /* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */

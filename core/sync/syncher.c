@@ -70,6 +70,7 @@ static void on_call(hy_syncher_t *s, hy_msg_t *m) {
 
 /* Struck off: only the object's own sync manager says so. */
 static void on_evicted(hy_syncher_t *s, hy_msg_t *m) {
+    respond(s, m, 200, NULL);
     hy_span_t object = hy_address_object(m->from);
     hy_str_t *url = object.len < m->from->len ? hy_str_new(object.bytes, object.len) : NULL;
     const hy_replica_t *r = url ? hy__part_find(&s->manager->replicas, url) : NULL;

@@ -113,6 +113,23 @@ static void length_is_bounded(void **state) {
     assert_true(strlen(err.text) < 300);
 }
 
+static void a_function_of_a_domain_is_at_home_there(void **state) {
+    (void)state;
+    static const char *const homes[][2] = {
+        {"domain://msg-node.d.e/sm", "d.e"},    {"domain://registry.d", "d"},
+        {"domain://catalogue.d/x", "d"},        {"domain://other.d/x", "other.d"},
+        {"domain://msg-node./sm", "msg-node."}, {"hyperty://msg-node.d/x", "msg-node.d"},
+        {"resource://d/x/changes", "d"},        {"domain://", ""},
+    };
+    for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+        hy_str_t *url = hy_str_from(homes[i][0]);
+        hy_span_t home = hy_address_home(url);
+        assert_int_equal(home.len, strlen(homes[i][1]));
+        assert_memory_equal(home.bytes, homes[i][1], home.len);
+        hy_str_unref(url);
+    }
+}
+
 static void the_same_domain_is_the_same_text(void **state) {
     (void)state;
     assert_true(hy_address_same_domain(str("a://d/x", 0), str("b://d", 1)));
@@ -193,6 +210,7 @@ int main(void) {
         TEST(a_well_formed_address_is_taken_apart),
         TEST(anything_else_is_refused_with_a_reason),
         TEST(length_is_bounded),
+        TEST(a_function_of_a_domain_is_at_home_there),
         TEST(the_same_domain_is_the_same_text),
         TEST(below_means_whole_segments),
         TEST(the_identifier_is_the_last_segment_without_fragment),

@@ -53,6 +53,26 @@ static void a_request_that_came_in_for_nobody_is_answered_by_the_uplink(void **s
     assert_seen(w, "up=404");
 }
 
+static void a_function_of_a_domain_is_behind_that_domains_uplink(void **state) {
+    world_t *w = *state;
+    part_t d, e, rest;
+    uplink(w, &d, "d", "d");
+    uplink(w, &e, "e", "e");
+    uplink(w, &rest, "rest", NULL);
+    send(w, A, "domain://msg-node.e/sm", 1);
+    send(w, A, "domain://msg-node.d/address-allocation", 2);
+    send(w, A, "domain://registry.e", 3);
+    send(w, A, "domain://catalogue.d/x", 4);
+    run(w);
+    assert_seen(w, "e1 d2 e3 d4");
+    send(w, A, "domain://msg-node.f/sm", 5);
+    send(w, A, "domain://msg-node./sm", 6);
+    send(w, A, "domain://other.e/sm", 7);
+    send(w, A, "comm://registry.e/x", 8);
+    run(w);
+    assert_seen(w, "rest5 rest6 rest7 rest8");
+}
+
 static void a_domain_has_its_own_uplink_and_the_rest_has_another(void **state) {
     world_t *w = *state;
     part_t d, e, rest;
@@ -217,6 +237,7 @@ int main(void) {
         TEST(what_is_published_goes_to_listeners_and_up),
         TEST(what_came_in_is_delivered_as_any_other_but_never_sent_back),
         TEST(a_request_that_came_in_for_nobody_is_answered_by_the_uplink),
+        TEST(a_function_of_a_domain_is_behind_that_domains_uplink),
         TEST(a_domain_has_its_own_uplink_and_the_rest_has_another),
         TEST(what_an_uplink_refuses_is_answered_with_the_code_that_belongs_to_it),
         TEST(a_response_leaves_by_the_uplink_its_request_came_in_by),

@@ -129,13 +129,13 @@ local function open_stories(self, object)
 end
 
 -- Everybody but the sender hears it once, for sure if they took part all the time.
-local function check_event(self, sent)
+local function check_event(self, sent, is_disturbed)
   local sender = sent.party
   for _, name in ipairs(plain.keys(self.parties)) do
     local party = self.parties[name]
     local count = party.heard and party.heard[sent.key] or 0
     local is_sure = party.was_open and party.is_open and sender.was_open and sender.is_open
-      and sender.object.is_live
+      and sender.object.is_live and not is_disturbed
     local wanted = party.object == sender.object and party.actor ~= sender.actor and 1 or 0
     if count > wanted or (is_sure and count < wanted) then
       check.fault("%s heard event %s of %s %d times, not %d", name, sent.key, sender.name, count,
@@ -202,9 +202,11 @@ local function check_object(self, object, look)
 end
 
 ---Checks everything. `look(actor, party name)` gives what the party shows; nil once it is closed.
-function Oracle:check(look)
+---After sessions were lost, events may be lost, too.
+function Oracle:check(look, is_disturbed)
   local later, sent = self.later, self.sent
   self.later, self.sent = {}, {}
+  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
   for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
   for _, object in ipairs(self.objects) do
     if object.is_live then
@@ -215,7 +217,7 @@ function Oracle:check(look)
       end
     end
   end
-  for _, one in ipairs(sent) do check_event(self, one) end
+  for _, one in ipairs(sent) do check_event(self, one, is_disturbed) end
   for _, party in pairs(self.parties) do party.was_open = party.is_open end
 end
 

@@ -84,6 +84,7 @@ local function delete(world)
   local party = some_party(world, "reporter")
   if not party then return end
   party.object.is_dying = true
+  world.has_deleted = true
   tell(world, party, "deletes %s", party.object.label)
   world:call(party.actor, "ask", party.name, "delete")
 end
@@ -137,9 +138,10 @@ local function leave_the_world(world)
   world:drain(actor)
   world:tell("%s is unloaded", actor.name)
   actor.is_alive = false
+  world.has_deleted = true
   world.oracle:gone(actor)
   actor.inst:unload()
-  if world.draw:chance(0.5) then world:load_actor(actor.runtime) end
+  if world.draw:chance(0.5) and not world.cut[actor.runtime] then world:load_actor(actor.runtime) end
 end
 
 -- --- children ------------------------------------------------------------------------------------
@@ -243,12 +245,30 @@ local function read(world)
   world:call(actor, "read", object.url)
 end
 
+-- --- sessions ------------------------------------------------------------------------------------
+
+local function lose_session(world)
+  local runtime = world.draw:int(1, #world.runtimes)
+  if world.cut[runtime] then return world:find(runtime) end
+  world:lose(runtime, world.draw:weighted { { 3, "disconnect" }, { 2, "interrupt" } })
+  if world.draw:chance(0.3) then world:find(runtime) end
+end
+
+-- A node that has just heard of a deletion would take it along: nobody else knows of it.
+local function restart_node(world)
+  if world.has_deleted then return end
+  world:restart_node()
+  for i in ipairs(world.runtimes) do
+    if world.draw:chance(0.7) then world:find(i) end
+  end
+end
+
 -- --- all of it -----------------------------------------------------------------------------------
 
 local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
-  { 3, create }, { 1, delete }, { 1, leave_the_world },
+  { 3, create }, { 1, delete }, { 1, leave_the_world }, { 4, lose_session }, { 1, restart_node },
 }
 
 ---The first objects, with some who observe them.

@@ -60,7 +60,7 @@ local function new(seed)
   local draw = draws.new(seed)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
     actors = {}, runtimes = {}, steps = draw:int(40, 80),
-    source = source(), last_label = 0, urls = {}, expected = {} }, World)
+    source = source(), last_label = 0, urls = {}, expected = {}, cut = {} }, World)
   local delay = draw:one(DELAYS)
   world.net = host.network { seed = seed, delay = delay }
   world:tell("world %d: delays %g to %g s, %d operations", seed, delay[1], delay[2], world.steps)
@@ -133,7 +133,7 @@ function World:drain(actor)
       self.oracle:created { label = entry.label, actor = actor, party = entry.party,
         url = entry.url, schema = expected.schema, data = expected.data }
       self.urls[entry.url] = entry.label
-    elseif entry.what == "created" then
+    elseif entry.what == "created" and not self.is_disturbed then
       check.fault("create of %s: %s", entry.party, entry.text)
     end
   end
@@ -146,11 +146,57 @@ local function each_alive(self, fn)
   end
 end
 
+---That runtime loses its session for a while: ended ("disconnect") or just out of reach
+---("interrupt").
+function World:lose(runtime, how)
+  self.is_disturbed = true
+  if self.cut[runtime] then return end
+  self.cut[runtime] = how
+  self:tell("runtime %d: %s", runtime, how)
+  if how == "disconnect" then
+    self.net:disconnect(self.runtimes[runtime])
+  else
+    self.net:interrupt(self.runtimes[runtime], true)
+  end
+end
+
+function World:find(runtime)
+  local how = self.cut[runtime]
+  if not how then return end
+  self.cut[runtime] = nil
+  self:tell("runtime %d is back", runtime)
+  if how == "disconnect" then
+    self.net:connect(self.runtimes[runtime])
+  else
+    self.net:interrupt(self.runtimes[runtime], false)
+  end
+end
+
+---Another node takes the place of the one that was.
+function World:restart_node()
+  self.is_disturbed = true
+  self:tell "the node restarts"
+  self.net:restart_node()
+  for i in ipairs(self.runtimes) do self.cut[i] = "disconnect" end
+end
+
+-- Everybody comes back, one after the other.
+local function find_all(self)
+  local order = {}
+  for i in ipairs(self.runtimes) do table.insert(order, self.draw:int(1, i), i) end
+  for _, i in ipairs(order) do
+    if self.cut[i] then
+      self:find(i)
+      self.net:run(self.draw:weighted { { 3, 0 }, { 2, 0.01 }, { 1, 1 } })
+    end
+  end
+end
+
 -- Copies that wait to read again are not under way, but are not level either.
 local function is_level(self)
   for _, runtime in ipairs(self.runtimes) do
     for _, party in ipairs(runtime:objects()) do
-      if party.state ~= "live" then return false end
+      if party.state ~= "live" or party.pending > 0 then return false end
     end
   end
   return true
@@ -158,7 +204,9 @@ end
 
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
-  for _ = 1, 20 do
+  if next(self.cut) then find_all(self) end
+  if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
+  for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault "the world does not come to rest" end
     self.net:run(2) -- who thinks has thought
     if self.net:settle(120) and is_level(self) then break end
@@ -168,7 +216,8 @@ function World:quiet()
   if self.logged then check.fault("logged: %s", self.logged) end
   self.oracle:check(function(actor, party)
     return actor.is_alive and self:call(actor, "look", party) or nil
-  end)
+  end, self.is_disturbed)
+  self.is_disturbed, self.has_deleted = false, false
 end
 
 local function run(self)

@@ -13,7 +13,7 @@ local World = {}
 World.__index = World
 
 function M.world(options)
-  local world = setmetatable({ logged = {}, blocks = host.blocks() }, World)
+  local world = setmetatable({ logged = {}, blocks = host.blocks(), runtimes = {} }, World)
   world.net = host.network { seed = 1, delay = options.delay }
   local function log(level, who, text)
     if level == "error" then table.insert(world.logged, who .. ": " .. text) end
@@ -22,6 +22,7 @@ function M.world(options)
     local rt = world.net:runtime { log = log, paths = {} }
     for _, name in ipairs(type(names) == "table" and names or { names }) do
       world[name] = objects.load(rt, name)
+      world.runtimes[name] = rt
     end
   end
   return world
@@ -45,6 +46,51 @@ end
 ---Everything that is under way arrives.
 function World:settle()
   assert(self.net:settle(), "the world does not come to rest")
+end
+
+---Time passes.
+function World:run(seconds)
+  self.net:run(seconds)
+end
+
+---The runtime of that instance loses its session at the node; gets a new one; both.
+function World:disconnect(name) self.net:disconnect(self.runtimes[name]) end
+
+function World:connect(name) self.net:connect(self.runtimes[name]) end
+
+function World:reconnect(name) self.net:reconnect(self.runtimes[name]) end
+
+---Nothing goes through to or from the runtime; and again, in the same session.
+function World:interrupt(name, is_away) self.net:interrupt(self.runtimes[name], is_away) end
+
+---Another node takes the place of the one that was; the runtimes connect in this order.
+function World:restart_node(...)
+  self.net:restart_node()
+  for _, name in ipairs { ... } do
+    self:connect(name)
+    self:run(0.2)
+  end
+end
+
+---From now on the instance notes what it hears of self.room; `heard` gives that, and forgets it.
+function World:listen(name)
+  self[name]:eval [[
+    self.heard = {}
+    local function note(text) table.insert(self.heard, text) end
+    local room = self.room
+    if not pcall(function() return room.observers end) then
+      room:on("change", function(change) note(change.path .. "=" .. tostring(change.value)) end)
+      room:on("resync", function(from, to, reason) note("resync " .. reason) end)
+      room:on("delete", function(reason) note(reason) end)
+    end
+    room:on("child", function(event)
+      note(event.kind .. " " .. (event.change and event.change.value or event.child.data.text))
+    end)
+    room:on("status", function(status) note(status.state) end)]]
+end
+
+function World:heard(name)
+  return self[name]:eval "local heard = self.heard self.heard = {} return heard"
 end
 
 ---Nothing was logged as an error, and nothing is left.

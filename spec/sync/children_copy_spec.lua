@@ -233,7 +233,7 @@ describe("an observer of children", function()
       world:run(2)
       assert.same({ "mine kept" }, listed())
       assert.same({ "create mine kept" }, heard())
-      world:run(50)
+      world:run(30)
       assert.same({ 1, 1 }, { #far.ops, #far:got "read" })
     end)
 

@@ -58,7 +58,7 @@ describe("creating an object", function()
     local request = world:only { type = "subscribe", to = NODE .. "/sm" }
     assert.equal(sm, request.from)
     assert.same({ resources = { url, url .. "/subscription", url .. "/children/" },
-      source = anna.url, guard = true }, request.body)
+      source = anna.url, guard = true, epoch = anna:eval "return self.room.epoch" }, request.body)
   end)
 
   it("registers it with what finds it", function()

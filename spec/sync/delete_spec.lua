@@ -48,7 +48,7 @@ describe("deleting", function()
       for _, message in ipairs(world:sent { type = "unsubscribe", to = NODE .. "/sm" }) do
         if message.body.source then sources[message.body.source] = message.body.resources end
       end
-      local routes = { url .. "/changes", url .. "/children/" }
+      local routes = { url .. "/changes", url .. "/children/", url .. "/registration" }
       assert.same({ [ben.url] = routes, [world.carl.url] = routes }, sources)
     end)
 

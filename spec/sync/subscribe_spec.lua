@@ -58,7 +58,8 @@ describe("subscribing", function()
     it("which routes changes and children at the node, for that hyperty", function()
       local request = world:only { type = "subscribe", to = NODE .. "/sm" }
       assert.equal(sm, request.from)
-      assert.same({ resources = { url .. "/changes", url .. "/children/" }, source = ben.url },
+      assert.same({ resources = { url .. "/changes", url .. "/children/", url .. "/registration" },
+        source = ben.url },
         request.body)
     end)
 
@@ -389,7 +390,8 @@ describe("subscribing", function()
     end)
 
     it("has its sync manager take the routes down and tell the reporter's", function()
-      assert.same({ resources = { url .. "/changes", url .. "/children/" }, source = ben.url },
+      assert.same({ resources = { url .. "/changes", url .. "/children/", url .. "/registration" },
+        source = ben.url },
         world:only { type = "unsubscribe", to = NODE .. "/sm" }.body)
       local told = world:only { type = "unsubscribe", to = url .. "/subscription" }
       assert.equal(ben.url, told.body.source)

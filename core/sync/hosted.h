@@ -1,0 +1,37 @@
+/* Inside sync/: an object that is reported here, as its sync manager knows it. */
+#ifndef HY_SYNC_HOSTED_H
+#define HY_SYNC_HOSTED_H
+
+#include "sync.h"
+
+/* Who may observe or does. */
+typedef struct {
+    hy_str_t *key;  /* hyperty URL */
+    hy_str_t *user; /* as subscribed, NULL if not told */
+    bool is_authorised, is_observing;
+    bool is_evicted; /* it may not have heard so yet */
+} hy_guest_t;
+
+struct hy_hosted {
+    hy_manager_t *manager;
+    hy_str_t *url, *subscription, *reporter, *epoch;
+    const hy_schema_t *schema;
+    hy_listener_t *on_subscription;
+    hy_dict_t guests;
+    uint32_t observers;
+    bool is_public;
+    bool is_replaced;    /* another session holds the object */
+    hy_job_t job;        /* holding it again */
+    hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
+    size_t admitted_count;
+};
+
+/* hosting.c */
+void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
+hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
+/* <Object>, …/subscription and the children, which the reporter keeps. */
+hy_value_t hy__hosted_resources(const hy_hosted_t *h);
+/* rehost.c */
+void hy__hosted_init_job(hy_hosted_t *h);
+
+#endif

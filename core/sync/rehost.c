@@ -1,0 +1,127 @@
+/* Hosted objects after a lost session, and what they say by themselves (PROTOCOL.md section 7).
+ *
+ *      hold (guarded, same epoch) ─► admit who observes ─► registry ─► digest
+ *               └─ held by another ─► replaced: this reporter writes no more
+ *
+ * Nobody is asked whether the observers may: they observe already. */
+#include "../base/mem.h"
+#include "hosted.h"
+
+/* --- replaced --------------------------------------------------------------------------------- */
+
+static void replace(hy_hosted_t *h, const char *why) {
+    hy_manager_t *m = h->manager;
+    hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync", "%s is reported elsewhere now: %s",
+           h->url->bytes, why);
+    h->is_replaced = true;
+    hy__registration_end(m, h->url, false);
+    hy_listener_close(h->on_subscription);
+    h->on_subscription = NULL;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    hy_replica_t *own = hy__part_find(&m->replicas, h->url);
+    hy__job_end(&h->job);
+    if (own) hy__replica_renew(own); /* who observed here observes the other one */
+    if (r) hy__reporter_replaced(r);
+}
+
+bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url);
+    return h && !h->is_replaced;
+}
+
+bool hy__hosted_is_replaced(const hy_hosted_t *h) {
+    return h->is_replaced;
+}
+
+hy_str_t *hy__hosted_epoch(const hy_hosted_t *h) {
+    return h->epoch;
+}
+
+/* --- holding again ---------------------------------------------------------------------------- */
+
+static void admit_more(hy_hosted_t *h);
+
+static void on_admitted(void *hosted, int http, hy_msg_t *answer) {
+    hy_hosted_t *h = hosted;
+    (void)answer;
+    if (http < 300 || http == 429) {
+        admit_more(h);
+    } else {
+        hy__job_retry(&h->job);
+    }
+}
+
+static void finish(hy_hosted_t *h) {
+    hy_manager_t *m = h->manager;
+    hy_value_drop(h->admitted);
+    h->admitted = hy_absent();
+    hy__hosted_digest(h);
+    hy__job_end(&h->job);
+    hy__registration_renew(m, h->url);
+}
+
+/* A number of them at once, the last of which is waited for: they are answered in their order. */
+static void admit_more(hy_hosted_t *h) {
+    hy_manager_t *m = h->manager;
+    const hy_node_t *list = h->admitted.as.n;
+    hy_str_t *last = NULL;
+    for (uint32_t n = 0; n < HY_REJOIN_ADMITS_MAX && h->admitted_count < hy_node_count(list);) {
+        hy_str_t *hyperty = hy_node_at(list, h->admitted_count++).as.s;
+        if (!hy__hosted_has_observer(h, hyperty)) continue;
+        if (last) hy__domain_admit(m, h->url, last);
+        last = hyperty;
+        n++;
+    }
+    if (last) {
+        hy__job_ask(&h->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, h->url),
+                    hy__guard_body("admit", h->url, last), on_admitted);
+    } else {
+        finish(h);
+    }
+}
+
+static void on_held(void *hosted, int http, hy_msg_t *answer) {
+    hy_hosted_t *h = hosted;
+    if (http == 403 || http == 409 || http == 410) {
+        replace(h, hy_msg_desc(answer));
+        return;
+    }
+    hy_value_drop(h->admitted);
+    h->admitted = hy_absent();
+    h->admitted_count = 0;
+    if (http >= 300 || hy__hosted_observers(h, &h->admitted) < 0) {
+        hy__job_retry(&h->job);
+    } else {
+        admit_more(h);
+    }
+}
+
+static void run(void *hosted) {
+    hy_hosted_t *h = hosted;
+    hy_manager_t *m = h->manager;
+    hy__job_ask(&h->job, HY_MSG_SUBSCRIBE, m->sm, hy__domain_sm(m, h->url),
+                hy__hold_body(hy__hosted_resources(h), h->reporter, h->epoch), on_held);
+}
+
+void hy__hosted_init_job(hy_hosted_t *h) {
+    hy__job_init(&h->job, h->manager, h->url, run, h);
+}
+
+void hy__hosted_renew(hy_hosted_t *h) {
+    if (!h->is_replaced) hy__job_want(&h->job);
+}
+
+/* --- digests ---------------------------------------------------------------------------------- */
+
+void hy__hosted_digest(hy_hosted_t *h) {
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r && !h->is_replaced) hy__reporter_digest(r);
+}
+
+uint64_t hy__hosted_pulse(hy_hosted_t *h) {
+    const hy_reporter_t *r = h->observers > 0 ? hy__hosted_reporter(h) : NULL;
+    if (!r || h->is_replaced) return UINT64_MAX;
+    uint64_t now_ms = hy_clock_now(hy_bus_clock(h->manager->bus));
+    if (now_ms >= r->published_ms + HY_DIGEST_MS) hy__hosted_digest(h);
+    return r->published_ms + HY_DIGEST_MS;
+}
