@@ -1,7 +1,7 @@
 -- A runtime written by others, over each transport: opens, allocates, subscribes, publishes, reads
 -- the registry, and gets exactly the answers that the protocol promises.
 local foreign = require "spec.foreign.client"
-local nodes = require "spec.support.nodes"
+local process = require "spec.support.process"
 
 local SM = "domain://msg-node.localhost/sm"
 local ALLOCATION = "domain://msg-node.localhost/address-allocation"
@@ -10,13 +10,17 @@ local REGISTRY = "domain://registry.localhost"
 local function answer_of(request, body)
   return { id = request.id, type = "response", from = request.to, to = request.from, body = body }
 end
+local LISTEN = {
+  tcp = "tcp://127.0.0.1:0", ws = "ws://127.0.0.1:0/ws",
+  unix = "unix://" .. os.tmpname() .. ".sock",
+}
 
 for _, transport in ipairs { "tcp", "unix", "ws" } do
   describe("a foreign runtime over " .. transport, function()
-    local node, anna, bob
+    local finish, url, anna, bob
 
     local function open(name)
-      local client = foreign.connect(node.urls[transport])
+      local client = foreign.connect(url)
       client.runtime = "hyperty-runtime://localhost/" .. name
       local answer = client:ask {
         id = "o", type = "open", from = client.runtime, to = "mn:/session",
@@ -26,8 +30,12 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
       return client, answer
     end
 
-    setup(function() node = nodes.start() end)
-    teardown(function() node:stop() end)
+    setup(function()
+      local start
+      start, finish = process.begin()
+      url = start("node", "--listen", LISTEN[transport]):expect("err", "listens on (%S+)")
+    end)
+    teardown(function() finish() end)
     before_each(function()
       anna, bob = open "anna", open "bob"
     end)
@@ -69,7 +77,7 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
       bob:close()
       anna:send { type = "update", from = object, to = object .. "/changes",
         body = { version = 1, attribute = "a", value = false } }
-      local again = foreign.connect(node.urls[transport])
+      local again = foreign.connect(url)
       local request = { id = 1, type = "re-open", from = bob.runtime .. "/" .. bob.token,
         to = "mn:/session" }
       local answer = again:ask(request)
@@ -80,7 +88,7 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
     end)
 
     it("is refused with an unknown token, and may open anew on the same connection", function()
-      local carl = foreign.connect(node.urls[transport])
+      local carl = foreign.connect(url)
       local request = { id = 1, type = "re-open", to = "mn:/session",
         from = "hyperty-runtime://localhost/carl/0123456789abcdef0123456789abcdef" }
       local answer = carl:ask(request)

@@ -131,4 +131,12 @@ function M.with(fn)
   end)
 end
 
+---The same for a block of specs: gives `start`, and a function that ends it all.
+---@return fun(...: string): spec.process
+---@return fun()
+function M.begin()
+  local run = coroutine.wrap(function() M.with(coroutine.yield) end)
+  return run(), run
+end
+
 return M
