@@ -195,8 +195,8 @@ describe("hyperty node", function()
       status, head, body = get(port, "/metrics")
       assert.equal(200, status)
       assert.truthy(head["content-type"]:find("text/plain", 1, true))
-      for _, name in ipairs { "hyperty_sessions 0", 'hyperty_transport_connections{transport="ws"} 1',
-        "hyperty_accepted_total 2" } do
+      for _, name in ipairs { "hyperty_sessions 0", "hyperty_accepted_total 2",
+        'hyperty_transport_connections{transport="ws"} 1' } do
         assert.truthy(body:find("\n" .. name .. "\n", 1, true), body)
       end
       assert.equal(404, (get(port, "/other")))
