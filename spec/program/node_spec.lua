@@ -255,6 +255,13 @@ describe("hyperty node", function()
     end)
   end)
 
+  it("says so when it has no file to open", function()
+    local result = program.run({ "node", "--listen", "tcp://127.0.0.1:0" },
+      { shell = "ulimit -n 8; ASAN_OPTIONS=detect_leaks=0 " .. BOUNDED })
+    assert.truthy(result.err:find("^hyperty: node: .*too many open files\n$"), result.err)
+    assert.equal(1, result.status)
+  end)
+
   it("warns if the open files do not suffice for its connections", function()
     local result = program.run({ "node", "--connections", "1000", "--listen", "nowhere" },
       { shell = "ulimit -n 256; " .. BOUNDED })
