@@ -113,7 +113,7 @@ static bool open_parts(node_t *n) {
     if (!rc) hy_hash_seed(hy_random_u64(&n->random.base));
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
-    if (rc) return fail(n, HY_EXIT_FAILED, hy_error_text(rc));
+    if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
     hy_node_config_t node_config = {
         .domain = n->domain,
         .clock = hy_loop_clock(n->loop),
@@ -136,7 +136,7 @@ static bool open_parts(node_t *n) {
         .connections_max = connections_max(n),
     };
     if (!rc) rc = hy_gate_open(&gate_config, &n->gate);
-    return rc ? fail(n, HY_EXIT_FAILED, hy_error_text(rc)) : true;
+    return rc ? fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc)) : true;
 }
 
 static bool is_encrypted(const char *url) {

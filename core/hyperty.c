@@ -210,7 +210,7 @@ int hyperty_open(const hyperty_config_t *config, hyperty_t **out, hyperty_error_
     int rc = open_parts(h, config, &why);
     if (rc) {
         hyperty_close(h);
-        return hy_fail(inside(err), rc, "%s", why.code == rc ? why.text : hy_error_text(rc));
+        return hy_fail(inside(err), rc, "%s", why.code == rc ? why.text : hy_loop_error_text(rc));
     }
     *out = h;
     return 0;

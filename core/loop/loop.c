@@ -9,6 +9,7 @@
 #include "loop.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "../base/error.h"
 #include "../base/mem.h"
@@ -188,4 +189,9 @@ void hy_loop_close(hy_loop_t *loop) {
     (void)code;
     hy_clock_deinit(&loop->clock);
     hy_free(loop);
+}
+
+const char *hy_loop_error_text(int code) {
+    bool is_ours = strcmp(hy_error_name(code), "HY_EUNKNOWN") != 0;
+    return is_ours ? hy_error_text(code) : uv_strerror(code);
 }

@@ -31,6 +31,9 @@ struct uv_loop_s *hy_loop_uv(hy_loop_t *loop);
 void hy_loop_run(hy_loop_t *loop);
 void hy_loop_stop(hy_loop_t *loop);
 
+/* The general text of a code, of ours and of libuv's. */
+const char *hy_loop_error_text(int code);
+
 /* --- work: what has its turn once a round ----------------------------------------------------- */
 
 typedef struct hy_work hy_work_t;

@@ -108,10 +108,8 @@ static void look_again(hy_stub_t *s);
 
 static int on_uplink(void *stub, hy_msg_t *m) {
     hy_stub_t *s = stub;
-    if (s->phase != LIVE && !s->holds) {
-        look_again(s);
-        return answer_unreachable(s, m) ? 0 : HY_EUNREACHABLE;
-    }
+    if (s->phase == WAITING) look_again(s);
+    if (s->phase != LIVE && !s->holds) return answer_unreachable(s, m) ? 0 : HY_EUNREACHABLE;
     hy_error_t err;
     if (s->phase != LIVE || s->channel->ops->is_text) {
         if (!hy_msg_text(m, &err)) return err.code; /* what cannot be sent is told at once */
@@ -152,8 +150,7 @@ static void connect_later(hy_stub_t *s) {
 
 /* If there was no memory for the timer. */
 static void look_again(hy_stub_t *s) {
-    if (s->phase == WAITING && !hy_timer_is_started(&s->retry))
-        hy_timer_start(clock_of(s), &s->retry, 1);
+    if (!hy_timer_is_started(&s->retry)) hy_timer_start(clock_of(s), &s->retry, 1);
 }
 
 static void hold(hy_stub_t *s) {

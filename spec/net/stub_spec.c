@@ -297,6 +297,40 @@ static void without_memory_it_fails_or_recovers_and_nothing_leaks(void **state) 
     }
 }
 
+#define TIMERS 256u
+
+static void ignore(void *arg) {
+    (void)arg;
+}
+
+/* The clock has no room for another timer when the connection is lost. */
+static void without_a_timer_it_tries_again_when_something_is_to_be_sent(void **state) {
+    static hy_timer_t timers[TIMERS];
+    (void)state;
+    for (unsigned spare = 0; spare < 3; spare++) { /* for the grace, and for what holds */
+        unsigned count = 0;
+        open_runtime(&a, A_URL);
+        the_log.sink = NULL;
+        hy_mem_fail_after(1);
+        do {
+            hy_timer_init(&timers[count], ignore, NULL);
+        } while (hy_timer_start(&the_clock, &timers[count], 1u << 30) == 0 && ++count < TIMERS);
+        assert_in_range(count, 1 + spare, TIMERS - 1);
+        for (unsigned i = 0; i < spare; i++)
+            hy_timer_stop(&the_clock, &timers[--count]);
+        hy_pair_break(a.pair);
+        hy_mem_fail_after(-1);
+        run_for(1000);
+        assert_int_equal(hy_stub_state(a.stub), HY_STUB_AWAY);
+        send_number(&a, B_PART, 1);
+        run_for(1000);
+        assert_int_equal(hy_stub_state(a.stub), HY_STUB_LIVE);
+        while (count > 0)
+            hy_timer_stop(&the_clock, &timers[--count]);
+        close_runtime(&a);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -315,6 +349,7 @@ int main(void) {
         TEST(closing_ends_the_session_at_once),
         TEST(closing_while_it_is_away_owes_nothing),
         TEST(without_memory_it_fails_or_recovers_and_nothing_leaks),
+        TEST(without_a_timer_it_tries_again_when_something_is_to_be_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,8 +195,8 @@ describe("hyperty node", function()
       status, head, body = get(port, "/metrics")
       assert.equal(200, status)
       assert.truthy(head["content-type"]:find("text/plain", 1, true))
-      for _, name in ipairs { "hyperty_sessions 0", 'hyperty_transport_connections{transport="ws"} 1',
-        "hyperty_accepted_total 2" } do
+      for _, name in ipairs { "hyperty_sessions 0", "hyperty_accepted_total 2",
+        'hyperty_transport_connections{transport="ws"} 1' } do
         assert.truthy(body:find("\n" .. name .. "\n", 1, true), body)
       end
       assert.equal(404, (get(port, "/other")))
@@ -253,6 +253,13 @@ describe("hyperty node", function()
       first:close()
       second:close()
     end)
+  end)
+
+  it("says so when it has no file to open", function()
+    local result = program.run({ "node", "--listen", "tcp://127.0.0.1:0" },
+      { shell = "ulimit -n 8; ASAN_OPTIONS=detect_leaks=0 " .. BOUNDED })
+    assert.truthy(result.err:find("^hyperty: node: .*too many open files\n$"), result.err)
+    assert.equal(1, result.status)
   end)
 
   it("warns if the open files do not suffice for its connections", function()
