@@ -286,6 +286,13 @@ void hy__registry_forget(hy_node_server_t *n, hy_str_t *url) {
     if (e) hy__entry_drop(e);
 }
 
+void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to) {
+    hy__entry_t *e = hy__entry_find(n->registry, url->bytes, url->len);
+    if (!e) return;
+    hy_list_remove(&e->link);
+    hy_list_append(&to->entries, &e->link);
+}
+
 void hy__registry_free(hy_node_server_t *n) {
     hy__registry_t *r = n->registry;
     const hy__slot_t *slot;
