@@ -286,6 +286,16 @@ static int check_publisher(const hy_session_t *s, const hy_msg_t *m, const hy__p
     return hy_fail(err, HY_EFORBIDDEN, "%s is not admitted to %s", m->from->bytes, m->to->bytes);
 }
 
+/* What a hyperty emits and how it is registered is published by who holds it, and by the node. */
+static int check_announcer(const hy_session_t *s, const hy_msg_t *m, hy_error_t *err) {
+    const hy_node_server_t *n = s->server;
+    const hy__owner_t *o = hy__owner_of(n, m->to->bytes, m->to->len);
+    bool is_here = hy__span_is(hy_address_domain(m->to), n->domain->bytes);
+    if (o ? o == s->owner : !is_here) return 0;
+    return hy_fail(err, HY_EFORBIDDEN, "only the holder of what is above it may send to %s",
+                   m->to->bytes);
+}
+
 static hy_session_t *holder_at(const hy_node_server_t *n, const hy__place_t *at,
                                const hy_str_t *to) {
     return at->object ? hy__object_holder(n, at->object) : hy__holder_of(n, to->bytes, to->len);
@@ -298,7 +308,9 @@ static int check(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, hy_error_t
         is_own = holder == s && hy_address_is_under(m->from, at->object->url);
     }
     int r = is_own ? 0 : check_from(s, m, err);
-    if (r < 0 || m->type == HY_MSG_RESPONSE || at->kind < HY__SUBSCRIPTION) return r;
+    if (r < 0 || m->type == HY_MSG_RESPONSE) return r;
+    if (at->kind == HY__ELSE && hy_address_is_published(m->to)) return check_announcer(s, m, err);
+    if (at->kind < HY__SUBSCRIPTION) return 0;
     if (at->kind == HY__SUBSCRIPTION) return check_subscriber(s, m, err);
     return is_own ? 0 : check_publisher(s, m, at, holder_at(s->server, at, m->to), err);
 }
