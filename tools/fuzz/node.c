@@ -19,7 +19,7 @@
     } while (0)
 
 #define CONNECTIONS 4
-#define STEPS_MAX   200
+#define STEPS       60
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -37,12 +37,20 @@ static connection_t connections[CONNECTIONS];
 
 static const uint8_t *input;
 static size_t input_len;
+static uint32_t rest; /* what was drawn so far, stirred */
 
-/* 0 to below - 1; 0 when the input is used up. */
+/* 0 to below - 1. When the input is used up it goes on with what the input leads to, so that short
+ * ones lead far as well. */
 static unsigned draw(unsigned below) {
-    if (input_len == 0) return 0;
-    input_len--;
-    return *input++ % below;
+    if (input_len > 0) {
+        input_len--;
+        rest = rest * 31 + *input;
+        return *input++ % below;
+    }
+    rest ^= rest << 13;
+    rest ^= rest >> 17;
+    rest ^= rest << 5;
+    return rest % below;
 }
 
 /* --- what messages are made of ---------------------------------------------------------------- */
@@ -359,6 +367,7 @@ static void step(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     input = data;
     input_len = size;
+    rest = 1;
     hy_clock_init(&the_clock, 0);
     hy_random_seed(&the_random, 1);
     hy_node_limits_t limits = {.queue_bytes = 2000, .grace_ms = 5000, .stuck_ms = 2000};
@@ -374,7 +383,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         connections[i] = (connection_t){.peer = NULL};
         say(&connections[i], "open", RUNTIMES[i], "mn:/session", NULL);
     }
-    for (unsigned i = 0; i < STEPS_MAX && input_len > 0; i++)
+    for (unsigned i = 0; i < STEPS || input_len > 0; i++)
         step();
     hy_buf_t b;
     hy_buf_init(&b);
