@@ -176,6 +176,7 @@ void hy__session_attach(hy_session_t *s, hy_peer_t *p) {
     s->is_lapsed = false;
     s->peer = p;
     s->stuck_ms = 0;
+    if (s->outgoing.count > 0) hy__sessions_watch(s->server);
 }
 
 void hy__session_detach(hy_session_t *s) {

@@ -282,6 +282,30 @@ static void who_takes_nothing_for_too_long_is_closed(void **state) {
     b.is_frozen = false;
 }
 
+static void who_comes_back_and_still_takes_nothing_is_closed_again(void **state) {
+    char from[256];
+    (void)state;
+    limit((hy_node_limits_t){.stuck_ms = 1000, .grace_ms = 60000});
+    assert_int_equal(shake(&b, "open", B), 200); /* answered as before, with the token */
+    snprintf(from, sizeof from, "%s/%s", B,
+             hy_get_str(hy_msg_body(b.answer), "runtimeToken")->bytes);
+    subscribe(&a, A_SM, OBJECT);
+    subscribe(&b, H, CHANGES);
+    b.is_frozen = true;
+    for (int i = 0; i < 100; i++)
+        publish(CHANGES, i);
+    hy_clock_advance(&the_clock, 3000);
+    assert_null(b.peer);
+    hy_clock_advance(&the_clock, 10000);
+    plug(&b);
+    shake(&b, "re-open", from);
+    assert_non_null(b.peer);
+    hy_clock_advance(&the_clock, 13000);
+    assert_null(b.peer);
+    assert_int_equal(hy_node_server_stats(the_node).queue_closed, 2);
+    b.is_frozen = false;
+}
+
 static void who_reads_slowly_but_reads_is_not_closed(void **state) {
     hy_msg_t *const *list;
     (void)state;
@@ -436,6 +460,7 @@ int main(void) {
         TEST(answers_may_fill_as_much_again_then_the_connection_is_closed),
         TEST(a_session_without_connection_is_bounded_in_the_same_way),
         TEST(who_takes_nothing_for_too_long_is_closed),
+        TEST(who_comes_back_and_still_takes_nothing_is_closed_again),
         TEST(who_reads_slowly_but_reads_is_not_closed),
         TEST(expel_takes_out_what_waits_of_the_object),
         TEST(expel_takes_out_the_notice_too),

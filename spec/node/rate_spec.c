@@ -125,6 +125,21 @@ static void allocated_addresses_are_limited(void **state) {
     assert_int_equal(allocate_some(20), 429);
 }
 
+static void a_refused_request_may_be_repeated_with_its_id(void **state) {
+    const char *body = "{\"value\":{\"number\":2}}";
+    (void)state;
+    limit((hy_node_limits_t){.allocations_per_s = 2});
+    assert_int_equal(allocate_some(2), 200);
+    send_with(&a, 777, "create", A_SM, ALLOC, body);
+    assert_int_equal(hy_msg_code(a.inbox[0]), 429);
+    pass(1000);
+    send_with(&a, 777, "create", A_SM, ALLOC, body);
+    assert_int_equal(hy_msg_code(a.inbox[1]), 200);
+    send_with(&a, 777, "create", A_SM, ALLOC, body); /* but what was done is not done twice */
+    assert_int_equal(hy_msg_code(a.inbox[2]), 200);
+    assert_int_equal(hy_node_server_stats(the_node).allocated, 4);
+}
+
 static void each_session_has_limits_of_its_own(void **state) {
     (void)state;
     limit((hy_node_limits_t){.messages_per_s = 5});
@@ -156,6 +171,7 @@ int main(void) {
         TEST(a_message_larger_than_a_seconds_worth_passes_and_is_paid_for),
         TEST(what_is_no_message_counts_too),
         TEST(allocated_addresses_are_limited),
+        TEST(a_refused_request_may_be_repeated_with_its_id),
         TEST(each_session_has_limits_of_its_own),
         TEST(without_limits_everything_passes),
     };
