@@ -90,7 +90,7 @@ struct hy_session {
     uint64_t last_from_turn;
     uint64_t mark;     /* the delivery that has reached it */
     hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
-    size_t held;       /* memory of its routes and of whom it admits, roughly */
+    size_t held;       /* memory of its routes, admissions and registrations, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
     hy__rate_t messages, bytes, allocations;
@@ -139,7 +139,8 @@ void hy__session_detach(hy_session_t *s);
 void hy_session_close(hy_session_t *s);
 /* A message of its own: checked, then served or routed. */
 void hy__session_send(hy_session_t *s, hy_msg_t *m);
-/* Memory that it holds in the node: itself, routes, claims, admissions, and the ring of its queue.
+/* Memory that it holds in the node: itself, routes, claims, whom it admits, registry entries, and
+ * the ring of its queue.
  * What several sessions share is counted for the one that made it; the messages that wait are
  * shared by nature and counted apart (stats.queued_bytes). */
 size_t hy__session_bytes(const hy_session_t *s);
