@@ -87,7 +87,7 @@
  * delivered any more. */
 #define HY_SESSION_GRACE_MS        30000u
 #define HY_SESSION_QUEUE_BYTES_MAX (8u << 20)
-#define HY_SESSION_BYTES_MAX       (64u << 20) /* routes, claims and admissions of one */
+#define HY_SESSION_BYTES_MAX       (64u << 20) /* but for its queue */
 #define HY_SESSION_STUCK_MS        30000u
 #define HY_SESSION_TOKEN_BYTES     16u
 

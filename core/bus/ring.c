@@ -52,7 +52,7 @@ static void release(hy_ring_t *r) {
 }
 
 uint32_t hy_ring_peek(hy_ring_t *r, hy_msg_t *const **list) {
-    *list = r->list + r->head;
+    *list = r->list ? r->list + r->head : NULL;
     if (r->count > r->peak) r->peak = r->count;
     return r->count < r->room - r->head ? r->count : r->room - r->head;
 }

@@ -179,6 +179,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_value_t *answer, hy
     if (number.kind == HY_ABSENT) number = hy_int(1);
     int r = check_create(s->owner, number, key, s->server, err);
     if (r == 0 && scheme.kind != HY_ABSENT) r = check_scheme(scheme, err);
+    if (r == 0) r = hy__rate_allocate(s, (uint32_t)number.as.i, err);
     if (r < 0) return r;
     hy_node_t *value = hy_node_new(HY_OBJECT), *list = hy_node_new(HY_ARRAY);
     hy_value_t list_value = list ? hy_node_value(list) : hy_absent();

@@ -208,7 +208,8 @@ int hy__claim_check(const hy_node_server_t *n, const hy__owner_t *o, hy_str_t *u
     if (a || others_below(n, o, url))
         return hy_fail(err, HY_ECONFLICT, "%s is held by another session", url->bytes);
     bool is_runtime = is_runtime_scheme(parts.scheme) && !hy_str_equal(url, o->runtime);
-    if (hy__span_is(parts.scheme, "domain") || (is_runtime && !is_stub(&parts)))
+    bool is_nodes = hy__span_is(parts.scheme, "domain") || hy__span_is(parts.scheme, "mn");
+    if (is_nodes || (is_runtime && !is_stub(&parts)))
         return hy_fail(err, HY_EFORBIDDEN, "%s cannot be claimed by %s", url->bytes,
                        o->runtime->bytes);
     return 0;
@@ -246,6 +247,32 @@ void hy__address_release(hy_node_server_t *n, hy__address_t *a) {
     hy_str_unref(a->epoch);
     a->epoch = NULL;
     record_tidy(n, a);
+    n->claims_turn++;
+}
+
+int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err) {
+    if (a->below > 0)
+        return hy_fail(err, HY_ECONFLICT,
+                       "addresses below %s are held on their own: it cannot move", a->url->bytes);
+    if (a->owner == to) return 0;
+    bool is_full = a->is_allocated ? to->allocated_count >= HY_ALLOCATED_PER_RUNTIME_MAX
+                                   : to->claims_count >= HY_SESSION_CLAIMS_MAX;
+    if (is_full)
+        return hy_fail(err, HY_EFULL, "%s holds too many addresses to take %s", to->runtime->bytes,
+                       a->url->bytes);
+    return a->is_allocated ? 0 : hy__session_check_room(to->session, claim_bytes(a->url), err);
+}
+
+void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to) {
+    hy__owner_t *from = a->owner;
+    hy__allocation_leave(n, a);
+    --*(a->is_allocated ? &from->allocated_count : &from->claims_count);
+    ++*(a->is_allocated ? &to->allocated_count : &to->claims_count);
+    if (!a->is_allocated) from->claims_bytes -= claim_bytes(a->url);
+    if (!a->is_allocated) to->claims_bytes += claim_bytes(a->url);
+    hy_list_remove(&a->link);
+    hy_list_append(a->is_allocated ? &to->allocated : &to->claims, &a->link);
+    a->owner = to;
     n->claims_turn++;
 }
 

@@ -146,9 +146,18 @@ static void on_expired(void *arg) {
     hy__entry_set_live(arg, false, true);
 }
 
-int hy__entry_touch(hy__entry_t *e, hy_session_t *s, uint64_t expires_ms, hy_error_t *err) {
+/* Who keeps it alive pays for it. */
+static void belong(hy__entry_t *e, hy_session_t *s) {
+    size_t bytes = e->bytes + ENTRY_BYTES;
+    if (e->session) e->session->held -= bytes;
+    if (s) s->held += bytes;
+    e->session = s;
     hy_list_remove(&e->link);
-    hy_list_append(&s->entries, &e->link);
+    hy_list_append(s ? &s->entries : &e->server->registry->left, &e->link);
+}
+
+int hy__entry_touch(hy__entry_t *e, hy_session_t *s, uint64_t expires_ms, hy_error_t *err) {
+    belong(e, s);
     e->expires_ms = expires_ms;
     hy_timer_stop(e->server->clock, &e->timer);
     if (expires_ms == 0 || hy_timer_start(e->server->clock, &e->timer, expires_ms) == 0) return 0;
@@ -160,8 +169,7 @@ void hy__registry_leave(hy_session_t *s) {
     hy_list_take(&s->entries, &entries);
     while (!hy_list_is_empty(&entries)) {
         hy__entry_t *e = hy_link_owner(entries.next, hy__entry_t, link);
-        hy_list_remove(&e->link);
-        hy_list_append(&s->server->registry->left, &e->link);
+        belong(e, NULL);
         if (e->is_live) hy__entry_set_live(e, false, true);
         hy_timer_stop(s->server->clock, &e->timer);
     }
@@ -198,6 +206,7 @@ static bool make_room(hy__registry_t *r, size_t bytes, const hy__entry_t *keep) 
 void hy__entry_drop(hy__entry_t *e) {
     hy_node_server_t *n = e->server;
     hy_timer_stop(n->clock, &e->timer);
+    if (e->session) e->session->held -= e->bytes + ENTRY_BYTES;
     hy_list_remove(&e->link);
     for (unsigned field = 0; field < HY__FIELDS; field++)
         unlink_field(e, field);
@@ -229,10 +238,12 @@ static hy__entry_t *entry_make(hy_node_server_t *n, hy_str_t *url, hy__type_t ty
     return e;
 }
 
-int hy__entry_change(hy__entry_t *e, hy_node_t *value, hy_error_t *err) {
+int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy_error_t *err) {
     hy__registry_t *registry = e->server->registry;
     size_t bytes;
     int r = measure(value, e->url, &bytes, err);
+    if (r == 0 && (e->session != s || bytes > e->bytes))
+        r = hy__session_check_room(s, bytes + ENTRY_BYTES, err);
     if (r == 0 && !make_room(registry, bytes, e))
         r = hy_fail(err, HY_EFULL, "the registry is full: no room for %s", e->url->bytes);
     if (r < 0) {
@@ -243,6 +254,7 @@ int hy__entry_change(hy__entry_t *e, hy_node_t *value, hy_error_t *err) {
     e->value = value;
     registry->bytes += bytes;
     registry->bytes -= e->bytes;
+    if (e->session) e->session->held = e->session->held + bytes - e->bytes;
     e->bytes = bytes;
     if (index_entry(e) == 0) return 0;
     return hy_fail(err, HY_ENOMEM, "%s is not fully indexed: out of memory", e->url->bytes);
@@ -263,7 +275,7 @@ int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *va
         hy_node_unref(value);
         return hy_fail(err, HY_EFULL, "the registry is full: no room for %s", url->bytes);
     }
-    int r = hy__entry_change(e, value, err);
+    int r = hy__entry_change(e, s, value, err);
     if (r < 0 && is_new) hy__entry_drop(e);
     if (r == 0) *out = e;
     return r;
@@ -284,6 +296,11 @@ int hy__registry_new(hy_node_server_t *n) {
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url) {
     hy__entry_t *e = hy__entry_find(n->registry, url->bytes, url->len);
     if (e) hy__entry_drop(e);
+}
+
+void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to) {
+    hy__entry_t *e = hy__entry_find(n->registry, url->bytes, url->len);
+    if (e) belong(e, to);
 }
 
 void hy__registry_free(hy_node_server_t *n) {

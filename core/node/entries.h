@@ -37,7 +37,8 @@ typedef struct {
     bool is_lapsed;      /* not live because it was left, not because its holder said so */
     uint64_t expires_ms; /* 0: never */
     hy_timer_t timer;
-    hy_link_t link; /* in its session's entries, or among those without session */
+    hy_session_t *session; /* that keeps it alive and is charged for it, NULL: it was left */
+    hy_link_t link;        /* in that session's entries, or among those without session */
     hy__bucket_t *buckets[HY__FIELDS];
     hy_link_t links[HY__FIELDS];
 } hy__entry_t;
@@ -65,8 +66,8 @@ static inline hy__entry_t *hy__bucket_entry(hy_link_t *link, hy__field_t field) 
  * failure. HY_ETOO_LARGE, HY_EFULL, HY_ENOMEM. */
 int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *value,
                   hy__entry_t **out, hy_error_t *err);
-/* Gives it another value, taken over, also on failure. */
-int hy__entry_change(hy__entry_t *e, hy_node_t *value, hy_error_t *err);
+/* Gives it another value, taken over, also on failure; for the session that will keep it alive. */
+int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy_error_t *err);
 void hy__entry_drop(hy__entry_t *e);
 /* The session keeps it alive for another `expires_ms`. */
 int hy__entry_touch(hy__entry_t *e, hy_session_t *s, uint64_t expires_ms, hy_error_t *err);

@@ -126,7 +126,7 @@ static uint64_t epoch_number(const char **text) {
     return n;
 }
 
-static int compare_epochs(const hy_str_t *a, const hy_str_t *b) {
+int hy__epoch_compare(const hy_str_t *a, const hy_str_t *b) {
     const char *rest_a = a->bytes, *rest_b = b->bytes;
     uint64_t x = epoch_number(&rest_a), y = epoch_number(&rest_b);
     if (x != y) return x < y ? -1 : 1;
@@ -141,7 +141,7 @@ int hy__object_hold_check(hy_session_t *s, hy_str_t *url, hy_value_t epoch, hy_e
     const hy__address_t *a = hy__address_get(s->server, url);
     if (!a || !a->epoch || a->epoch_session == s->id) return 0;
     /* The same epoch is the same run of the same writer, which has lost its session. */
-    if (compare_epochs(epoch.as.s, a->epoch) >= 0) return 0;
+    if (hy__epoch_compare(epoch.as.s, a->epoch) >= 0) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s was in epoch %s already", url->bytes, a->epoch->bytes);
 }
 
@@ -167,6 +167,22 @@ void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node
     hy_str_unref(a->epoch);
     a->epoch = hy_str_ref(epoch);
     a->epoch_session = s->id;
+}
+
+void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter) {
+    const admission_t *a;
+    size_t bytes = 0;
+    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
+        bytes += admission_bytes(a->hyperty);
+    o->said->held -= bytes;
+    to->held += bytes;
+    o->said = to;
+    o->holder_id = to->id;
+    hy_list_remove(&o->link);
+    hy_list_append(&to->objects, &o->link);
+    hy_str_unref(o->reporter);
+    o->reporter = hy_str_ref(reporter);
+    if (o->is_guarded) review(o);
 }
 
 /* --- admitting -------------------------------------------------------------------------------- */
@@ -262,13 +278,8 @@ static void tell_holder(hy_session_t *s, hy_msg_t *m, hy_str_t *url) {
     hy__refuse(s, m, &err);
 }
 
-static int check_guard(hy_session_t *s, hy_str_t *url, hy_value_t hyperty, const char *method,
-                       hy__object_t **out, hy_error_t *err) {
-    hy_address_t parts;
-    if (hyperty.kind != HY_STR)
-        return hy_fail(err, HY_EINVALID, "%s: params must be [object, hyperty]", method);
-    int r = hy_address_parse(hyperty.as.s->bytes, hyperty.as.s->len, &parts, err);
-    if (r < 0) return r;
+int hy__object_of_holder(hy_session_t *s, hy_str_t *url, const char *method, hy__object_t **out,
+                         hy_error_t *err) {
     if (hy__tombstone_has(s->server, url))
         return hy_fail(err, HY_EDELETED, "%s was deleted", url->bytes);
     if (hy__holder_of(s->server, url->bytes, url->len) != s)
@@ -280,6 +291,15 @@ static int check_guard(hy_session_t *s, hy_str_t *url, hy_value_t hyperty, const
     return 0;
 }
 
+static int check_guard(hy_session_t *s, hy_str_t *url, hy_value_t hyperty, const char *method,
+                       hy__object_t **out, hy_error_t *err) {
+    hy_address_t parts;
+    if (hyperty.kind != HY_STR)
+        return hy_fail(err, HY_EINVALID, "%s: params must be [object, hyperty]", method);
+    int r = hy_address_parse(hyperty.as.s->bytes, hyperty.as.s->len, &parts, err);
+    return r < 0 ? r : hy__object_of_holder(s, url, method, out, err);
+}
+
 void hy__serve_execute(hy_session_t *s, hy_msg_t *m) {
     const hy_node_t *body = hy_msg_body(m);
     hy_str_t *method = hy_get_str(body, "method");
@@ -287,12 +307,14 @@ void hy__serve_execute(hy_session_t *s, hy_msg_t *m) {
     hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
     hy_value_t who = params ? hy_node_at(params, 1) : hy_absent();
     bool is_admit = hy_str_is(method, "admit"), is_expel = hy_str_is(method, "expel");
+    bool is_move = hy_str_is(method, "move");
     hy__object_t *o = NULL;
     hy_error_t err;
     int r = 0;
-    if (!is_admit && !is_expel && !hy_str_is(method, "holder"))
-        r = hy_fail(&err, HY_EINVALID, "%s knows the methods admit, expel, holder; not \"%s\"",
-                    m->to->bytes, method ? method->bytes : "");
+    if (!is_admit && !is_expel && !is_move && !hy_str_is(method, "holder"))
+        r = hy_fail(&err, HY_EINVALID,
+                    "%s knows the methods admit, expel, holder, move; not \"%s\"", m->to->bytes,
+                    method ? method->bytes : "");
     else if (url.kind != HY_STR)
         r = hy_fail(&err, HY_EINVALID, "%s: params must begin with an object", method->bytes);
     else if (is_admit || is_expel)
@@ -303,6 +325,8 @@ void hy__serve_execute(hy_session_t *s, hy_msg_t *m) {
         admit(s, m, o, who.as.s);
     else if (is_expel)
         expel(s, m, o, who.as.s);
+    else if (is_move)
+        hy__serve_move(s, m);
     else
         tell_holder(s, m, url.as.s);
 }

@@ -63,9 +63,17 @@ struct hy_node_server {
     uint64_t claims_turn;   /* counts changes of ownership */
     uint64_t sessions_made; /* the next session's id */
     uint64_t marks;         /* counts deliveries that mark sessions */
+    uint32_t lapsed;        /* sessions that are to end */
     bool is_closing;
     hy_node_stats_t stats;
 };
+
+/* How much a session may still do of something that is limited, in thousandths; below 0 after one
+ * large piece. */
+typedef struct {
+    int64_t left;
+    uint64_t since_ms; /* when it was last filled up */
+} hy__rate_t;
 
 struct hy_session {
     hy_node_server_t *server;
@@ -82,9 +90,11 @@ struct hy_session {
     uint64_t last_from_turn;
     uint64_t mark;     /* the delivery that has reached it */
     hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
-    size_t held;       /* memory of its routes and of whom it admits, roughly */
+    size_t held;       /* memory of its routes, admissions and registrations, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
+    hy__rate_t messages, bytes, allocations;
+    bool is_lapsed; /* without connection and grace: ends at the next occasion */
 };
 
 /* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */
@@ -129,7 +139,8 @@ void hy__session_detach(hy_session_t *s);
 void hy_session_close(hy_session_t *s);
 /* A message of its own: checked, then served or routed. */
 void hy__session_send(hy_session_t *s, hy_msg_t *m);
-/* Memory that it holds in the node: itself, routes, claims, admissions, and the ring of its queue.
+/* Memory that it holds in the node: itself, routes, claims, whom it admits, registry entries, and
+ * the ring of its queue.
  * What several sessions share is counted for the one that made it; the messages that wait are
  * shared by nature and counted apart (stats.queued_bytes). */
 size_t hy__session_bytes(const hy_session_t *s);
@@ -139,6 +150,19 @@ void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
 
+/* Ends those for whose grace there was no memory. Not while anything is being delivered. */
+void hy__sessions_sweep(hy_node_server_t *n);
+
+/* --- rate.c: what a session may send in a second ---------------------------------------------- */
+
+void hy__rate_init(hy_session_t *s);
+/* HY_ETOO_FAST with the limit in words. */
+int hy__rate_message(hy_session_t *s, hy_msg_t *m, hy_error_t *err);
+int hy__rate_malformed(hy_session_t *s, size_t bytes, hy_error_t *err);
+int hy__rate_allocate(hy_session_t *s, uint32_t count, hy_error_t *err);
+/* Answers what is too much, if it can be answered, and counts it. */
+void hy__rate_refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
+
 /* --- peer.c ----------------------------------------------------------------------------------- */
 
 void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
@@ -146,8 +170,7 @@ void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
 void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
 void hy__peers_free(hy_node_server_t *n);
 
-/* --- outgoing.c: what waits for a connection -----------------------------------------------------
- */
+/* --- outgoing.c: what waits for a connection -------------------------------------------------- */
 
 void hy__outgoing_init(hy_session_t *s);
 void hy__outgoing_clear(hy_session_t *s);
@@ -214,6 +237,10 @@ int hy__claim_check(const hy_node_server_t *n, const hy__owner_t *o, hy_str_t *u
 /* Makes `o` its owner, as claimed or as allocated, after that check. HY_EFULL, HY_ENOMEM. */
 int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated, hy_error_t *err);
 void hy__address_release(hy_node_server_t *n, hy__address_t *a);
+/* May the address, owned by one, pass to `to`? HY_ECONFLICT: not alone; HY_EFULL. */
+int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err);
+/* It does, and remains claimed or allocated; its allocation key knows it no more. */
+void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to);
 /* True if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
  * free. Then it is claimed. */
 bool hy__claim_by_use(hy_session_t *s, hy_str_t *url);
@@ -326,7 +353,20 @@ void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node
 void hy__object_orphan(hy__object_t *o);
 /* The object is deleted: drops all its routes. */
 void hy__object_drop(hy_node_server_t *n, hy_str_t *url);
-void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder */
+void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder, move */
+/* The object that the session holds and has subscribed, for one who wants to `method` with it. */
+int hy__object_of_holder(hy_session_t *s, hy_str_t *url, const char *method, hy__object_t **out,
+                         hy_error_t *err);
+/* Makes a session, which owns the object by now, its holder: guard and admissions stay. */
+void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter);
+/* Below 0, 0 or above: a is lower than b, the same, higher. */
+int hy__epoch_compare(const hy_str_t *a, const hy_str_t *b);
+/* 409 with the highest epoch known, if the failure is a conflict; else as hy__refuse. */
+void hy__refuse_epoch(hy_session_t *s, hy_msg_t *m, const hy_error_t *err, hy_str_t *url);
+
+/* --- move.c: an object passes from one session to another ------------------------------------- */
+
+void hy__serve_move(hy_session_t *s, hy_msg_t *m);
 
 /* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
 
@@ -343,6 +383,8 @@ void hy__registry_free(hy_node_server_t *n);
 void hy__serve_registry(hy_session_t *s, hy_msg_t *m);
 /* Its entries become disconnected. */
 void hy__registry_leave(hy_session_t *s);
+/* Its entry, if there is one, belongs to that session now. */
+void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to);
 /* The address is nobody's any more. */
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
 

@@ -26,6 +26,8 @@ typedef struct {
     uint32_t queue_bytes; /* that wait for a slow reader */
     uint32_t grace_ms;    /* for a session without connection */
     uint32_t stuck_ms;    /* for one that does not read what is sent to it */
+    /* What it may send; 0: as much as it likes. */
+    uint32_t messages_per_s, bytes_per_s, allocations_per_s;
 } hy_node_limits_t;
 
 typedef struct {

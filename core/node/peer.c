@@ -32,6 +32,7 @@ int hy_peer_open(hy_node_server_t *n, const hy_peer_events_t *events, void *arg,
         hy_free(p);
         return HY_ENOMEM;
     }
+    if (n->lapsed > 0 && !n->origin) hy__sessions_sweep(n);
     p->server = n;
     p->events = events;
     p->arg = arg;
@@ -191,6 +192,7 @@ static void on_open(hy_peer_t *p, hy_msg_t *m) {
     if (r == 0 && (s = hy__session_find(n, m->from->bytes, m->from->len))) {
         replace(s);
         r = hy__session_renew(s, &err);
+        if (r < 0) hy__session_detach(s);
     } else if (r == 0) {
         r = hy__session_open(n, m->from, &s, &err);
     }
@@ -270,45 +272,68 @@ static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
     hy__peer_end(p, HY_CLOSE_POLICY, err.text);
 }
 
+/* Calls may lie in one another: what is told to a connection may make it bring something. Gives
+ * whether the peer is still there. */
+static bool leave_call(hy_peer_t *p, bool is_gone, bool *outer) {
+    if (!is_gone)
+        p->is_gone = outer;
+    else if (outer)
+        *outer = true;
+    return !is_gone;
+}
+
 bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     hy_node_server_t *n = p->server;
-    bool is_gone = false;
+    bool is_gone = false, *outer = p->is_gone;
     p->is_gone = &is_gone;
+    if (n->lapsed > 0 && !n->origin) hy__sessions_sweep(n);
     hy_session_t *s = p->session;
     if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
         handshake(p, m);
     } else if (!s) {
         refuse_stranger(p, m);
     } else {
+        const hy_session_t *before = n->origin;
         n->origin = s;
         hy__session_send(s, m);
-        n->origin = NULL;
+        n->origin = before;
     }
-    if (!is_gone) p->is_gone = NULL;
-    return !is_gone;
+    return leave_call(p, is_gone, outer);
 }
 
-/* Its id, so that who sent it knows which one it was. */
+static bool is_id(const hy_json_token_t *token) {
+    return (token->kind == HY_JSON_INT && token->i >= 1) ||
+           (token->kind == HY_JSON_STR && token->len <= HY_KEY_BYTES_MAX);
+}
+
+/* Its id, so that who sent it knows which one it was: read as far as the text makes sense. */
 static hy_value_t read_id(const hy_str_t *text) {
-    hy_value_t whole = hy_absent(), id = hy_absent();
-    if (hy_json_read(text->bytes, text->len, HY_JSON_DEPTH_MAX, &whole, NULL) < 0) return id;
-    if (whole.kind == HY_OBJECT) {
-        hy_value_t found = hy_get(whole.as.n, "id");
-        bool is_id =
-            found.kind == HY_INT || (found.kind == HY_STR && found.as.s->len <= HY_KEY_BYTES_MAX);
-        if (is_id && hy_value_copy(found, &id) < 0) id = hy_absent();
+    hy_json_scan_t scan;
+    hy_json_token_t token;
+    hy_json_scan_init(&scan, text->bytes, text->len, HY_JSON_DEPTH_MAX);
+    if (hy_json_scan_next(&scan, &token, NULL) < 0 || token.kind != HY_JSON_OBJECT)
+        return hy_absent();
+    while (hy_json_scan_next(&scan, &token, NULL) == 0 && token.kind == HY_JSON_KEY) {
+        bool is_wanted = token.len == 2 && memcmp(text->bytes + token.at, "id", 2) == 0;
+        if (hy_json_scan_next(&scan, &token, NULL) < 0) break;
+        if (is_wanted && token.kind == HY_JSON_INT && is_id(&token)) return hy_int(token.i);
+        if (is_wanted && is_id(&token)) return hy_string(hy_json_token_str(&scan, &token));
+        if (is_wanted || hy_json_scan_skip(&scan, &token, &token, NULL) < 0) break;
     }
-    hy_value_drop(whole);
-    return id;
+    return hy_absent();
 }
 
 bool hy_peer_malformed(hy_peer_t *p, const hy_str_t *text, const hy_error_t *err) {
     hy_node_server_t *n = p->server;
     hy_str_t *to = hy_peer_runtime(p);
-    bool is_gone = false;
+    bool is_gone = false, *outer = p->is_gone;
     p->is_gone = &is_gone;
     n->stats.malformed++;
     hy_log(n->log, HY_LOG_DEBUG, "node", "%s: %s", p->where->bytes, err->text);
+    if (p->session && hy__rate_malformed(p->session, text->len, NULL) < 0) {
+        n->stats.rate_dropped++;
+        return leave_call(p, is_gone, outer);
+    }
     hy_msg_t *m = make_answer(n, read_id(text), to, hy_error_http(err->code), err->text, NULL);
     if (!p->session) {
         send_own(p, m);
@@ -317,6 +342,5 @@ bool hy_peer_malformed(hy_peer_t *p, const hy_str_t *text, const hy_error_t *err
         hy__deliver(p->session, m);
         hy_msg_unref(m);
     }
-    if (!is_gone) p->is_gone = NULL;
-    return !is_gone;
+    return leave_call(p, is_gone, outer);
 }

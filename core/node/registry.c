@@ -181,7 +181,7 @@ static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
             hy_node_unref(copy);
             return r;
         }
-        if ((r = hy__entry_change(e, copy, err)) < 0) return r;
+        if ((r = hy__entry_change(e, s, copy, err)) < 0) return r;
     }
     r = hy__entry_touch(e, s, expires_ms, err);
     if (r == 0) hy__entry_set_live(e, is_live, false);

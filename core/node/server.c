@@ -56,7 +56,8 @@ void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_valu
         hy_log(n->log, HY_LOG_ERROR, "node", "no memory to answer %s", m->from->bytes);
         return;
     }
-    if (n->serving == m) hy__answers_keep(n, m, answer);
+    bool is_passing = code == 429 || code == 503; /* nothing was done, and the next try may do it */
+    if (n->serving == m && !is_passing) hy__answers_keep(n, m, answer);
     hy__deliver(s, answer);
     hy_msg_unref(answer);
 }

@@ -53,6 +53,7 @@ static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
     s->token = token;
     hy_timer_init(&s->grace, on_grace_over, s);
     hy__outgoing_init(s);
+    hy__rate_init(s);
     hy_dict_init(&s->routes, sizeof(hy__slot_t));
     hy_link_init(&s->objects);
     hy_link_init(&s->entries);
@@ -62,6 +63,7 @@ static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
 static void session_free(hy_session_t *s) {
     if (!s) return;
     hy_timer_stop(s->server->clock, &s->grace);
+    s->server->lapsed -= s->is_lapsed;
     hy__outgoing_deinit(s);
     hy_dict_deinit(&s->routes);
     hy_str_unref(s->last_from);
@@ -170,8 +172,11 @@ int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err) 
 
 void hy__session_attach(hy_session_t *s, hy_peer_t *p) {
     hy_timer_stop(s->server->clock, &s->grace);
+    s->server->lapsed -= s->is_lapsed;
+    s->is_lapsed = false;
     s->peer = p;
     s->stuck_ms = 0;
+    if (s->outgoing.count > 0) hy__sessions_watch(s->server);
 }
 
 void hy__session_detach(hy_session_t *s) {
@@ -179,7 +184,17 @@ void hy__session_detach(hy_session_t *s) {
     s->peer = NULL;
     if (n->is_closing) return;
     hy__outgoing_detach(s);
-    if (hy_timer_start(n->clock, &s->grace, n->limits.grace_ms) < 0) hy_session_close(s);
+    if (s->is_lapsed || hy_timer_start(n->clock, &s->grace, n->limits.grace_ms) == 0) return;
+    s->is_lapsed = true; /* not ended here: it may be among those who are just being delivered to */
+    n->lapsed++;
+}
+
+void hy__sessions_sweep(hy_node_server_t *n) {
+    const hy__slot_t *slot;
+    for (uint32_t pos = 0; n->lapsed > 0 && (slot = hy_dict_next(&n->owners, &pos));) {
+        const hy__owner_t *o = slot->item;
+        if (o->session && o->session->is_lapsed) hy_session_close(o->session);
+    }
 }
 
 /* --- who does not read ------------------------------------------------------------------------ */
@@ -245,6 +260,8 @@ static int check_from(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
 /* Who is said to subscribe must belong to who says so. */
 static int check_subscriber(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
     static const char *const FIELDS[] = {"source", "subscriber"};
+    int r = hy_msg_check_body(m, err); /* else another might read in it what is not seen here */
+    if (r < 0) return r;
     const hy_node_t *body = hy_msg_body(m);
     for (size_t i = 0; i < 2; i++) {
         hy_value_t who = hy_get(body, FIELDS[i]);
@@ -270,6 +287,16 @@ static int check_publisher(const hy_session_t *s, const hy_msg_t *m, const hy__p
     return hy_fail(err, HY_EFORBIDDEN, "%s is not admitted to %s", m->from->bytes, m->to->bytes);
 }
 
+/* What a hyperty emits and how it is registered is published by who holds it, and by the node. */
+static int check_announcer(const hy_session_t *s, const hy_msg_t *m, hy_error_t *err) {
+    const hy_node_server_t *n = s->server;
+    const hy__owner_t *o = hy__owner_of(n, m->to->bytes, m->to->len);
+    bool is_here = hy__span_is(hy_address_domain(m->to), n->domain->bytes);
+    if (o ? o == s->owner : !is_here) return 0;
+    return hy_fail(err, HY_EFORBIDDEN, "only the holder of what is above it may send to %s",
+                   m->to->bytes);
+}
+
 static hy_session_t *holder_at(const hy_node_server_t *n, const hy__place_t *at,
                                const hy_str_t *to) {
     return at->object ? hy__object_holder(n, at->object) : hy__holder_of(n, to->bytes, to->len);
@@ -282,7 +309,9 @@ static int check(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, hy_error_t
         is_own = holder == s && hy_address_is_under(m->from, at->object->url);
     }
     int r = is_own ? 0 : check_from(s, m, err);
-    if (r < 0 || m->type == HY_MSG_RESPONSE || at->kind < HY__SUBSCRIPTION) return r;
+    if (r < 0 || m->type == HY_MSG_RESPONSE) return r;
+    if (at->kind == HY__ELSE && hy_address_is_published(m->to)) return check_announcer(s, m, err);
+    if (at->kind < HY__SUBSCRIPTION) return 0;
     if (at->kind == HY__SUBSCRIPTION) return check_subscriber(s, m, err);
     return is_own ? 0 : check_publisher(s, m, at, holder_at(s->server, at, m->to), err);
 }
@@ -304,10 +333,15 @@ static void refuse(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, const hy
 
 static void serve(hy_session_t *s, hy_msg_t *m, hy__serve_cb function) {
     hy_node_server_t *n = s->server;
+    hy_error_t err;
     if (m->type == HY_MSG_RESPONSE || hy__answers_repeat(s, m)) return;
+    const hy_msg_t *outer = n->serving; /* a connection may bring a message while one is served */
     n->serving = m;
-    function(s, m);
-    n->serving = NULL;
+    if (hy_msg_check_body(m, &err) < 0)
+        hy__refuse(s, m, &err);
+    else
+        function(s, m);
+    n->serving = outer;
 }
 
 /* Nobody gets it. What is published in the node's own domain may go unheard. */
@@ -336,6 +370,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
     hy_error_t err;
     n->stats.received++;
+    if (hy__rate_message(s, m, &err) < 0) {
+        hy__rate_refuse(s, m, &err);
+        return;
+    }
     hy__place_t at = hy__place_find(n, m->to);
     if (check(s, m, &at, &err) < 0) {
         refuse(s, m, &at, &err);

@@ -176,8 +176,7 @@ static void unsubscribe_one(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
 
 /* --- the function ----------------------------------------------------------------------------- */
 
-/* A conflict tells the highest epoch known. */
-static void refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err, hy_str_t *url) {
+void hy__refuse_epoch(hy_session_t *s, hy_msg_t *m, const hy_error_t *err, hy_str_t *url) {
     const hy__address_t *a =
         url && err->code == HY_ECONFLICT ? hy__address_get(s->server, url) : NULL;
     hy_node_t *value = a && a->epoch ? hy_node_new(HY_OBJECT) : NULL;
@@ -213,7 +212,7 @@ void hy__serve_sm(hy_session_t *s, hy_msg_t *m) {
     for (uint32_t i = 0; r == 0 && m->type == HY_MSG_UNSUBSCRIBE && i < l.count; i++)
         unsubscribe_one(s, l.urls[i], source.kind ? source.as.s : NULL);
     if (r < 0)
-        refuse(s, m, &err, refused);
+        hy__refuse_epoch(s, m, &err, refused);
     else
         hy__reply(s, m, 200, NULL, hy_absent());
     list_clear(&l);

@@ -18,10 +18,9 @@ static int64_t metric(const char *name) {
     return value;
 }
 
-static void assert_adds_up(void) {
+static void assert_metrics_add_up(void) {
     hy_node_stats_t s = hy_node_server_stats(the_node);
-    assert_int_equal(s.delivered + s.notices,
-                     s.sent + s.queued + s.lost + s.expelled + s.outdated + s.ended);
+    assert_adds_up();
     assert_int_equal(metric("hyperty_messages_delivered_total"), s.delivered);
     assert_int_equal(metric("hyperty_messages_sent_total"), s.sent);
     assert_int_equal(metric("hyperty_dropped_total{cause=\"slow_reader\"}"), s.lost);
@@ -72,7 +71,7 @@ static void what_is_there_is_counted(void **state) {
     int64_t received = metric("hyperty_messages_received_total");
     tell(&a, "update", OBJECT, OBJECT "/changes", "{}");
     assert_int_equal(metric("hyperty_messages_received_total"), received + 1);
-    assert_adds_up();
+    assert_metrics_add_up();
 }
 
 static void what_goes_wrong_is_counted_by_its_cause(void **state) {
@@ -91,7 +90,7 @@ static void what_goes_wrong_is_counted_by_its_cause(void **state) {
     assert_int_equal(metric("hyperty_dropped_total{cause=\"session_ended\"}"), 2);
     assert_int_equal(metric("hyperty_queue_messages"), 0);
     assert_int_equal(metric("hyperty_queue_bytes"), 0);
-    assert_adds_up();
+    assert_metrics_add_up();
 }
 
 static void what_sessions_hold_is_estimated_and_given_back(void **state) {
@@ -133,6 +132,45 @@ static void whom_a_holder_admits_is_its_memory(void **state) {
     assert_int_equal(metric("hyperty_session_memory_bytes"), before);
 }
 
+static void what_is_registered_is_memory_of_who_keeps_it_alive(void **state) {
+    char body[512];
+    (void)state;
+    subscribe(&a, "hyperty-runtime://d/a/sm", OBJECT "/changes"); /* and its queue is made */
+    unsubscribe(&a, "hyperty-runtime://d/a/sm", OBJECT "/changes");
+    int64_t before = metric("hyperty_session_memory_bytes");
+    for (int i = 0; i < 3; i++) {
+        snprintf(body, sizeof body,
+                 "{\"value\":{\"url\":\"hyperty-runtime://d/a\",\"name\":\"%0*d\"}}", 200 - 50 * i,
+                 0);
+        assert_int_equal(ask(&a, "create", "hyperty-runtime://d/a", REGISTRY, body), 200);
+        int64_t more = metric("hyperty_session_memory_bytes") - before;
+        assert_true(more > 200 - 50 * i && more < 2000);
+    }
+    const char *name = "{\"resource\":\"hyperty-runtime://d/a\"}";
+    assert_int_equal(ask(&a, "delete", "hyperty-runtime://d/a", REGISTRY, name), 200);
+    assert_int_equal(metric("hyperty_session_memory_bytes"), before);
+    assert_int_equal(metric("hyperty_registry_bytes"), 0);
+}
+
+static void one_session_alone_does_not_fill_the_registry(void **state) {
+    static char body[16000];
+    (void)state;
+    int code = 200;
+    unsigned count = 0;
+    for (; code == 200; count++) {
+        snprintf(body, sizeof body,
+                 "{\"value\":{\"url\":\"hyperty-runtime://d/a/%u\",\"name\":\"%015000d\"}}", count,
+                 0);
+        code = ask(&a, "create", "hyperty-runtime://d/a", REGISTRY, body);
+        assert_true(count < 20000);
+    }
+    assert_int_equal(code, 503);
+    assert_true(metric("hyperty_registry_bytes") < HY_SESSION_BYTES_MAX + 20000);
+    assert_int_equal(ask(&b, "create", "hyperty-runtime://d/b", REGISTRY,
+                         "{\"value\":{\"url\":\"hyperty-runtime://d/b\"}}"),
+                     200);
+}
+
 static void what_one_session_may_hold_is_bounded(void **state) {
     enum { LONG = 2000 };
     static char body[64 * (LONG + 64)];
@@ -160,6 +198,8 @@ int main(void) {
         TEST(what_goes_wrong_is_counted_by_its_cause),
         TEST(what_sessions_hold_is_estimated_and_given_back),
         TEST(whom_a_holder_admits_is_its_memory),
+        TEST(what_is_registered_is_memory_of_who_keeps_it_alive),
+        TEST(one_session_alone_does_not_fill_the_registry),
         TEST(what_one_session_may_hold_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,7 +279,7 @@ static void an_address_that_is_given_back_takes_its_entry_along(void **state) {
     hy_str_unref(url);
 }
 
-static int register_big(unsigned i, size_t bytes) {
+static int register_big(runtime_t *r, unsigned i, size_t bytes) {
     hy_buf_t body;
     hy_buf_init(&body);
     hy_buf_format(
@@ -288,18 +288,18 @@ static int register_big(unsigned i, size_t bytes) {
         hy_buf_char(&body, 'x');
     hy_buf_text(&body, "\"}}");
     hy_str_t *text = hy_buf_take(&body);
-    int code = ask(&a, "create", REG, REGISTRY, text->bytes);
+    int code = ask(r, "create", runtime_of(r), REGISTRY, text->bytes);
     hy_str_unref(text);
     return code;
 }
 
 static void what_is_too_large_is_413(void **state) {
     (void)state;
-    assert_int_equal(register_big(0, HY_REGISTRY_ENTRY_BYTES_MAX + 100), 413);
+    assert_int_equal(register_big(&a, 0, HY_REGISTRY_ENTRY_BYTES_MAX + 100), 413);
     assert_int_equal(hy_node_server_stats(the_node).entries, 0);
     unsigned count = HY_REGISTRY_ANSWER_BYTES / (HY_REGISTRY_ENTRY_BYTES_MAX - 200) + 1;
     for (unsigned i = 0; i < count; i++) {
-        assert_int_equal(register_big(i, HY_REGISTRY_ENTRY_BYTES_MAX - 200), 200);
+        assert_int_equal(register_big(&a, i, HY_REGISTRY_ENTRY_BYTES_MAX - 200), 200);
         int code = look(&b, "/hyperty/user/user://d/big");
         if (code == 413) return;
         assert_int_equal(code, 200);
@@ -309,21 +309,29 @@ static void what_is_too_large_is_413(void **state) {
 }
 
 static void a_full_registry_forgets_who_left_longest_ago(void **state) {
-    runtime_t other = {.count = 0};
+    enum { FILLERS = HY_REGISTRY_BYTES_MAX / HY_SESSION_BYTES_MAX + 1 };
+    runtime_t fillers[FILLERS];
+    char url[64];
     (void)state;
     register_both();
     leave(&a);
-    open_as(&other, "hyperty-runtime://d/other");
-    open_as(&a, "hyperty-runtime://d/a");
-    unsigned count = HY_REGISTRY_BYTES_MAX / (HY_REGISTRY_ENTRY_BYTES_MAX - 200) + 1, i = 0;
-    int code = 200;
-    for (; i < count && code == 200; i++)
-        code = register_big(i, HY_REGISTRY_ENTRY_BYTES_MAX - 200);
-    assert_int_equal(code, 503);
+    unsigned i = 0;
+    for (unsigned f = 0; f < FILLERS; f++) { /* each as much as one may */
+        fillers[f] = (runtime_t){.count = 0};
+        snprintf(url, sizeof url, "hyperty-runtime://d/filler-%u", f);
+        open_as(&fillers[f], url);
+        while (register_big(&fillers[f], i++, HY_REGISTRY_ENTRY_BYTES_MAX - 200) == 200)
+            continue;
+    }
+    assert_non_null(strstr(hy_msg_desc(fillers[FILLERS - 1].answer), "registry is full"));
     assert_int_equal(look(&b, H), 404);
     assert_int_equal(look(&b, O), 404);
     assert_int_equal(look(&b, "hyperty://d/big0"), 200);
-    leave(&other);
+    for (unsigned f = 0; f < FILLERS; f++)
+        leave(&fillers[f]);
+    open_as(&a, "hyperty-runtime://d/a");
+    assert_int_equal(register_big(&a, i, HY_REGISTRY_ENTRY_BYTES_MAX - 200), 200);
+    assert_int_equal(look(&b, "hyperty://d/big0"), 404);
 }
 
 int main(void) {
