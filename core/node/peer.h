@@ -19,7 +19,8 @@ typedef struct hy_peer hy_peer_t;
 
 typedef struct {
     /* There is something to send. Not called again until peek has given 0. May be called inside any
-     * function of the node; it may peek and consume at once. */
+     * function of the node; it may peek and consume at once, and hand in messages, but none that
+     * opens or closes a session. */
     void (*ready)(void *arg);
     /* The node ends the connection: send what peek still gives if that goes at once, then close.
      * The peer is gone when this returns. */

@@ -162,7 +162,7 @@ static void on_registered(void *arg, int code, const char *desc, hy_node_t *body
 }
 
 /* A hyperty address is also claimed by its first use. */
-static void make_up(allocation_t *a) {
+static int make_up(allocation_t *a) {
     hy_manager_t *m = a->manager;
     hy_span_t domain = hy_address_domain(m->runtime);
     hy_str_t *uuid = hy_random_uuid(hy_bus_random(m->bus));
@@ -170,22 +170,19 @@ static void make_up(allocation_t *a) {
         a->url = hy_str_format("hyperty://%.*s/%s", (int)domain.len, domain.bytes, uuid->bytes);
     }
     hy_str_unref(uuid);
-    allocation_end(a, a->url ? 0 : HY_ENOMEM, a->url ? "" : hy_error_text(HY_ENOMEM));
+    return a->url ? 0 : HY_ENOMEM;
 }
 
 static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
     allocation_t *a = arg;
-    if (goes_on(a, code)) {
-        make_up(a);
-        return;
-    }
+    if (goes_on(a, code)) code = make_up(a);
     hy_node_t *list = hy_get_array(hy_get_object(body, "value"), "allocated");
     hy_value_t url = list ? hy_node_at(list, 0) : hy_absent();
-    if (code < 0 || url.kind != HY_STR) {
+    if (code < 0 || (url.kind != HY_STR && !a->url)) {
         allocation_end(a, code < 0 ? code : HY_EINVALID, desc);
         return;
     }
-    a->url = hy_str_ref(url.as.s);
+    if (!a->url) a->url = hy_str_ref(url.as.s);
     hy_node_t *entry = a->entry.as.n;
     int rc = hy_put(entry, "url", hy__string_ref(a->url));
     if (rc == 0) rc = hy_put(entry, "type", hy_text("hyperty"));

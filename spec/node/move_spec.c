@@ -226,6 +226,35 @@ static void a_repeated_move_is_answered_as_before(void **state) {
     assert_int_equal(came(&b), 1);
 }
 
+static bool is_eager;
+
+/* Takes what there is and asks for something at once, inside the call that told it. */
+static void on_ready_eagerly(void *arg) {
+    runtime_t *r = arg;
+    on_ready(r);
+    if (!is_eager) return;
+    is_eager = false;
+    assert_int_equal(ask(r, "create", R2, ALLOC, "{\"value\":{\"number\":1}}"), 200);
+}
+
+static void who_brings_a_message_while_it_is_told_disturbs_nothing(void **state) {
+    static const hy_peer_events_t EAGER = {on_ready_eagerly, on_close};
+    const char *body = "{\"method\":\"move\",\"params\":[\"" OBJECT "\",\"" R2 "\",\"4-y\"]}";
+    (void)state;
+    leave(&b);
+    assert_int_equal(hy_peer_open(the_node, &EAGER, &b, "spec", &b.peer), 0);
+    assert_int_equal(shake(&b, "open", "hyperty-runtime://d/b"), 200);
+    story(OBJECT, "");
+    is_eager = true;
+    send_with(&a, 777, "execute", A_SM, SM, body);
+    assert_false(is_eager);
+    assert_int_equal(hy_node_server_stats(the_node).allocated, 1);
+    send_with(&a, 777, "execute", A_SM, SM, body); /* still known */
+    assert_int_equal(a.count, 2);
+    assert_int_equal(hy_msg_code(a.inbox[1]), 200);
+    assert_null(hy_node_server_origin(the_node));
+}
+
 static void without_memory_it_is_done_whole_or_not_at_all(void **state) {
     (void)state;
     story(OBJECT, ",\"guard\":true");
@@ -270,6 +299,7 @@ int main(void) {
         TEST(what_is_held_with_what_is_above_it_does_not_move_alone),
         TEST(the_registration_lives_on_with_the_new_session),
         TEST(a_repeated_move_is_answered_as_before),
+        TEST(who_brings_a_message_while_it_is_told_disturbs_nothing),
         TEST(without_memory_it_is_done_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
