@@ -45,11 +45,14 @@ static bool fail(node_t *n, int status, const char *text) {
     return false;
 }
 
+static uint32_t number(const node_t *n, hy_option_t option, uint32_t usual) {
+    return n->options->given[option] ? n->options->numbers[option] : usual;
+}
+
 /* --- leaving ---------------------------------------------------------------------------------- */
 
 static uint32_t drain_ms(const node_t *n) {
-    return n->options->given[HY_OPTION_DRAIN] ? n->options->numbers[HY_OPTION_DRAIN]
-                                              : HY_NODE_DRAIN_MS;
+    return number(n, HY_OPTION_DRAIN, HY_NODE_DRAIN_MS);
 }
 
 static void on_look(void *arg) {
@@ -107,8 +110,17 @@ static uint32_t connections_max(const node_t *n) {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static hy_node_limits_t limits(const node_t *n) {
+    return (hy_node_limits_t){
+        .queue_bytes = number(n, HY_OPTION_QUEUE_BYTES, 0),
+        .grace_ms = number(n, HY_OPTION_GRACE, 0),
+        .messages_per_s = number(n, HY_OPTION_RATE_MESSAGES, HY_RATE_MESSAGES_PER_S),
+        .bytes_per_s = number(n, HY_OPTION_RATE_BYTES, HY_RATE_BYTES_PER_S),
+        .allocations_per_s = number(n, HY_OPTION_RATE_ALLOCATIONS, HY_RATE_ALLOCATIONS_PER_S),
+    };
+}
+
 static bool open_parts(node_t *n) {
-    const hy_options_t *o = n->options;
     int rc = hy_random_system(&n->random);
     if (!rc) hy_hash_seed(hy_random_u64(&n->random.base));
     if (!rc) rc = hy_loop_open(&n->loop);
@@ -119,8 +131,7 @@ static bool open_parts(node_t *n) {
         .clock = hy_loop_clock(n->loop),
         .random = &n->random.base,
         .log = &n->log,
-        .limits = {.queue_bytes = o->numbers[HY_OPTION_QUEUE_BYTES],
-                   .grace_ms = o->numbers[HY_OPTION_GRACE]},
+        .limits = limits(n),
     };
     rc = hy_node_server_new(&node_config, &n->node);
     if (rc == HY_EINVALID) {

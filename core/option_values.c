@@ -17,6 +17,9 @@ static const struct {
     {HY_OPTION_DRAIN, "number of seconds", 0, 3600, 1000},
     {HY_OPTION_QUEUE_BYTES, "number of bytes", 2 * HY_MESSAGE_BYTES_MAX, 1u << 30, 1},
     {HY_OPTION_CONNECTIONS, "number of connections", 1, HY_GATE_CONNECTIONS_MAX, 1},
+    {HY_OPTION_RATE_MESSAGES, "number of messages", 0, 1u << 30, 1},
+    {HY_OPTION_RATE_BYTES, "number of bytes", 0, 1u << 30, 1},
+    {HY_OPTION_RATE_ALLOCATIONS, "number of addresses", 0, 1u << 30, 1},
 };
 
 int hy_texts_add(hy_texts_t *list, const char *text) {

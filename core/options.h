@@ -50,6 +50,11 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
     X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
     X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \
     X(CONNECTIONS, "connections", NUMBER, "N", "node", "at most at a time; 131072")                \
+    X(RATE_MESSAGES, "rate-messages", NUMBER, "N", "node",                                         \
+      "that one runtime may send a second; 200000; 0: as many as it likes")                        \
+    X(RATE_BYTES, "rate-bytes", NUMBER, "N", "node", "the same for bytes; 134217728")              \
+    X(RATE_ALLOCATIONS, "rate-allocations", NUMBER, "N", "node",                                   \
+      "the same for addresses that it has allocated; 10000")                                       \
     X(CODE, "e", TEXT, "CODE", "repl",                                                             \
       "run CODE as if typed at the prompt, show its value and leave")
 

@@ -152,7 +152,7 @@ static void an_allocated_object_is_reserved_for_the_new_runtime(void **state) {
     leave(&b);
     assert_int_equal(subscribe(&c, OBSERVER, object->bytes), 403);
     open_as(&b, "hyperty-runtime://d/b");
-    snprintf(body, sizeof body, "{\"resources\":[\"%s\"],\"epoch\":\"4-y\"}", object->bytes);
+    snprintf(body, sizeof body, "{\"resources\":[\"%s\"],\"epoch\":\"4-x\"}", object->bytes);
     assert_int_equal(ask(&b, "subscribe", B_SM, SM, body), 409);
     assert_true(hy_str_is(hy_get_str(answered(&b), "epoch"), "4-y"));
     snprintf(body, sizeof body, "{\"childrenResources\":[\"%s\"]}", object->bytes);

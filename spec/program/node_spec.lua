@@ -58,6 +58,12 @@ describe("hyperty node, used wrongly,", function()
       "--queue-bytes", "1024")
     says(2, '--queue-bytes: "8e6" is no number of bytes from 2097152 to 1073741824',
       "--queue-bytes", "8e6")
+    says(2, '--rate-messages: "many" is no number of messages from 0 to 1073741824',
+      "--rate-messages", "many")
+    says(2, '--rate-bytes: "1.5" is no number of bytes from 0 to 1073741824',
+      "--rate-bytes", "1.5")
+    says(2, '--rate-allocations: "-1" is no number of addresses from 0 to 1073741824',
+      "--rate-allocations", "-1")
     says(2, '--connections: "0" is no number of connections from 1 to 131072',
       "--connections", "0")
   end)

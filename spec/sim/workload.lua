@@ -141,7 +141,9 @@ local function leave_the_world(world)
   world.has_deleted = true
   world.oracle:gone(actor)
   actor.inst:unload()
-  if world.draw:chance(0.5) and not world.cut[actor.runtime] then world:load_actor(actor.runtime) end
+  if world.draw:chance(0.5) and not world.cut[actor.runtime] then
+    world:load_actor(actor.runtime)
+  end
 end
 
 -- --- children ------------------------------------------------------------------------------------

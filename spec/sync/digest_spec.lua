@@ -87,7 +87,8 @@ describe("a digest", function()
     far.on_read = function(request) late = request end
     world:run(4)
     assert.same({ "lagging" }, ben:eval "return self.heard")
-    far:respond(late, 200, { epoch = far.epoch, version = 0, changes = require("hyperty.host").array {} })
+    far:respond(late, 200,
+      { epoch = far.epoch, version = 0, changes = require("hyperty.host").array {} })
     world:run(1)
     assert.same({ "lagging", "live" }, ben:eval "return self.heard")
   end)
