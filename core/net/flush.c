@@ -77,10 +77,13 @@ static size_t settle_taken(hy_stream_t *c, size_t sent) {
 
 /* Gives what is written, 0 if nothing goes now, or a negative errno. */
 static ssize_t write_parts(hy_stream_t *c, uint32_t count, size_t bytes) {
-    struct msghdr head = {.msg_iov = c->sockets->parts, .msg_iovlen = count};
+    struct iovec *parts = c->sockets->parts;
+    struct msghdr head = {.msg_iov = parts, .msg_iovlen = count};
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     ssize_t sent;
-    do {
-        sent = sendmsg(c->fd, &head, MSG_NOSIGNAL | MSG_DONTWAIT);
+    do { /* one piece alone is cheaper without a vector */
+        sent = count == 1 ? send(c->fd, parts[0].iov_base, parts[0].iov_len, flags)
+                          : sendmsg(c->fd, &head, flags);
     } while (sent < 0 && errno == EINTR);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) sent = 0;
     if (sent < 0) return -errno;
