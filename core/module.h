@@ -17,6 +17,7 @@
 #include "loop/loop.h"
 #include "loop/random.h"
 #include "net/pair.h"
+#include "net/socket.h"
 #include "runtime.h"
 
 #define HY_RUNTIME_CLASS  "hyperty.host.runtime"
@@ -38,8 +39,9 @@ typedef struct {
     bool has_error;  /* a callback raised; the error is in the registry, at the world's address */
     bool is_driving; /* it moves: callbacks may neither drive nor stop it */
     bool is_open;
-    hy_loop_t *loop; /* NULL: virtual time */
-    hy_work_t *work; /* with a loop */
+    hy_loop_t *loop;       /* NULL: virtual time */
+    hy_work_t *work;       /* with a loop */
+    hy_sockets_t *sockets; /* opened when a runtime has its node elsewhere */
     hy_clock_t own_clock, *clock;
     hy_random_t random; /* of node and network; each runtime has one of its own */
     uint64_t seed;

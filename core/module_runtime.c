@@ -4,6 +4,7 @@
  * table with the functions of the options. The registry anchors it until it is stopped. */
 #include "module.h"
 #include "paths.h"
+#include "ways.h"
 
 #include <string.h>
 
@@ -152,11 +153,24 @@ static int make_ways(hy_module_runtime_t *r, hy_runtime_config_t *config, hy_way
     return 0;
 }
 
+/* To nodes in other processes. */
+static int open_ways(hy_module_runtime_t *r, hy_runtime_config_t *config, const char *node,
+                     hy_ways_t *ways, hy_error_t *err) {
+    hy_world_t *w = r->world;
+    int rc = w->sockets ? 0 : hy_sockets_open(w->loop, config->random, NULL, &w->sockets);
+    if (!rc) rc = hy_ways_open(ways, node, config->domain, w->sockets, err);
+    config->ways = ways->list;
+    config->way_count = ways->count;
+    return rc;
+}
+
 /* Nothing raises here: what is taken is let go of in the end. */
 static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_t *config,
-                        hy_way_t *ways, int schemas, hy_error_t *err) {
+                        const char *node, int schemas, hy_error_t *err) {
     hy_paths_t usual;
     hy_value_t documents = hy_absent();
+    hy_way_t pairs[HY_WORLD_DOMAINS_MAX];
+    hy_ways_t ways = {0};
     hy_paths_init(&usual);
     int rc = 0;
     if (!config->paths) {
@@ -166,8 +180,10 @@ static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_
     }
     if (!rc && !lua_isnil(L, schemas)) rc = hy_plain_read(L, schemas, &documents, err);
     if (documents.kind == HY_OBJECT) config->schemas = documents.as.n;
-    if (!rc) rc = make_ways(r, config, ways, err);
+    config->ways = pairs;
+    if (!rc) rc = node ? open_ways(r, config, node, &ways, err) : make_ways(r, config, pairs, err);
     if (!rc) rc = hy_runtime_new(config, &r->runtime, err);
+    hy_ways_release(&ways);
     hy_value_drop(documents);
     hy_paths_deinit(&usual);
     return rc;
@@ -201,20 +217,20 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     bool has_log = take_function(L, functions, "log", HY_RUNTIME_LOG);
     bool has_print = take_function(L, functions, "print", HY_RUNTIME_PRINT);
     r->log = (hy_log_t){.level = option_level(L), .sink = has_log ? on_log : NULL, .arg = r};
-    hy_way_t ways[HY_WORLD_DOMAINS_MAX];
     hy_runtime_config_t config = {
         .domain = option_text(L, "domain"),
         .user = option_text(L, "user"),
         .clock = w->clock,
         .random = seed_random(r),
         .log = &r->log,
-        .ways = ways,
         .print = has_print ? on_print : NULL,
         .print_arg = r,
         .wake = on_wake,
         .wake_arg = r,
     };
     if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
+    const char *node = option_text(L, "node");
+    if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
     option_paths(L, &config);
     lua_getfield(L, 1, "schemas");
     int schemas = lua_gettop(L);
@@ -224,7 +240,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
-    int rc = open_runtime(L, r, &config, ways, schemas, &err);
+    int rc = open_runtime(L, r, &config, node, schemas, &err);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {

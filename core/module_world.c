@@ -49,6 +49,8 @@ void hy_world_close(hy_world_t *w) {
         hy_str_unref(d->name);
     }
     if (w->loop) {
+        hy_sockets_close(w->sockets);
+        w->sockets = NULL;
         hy_work_close(w->work);
         hy_loop_close(w->loop);
     } else {

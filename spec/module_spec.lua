@@ -1,5 +1,6 @@
 -- The trusted module: runtimes on a virtual clock, driven from stock Lua.
 local host = require "hyperty.host"
+local process = require "spec.support.process"
 
 local COUNTER = [[
 local hyperty = require "hyperty"
@@ -250,6 +251,28 @@ describe("a runtime", function()
       rt:run(0.02)
       rt:run()
     end)
+  end)
+
+  it("meets others at a node elsewhere, on real time", function()
+    process.with(function(start)
+      local url = start("node", "--listen", "tcp://127.0.0.1:0"):expect("err", "listens on (%S+)")
+      local function with_far(fn) with_runtime({ clock = "real", node = url }, fn) end
+      with_far(function(a)
+        local one = assert(a:load_text(COUNTER))
+        with_far(function(b)
+          local two = assert(b:load_text(COUNTER))
+          one:call "add"
+          assert.not_equal(one.url, two.url)
+          assert.equal(one.url, two:eval([[
+            local self, url = ...
+            return assert(self.syncher:discover { url = url })[1].url]], one.url))
+        end)
+      end)
+    end)
+    assert.has_error(function() host.runtime { node = "tcp://127.0.0.1:1" } end,
+      'runtime: node needs clock = "real"')
+    assert.has_error(function() host.runtime { clock = "real", node = "nowhere" } end)
+    collectgarbage() -- takes their worlds along
   end)
 
   it("shares nothing with another one", function()
