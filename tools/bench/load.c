@@ -56,7 +56,7 @@ int main(int argc, char **argv) {
                        .seconds = 2,
                        .messages = 2000,
                        .number = 1,
-                       .pace_us = 1000};
+                       .pace_us = 5000};
     if (argc < 3 || argc % 2 == 0) die("usage: load MODE URL [--OPTION VALUE …]");
     l.url = argv[2];
     for (int i = 3; i < argc; i += 2)
