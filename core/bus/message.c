@@ -68,8 +68,7 @@ hy_msg_t *hy_msg_new_payload(hy_msg_type_t type, hy_value_t id, hy_str_t *from, 
     return m;
 }
 
-void hy_msg_unref(hy_msg_t *m) {
-    if (!m || --m->refs > 0) return;
+void hy__msg_free(hy_msg_t *m) {
     if (m->id.kind == HY_STR) hy_str_unref(m->id.as.s);
     hy_str_unref(m->from);
     hy_str_unref(m->to);

@@ -113,7 +113,11 @@ static inline hy_msg_t *hy_msg_ref(hy_msg_t *m) {
     m->refs++;
     return m;
 }
-void hy_msg_unref(hy_msg_t *m); /* NULL allowed */
+void hy__msg_free(hy_msg_t *m); /* for hy_msg_unref alone */
+/* NULL is allowed. */
+static inline void hy_msg_unref(hy_msg_t *m) {
+    if (m && --m->refs == 0) hy__msg_free(m);
+}
 
 /* The body as an object, lent; NULL if there is none, if it is malformed, or when out of memory.
  * The typed getters of base/value.h take NULL, so most readers need not care. */

@@ -76,25 +76,27 @@ typedef struct {
 } hy__rate_t;
 
 struct hy_session {
+    /* What each delivery looks at lies together. */
     hy_node_server_t *server;
+    hy_peer_t *peer;    /* NULL: its connection is lost, the grace runs */
+    hy_ring_t outgoing; /* outgoing.c */
+    uint64_t mark;      /* the delivery that has reached it */
+    hy_dict_t notices;  /* object -> the `lost` that waits for it */
+
     hy__owner_t *owner;
     uint64_t id;     /* never given twice; 0 is nobody */
     hy_str_t *token; /* <RuntimeURL>/<token> takes it over */
-    hy_peer_t *peer; /* NULL: its connection is lost, the grace runs */
     hy_timer_t grace;
     uint64_t stuck_ms;   /* since when it has not read; 0: it reads */
-    hy_ring_t outgoing;  /* outgoing.c */
-    uint32_t watched;    /* how much of it was consumed when that was last looked at */
-    hy_dict_t notices;   /* object -> the `lost` that waits for it */
+    uint32_t watched;    /* how much of `outgoing` was consumed when that was last looked at */
+    bool is_lapsed;      /* without connection and grace: ends at the next occasion */
     hy_str_t *last_from; /* an address that it held when claims_turn was … */
     uint64_t last_from_turn;
-    uint64_t mark;     /* the delivery that has reached it */
     hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
     size_t held;       /* memory of its routes, admissions and registrations, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
     hy__rate_t messages, bytes, allocations;
-    bool is_lapsed; /* without connection and grace: ends at the next occasion */
 };
 
 /* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */
