@@ -18,6 +18,7 @@
 #include "due.h"
 #include "protocol.h"
 #include "socket.h"
+#include "url.h"
 
 typedef struct hy_stream hy_stream_t;
 
