@@ -16,8 +16,6 @@
 #include "../base/mem.h"
 #include "endpoint.h"
 
-static const char SESSION_ADDRESS[] = "mn:/session";
-
 /* --- guests ----------------------------------------------------------------------------------- */
 
 static void forget(hy__guest_t *guest) {
@@ -40,7 +38,7 @@ static hy_msg_t *farewell(const hy_stream_t *stream, hy_str_t *runtime, hy_close
     bool has_words = stream->base.ops == &hy__stream_ws;
     if (has_words || code == HY_CLOSE_NORMAL || code == HY_CLOSE_LOST) return NULL;
     hy_node_t *body = hy_node_new(HY_OBJECT);
-    hy_str_t *from = hy_str_from(SESSION_ADDRESS);
+    hy_str_t *from = hy_str_from(HY_SESSION_URL);
     hy_msg_t *m = NULL;
     if (hy_put(body, "code", hy_int(code)) == 0 && hy_put(body, "desc", hy_text(reason)) == 0) {
         m = hy_msg_new(HY_MSG_CLOSE, hy_absent(), from, runtime ? runtime : from,

@@ -291,7 +291,7 @@ static void take_parting(hy_stub_t *s, const hy_node_t *body) {
 
 static void on_message(void *stub, hy_msg_t *m) {
     hy_stub_t *s = stub;
-    bool is_handshake = hy_str_is(m->from, "mn:/session");
+    bool is_handshake = hy_str_equal(m->from, s->session_url);
     if (!is_handshake) {
         int r = hy_uplink_receive(s->uplink, m);
         if (r < 0)
@@ -382,7 +382,7 @@ void hy_stub_hurry(hy_stub_t *s) {
 
 static int build(hy_stub_t *s, hy_error_t *err) {
     const char *domain = s->config.domain;
-    s->session_url = hy_str_from("mn:/session");
+    s->session_url = hy_str_from(HY_SESSION_URL);
     if (!s->session_url) return hy_fail(err, HY_ENOMEM, "out of memory");
     int rc = hy_bus_uplink(s->config.bus, domain, on_uplink, s, &s->uplink);
     if (rc < 0)
