@@ -162,7 +162,7 @@ static int open_socket(hy__listener_t *l, const char *url, hy_error_t *err) {
     rc = hy_poll_open(l->gate->config.loop, l->fd, on_connection, l, &l->poll);
     if (!rc) rc = hy_poll_watch(l->poll, HY_POLL_READABLE);
     if (!rc) return 0;
-    return fail(err, rc, url, rc == HY_ENOMEM ? hy_error_text(rc) : uv_strerror(rc));
+    return fail(err, rc, url, hy_loop_error_text(rc));
 }
 
 static int check(const hy_gate_t *g, const hy_socket_url_t *u, const char *url, hy_error_t *err) {
