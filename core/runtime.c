@@ -33,9 +33,6 @@ hy_host_t *hy_runtime_host(const hy_runtime_t *rt) {
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt) {
     return rt->manager;
 }
-bool hy_runtime_is_connected(const hy_runtime_t *rt) {
-    return rt->way_count > 0 && hy_stub_state(rt->ways[0].stub) == HY_STUB_LIVE;
-}
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt) {
     return rt->url;
 }

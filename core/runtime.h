@@ -56,8 +56,6 @@ void hy_runtime_hurry(hy_runtime_t *rt);
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
-/* True while it has a session with the node of its own domain. */
-bool hy_runtime_is_connected(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
 
 #endif

@@ -29,10 +29,6 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
-bool hy__hosted_is_replaced(const hy_hosted_t *h) {
-    return h->is_replaced;
-}
-
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h) {
     return h->epoch;
 }

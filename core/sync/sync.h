@@ -173,7 +173,6 @@ hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
-bool hy__hosted_is_replaced(const hy_hosted_t *h);
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h); /* that it was created in; lent */
 /* False while the object of that address is to be held again, so that nothing may come from it. */
 bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from);
