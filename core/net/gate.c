@@ -221,10 +221,10 @@ static void on_handshake_due(hy_due_t *d) {
 
 /* --- draining --------------------------------------------------------------------------------- */
 
-static bool has_more(const hy__guest_t *guest) {
+static bool has_more(hy__guest_t *guest) {
     hy_msg_t *const *list;
     if (!guest->stream->is_open) return false;
-    return hy__stream_has_taken(guest->stream) || on_peek((void *)(uintptr_t)guest, &list) > 0;
+    return hy__stream_has_taken(guest->stream) || on_peek(guest, &list) > 0;
 }
 
 /* Ends all that have nothing left to be written, or all; false if some are left. */
