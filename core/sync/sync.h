@@ -7,17 +7,18 @@
  *
  * manager.c    <Runtime>/sm: which message goes to which part
  * domain.c     requests to the functions of the message node
- * creation.c   the reporter's side of the sync manager: making objects
- * hosting.c    and: invite, subscribe, evict, delete (hosted.h)
+ * creation.c   the reporter's side of the sync manager: making objects;
+ * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
  * replica.c    the observers' side: one copy an object, its routes and members
  * arrival.c    what arrives for a replica: positions, gaps, stamps
  * answer.c     what it reads when something is missing, and how the answer is taken in
- * syncher.c    a hyperty's endpoint; its requests: call.c, create.c, subscribe.c, discover.c,
- * follow.c; party.c what both kinds of party share;
- * reporter.c, with stamping.c (child operations done there) and moderation.c (those of others);
- * observer.c, with outbox.c (own child operations on their way);
- * decision.c what a hyperty is asked to decide;
- * rejoin.h what happens when a node is lost and found again */
+ * syncher.c    a hyperty's endpoint
+ * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
+ * party.c      what reporters and observers share
+ * reporter.c   with stamping.c (child operations done there) and moderation.c (those of others)
+ * observer.c   with outbox.c (own child operations on their way)
+ * decision.c   what a hyperty is asked to decide
+ * rejoin.h     what happens when a node is lost and found again: six files more */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
