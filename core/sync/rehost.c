@@ -40,7 +40,7 @@ static void admit_more(hy_hosted_t *h);
 static void on_admitted(void *hosted, int http, hy_msg_t *answer) {
     hy_hosted_t *h = hosted;
     (void)answer;
-    if (http < 300 || http == 429) {
+    if (http < 300) {
         admit_more(h);
     } else {
         hy__job_retry(&h->job);

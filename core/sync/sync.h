@@ -101,7 +101,7 @@ struct hy_party {
 /* --- domain.c --------------------------------------------------------------------------------- */
 
 /* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
- * Those that give back, void, are said again until the node has heard (lasting.c). */
+ * What admits, expels and gives back is said again until the node has heard (lasting.c). */
 int hy__domain_ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
                    hy_domain_cb done, void *arg); /* `to` and `body` taken over */
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg);
