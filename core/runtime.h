@@ -28,7 +28,7 @@ typedef struct {
     hy_clock_t *clock;        /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
-    const hy_way_t *ways; /* at most HY_WAYS_MAX */
+    const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
