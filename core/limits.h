@@ -97,30 +97,34 @@
 #define HY_RATE_ALLOCATIONS_PER_S 10000u
 
 /* Connections, on both sides. */
-#define HY_CONNECT_MS            10000u
-#define HY_HANDSHAKE_MS          10000u
-#define HY_PING_MS               20000u
-#define HY_READ_BYTES            (64u << 10)  /* at once, into one buffer of a loop's sockets */
-#define HY_WRITE_MESSAGES_MAX    512u         /* in one writev */
-#define HY_BATCH_BYTES           (128u << 10) /* put together for several connections */
-#define HY_BATCH_MESSAGES_MIN    8u           /* that it pays for */
-#define HY_HTTP_HEAD_BYTES_MAX   8192u
-#define HY_OUTPUT_BYTES_MAX      (16u << 10) /* handshake and control frames that wait */
-#define HY_PINGS_MAX             64u         /* in one input; the last of them is answered */
-#define HY_CLOSE_REASON_BYTES    123u        /* RFC 6455: a control frame, less the code */
+#define HY_CONNECT_MS          10000u
+#define HY_CONNECTOR_URLS_MAX  16u
+#define HY_HANDSHAKE_MS        10000u
+#define HY_PING_MS             20000u
+#define HY_CLOSE_MS            5000u        /* from the last words to the end of the other side */
+#define HY_READ_BYTES          (64u << 10)  /* at once, into one buffer of a loop's sockets */
+#define HY_WRITE_MESSAGES_MAX  512u         /* in one writev */
+#define HY_BATCH_BYTES         (128u << 10) /* put together for several connections */
+#define HY_BATCH_MESSAGES_MIN  8u           /* that it pays for */
+#define HY_HTTP_HEAD_BYTES_MAX 8192u
+#define HY_OUTPUT_BYTES_MAX    (16u << 10) /* handshake and control frames that wait */
+#define HY_PINGS_MAX           64u         /* in one input; the last of them is answered */
+#define HY_CLOSE_REASON_BYTES  123u        /* RFC 6455: a control frame, less the code */
+#define HY_KEEPALIVE_S         30 /* of silence, then the kernel asks for a sign of life, */
+#define HY_KEEPALIVE_BEAT_S    10 /* that often, */
+#define HY_KEEPALIVE_BEATS     3  /* and so many times in vain */
+
+/* The gate of a node. */
 #define HY_GATE_CONNECTIONS_MAX  (1u << 17)
 #define HY_GATE_ACCEPTS_PER_TURN 64u
 #define HY_GATE_LISTENERS_MAX    16u
-#define HY_NODE_DRAIN_MS         5000u /* to write what waits, when a node ends */
-#define HY_NODE_WINDOW_MS        5000u /* within which its runtimes come back to the next one */
-#define HY_NODE_FILES            64u   /* open files beside the connections */
-#define HY_GATE_BACKLOG          1024  /* not accepted yet; the kernel may take fewer */
-#define HY_GATE_TICK_MS          500u  /* between two looks at how late the loop is */
-#define HY_CLOSE_MS              5000u /* from the last words to the end of the other side */
-#define HY_CONNECTOR_URLS_MAX    16u
-#define HY_KEEPALIVE_S           30 /* of silence, then the kernel asks for a sign of life, */
-#define HY_KEEPALIVE_BEAT_S      10 /* that often, */
-#define HY_KEEPALIVE_BEATS       3  /* and so many times in vain */
+#define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
+#define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
+
+/* The program `hyperty node`. */
+#define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
+#define HY_NODE_WINDOW_MS 5000u /* within which its runtimes come back to the next one */
+#define HY_NODE_FILES     64u   /* open files beside the connections */
 
 /* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so
  * that it hears why; and when the next try is made (full jitter). */

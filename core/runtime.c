@@ -5,6 +5,8 @@
 #include "net/pair.h"
 #include "schema_files.h"
 
+#include <assert.h>
+
 typedef struct {
     hy_runtime_t *runtime;
     hy_str_t *domain; /* NULL: all */
@@ -32,9 +34,6 @@ hy_host_t *hy_runtime_host(const hy_runtime_t *rt) {
 }
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt) {
     return rt->manager;
-}
-bool hy_runtime_is_connected(const hy_runtime_t *rt) {
-    return rt->way_count > 0 && hy_stub_state(rt->ways[0].stub) == HY_STUB_LIVE;
 }
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt) {
     return rt->url;
@@ -82,6 +81,7 @@ static void on_changed(void *arg, hy_stub_state_t state, bool is_new, const char
 }
 
 static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
+    assert(rt->way_count < HY_WAYS_MAX);
     way_t *way = &rt->ways[rt->way_count];
     way->runtime = rt;
     way->domain = given->domain ? hy_str_from(given->domain) : NULL;

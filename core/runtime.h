@@ -28,7 +28,7 @@ typedef struct {
     hy_clock_t *clock;        /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
-    const hy_way_t *ways; /* at most HY_WAYS_MAX */
+    const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
@@ -56,8 +56,6 @@ void hy_runtime_hurry(hy_runtime_t *rt);
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
-/* True while it has a session with the node of its own domain. */
-bool hy_runtime_is_connected(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
 
 #endif

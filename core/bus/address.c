@@ -10,7 +10,6 @@
 #include "address.h"
 
 #define SHOWN_BYTES_MAX  160u
-#define SESSION_ADDRESS  "mn:/session"
 #define CHILDREN_SEGMENT "/children"
 
 /* Classes of bytes: what may stand in a scheme, and what nowhere. */
@@ -69,7 +68,7 @@ int hy_address_parse(const char *url, size_t len, hy_address_t *out, hy_error_t 
     if (classes & HIGH && (!hy_utf8_is_valid(url, len) || has_high_control(url, len)))
         return fail_form(err, url, len, "not printable UTF-8");
     if (fragments > 1) return fail_form(err, url, len, "at most one # is allowed");
-    if (len == sizeof SESSION_ADDRESS - 1 && memcmp(url, SESSION_ADDRESS, len) == 0) {
+    if (len == sizeof HY_SESSION_URL - 1 && memcmp(url, HY_SESSION_URL, len) == 0) {
         *out = (hy_address_t){{url, 2}, {url + 3, 0}, {url + 3, len - 3}};
         return 0;
     }

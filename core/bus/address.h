@@ -6,6 +6,9 @@
 #include "../base/error.h"
 #include "../base/str.h"
 
+/* Where a session with a message node is opened and closed: the one address without domain. */
+#define HY_SESSION_URL "mn:/session"
+
 typedef struct {
     const char *bytes;
     size_t len;
@@ -20,7 +23,7 @@ typedef struct {
  * empty, printable characters (no space, no control, no quote, no backslash: so an address can
  * stand in JSON as it is), valid UTF-8, at most one # and that in the path, at most
  * HY_URL_BYTES_MAX. HY_EINVALID and HY_ETOO_LARGE with a text that names the address. The spans
- * point into `url`. "mn:/session" is the one address without domain that passes. */
+ * point into `url`. HY_SESSION_URL passes too. */
 int hy_address_parse(const char *url, size_t len, hy_address_t *out, hy_error_t *err);
 
 /* The functions below take well-formed addresses; for any other text they say something, safely. */

@@ -118,8 +118,7 @@ static void attempt_next(hy_dial_t *d, int rc) {
         rc = attempt(d, a->ai_addr, a->ai_addrlen);
         if (rc == 0) return;
     }
-    hy__stream_fail(d->stream, HY_CLOSE_LOST,
-                    rc == HY_ENOMEM ? hy_error_text(rc) : uv_strerror(rc));
+    hy__stream_fail(d->stream, HY_CLOSE_LOST, hy_loop_error_text(rc));
 }
 
 static void hand_on(hy_dial_t *d) {
@@ -205,8 +204,7 @@ static int connector_connect(hy_connector_t *base, const hy_channel_user_t *user
         return 0;
     }
     if (c) hy__stream_discard(c);
-    return hy_fail(err, rc, "cannot connect to %s: %s", where->bytes,
-                   rc == HY_ENOMEM ? hy_error_text(rc) : uv_strerror(rc));
+    return hy_fail(err, rc, "cannot connect to %s: %s", where->bytes, hy_loop_error_text(rc));
 }
 
 static const char *connector_where(const hy_connector_t *base) {

@@ -5,7 +5,7 @@
 
 #include <sys/socket.h>
 
-#include "socket.h"
+#include "url.h"
 
 typedef struct {
     struct sockaddr_storage address;

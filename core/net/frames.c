@@ -17,9 +17,7 @@
 
 #include <wslay/wslay.h>
 
-#define LENGTH_SHORT 125u
-#define LENGTH_2_MAX 0xffffu
-#define KEY_BYTES    4u
+#include "wire.h"
 
 static ssize_t give(uint8_t *to, size_t room, int flags, void *arg) {
     hy__frames_t *f = arg;
@@ -114,9 +112,7 @@ static bool check_head(hy__frames_t *f, const struct wslay_frame_iocb *frame, hy
 /* --- frames ----------------------------------------------------------------------------------- */
 
 static size_t head_bytes(const struct wslay_frame_iocb *frame) {
-    uint64_t len = frame->payload_length;
-    size_t n = len <= LENGTH_SHORT ? 2 : len <= LENGTH_2_MAX ? 4 : 10;
-    return n + (frame->mask ? KEY_BYTES : 0);
+    return hy__frame_head_bytes(frame->payload_length) + (frame->mask ? HY_FRAME_KEY_BYTES : 0);
 }
 
 static bool hand_out_text(hy__frames_t *f, hy_str_t *text, hy__item_t *out) {

@@ -16,8 +16,6 @@
 #include "../base/mem.h"
 #include "endpoint.h"
 
-static const char SESSION_ADDRESS[] = "mn:/session";
-
 /* --- guests ----------------------------------------------------------------------------------- */
 
 static void forget(hy__guest_t *guest) {
@@ -40,7 +38,7 @@ static hy_msg_t *farewell(const hy_stream_t *stream, hy_str_t *runtime, hy_close
     bool has_words = stream->base.ops == &hy__stream_ws;
     if (has_words || code == HY_CLOSE_NORMAL || code == HY_CLOSE_LOST) return NULL;
     hy_node_t *body = hy_node_new(HY_OBJECT);
-    hy_str_t *from = hy_str_from(SESSION_ADDRESS);
+    hy_str_t *from = hy_str_from(HY_SESSION_URL);
     hy_msg_t *m = NULL;
     if (hy_put(body, "code", hy_int(code)) == 0 && hy_put(body, "desc", hy_text(reason)) == 0) {
         m = hy_msg_new(HY_MSG_CLOSE, hy_absent(), from, runtime ? runtime : from,
@@ -223,10 +221,10 @@ static void on_handshake_due(hy_due_t *d) {
 
 /* --- draining --------------------------------------------------------------------------------- */
 
-static bool has_more(const hy__guest_t *guest) {
+static bool has_more(hy__guest_t *guest) {
     hy_msg_t *const *list;
     if (!guest->stream->is_open) return false;
-    return hy__stream_has_taken(guest->stream) || on_peek((void *)(uintptr_t)guest, &list) > 0;
+    return hy__stream_has_taken(guest->stream) || on_peek(guest, &list) > 0;
 }
 
 /* Ends all that have nothing left to be written, or all; false if some are left. */

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -107,7 +108,7 @@ static int bind_network(const hy__listener_t *l, const char *url, hy_error_t *er
     hy_endpoint_t e;
     int yes = 1;
     hy_socket_url_t numeric = l->url;
-    if (strcmp(numeric.host, "localhost") == 0) memcpy(numeric.host, "127.0.0.1", 10);
+    if (strcasecmp(numeric.host, "localhost") == 0) memcpy(numeric.host, "127.0.0.1", 10);
     if (!hy__endpoint_of(&numeric, &e)) return fail(err, HY_EINVALID, url, "write an address");
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(l->fd, (const struct sockaddr *)&e.address, e.len) == 0) return 0;
@@ -161,7 +162,7 @@ static int open_socket(hy__listener_t *l, const char *url, hy_error_t *err) {
     rc = hy_poll_open(l->gate->config.loop, l->fd, on_connection, l, &l->poll);
     if (!rc) rc = hy_poll_watch(l->poll, HY_POLL_READABLE);
     if (!rc) return 0;
-    return fail(err, rc, url, rc == HY_ENOMEM ? hy_error_text(rc) : uv_strerror(rc));
+    return fail(err, rc, url, hy_loop_error_text(rc));
 }
 
 static int check(const hy_gate_t *g, const hy_socket_url_t *u, const char *url, hy_error_t *err) {

@@ -23,10 +23,6 @@ static const struct {
 #undef X
 };
 
-const char *hy__http_field_name(hy__http_field_t field) {
-    return FIELDS[field].name;
-}
-
 const char *hy__http_field(const hy__http_head_t *h, hy__http_field_t field) {
     return h->fields[field].bytes;
 }

@@ -62,7 +62,6 @@ void hy__http_head_deinit(hy__http_head_t *h);
 ssize_t hy__http_head_read(hy__http_head_t *h, const char *bytes, size_t len, hy_error_t *err);
 /* The value, lent; NULL: not there. */
 const char *hy__http_field(const hy__http_head_t *h, hy__http_field_t field);
-const char *hy__http_field_name(hy__http_field_t field);
 /* True if `list` (NULL: empty), of items with commas between, has `item`, whatever the case. */
 bool hy__http_list_has(const char *list, const char *item);
 /* The answer to a Sec-WebSocket-Key; false if the library cannot. */

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include <arpa/inet.h>
-
 #include <openssl/evp.h>
+
+#include "url.h"
 
 #define WEBSOCKET_PATH "/ws"
 #define SUBPROTOCOL    "hyperty"
@@ -96,14 +96,6 @@ static const char *field(const request_t *r, hy__http_field_t which) {
     return hy__http_field(r->head, which);
 }
 
-static bool is_loopback(const char *host) {
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (strcasecmp(host, "localhost") == 0) return true;
-    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 /* What is not a browser sends no origin, and is not stopped by this. */
 static bool is_origin_allowed(const request_t *r, const char *origin) {
     struct http_parser_url url;
@@ -115,7 +107,7 @@ static bool is_origin_allowed(const request_t *r, const char *origin) {
     memcpy(host, origin + url.field_data[UF_HOST].off, len);
     host[len] = '\0';
     if (r->policy->origin && strcasecmp(host, r->policy->origin) == 0) return true;
-    return r->policy->is_loopback_only && is_loopback(host);
+    return r->policy->is_loopback_only && hy__host_is_loopback(host);
 }
 
 static bool is_key(const char *key) {

@@ -200,7 +200,7 @@ static void sweep_lanes(channel_t *c) {
 /* --- the two ways ----------------------------------------------------------------------------- */
 
 static bool is_handshake(const hy_msg_t *m) {
-    return hy_str_is(m->to, "mn:/session") || hy_str_is(m->from, "mn:/session");
+    return hy_str_is(m->to, HY_SESSION_URL) || hy_str_is(m->from, HY_SESSION_URL);
 }
 
 static void send_up(channel_t *c, hy_msg_t *m) {
@@ -400,7 +400,7 @@ void hy_pair_break(hy_pair_t *p) {
 void hy_pair_end(hy_pair_t *p) {
     channel_t *c = p->channel;
     hy_str_t *runtime = c && c->peer ? hy_peer_runtime(c->peer) : NULL;
-    hy_str_t *to = runtime ? hy_str_from("mn:/session") : NULL;
+    hy_str_t *to = runtime ? hy_str_from(HY_SESSION_URL) : NULL;
     hy_msg_t *m = to ? hy_msg_new(HY_MSG_CLOSE, hy_absent(), runtime, to, hy_absent()) : NULL;
     if (m) hy_peer_receive(c->peer, m);
     hy_msg_unref(m);

@@ -34,21 +34,8 @@ bool hy_sockets_is_empty(const hy_sockets_t *s);
 /* Writes what goes at once: before a process ends. */
 void hy_sockets_flush(hy_sockets_t *s);
 
-/* Where a socket is: "ws://HOST[:PORT][/PATH]", "tcp://HOST:PORT", "unix:///PATH". */
-typedef struct {
-    enum { HY_SCHEME_WS, HY_SCHEME_TCP, HY_SCHEME_UNIX } scheme;
-    char host[256]; /* name or address without brackets; empty for Unix */
-    int port;       /* 0 lets the system choose, for listening */
-    char path[256]; /* of the HTTP request, "/ws" if not given; of the Unix socket */
-} hy_socket_url_t;
-/* HY_EINVALID with what is wrong and how it is written; wss and tls are refused as not served yet.
- */
-int hy_socket_url_parse(const char *url, hy_socket_url_t *out, hy_error_t *err);
-/* True for Unix sockets, 127.0.0.0/8, ::1 and "localhost". */
-bool hy_socket_url_is_loopback(const hy_socket_url_t *url);
-
-/* A connector that tries these URLs in turn, one a try. They are copied and checked. Connecting
- * (name, socket, handshake) takes at most HY_CONNECT_MS. */
+/* A connector that tries these URLs (url.h) in turn, one a try. They are copied and checked.
+ * Connecting (name, socket, handshake) takes at most HY_CONNECT_MS. */
 int hy_socket_connector(hy_sockets_t *s, const char *const *urls, uint32_t count,
                         hy_connector_t **out, hy_error_t *err);
 

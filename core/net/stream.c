@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,12 +105,10 @@ void hy__stream_end(hy_stream_t *c, hy_close_code_t code, const char *reason, hy
 }
 
 static void tell_closed(hy_stream_t *c, hy_close_code_t code, const char *reason) {
-    char text[HY_ERROR_TEXT_BYTES];
-    if (c->dial) {
-        hy_error_t err;
+    hy_error_t err;
+    if (c->dial) { /* it knows where, and goes now */
         hy_fail(&err, HY_EUNREACHABLE, "cannot connect to %s: %s", hy__dial_where(c->dial), reason);
-        memcpy(text, err.text, sizeof text);
-        reason = text;
+        reason = err.text;
     }
     retire(c);
     c->base.user->closed(c->base.arg, code, reason);

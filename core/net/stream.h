@@ -18,6 +18,7 @@
 #include "due.h"
 #include "protocol.h"
 #include "socket.h"
+#include "url.h"
 
 typedef struct hy_stream hy_stream_t;
 
@@ -84,6 +85,8 @@ void hy__stream_fail(hy_stream_t *c, hy_close_code_t code, const char *reason);
 void hy__stream_lose(hy_stream_t *c, const char *reason);
 /* Ends it without a word to anybody; for one that nobody has been told of too. */
 void hy__stream_discard(hy_stream_t *c);
+/* Has libuv tell what it waits for, after that may have changed. */
+void hy__stream_watch(hy_stream_t *c);
 
 /* --- writing (flush.c) ------------------------------------------------------------------------ */
 
@@ -102,6 +105,5 @@ static inline bool hy__stream_has_taken(const hy_stream_t *c) {
 }
 /* Flushes one after it was marked; ends it if that cannot be. */
 void hy__stream_run(hy_stream_t *c);
-void hy__stream_watch(hy_stream_t *c);
 
 #endif

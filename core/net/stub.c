@@ -184,6 +184,13 @@ static void away(hy_stub_t *s, const char *why) {
 
 /* --- the handshake ---------------------------------------------------------------------------- */
 
+static void give_up_channel(hy_stub_t *s, const char *why) {
+    hy_channel_t *c = s->channel;
+    s->channel = NULL;
+    if (c) hy_channel_close(c, HY_CLOSE_GOING_AWAY, why);
+    away(s, why);
+}
+
 static void shake(hy_stub_t *s, bool is_reopening) {
     s->phase = OPENING;
     s->parting = 0;
@@ -193,20 +200,16 @@ static void shake(hy_stub_t *s, bool is_reopening) {
     hy_msg_unref(s->handshake);
     s->handshake = hy_msg_new(is_reopening ? HY_MSG_REOPEN : HY_MSG_OPEN, s->asked,
                               is_reopening ? s->session : s->runtime, s->session_url, hy_absent());
-    hy_timer_start(clock_of(s), &s->answer, HY_HANDSHAKE_MS);
-    hy_channel_wake(s->channel);
+    if (s->handshake && hy_timer_start(clock_of(s), &s->answer, HY_HANDSHAKE_MS) == 0) {
+        hy_channel_wake(s->channel);
+    } else {
+        give_up_channel(s, hy_error_text(HY_ENOMEM));
+    }
 }
 
 static void on_open(void *stub) {
     hy_stub_t *s = stub;
     shake(s, s->session != NULL);
-}
-
-static void give_up_channel(hy_stub_t *s, const char *why) {
-    hy_channel_t *c = s->channel;
-    s->channel = NULL;
-    if (c) hy_channel_close(c, HY_CLOSE_GOING_AWAY, why);
-    away(s, why);
 }
 
 static void on_no_answer(void *stub) {
@@ -291,7 +294,7 @@ static void take_parting(hy_stub_t *s, const hy_node_t *body) {
 
 static void on_message(void *stub, hy_msg_t *m) {
     hy_stub_t *s = stub;
-    bool is_handshake = hy_str_is(m->from, "mn:/session");
+    bool is_handshake = hy_str_equal(m->from, s->session_url);
     if (!is_handshake) {
         int r = hy_uplink_receive(s->uplink, m);
         if (r < 0)
@@ -382,7 +385,7 @@ void hy_stub_hurry(hy_stub_t *s) {
 
 static int build(hy_stub_t *s, hy_error_t *err) {
     const char *domain = s->config.domain;
-    s->session_url = hy_str_from("mn:/session");
+    s->session_url = hy_str_from(HY_SESSION_URL);
     if (!s->session_url) return hy_fail(err, HY_ENOMEM, "out of memory");
     int rc = hy_bus_uplink(s->config.bus, domain, on_uplink, s, &s->uplink);
     if (rc < 0)

@@ -1,9 +1,10 @@
 /* URLs of sockets, read from left to right: scheme, then host, port and path. What is said about a
  * wrong one tells how it is written. Nothing is owned and nothing resolved. */
-#include "socket.h"
+#include "url.h"
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #define WS_PORT   80 /* RFC 6455, section 3 */
@@ -140,11 +141,16 @@ int hy_socket_url_parse(const char *url, hy_socket_url_t *out, hy_error_t *err) 
     return rc;
 }
 
-bool hy_socket_url_is_loopback(const hy_socket_url_t *url) {
+/* --- loopback --------------------------------------------------------------------------------- */
+
+bool hy__host_is_loopback(const char *host) {
     struct in_addr v4;
     struct in6_addr v6;
-    if (url->scheme == HY_SCHEME_UNIX) return true;
-    if (strcmp(url->host, "localhost") == 0) return true;
-    if (inet_pton(AF_INET, url->host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, url->host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    if (strcasecmp(host, "localhost") == 0) return true;
+    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool hy_socket_url_is_loopback(const hy_socket_url_t *url) {
+    return url->scheme == HY_SCHEME_UNIX || hy__host_is_loopback(url->host);
 }

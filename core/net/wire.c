@@ -14,28 +14,22 @@
 #define NATIVE_BYTES 4u
 #define IS_LAST      0x80u
 #define IS_MASKED    0x80u
-#define LENGTH_SHORT 125u
 #define LENGTH_IN_2  126u
 #define LENGTH_IN_8  127u
-#define LENGTH_2_MAX 0xffffu
 #define WIDE_BYTES   8u
 
-static void put_length(char *at, uint64_t len, unsigned bytes) {
-    for (unsigned i = 0; i < bytes; i++)
+static void put_length(char *at, uint64_t len, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
         at[i] = (char)(len >> 8 * (bytes - 1 - i));
 }
 
 size_t hy__frame_head(char *head, unsigned opcode, uint64_t len, bool is_masked) {
     unsigned mask = is_masked ? IS_MASKED : 0;
     head[0] = (char)(IS_LAST | opcode);
-    if (len <= LENGTH_SHORT) {
-        head[1] = (char)(mask | len);
-        return 2;
-    }
-    unsigned bytes = len <= LENGTH_2_MAX ? 2 : 8;
-    head[1] = (char)(mask | (bytes == 2 ? LENGTH_IN_2 : LENGTH_IN_8));
-    put_length(head + 2, len, bytes);
-    return 2 + bytes;
+    size_t n = hy__frame_head_bytes(len);
+    head[1] = (char)(mask | (n == 2 ? len : n == 4 ? LENGTH_IN_2 : LENGTH_IN_8));
+    put_length(head + 2, len, n - 2);
+    return n;
 }
 
 void hy__frame_mask(char *bytes, size_t len, const char key[HY_FRAME_KEY_BYTES]) {

@@ -53,9 +53,8 @@ typedef struct {
     uint64_t full;          /* not delivered: no room for an answer, or no memory */
     uint64_t queue_refused; /* messages told back to their sender, for a slow reader's sake */
     uint64_t queue_closed;  /* connections of slow readers */
-    uint64_t
-        rate_refused; /* requests beyond what a session may send in a second; also in refused */
-    uint64_t rate_dropped; /* the same without id */
+    uint64_t rate_refused;  /* requests beyond a session's rate; also in `refused` */
+    uint64_t rate_dropped;  /* the same without id */
     uint64_t queued, queued_bytes;
     uint32_t peers, sessions, routes, claims, allocated, entries, objects;
 } hy_node_stats_t;

@@ -92,7 +92,7 @@ static int add_functions(hy_node_server_t *n) {
 
 static int build(hy_node_server_t *n, const char *domain) {
     if (!(n->domain = hy_str_from(domain))) return HY_ENOMEM;
-    n->session_url = hy_str_from("mn:/session");
+    n->session_url = hy_str_from(HY_SESSION_URL);
     n->sm_url = hy_str_format("domain://msg-node.%s/sm", domain);
     n->registry_url = hy_str_format("domain://registry.%s", domain);
     if (!n->session_url || !n->sm_url || !n->registry_url) return HY_ENOMEM;

@@ -201,7 +201,11 @@ void hy__sessions_sweep(hy_node_server_t *n) {
 
 /* True if something waits for it. */
 static bool watch(hy_session_t *s, uint64_t now) {
-    if (!s->peer || s->outgoing.count == 0) return false;
+    if (!s->peer) return false;
+    if (s->outgoing.count == 0) {
+        s->stuck_ms = 0;
+        return false;
+    }
     if (s->outgoing.consumed != s->watched || s->stuck_ms == 0) {
         s->watched = s->outgoing.consumed;
         s->stuck_ms = now;

@@ -1,6 +1,6 @@
-/* Requests that outlive a session: giving back, leaving, striking off. Who leaves while there is no
- * connection has left: what the node and others must hear of it is said when there is one again, so
- * that nothing comes back to life (rejoin.h). */
+/* Requests that outlive a session: letting in, giving back, leaving, striking off. Who leaves while
+ * there is no connection has left: what the node and others must hear of it is said when there is
+ * one again, so that nothing comes back to life (rejoin.h). */
 #include "../base/mem.h"
 #include "sync.h"
 
@@ -32,8 +32,9 @@ static void lasting_free(lasting_t *l) {
     hy_free(l);
 }
 
-/* The node answers for good; others may be away for a while. */
+/* The node answers for good, unless it is too much; others may be away for a while. */
 static bool is_to_be_repeated(lasting_t *l, int http) {
+    if (http == 429 || http == 503) return true;
     bool is_node = strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
     bool is_invitation = l->type == HY_MSG_CREATE; /* it may have been seen, and declined */
     bool is_passing = http == 404 || (!is_invitation && http == 408);
@@ -47,7 +48,7 @@ static void on_answer(void *lasting, int http, hy_msg_t *answer) {
     hy_domain_cb done = l->done;
     void *arg = l->arg;
     l->done = NULL;
-    if (http == 503 || is_to_be_repeated(l, http)) {
+    if (is_to_be_repeated(l, http)) {
         hy__job_retry(&l->job);
     } else {
         bool is_invitation = l->type == HY_MSG_CREATE;
@@ -72,7 +73,7 @@ static void transmit(lasting_t *l) {
 static void on_claimed(void *lasting, int http, hy_msg_t *answer) {
     lasting_t *l = lasting;
     (void)answer;
-    if (http == 408 || http == 503) {
+    if (hy__is_passing(http)) {
         hy__job_retry(&l->job);
         return;
     }

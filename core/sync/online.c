@@ -87,7 +87,10 @@ void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
 
 static void on_pulse(void *manager) {
     hy_manager_t *m = manager;
+    hy_clock_t *clock = hy_bus_clock(m->bus);
     const hy_part_entry_t *e;
+    /* At once, while its place among the timers is free: later it may need memory. */
+    hy_timer_start(clock, &m->pulse, HY_DIGEST_MS);
     uint64_t next_ms = UINT64_MAX, at_ms;
     for (uint32_t pos = 0; (e = hy_dict_next(&m->hosted, &pos));) {
         at_ms = hy__hosted_pulse(e->part);
@@ -97,11 +100,14 @@ static void on_pulse(void *manager) {
         at_ms = hy__replica_pulse(e->part);
         if (at_ms < next_ms) next_ms = at_ms;
     }
-    if (next_ms == UINT64_MAX) return; /* nothing to watch; who comes starts it again */
-    uint64_t now_ms = hy_clock_now(hy_bus_clock(m->bus));
+    if (next_ms == UINT64_MAX) { /* nothing to watch; who comes starts it again */
+        hy_timer_stop(clock, &m->pulse);
+        return;
+    }
+    uint64_t now_ms = hy_clock_now(clock);
     uint64_t delay_ms = next_ms > now_ms ? next_ms - now_ms : 0;
     if (delay_ms < HY_PULSE_MIN_MS) delay_ms = HY_PULSE_MIN_MS; /* many share a walk */
-    hy_timer_start(hy_bus_clock(m->bus), &m->pulse, delay_ms);
+    hy_timer_start(clock, &m->pulse, delay_ms);
 }
 
 void hy__pulse_init(hy_manager_t *m) {

@@ -80,7 +80,7 @@ static bool is_shut_out(hy_msg_t *answer, int code) {
 }
 
 static bool is_passing(hy_msg_t *answer, int code) {
-    if (code == 408 || code == 429 || code == 503) return true;
+    if (hy__is_passing(code)) return true;
     return code == 409 && hy_get_object(hy_msg_body(answer), "value") != NULL;
 }
 

@@ -23,7 +23,7 @@ static void registration_free(registration_t *r) {
 static void on_registered(void *registration, int http, hy_msg_t *answer) {
     registration_t *r = registration;
     (void)answer;
-    if (http == 408 || http == 503 || http == 403) { /* 403: its object is not held again yet */
+    if (hy__is_passing(http) || http == 403) { /* 403: its object is not held again yet */
         hy__job_retry(&r->job);
     } else {
         hy__job_end(&r->job);

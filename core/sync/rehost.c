@@ -29,10 +29,6 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
-bool hy__hosted_is_replaced(const hy_hosted_t *h) {
-    return h->is_replaced;
-}
-
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h) {
     return h->epoch;
 }
@@ -44,7 +40,7 @@ static void admit_more(hy_hosted_t *h);
 static void on_admitted(void *hosted, int http, hy_msg_t *answer) {
     hy_hosted_t *h = hosted;
     (void)answer;
-    if (http < 300 || http == 429) {
+    if (http < 300) {
         admit_more(h);
     } else {
         hy__job_retry(&h->job);

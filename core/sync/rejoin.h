@@ -63,6 +63,10 @@ void hy__job_ask(hy_job_t *j, hy_msg_type_t type, hy_str_t *from, hy_str_t *to, 
                  void (*step)(void *arg, int http, hy_msg_t *answer));
 void hy__job_end(hy_job_t *j);
 void hy__job_retry(hy_job_t *j);
+/* True for an answer that decides nothing: nobody was there, or it was too much at once. */
+static inline bool hy__is_passing(int http) {
+    return http == 408 || http == 429 || http == 503;
+}
 /* `domain` NULL: all. */
 void hy__jobs_pause(hy_manager_t *m, const char *domain);
 void hy__jobs_resume(hy_manager_t *m, const char *domain);

@@ -7,17 +7,18 @@
  *
  * manager.c    <Runtime>/sm: which message goes to which part
  * domain.c     requests to the functions of the message node
- * creation.c   the reporter's side of the sync manager: making objects
- * hosting.c    and: invite, subscribe, evict, delete (hosted.h)
+ * creation.c   the reporter's side of the sync manager: making objects;
+ * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
  * replica.c    the observers' side: one copy an object, its routes and members
  * arrival.c    what arrives for a replica: positions, gaps, stamps
  * answer.c     what it reads when something is missing, and how the answer is taken in
- * syncher.c    a hyperty's endpoint; its requests: call.c, create.c, subscribe.c, discover.c,
- * follow.c; party.c what both kinds of party share;
- * reporter.c, with stamping.c (child operations done there) and moderation.c (those of others);
- * observer.c, with outbox.c (own child operations on their way);
- * decision.c what a hyperty is asked to decide;
- * rejoin.h what happens when a node is lost and found again */
+ * syncher.c    a hyperty's endpoint
+ * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
+ * party.c      what reporters and observers share
+ * reporter.c   with stamping.c (child operations done there) and moderation.c (those of others)
+ * observer.c   with outbox.c (own child operations on their way)
+ * decision.c   what a hyperty is asked to decide
+ * rejoin.h     what happens when a node is lost and found again: six files more */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
@@ -100,7 +101,7 @@ struct hy_party {
 /* --- domain.c --------------------------------------------------------------------------------- */
 
 /* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
- * Those that give back, void, are said again until the node has heard (lasting.c). */
+ * What admits, expels and gives back is said again until the node has heard (lasting.c). */
 int hy__domain_ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
                    hy_domain_cb done, void *arg); /* `to` and `body` taken over */
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg);
@@ -173,7 +174,6 @@ hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty);
 /* Hyperty URLs as an array of strings; the caller owns it. */
 int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out);
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg);
-bool hy__hosted_is_replaced(const hy_hosted_t *h);
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h); /* that it was created in; lent */
 /* False while the object of that address is to be held again, so that nothing may come from it. */
 bool hy__hosted_may_send(const hy_manager_t *m, const hy_str_t *from);

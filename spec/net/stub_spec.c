@@ -303,18 +303,26 @@ static void ignore(void *arg) {
     (void)arg;
 }
 
+/* Takes all places of the clock, so that another timer needs memory; gives how many. */
+static unsigned fill_clock(hy_timer_t *timers) {
+    unsigned count = 0;
+    hy_timer_init(&timers[count], ignore, NULL);
+    while (hy_timer_start(&the_clock, &timers[count], 1u << 30) == 0) {
+        assert_in_range(++count, 1, TIMERS - 1);
+        hy_timer_init(&timers[count], ignore, NULL);
+        hy_mem_fail_after(1);
+    }
+    return count;
+}
+
 /* The clock has no room for another timer when the connection is lost. */
 static void without_a_timer_it_tries_again_when_something_is_to_be_sent(void **state) {
     static hy_timer_t timers[TIMERS];
     (void)state;
     for (unsigned spare = 0; spare < 3; spare++) { /* for the grace, and for what holds */
-        unsigned count = 0;
         open_runtime(&a, A_URL);
         the_log.sink = NULL;
-        hy_mem_fail_after(1);
-        do {
-            hy_timer_init(&timers[count], ignore, NULL);
-        } while (hy_timer_start(&the_clock, &timers[count], 1u << 30) == 0 && ++count < TIMERS);
+        unsigned count = fill_clock(timers);
         assert_in_range(count, 1 + spare, TIMERS - 1);
         for (unsigned i = 0; i < spare; i++)
             hy_timer_stop(&the_clock, &timers[--count]);
@@ -327,6 +335,33 @@ static void without_a_timer_it_tries_again_when_something_is_to_be_sent(void **s
         assert_int_equal(hy_stub_state(a.stub), HY_STUB_LIVE);
         while (count > 0)
             hy_timer_stop(&the_clock, &timers[--count]);
+        close_runtime(&a);
+    }
+}
+
+/* There is room for the timer that holds, but not for one of the handshake, which is lost. */
+static void without_a_timer_a_handshake_is_given_up(void **state) {
+    static hy_timer_t timers[TIMERS];
+    hy_error_t err;
+    (void)state;
+    the_log.sink = NULL;
+    for (int64_t n = 1; n < 12; n++) { /* beyond, nothing fails */
+        open_bus(&a, A_URL);
+        assert_int_equal(hy_pair_new(NULL, network, "the node of d", &a.pair), 0);
+        hy_pair_cut(a.pair, true, false);
+        unsigned count = fill_clock(timers);
+        hy_timer_stop(&the_clock, &timers[--count]);
+        hy_mem_fail_after(n);
+        int rc = open_stub(&a, hy_pair_connector(a.pair), &err);
+        hy_mem_fail_after(-1);
+        while (count > 0)
+            hy_timer_stop(&the_clock, &timers[--count]);
+        if (rc == 0) hy_pair_cut(a.pair, false, false);
+        for (int i = 0; rc == 0 && i < 40 && hy_stub_state(a.stub) != HY_STUB_LIVE; i++) {
+            send_number(&a, "hyperty-runtime://d/nobody", 1);
+            run_for(1000);
+        }
+        if (rc == 0) assert_int_equal(hy_stub_state(a.stub), HY_STUB_LIVE);
         close_runtime(&a);
     }
 }
@@ -350,6 +385,7 @@ int main(void) {
         TEST(closing_while_it_is_away_owes_nothing),
         TEST(without_memory_it_fails_or_recovers_and_nothing_leaks),
         TEST(without_a_timer_it_tries_again_when_something_is_to_be_sent),
+        TEST(without_a_timer_a_handshake_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "net/socket.h"
+#include "net/url.h"
 
 static hy_socket_url_t parsed(const char *url) {
     hy_socket_url_t u;
@@ -102,11 +102,15 @@ static void a_wrong_url_is_told_with_the_right_form(void **state) {
 
 static void loopback_is_what_stays_on_this_machine(void **state) {
     (void)state;
-    static const char *const near[] = {"unix:///x", "tcp://127.0.0.1:1", "tcp://127.9.8.7:1",
-                                       "tcp://[::1]:1", "ws://localhost"};
-    static const char *const far[] = {"tcp://0.0.0.0:1", "tcp://[::]:1", "ws://example.com",
-                                      "tcp://128.0.0.1:1", "ws://localhost.example.com"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const near[] = {"unix:///x",     "tcp://127.0.0.1:1", "tcp://127.9.8.7:1",
+                                       "tcp://[::1]:1", "ws://localhost",    "tcp://LocalHost:1"};
+    static const char *const far[] = {"tcp://0.0.0.0:1",
+                                      "tcp://[::]:1",
+                                      "ws://example.com",
+                                      "tcp://128.0.0.1:1",
+                                      "ws://localhost.example.com",
+                                      "tcp://[::2]:1"};
+    for (size_t i = 0; i < 6; i++) {
         hy_socket_url_t u = parsed(near[i]);
         assert_true(hy_socket_url_is_loopback(&u));
         u = parsed(far[i]);

@@ -388,6 +388,28 @@ static void another_admitted_hyperty_of_the_session_keeps_what_waits(void **stat
     assert_int_equal(hy_node_server_stats(the_node).expelled, 0);
 }
 
+static void who_had_nothing_to_take_meanwhile_is_not_too_late(void **state) {
+    (void)state;
+    limit((hy_node_limits_t){.stuck_ms = 1000});
+    ask(&a, "subscribe", A_SM, SM, "{\"resources\":[\"" OBJECT "\"],\"guard\":true}");
+    subscribe(&b, H, CHANGES);
+    execute("admit", H);
+    b.is_frozen = true;
+    for (int i = 0; i < 100; i++)
+        publish(CHANGES, i);
+    hy_clock_advance(&the_clock, 600); /* seen to wait */
+    execute("expel", H);               /* nothing waits any more */
+    hy_clock_advance(&the_clock, 5000);
+    execute("admit", H);
+    for (int i = 0; i < 100; i++)
+        publish(CHANGES, i);
+    hy_clock_advance(&the_clock, 5700);
+    assert_non_null(b.peer);
+    hy_clock_advance(&the_clock, 7000);
+    assert_null(b.peer);
+    b.is_frozen = false;
+}
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 static void one_that_does_not_read_costs_at_most_its_bound(void **state) {
@@ -465,6 +487,7 @@ int main(void) {
         TEST(expel_takes_out_what_waits_of_the_object),
         TEST(expel_takes_out_the_notice_too),
         TEST(another_admitted_hyperty_of_the_session_keeps_what_waits),
+        TEST(who_had_nothing_to_take_meanwhile_is_not_too_late),
         TEST(one_that_does_not_read_costs_at_most_its_bound),
         TEST(without_memory_a_reader_is_disconnected_and_the_rest_goes_on),
     };

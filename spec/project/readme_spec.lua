@@ -6,10 +6,13 @@ local tree = require "spec.support.tree"
 
 local README = tree.read "README.md"
 
--- The indented lines that begin with this, without it, in order.
+-- What is marked as another spec's, up to the next blank line, left out.
+local UNMARKED = README:gsub("<!%-%- spec: [^\n]* %-%->\n    .-\n\n", "\n")
+
+-- The indented lines of it that begin with this, without it, in order.
 local function indented(prefix)
   local found = {}
-  for line in README:gmatch "[^\n]+" do
+  for line in UNMARKED:gmatch "[^\n]+" do
     if line:sub(1, #prefix + 4) == "    " .. prefix then
       found[#found + 1] = line:sub(#prefix + 5)
     end

@@ -3,11 +3,11 @@
  *
  *      load.c          options, and which mode is run
  *      load_publish.c  modes that publish to subscribers: fanout, latency, freeze
- *      load_ask.c      modes that ask: ask, allocate; and those that count connections: join,
- * memory load_net.c      connections: epoll, reading and counting, writing load_talk.c     what a
- * connection says until it is ready, by dialect and role load_wire.c     framing of the wires:
- * hyperty over tcp, unix and ws; redis; nats load_stats.c    time, latencies, processor time,
- * memory
+ *      load_ask.c      modes that ask (ask, allocate), or count connections (join, memory)
+ *      load_net.c      connections: epoll, reading and counting, writing
+ *      load_talk.c     what a connection says until it is ready, by dialect and role
+ *      load_wire.c     framing of the wires: hyperty over tcp, unix and ws; redis; nats
+ *      load_stats.c    time, latencies, processor time, memory
  *
  * Results go to stdout, one `name value` a line. Whatever goes wrong ends it with a sentence. */
 #ifndef BENCH_LOAD_H
