@@ -90,6 +90,7 @@
 #define HY_SESSION_BYTES_MAX       (64u << 20) /* but for its queue */
 #define HY_SESSION_STUCK_MS        30000u
 #define HY_SESSION_TOKEN_BYTES     16u
+#define HY_PEER_ANSWERS_MAX        64u /* to handshakes, that one connection has not taken */
 
 /* What a session of `hyperty node` may send in a second, unless configured otherwise. */
 #define HY_RATE_MESSAGES_PER_S    200000u

@@ -122,6 +122,9 @@ static void on_closed(void *arg, hy_close_code_t code, const char *reason) {
     hy_log(guest->gate->config.log, HY_LOG_DEBUG, "gate", "%s connection ended: %d %s",
            guest->stream->base.ops->name, (int)code, reason);
     --*transport_of(guest->gate, guest->stream);
+    hy_msg_t *last = farewell(guest->stream, peer ? hy_peer_runtime(peer) : NULL, code, reason);
+    hy__stream_say_last(guest->stream, last);
+    hy_msg_unref(last);
     forget(guest);
     if (peer) hy_peer_lost(peer);
 }

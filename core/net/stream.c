@@ -90,6 +90,12 @@ static void finish(hy_stream_t *c) {
     hy__stream_watch(c);
 }
 
+void hy__stream_say_last(hy_stream_t *c, hy_msg_t *last) {
+    hy_wire_t form = c->protocol->wire;
+    hy_str_t *wire = last ? hy_wire_of(last, form, c->sockets->random, NULL) : NULL;
+    if (wire) hy__stream_say(c, wire->bytes, wire->len);
+}
+
 void hy__stream_end(hy_stream_t *c, hy_close_code_t code, const char *reason, hy_msg_t *last) {
     assert(!c->is_ended);
     if (c->is_open && hy__stream_flush(c) != 0) c->is_mute = true;
@@ -97,9 +103,7 @@ void hy__stream_end(hy_stream_t *c, hy_close_code_t code, const char *reason, hy
     retire(c);
     if (c->fd >= 0 && !c->is_mute) {
         c->protocol->ops->close(c->protocol, code, reason);
-        hy_wire_t form = c->protocol->wire;
-        hy_str_t *wire = last ? hy_wire_of(last, form, c->sockets->random, NULL) : NULL;
-        if (wire) hy__stream_say(c, wire->bytes, wire->len);
+        hy__stream_say_last(c, last);
     }
     finish(c);
 }

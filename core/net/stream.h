@@ -79,6 +79,9 @@ void hy__stream_start(hy_stream_t *c);
 
 /* Ends it from this side: a flush, words of the protocol, `last` (NULL: none) after them. */
 void hy__stream_end(hy_stream_t *c, hy_close_code_t code, const char *reason, hy_msg_t *last);
+/* The same words inside `closed`, where the framing had none of its own to say why; they go if the
+ * other end still reads. */
+void hy__stream_say_last(hy_stream_t *c, hy_msg_t *last);
 /* Ends it and tells the user; what is taken is still written. */
 void hy__stream_fail(hy_stream_t *c, hy_close_code_t code, const char *reason);
 /* Ends it, tells the user, and wastes no more time on the other end. */

@@ -4,8 +4,9 @@
  *      re-open   a session whose connection was lost, or still seems to be there, is taken over
  *      close     the session ends, and the connection with it
  *
- * A peer owns nothing but one message for itself (`own`): the answer of a handshake, or the last
- * words to a connection that is being closed. All else that it sends is its session's queue. */
+ * A peer owns nothing but what is for itself (`own`): answers of its handshakes, of which several
+ * may come before the first can be sent, and the last words to a connection that is being closed.
+ * All else that it sends is its session's queue. */
 #include "peer.h"
 
 #include "internal.h"
@@ -16,7 +17,7 @@ struct hy_peer {
     void *arg;
     hy_session_t *session; /* NULL: none is open */
     hy_str_t *where;
-    hy_msg_t *own;
+    hy_ring_t own;
     bool is_signalled;
     bool *is_gone; /* of the call that is under way */
     hy_link_t link;
@@ -37,6 +38,7 @@ int hy_peer_open(hy_node_server_t *n, const hy_peer_events_t *events, void *arg,
     p->events = events;
     p->arg = arg;
     p->where = text;
+    hy_ring_init(&p->own);
     hy_list_append(&n->peers, &p->link);
     n->stats.peers++;
     *out = p;
@@ -48,7 +50,7 @@ static void peer_free(hy_peer_t *p) {
     hy_list_remove(&p->link);
     p->server->stats.peers--;
     hy_str_unref(p->where);
-    hy_msg_unref(p->own);
+    hy_ring_deinit(&p->own);
     hy_free(p);
 }
 
@@ -106,8 +108,8 @@ void hy__peer_signal(hy_peer_t *p) {
 }
 
 uint32_t hy_peer_peek(hy_peer_t *p, hy_msg_t *const **list) {
-    *list = &p->own;
-    if (p->own) return 1;
+    if (p->own.count > 0) return hy_ring_peek(&p->own, list);
+    *list = NULL;
     uint32_t count = p->session ? hy__outgoing_peek(p->session, list) : 0;
     if (count == 0) p->is_signalled = false;
     return count;
@@ -115,19 +117,18 @@ uint32_t hy_peer_peek(hy_peer_t *p, hy_msg_t *const **list) {
 
 void hy_peer_consume(hy_peer_t *p, uint32_t count) {
     if (count == 0) return;
-    if (p->own) {
-        hy_msg_unref(p->own);
-        p->own = NULL;
-    } else {
+    if (p->own.count == 0) {
         hy__outgoing_consume(p->session, count);
+        return;
     }
+    hy_ring_consume(&p->own, count);
+    if (p->own.count == 0) hy_ring_deinit(&p->own); /* for long it needs none */
 }
 
 /* Sends a message of its own, before what is queued. `m` is taken over, NULL allowed. */
 static void send_own(hy_peer_t *p, hy_msg_t *m) {
-    hy_msg_unref(p->own);
-    p->own = m;
-    if (m) hy__peer_signal(p);
+    if (m && hy_ring_push(&p->own, m, 0) == 0) hy__peer_signal(p);
+    hy_msg_unref(m);
 }
 
 /* --- answers of the handshake ----------------------------------------------------------------- */
@@ -289,7 +290,10 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     if (n->lapsed > 0 && !n->origin) hy__sessions_sweep(n);
     hy_session_t *s = p->session;
     if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
-        handshake(p, m);
+        if (p->own.count < HY_PEER_ANSWERS_MAX)
+            handshake(p, m);
+        else
+            hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
     } else if (!s) {
         refuse_stranger(p, m);
     } else {

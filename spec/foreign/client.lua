@@ -82,8 +82,9 @@ end
 local Client = {}
 Client.__index = Client
 
+---A connection on which nothing is said yet, not even the request of a WebSocket.
 ---@param url string tcp://HOST:PORT, unix:///PATH or ws://HOST:PORT/PATH
-function M.connect(url)
+function M.dial(url)
   local self = setmetatable({ framing = native, came = {} }, Client)
   local host, port, path = url:match "^%a+://([^/:]+):(%d+)(.*)$"
   if url:find "^unix:" then
@@ -94,6 +95,12 @@ function M.connect(url)
     assert(self.socket:connect(host, tonumber(port)))
   end
   self.socket:settimeout(TIMEOUT)
+  return self, host, port, path
+end
+
+---A connection that messages can be sent on. The URL as above.
+function M.connect(url)
+  local self, host, port, path = M.dial(url)
   if url:find "^ws:" then
     shake(self, host .. ":" .. port, path)
     self.framing = websocket
@@ -110,12 +117,19 @@ end
 ---Sends bytes as they are.
 function Client:send_bytes(bytes) return self.socket:send(bytes) end
 
----The next message, waiting at most `seconds`; nil, why[, code, reason] if there is none.
-function Client:receive(seconds)
-  if #self.came > 0 then return table.remove(self.came, 1) end
+---The text of the next message, waiting at most `seconds`; nil, why[, code, reason] if there is
+---none.
+function Client:receive_text(seconds)
   self.socket:settimeout(seconds or TIMEOUT)
   local text, why, code, reason = self.framing.read(self)
   self.socket:settimeout(TIMEOUT)
+  return text, why, code, reason
+end
+
+---The same as a table.
+function Client:receive(seconds)
+  if #self.came > 0 then return table.remove(self.came, 1) end
+  local text, why, code, reason = self:receive_text(seconds)
   if not text then return nil, why, code, reason end
   return (assert(json.decode(text, 1, json.null)))
 end

@@ -167,6 +167,29 @@ static void native_ends_are_told_in_a_message(void **state) {
     close(fd);
 }
 
+static void a_native_frame_that_cannot_be_read_is_told_in_a_message(void **state) {
+    home_t *h = *state;
+    static const struct {
+        const char *head, *words;
+    } bad[] = {
+        {"\x00\x20\x00\x00",
+         "{\"code\":1009,\"desc\":\"a message of 2097152 bytes was announced, at most 1048576 "
+         "are taken\"}"},
+        {"\x00\x00\x00\x00", "{\"code\":1002,\"desc\":\"a message of 0 bytes was announced\"}"},
+    };
+    for (unsigned i = 0; i < 2; i++) {
+        char bytes[1000] = "";
+        int fd = plain_connect(h->tcp);
+        plain_write(&h->place, fd, bad[i].head, 4);
+        plain_write(&h->place, fd, "and more", 8);
+        size_t len = read_all(&h->place, fd, bytes, sizeof bytes);
+        assert_in_range(len, 5, 300);
+        assert_non_null(strstr(bytes + 4, "\"type\":\"close\""));
+        assert_non_null(strstr(bytes + 4, bad[i].words));
+        close(fd);
+    }
+}
+
 static void who_never_ends_its_request_is_shown_out(void **state) {
     home_t *h = *state;
     char bytes[1000];
@@ -271,6 +294,7 @@ int main(void) {
         SPEC(a_lost_connection_leaves_its_session_its_grace),
         SPEC(who_opens_no_session_is_shown_out),
         SPEC(native_ends_are_told_in_a_message),
+        SPEC(a_native_frame_that_cannot_be_read_is_told_in_a_message),
         SPEC(who_never_ends_its_request_is_shown_out),
         SPEC(who_gives_no_sign_of_life_is_gone),
         SPEC(health_is_told_over_http),

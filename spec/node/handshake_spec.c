@@ -115,6 +115,38 @@ static void other_types_to_the_session_address_are_refused(void **state) {
     assert_int_equal(shake(&a, "OPEN", A), 200); /* types are compared without case */
 }
 
+/* They come in one piece, before anything can be written. */
+static void handshakes_that_come_together_are_all_answered(void **state) {
+    static const int codes[] = {200, 403, 200, 400};
+    runtime_t r = {.is_frozen = true};
+    (void)state;
+    plug(&r);
+    shake(&r, "open", "hyperty-runtime://d/r");
+    shake(&r, "re-open", "hyperty-runtime://d/r/0");
+    shake(&r, "open", "hyperty-runtime://d/r");
+    shake(&r, "read", "hyperty-runtime://d/r");
+    tell(&b, "event", "hyperty://d/k", "hyperty-runtime://d/r", NULL);
+    r.is_frozen = false;
+    on_ready(&r);
+    assert_int_equal(r.count, 5);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(hy_msg_code(r.inbox[i]), codes[i]);
+    assert_int_equal(r.inbox[4]->type, HY_MSG_EVENT);
+    leave(&r);
+}
+
+static void who_shakes_hands_without_end_and_reads_nothing_is_shown_out(void **state) {
+    runtime_t r = {.is_frozen = true};
+    unsigned count = 0;
+    (void)state;
+    plug(&r);
+    for (; r.peer && count < 10000; count++)
+        shake(&r, "re-open", "hyperty-runtime://d/r/0");
+    assert_int_equal(count, HY_PEER_ANSWERS_MAX + 1);
+    assert_int_equal(r.closed, HY_CLOSE_POLICY);
+    clear(&r);
+}
+
 /* --- re-open ---------------------------------------------------------------------------------- */
 
 static void a_reopened_session_has_its_routes_claims_and_queue(void **state) {
@@ -428,6 +460,8 @@ int main(void) {
         TEST(a_repeated_open_on_its_connection_is_answered_as_before),
         TEST(the_first_message_must_be_an_open),
         TEST(other_types_to_the_session_address_are_refused),
+        TEST(handshakes_that_come_together_are_all_answered),
+        TEST(who_shakes_hands_without_end_and_reads_nothing_is_shown_out),
         TEST(a_reopened_session_has_its_routes_claims_and_queue),
         TEST(requests_that_waited_too_long_are_not_delivered),
         TEST(an_unknown_token_is_403_and_then_an_open_is_served),
