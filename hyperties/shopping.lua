@@ -22,9 +22,9 @@ local function add(list, item)
 end
 
 function Shopping:report(name)
-  self.list = self.syncher:create {
+  self.list = assert(self.syncher:create {
     schema = "Resource", name = name, data = { items = hyperty.array {} },
-  }
+  })
   self.list:on("subscribe", function(request) request:accept() end)
   self.list:on("execute", function(request)
     local count, why = add(self.list, request.params[1])
@@ -35,7 +35,7 @@ end
 function Shopping:start(config)
   local name = config.name or "shopping"
   local found = assert(self.syncher:discover { name = name, schema = "Resource" })
-  if found[1] then
+  if found[1] and found[1].status ~= "disconnected" then -- those who are there come first
     self.copy = assert(self.syncher:subscribe(found[1].url))
   else
     self:report(name)

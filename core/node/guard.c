@@ -249,6 +249,43 @@ static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     hy__reply(s, m, 200, NULL, hy_absent());
 }
 
+/* --- who is gone ------------------------------------------------------------------------------ */
+
+static hy_msg_t *make_gone(const hy_node_server_t *n, const hy__object_t *o, hy_str_t *hyperty) {
+    hy_str_t *to = hy_str_append(o->url, "/subscription");
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = to && body ? hy_put(body, "source", hy_string(hy_str_ref(hyperty))) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(body, "gone", hy_bool(true));
+    hy_msg_t *m = NULL;
+    if (rc == 0) {
+        m = hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(), n->sm_url, to, hy_node_value(body));
+    } else if (body) {
+        hy_node_unref(body);
+    }
+    hy_str_unref(to);
+    return m;
+}
+
+/* Where memory is short the holder hears nothing of it, as of any observer that only went silent.
+ */
+void hy__objects_bereave(hy_session_t *s) {
+    const hy_node_server_t *n = s->server;
+    const hy__slot_t *slot;
+    for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));) {
+        const hy__route_t *r = slot->item;
+        hy__object_t *o = r->topic->object;
+        if (r->topic->kind != HY__CHANGES || !o->is_guarded) continue;
+        hy_session_t *holder = hy__object_holder(n, o);
+        if (!holder || holder == s) continue;
+        hy_str_t *const *source;
+        for (uint32_t at = 0; (source = hy_dict_next(&r->sources, &at));) {
+            hy_msg_t *m = hy__object_admits(o, *source, s) ? make_gone(n, o, *source) : NULL;
+            if (m) hy__deliver(holder, m);
+            hy_msg_unref(m);
+        }
+    }
+}
+
 /* --- execute ---------------------------------------------------------------------------------- */
 
 static void tell_holder(hy_session_t *s, hy_msg_t *m, hy_str_t *url) {

@@ -353,6 +353,8 @@ int hy__object_hold_check(hy_session_t *s, hy_str_t *url, hy_value_t epoch, hy_e
 void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node_t *body);
 /* The session that held it ends or lets go: it stays shut, if it was guarded, until it is held. */
 void hy__object_orphan(hy__object_t *o);
+/* The session ends: the holder of each guarded object that its hyperties observe is told. */
+void hy__objects_bereave(hy_session_t *s);
 /* The object is deleted: drops all its routes. */
 void hy__object_drop(hy_node_server_t *n, hy_str_t *url);
 void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder, move */

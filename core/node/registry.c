@@ -227,23 +227,32 @@ static int check_criteria(const hy_node_t *body, hy_error_t *err) {
     return hy_fail(err, HY_EINVALID, "more than %u criteria", HY_REGISTRY_CRITERIA_MAX);
 }
 
-/* Adds copies of the entries that match to `list`. */
-static int collect(const found_t *f, const hy_node_t *criteria, hy_node_t *list, bool *any_live,
-                   hy_error_t *err) {
+/* Adds copies of the entries that match and are live, or are not, to `list`. */
+static int collect(const found_t *f, const hy_node_t *criteria, bool live, hy_node_t *list,
+                   size_t *bytes, hy_error_t *err) {
     hy_link_t *link = NULL;
-    size_t bytes = 0;
     for (const hy__entry_t *e; (e = next_found(f, &link));) {
-        if (!matches(e, criteria)) continue;
-        bytes += e->bytes + sizeof ",\"disconnected\"";
-        if (bytes > HY_REGISTRY_ANSWER_BYTES)
+        if (e->is_live != live || !matches(e, criteria)) continue;
+        *bytes += e->bytes + sizeof ",\"disconnected\"";
+        if (*bytes > HY_REGISTRY_ANSWER_BYTES)
             return hy_fail(err, HY_ETOO_LARGE, "too many entries for one answer; add criteria");
         hy_node_t *copy = copy_node(e->value, err);
         if (!copy) return HY_ENOMEM;
         if (hy_node_insert(list, hy_node_count(list), hy_node_value(copy)) < 0)
             return hy_fail(err, HY_ENOMEM, "out of memory");
-        *any_live |= e->is_live;
     }
     return 0;
+}
+
+/* Who looks for somebody wants those first who are there; of the others, as many as fit. */
+static int collect_all(const found_t *f, const hy_node_t *criteria, hy_node_t *list, bool *any_live,
+                       hy_error_t *err) {
+    size_t bytes = 0;
+    int r = collect(f, criteria, true, list, &bytes, err);
+    *any_live = hy_node_count(list) > 0;
+    if (r < 0) return r;
+    r = collect(f, criteria, false, list, &bytes, err);
+    return r == HY_ETOO_LARGE && *any_live ? 0 : r;
 }
 
 static int read_all(hy_session_t *s, const hy_node_t *body, hy_value_t *value, int *code,
@@ -256,7 +265,7 @@ static int read_all(hy_session_t *s, const hy_node_t *body, hy_value_t *value, i
     hy_node_t *list = hy_node_new(HY_ARRAY);
     if (!list) return hy_fail(err, HY_ENOMEM, "out of memory");
     bool any_live = false;
-    r = collect(&f, hy_get_object(body, "criteria"), list, &any_live, err);
+    r = collect_all(&f, hy_get_object(body, "criteria"), list, &any_live, err);
     if (r == 0 && hy_node_count(list) == 0)
         r = hy_fail(err, HY_ENOT_FOUND, "nothing is registered as %s", resource->bytes);
     if (r < 0) {

@@ -128,6 +128,7 @@ void hy_session_close(hy_session_t *s) {
     o->session = NULL;
     n->stats.sessions--;
     n->claims_turn++;
+    if (!n->is_closing) hy__objects_bereave(s);
     clear(s);
     hy__owner_drop_claims(n, o);
     hy__owner_tidy(n, o);
@@ -365,8 +366,13 @@ static void unheard(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, bool is
     n->stats.undeliverable++;
     hy_log(n->log, HY_LOG_DEBUG, "node", "nobody is at %s (%s from %s)", m->to->bytes,
            hy_msg_type_text(m->type), m->from->bytes);
-    hy_fail(&err, HY_ENOT_FOUND, is_here ? "nobody is at %s" : "nobody here is at %s",
-            m->to->bytes);
+    hy_span_t own = hy_address_home(m->to);
+    if (own.len != domain.len && !hy__span_is(own, n->domain->bytes))
+        hy_fail(&err, HY_ENOT_FOUND, "this is the node of the domain %s: it has no %s",
+                n->domain->bytes, m->to->bytes);
+    else
+        hy_fail(&err, HY_ENOT_FOUND, is_here ? "nobody is at %s" : "nobody here is at %s",
+                m->to->bytes);
     hy__reply(s, m, 404, err.text, hy_absent());
 }
 

@@ -10,6 +10,7 @@ typedef struct {
     hy_str_t *user; /* as subscribed, NULL if not told */
     bool is_authorised, is_observing;
     bool is_evicted; /* it may not have heard so yet */
+    bool is_gone;    /* its connection was lost; it is let in again without being asked about */
 } hy_guest_t;
 
 struct hy_hosted {

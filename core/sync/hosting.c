@@ -59,10 +59,11 @@ static void remove_guest(hy_hosted_t *h, hy_guest_t *g) {
     hy_dict_remove(&h->guests, g);
 }
 
-static void forget_evicted(hy_hosted_t *h) {
+/* Those who are remembered only in case that they come back. */
+static void forget_absent(hy_hosted_t *h) {
     hy_guest_t *g;
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
-        if (g->is_evicted) remove_guest(h, g);
+        if (g->is_evicted || (g->is_gone && !g->is_authorised)) remove_guest(h, g);
     }
 }
 
@@ -70,7 +71,7 @@ static void forget_evicted(hy_hosted_t *h) {
 static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
     *out = find_guest(h, hyperty);
     if (*out) return 0;
-    if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_evicted(h);
+    if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_absent(h);
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) return HY_EFULL;
     *out = hy_dict_add(&h->guests, hyperty);
     return *out ? 0 : HY_ENOMEM;
@@ -224,11 +225,20 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
-    if (h->is_public || (g && (g->is_authorised || g->is_observing))) {
+    if (h->is_public || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else {
         ask_reporter(h, request, subscriber);
     }
+}
+
+/* The node tells (Ext) of an observer whose session has ended without a word. */
+static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
+    if (!hy_get_bool(hy_msg_body(m), "gone", false)) return false;
+    hy_str_t *node_sm = hy__domain_sm(h->manager, h->url);
+    bool is_node = node_sm && hy_str_equal(m->from, node_sm);
+    hy_str_unref(node_sm);
+    return is_node;
 }
 
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
@@ -240,8 +250,9 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
                          forward_body(h, "unsubscribe", source, hy_absent()));
         g->is_observing = false;
+        g->is_gone = tells_gone(h, request);
         h->observers--;
-        if (!g->is_authorised) remove_guest(h, g);
+        if (!g->is_authorised && !g->is_gone) remove_guest(h, g);
         hy_str_unref(source);
     }
     hy_bus_respond(h->manager->bus, request, 200, NULL, hy_absent());

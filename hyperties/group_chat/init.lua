@@ -149,14 +149,37 @@ function api.rooms(self)
   return hyperty.array(list)
 end
 
+-- The one room of that url or name that we are in.
+local function find(self, url_or_name)
+  if self.rooms[url_or_name] then
+    return self.rooms[url_or_name]
+  end
+  local found
+  for _, room in pairs(self.rooms) do
+    if room.object.metadata.name == url_or_name then
+      if found then
+        return nil, ("in two rooms named %q: say which by its url"):format(url_or_name), "conflict"
+      end
+      found = room
+    end
+  end
+  return found, ("not in a room %s: create or join it first"):format(tostring(url_or_name)),
+    "not_found"
+end
+
 -- The rest is asked of one room: api.send(room, …) is room:send(…).
 for _, method in ipairs {
   "send", "edit", "remove", "history", "members", "invite", "kick", "typing", "leave", "close",
 } do
-  api[method] = function(self, url, ...)
-    local room = self.rooms[url]
+  api[method] = function(self, url_or_name, ...)
+    local room, why, code
+    if url_or_name ~= nil then
+      room, why, code = find(self, url_or_name)
+    else
+      why, code = "not in a room nil: create or join it first", "not_found"
+    end
     if not room then
-      return nil, ("not in a room %s: create or join it first"):format(tostring(url)), "not_found"
+      return nil, why, code
     end
     return room[method](room, ...)
   end

@@ -72,12 +72,26 @@ function Room:tell_person(event, participant)
   end
 end
 
--- "syncing" is over in a moment and says nothing to a person.
+-- "syncing" is over in a moment and says nothing to a person. Who was away for long is not among the
+-- participants any more.
 function Room:tell_state(state)
-  if state ~= self.state and state ~= "syncing" then
-    self.state = state
-    self:tell("status", { state = state })
+  if state == self.state or state == "syncing" then
+    return
   end
+  self.state = state
+  self:tell("status", { state = state })
+  if state == "live" and not self:has_participant(self.chat.url) then
+    self.object:execute "enter"
+  end
+end
+
+function Room:has_participant(url)
+  for _, participant in ipairs(self.object.data.participants) do
+    if participant.hyperty == url then
+      return true
+    end
+  end
+  return false
 end
 
 function Room:user_of(url)
@@ -126,6 +140,8 @@ end
 
 -- --- writing -------------------------------------------------------------------------------------
 
+local PATIENCE = 10 -- seconds
+
 -- Gives the id once the message has its place among the others.
 function Room:send(text)
   if type(text) ~= "string" then
@@ -136,11 +152,14 @@ function Room:send(text)
     return nil, why, code
   end
   local ok
-  ok, why, code = child:wait()
-  if not ok then
-    return nil, why, code
+  ok, why, code = child:wait(PATIENCE)
+  if ok then
+    return child.id
+  elseif child.state == "pending" then
+    why = "not confirmed yet (the room is " .. self.object:status().state
+      .. "): it is sent again by itself until it is, for a minute"
   end
-  return child.id
+  return nil, why, code
 end
 
 function Room:message(id)

@@ -36,7 +36,8 @@ self.syncher: makes data objects, and finds those of others
   :read(url)                             metadata, data and children, once
   :resume { schema=, name= }             the reporters and observers kept from before
   :discover { name=, schema=, user=, resources=, reporter=, url= }
-                                         a list of what the registry knows
+                                         a list of what the registry knows, those first whose
+                                         .status is not "disconnected"
   :on("invite", fn(invitation))          somebody asks us to observe
       invitation.url .from .name .schema .value
       invitation:accept()                gives the observer
