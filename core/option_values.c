@@ -22,6 +22,14 @@ static const struct {
     {HY_OPTION_RATE_ALLOCATIONS, "number of addresses", 0, 1u << 30, 1},
 };
 
+/* The help tells them as text (options.h). */
+_Static_assert(HY_SESSION_GRACE_MS == 30 * 1000 && HY_NODE_DRAIN_MS == 5 * 1000, "as the help");
+_Static_assert(HY_SESSION_QUEUE_BYTES_MAX == 8388608, "as the help");
+_Static_assert(HY_GATE_CONNECTIONS_MAX == 131072, "as the help");
+_Static_assert(HY_RATE_MESSAGES_PER_S == 200000 && HY_RATE_BYTES_PER_S == 134217728 &&
+                   HY_RATE_ALLOCATIONS_PER_S == 10000,
+               "as the help");
+
 int hy_texts_add(hy_texts_t *list, const char *text) {
     if (list->count == list->room) {
         int room = list->room ? 2 * list->room : 4;

@@ -27,6 +27,10 @@ int hy__ring_push_slow(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms); /* for hy_ri
 static inline bool hy_ring_keeps_times(const hy_ring_t *r) {
     return r->times != NULL;
 }
+/* Memory of its places, without the messages. */
+static inline size_t hy_ring_room_bytes(const hy_ring_t *r) {
+    return r->room * (sizeof *r->list + (r->times ? sizeof *r->times : 0));
+}
 /* Adds a reference. `now_ms` matters only if it keeps times. HY_ENOMEM. */
 static inline int hy_ring_push(hy_ring_t *r, hy_msg_t *m, uint64_t now_ms) {
     if (r->count == r->room || r->times) return hy__ring_push_slow(r, m, now_ms);

@@ -192,6 +192,7 @@ void hy_loop_close(hy_loop_t *loop) {
 }
 
 const char *hy_loop_error_text(int code) {
+    if (code == UV_EAI_NONAME) return "there is no host of that name"; /* "node" is our word */
     bool is_ours = strcmp(hy_error_name(code), "HY_EUNKNOWN") != 0;
     return is_ours ? hy_error_text(code) : uv_strerror(code);
 }

@@ -29,9 +29,12 @@ void hy__gate_pause(hy_gate_t *g, bool is_paused) {
 
 static void pause_for(hy_gate_t *g, int code) {
     g->turned_away[HY_GATE_FILES]++;
-    hy_log(g->config.log, HY_LOG_WARN, "gate",
-           "no connection is accepted for %u ms: %s; raise the limit of open files (ulimit -n)",
-           HY_GATE_TICK_MS, uv_strerror(-code));
+    if (!g->is_short)
+        hy_log(g->config.log, HY_LOG_WARN, "gate",
+               "no connection is accepted for now: %s; tried again each %u ms; raise the limit of "
+               "open files (ulimit -n)",
+               uv_strerror(-code), HY_GATE_TICK_MS);
+    g->is_short = true;
     hy__gate_pause(g, true);
 }
 
@@ -48,6 +51,7 @@ static void on_connection(void *arg, int events) {
             if (is_short) pause_for(g, code);
             if (is_short || code == EAGAIN || code == EWOULDBLOCK) return;
         } else {
+            g->is_short = false;
             hy__gate_admit(g, &l->url, fd);
         }
         g->accepted_in_turn++;

@@ -57,6 +57,7 @@ struct hy_gate {
     uint64_t accepted, turned_away[HY_GATE_CAUSES];
     hy_timer_t tick;
     bool is_paused; /* accepts nothing until the next tick */
+    bool is_short;  /* of descriptors, when it last accepted; said once */
     bool is_draining;
     uint64_t drain_until_ms;
     char drain_reason[96];

@@ -258,6 +258,7 @@ void hy__outgoing_detach(hy_session_t *s) {
 
 void hy__outgoing_attach(hy_session_t *s) {
     uint32_t now = (uint32_t)hy_clock_now(s->server->clock);
-    if (s->outgoing.times) s->server->stats.outdated += sift(s, hy_ring_is_outdated, &now);
+    if (hy_ring_keeps_times(&s->outgoing))
+        s->server->stats.outdated += sift(s, hy_ring_is_outdated, &now);
     hy_ring_forget_times(&s->outgoing);
 }

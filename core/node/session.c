@@ -159,10 +159,8 @@ hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *fr
 }
 
 size_t hy__session_bytes(const hy_session_t *s) {
-    const hy_ring_t *r = &s->outgoing;
-    size_t ring = r->room * (sizeof *r->list + (r->times ? sizeof *r->times : 0));
     return sizeof *s + sizeof *s->token + s->token->len + sizeof *s->owner + s->held +
-           s->owner->claims_bytes + ring;
+           s->owner->claims_bytes + hy_ring_room_bytes(&s->outgoing);
 }
 
 int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err) {

@@ -72,10 +72,10 @@ function Room:tell_person(event, participant)
   end
 end
 
--- "syncing" is over in a moment and says nothing to a person. Who was away for long is not among the
--- participants any more.
+-- "syncing" and "lagging" are over in a moment, or end in "disconnected": they say nothing to a
+-- person. Who was away for long is not among the participants any more.
 function Room:tell_state(state)
-  if state == self.state or state == "syncing" then
+  if state == self.state or state == "syncing" or state == "lagging" then
     return
   end
   self.state = state

@@ -122,6 +122,30 @@ static void an_admission_is_for_the_session_that_has_the_hyperty(void **state) {
     assert_int_equal(heard(&c, CHANGES), 0);
 }
 
+static void the_holder_is_told_of_an_observer_whose_session_has_ended(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    subscribe(&b, "hyperty://d/h", CHILDREN);
+    subscribe(&b, "hyperty://d/not-admitted", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    drop(&b);
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS - 1);
+    assert_int_equal(came(&a), 0); /* it may come back */
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS);
+    assert_int_equal(a.count, 1);
+    assert_int_equal(a.inbox[0]->type, HY_MSG_UNSUBSCRIBE);
+    assert_string_equal(a.inbox[0]->from->bytes, SM);
+    assert_string_equal(a.inbox[0]->to->bytes, OBJECT "/subscription");
+    assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/h"));
+    assert_true(hy_get_bool(hy_msg_body(a.inbox[0]), "gone", false));
+    clear(&a);
+    open_as(&b, "hyperty-runtime://d/b");
+    subscribe(&b, "hyperty://d/h", CHANGES); /* and is admitted anew or not at all */
+    leave(&b);
+    assert_int_equal(came(&a), 0);
+}
+
 static void only_the_holder_admits_and_expels(void **state) {
     (void)state;
     guard(&a, A_SM, ",\"guard\":true");
@@ -245,6 +269,7 @@ int main(void) {
         TEST(another_admitted_hyperty_keeps_the_route_of_their_session_open),
         TEST(who_is_not_admitted_may_not_send_to_the_children),
         TEST(an_admission_is_for_the_session_that_has_the_hyperty),
+        TEST(the_holder_is_told_of_an_observer_whose_session_has_ended),
         TEST(only_the_holder_admits_and_expels),
         TEST(a_guarded_object_without_holder_stays_shut_until_the_next_one),
         TEST(many_come_and_go_without_filling_the_guard),

@@ -102,8 +102,21 @@ static void do_open(int s) {
     sessions[s].is_open = true;
 }
 
+/* How many observers of its guarded objects another session loses with that one. */
+static unsigned losses_of(int other, int s) {
+    unsigned count = 0;
+    for (int o = 0; o < OBJECTS; o++)
+        for (int h = 0; h < HYPERTYS; h++)
+            if (other != s && objects[o].holder == other && objects[o].is_guarded &&
+                sessions[s].routes[o][2][h] && objects[o].admitted[s][h])
+                count++;
+    return count;
+}
+
 static void do_close(int s) {
     leave(&runtimes[s]);
+    for (int i = 0; i < SESSIONS; i++)
+        if (i != s && sessions[i].is_open) assert_int_equal(came(&runtimes[i]), losses_of(i, s));
     memset(&sessions[s], 0, sizeof sessions[s]);
     for (int o = 0; o < OBJECTS; o++) {
         memset(objects[o].admitted[s], 0, sizeof objects[o].admitted[s]);

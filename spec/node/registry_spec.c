@@ -208,6 +208,20 @@ static void an_update_changes_other_fields_but_not_what_the_entry_is_of(void **s
     assert_int_equal(look(&b, "/hyperty/user/user://d/bert"), 404);
 }
 
+static void those_who_are_there_are_found_first(void **state) {
+    (void)state;
+    register_both();
+    const char *second = "{\"value\":{\"url\":\"hyperty://d/second\",\"type\":\"hyperty\",\"user\":"
+                         "\"user://d/anna\"}}";
+    tell(&b, "event", "hyperty://d/second", "hyperty://d/second/events", NULL);
+    assert_int_equal(ask(&b, "create", "hyperty://d/second", REGISTRY, second), 200);
+    leave(&a);
+    assert_int_equal(look(&b, "/hyperty/user/user://d/anna"), 200);
+    assert_int_equal(found(&b), 2);
+    assert_true(hy_str_is(hy_get_str(entry(&b, 0), "url"), "hyperty://d/second"));
+    assert_true(hy_str_is(hy_get_str(entry(&b, 1), "status"), "disconnected"));
+}
+
 static void what_is_not_kept_alive_becomes_disconnected(void **state) {
     (void)state;
     register_both();
@@ -337,6 +351,7 @@ static void a_full_registry_forgets_who_left_longest_ago(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_entry_is_found_by_everything_that_names_it),
+        TEST(those_who_are_there_are_found_first),
         TEST(nothing_found_is_404_and_nonsense_400),
         TEST(criteria_ask_for_all_that_they_name),
         TEST(only_the_holder_writes_an_entry),

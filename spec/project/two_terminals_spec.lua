@@ -92,14 +92,13 @@ describe("the README's two terminals", function()
     process.with(function(start, dir)
       local listen = LISTEN.unix:format(dir)
       local node, _, alice, bob = meet(start, listen)
-      bob:types { 'chat.on("status", function(s) print("bob: " .. s.state) end)' }
       alice:types { 'chat.send(room, "before")' }
       bob:hears "user://localhost/alice\tbefore"
       node:signal "KILL"
       node:wait()
-      bob:hears "bob: disconnected"
+      bob:hears "the room is disconnected"
       start("node", "--listen", listen):expect("err", "listens on (%S+)")
-      bob:hears "bob: live"
+      bob:hears "the room is live"
       bob:types { 'chat.send(room, "after")' }
       alice:hears "user://localhost/bob\tafter"
       alice:types { 'chat.send(room, "and after")' }

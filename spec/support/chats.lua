@@ -29,7 +29,9 @@ end
 return Follower
 ]]
 
-local EVENTS = { "message", "edited", "removed", "joined", "left", "typing", "closed" }
+local EVENTS = {
+  "message", "edited", "removed", "joined", "left", "typing", "closed", "status",
+}
 
 -- What an event is about, for people: users by their last part, messages by their text.
 local LINES = {
@@ -40,6 +42,7 @@ local LINES = {
   left = function(e) return ("left %s"):format(e.user) end,
   typing = function(e) return ("typing %s"):format(e.from) end,
   closed = function(e) return ("closed: %s"):format(e.reason) end,
+  status = function(e) return ("status %s"):format(e.state) end,
 }
 
 local World = {}
@@ -169,7 +172,11 @@ function M.network(names, options)
   options.seed = options.seed or 1
   world.pause = 20 * options.delay[2] -- more than any answer to an answer takes
   world.net = host.network(options)
-  for _, name in ipairs(names) do world:add(name, world.net:runtime { log = log }) end
+  world.runtimes = {}
+  for _, name in ipairs(names) do
+    world.runtimes[name] = world.net:runtime { log = log }
+    world:add(name, world.runtimes[name])
+  end
   return world
 end
 
