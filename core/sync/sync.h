@@ -45,6 +45,7 @@ struct hy_manager {
     hy_dict_t replicas; /* object URL → hy_replica_t */
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
+    hy_dict_t buried;                 /* object URLs */
     hy_dict_t away;                   /* domains without session */
     bool is_away;                     /* all domains are */
     uint64_t sessions;                /* counts new ones */
@@ -57,6 +58,10 @@ struct hy_manager {
 typedef struct {
     hy_str_t *key; /* domain */
 } hy_away_t;
+
+typedef struct {
+    hy_str_t *key; /* object URL */
+} hy__buried_t;
 
 typedef struct {
     hy_str_t *key;
@@ -100,7 +105,7 @@ struct hy_party {
 /* --- domain.c --------------------------------------------------------------------------------- */
 
 /* All send from <Runtime>/sm. `done` NULL: nobody waits. Calls back exactly once, or fails at once.
- * Those that give back, void, are said again until the node has heard (lasting.c). */
+ * Those that give back, admit or expel are said again until the node has heard (lasting.c). */
 int hy__domain_ask(hy_manager_t *m, hy_msg_type_t type, hy_str_t *to, hy_value_t body,
                    hy_domain_cb done, void *arg); /* `to` and `body` taken over */
 int hy__domain_allocate(hy_manager_t *m, const char *scheme, hy_domain_cb done, void *arg);
@@ -260,6 +265,9 @@ void hy__member_leave(hy_member_t *m, bool tell);
 /* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
  * finds the object gone. */
 void hy__member_end(hy_member_t *m, bool evicted);
+/* It was told so. In another domain than the object's that comes by another node than what the
+ * reporter answers, so it may have been let in again since: the reporter hears that it has left. */
+void hy__member_evicted(hy_member_t *m);
 hy_value_t hy__replica_routes(const hy_replica_t *r);
 /* Of a subscribe to <Object>/subscription. */
 hy_value_t hy__member_subscription(const hy_member_t *m);

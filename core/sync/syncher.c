@@ -77,7 +77,7 @@ static void on_evicted(hy_syncher_t *s, hy_msg_t *m) {
     hy_member_t *member = r ? hy__replica_find_member(r, s->url) : NULL;
     hy_str_unref(url);
     /* One that asks again is not meant any more. */
-    if (member && member->state == HY_MEMBER_IN) hy__member_end(member, true);
+    if (member && member->state == HY_MEMBER_IN) hy__member_evicted(member);
 }
 
 static void on_url(void *arg, hy_msg_t *m) {
