@@ -1,5 +1,5 @@
--- Three people write in a room; its node is killed in the middle of it and started again. Nobody does
--- anything about that: their runtimes find the node again, and nothing is lost or said twice.
+-- Three people write in a room; its node is killed in the middle of it and started again. Nobody
+-- does anything about that: their runtimes find the node again, and nothing is lost or said twice.
 local network = require "spec.support.network"
 
 local NAMES = { "anna", "ben", "carl" }
@@ -30,8 +30,8 @@ describe("a room whose node is killed and started again while three people write
     end
   end
 
-  -- What was heard: the creations, and the statuses. One may be lagging for a moment at any time, as
-  -- what three people write overtakes.
+  -- What was heard: the creations, and the statuses. One may be lagging for a moment at any time,
+  -- as what three people write overtakes.
   local function heard(name)
     local texts, states = {}, { "live" }
     for _, text in ipairs(world:heard(name)) do

@@ -24,8 +24,8 @@ local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} 
 
 -- the shortest and the longest delay of a message, in seconds
 local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
--- what a node keeps for a slow reader, in bytes (more than any object has), and for how long one may
--- be away, in seconds; 0: as usual
+-- what a node keeps for a slow reader, in bytes (more than any object has), and for how long one
+-- may be away, in seconds; 0: as usual
 local QUEUES = { { 1, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
 -- how often something goes wrong
