@@ -308,7 +308,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         send_unsubscribe(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions) hy__member_renew(m); /* its routes are gone */
+        if (m->session != r->manager->sessions || m->is_doubtful)
+            hy__member_renew(m); /* its routes are gone; or it may be struck off */
         hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
         hy__arrival_settle(r);
@@ -452,7 +453,11 @@ void hy__member_end(hy_member_t *m, bool evicted) {
 }
 
 void hy__member_evicted(hy_member_t *m) {
-    end(m, true, !hy_address_same_domain(m->hyperty, m->url));
+    bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
+    if (m->state == HY_MEMBER_IN)
+        end(m, true, is_abroad);
+    else
+        m->is_doubtful = is_abroad;
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

@@ -251,6 +251,7 @@ struct hy_member {
     hy_observer_t *observer; /* once the syncher has made its party */
     hy_msg_t *request;       /* the syncher's, while asking */
     uint64_t session;        /* of the manager, when it began to ask */
+    bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
     bool was_leaving;        /* the reporter may not have heard yet that it left before */
     hy_job_t job;            /* subscribing again */
 };
@@ -266,7 +267,8 @@ void hy__member_leave(hy_member_t *m, bool tell);
  * finds the object gone. */
 void hy__member_end(hy_member_t *m, bool evicted);
 /* It was told so. In another domain than the object's that comes by another node than what the
- * reporter answers, so it may have been let in again since: the reporter hears that it has left. */
+ * reporter answers, so it may have been let in again since: the reporter hears that it has left.
+ * One that is asking again is not meant any more; but abroad it asks once more to be sure. */
 void hy__member_evicted(hy_member_t *m);
 hy_value_t hy__replica_routes(const hy_replica_t *r);
 /* Of a subscribe to <Object>/subscription. */
