@@ -61,7 +61,8 @@
 #define HY_REJOIN_IN_FLIGHT_MAX 64u
 #define HY_REJOIN_ADMITS_MAX    64u
 #define HY_LASTING_MAX          (1u << 16)
-#define HY_LASTING_TRIES_MAX    8u
+#define HY_BURIED_MAX           1024u
+#define HY_LASTING_TRIES_MAX    128u /* about an hour */
 
 /* The message node: what one request may ask for, what one session or object may hold, and what the
  * node keeps for all of them. */

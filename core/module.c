@@ -92,15 +92,30 @@ static hy_network_faults_t option_faults(lua_State *L) {
     return faults;
 }
 
+/* A bound of the nodes, times `scale`; 0: not given. */
+static uint32_t option_bound(lua_State *L, const char *name, lua_Number scale) {
+    lua_getfield(L, 1, name);
+    lua_Number bound = luaL_optnumber(L, -1, 0) * scale;
+    lua_pop(L, 1);
+    if (!(bound >= 0 && bound <= UINT32_MAX))
+        luaL_error(L, "network: %s must be a number from 0", name);
+    return (uint32_t)bound;
+}
+
+/* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
+ * (seconds)} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t seed = option_seed(L);
     hy_network_faults_t faults = option_faults(L);
+    hy_node_limits_t limits = {.queue_bytes = option_bound(L, "queue_bytes", 1),
+                               .grace_ms = option_bound(L, "grace", 1000)};
     lua_getfield(L, 1, "domain");
     const char *domain = luaL_optstring(L, -1, "localhost");
     hy_world_t *w = push_world(L, HY_NETWORK_CLASS);
     int rc = hy_world_open(w, false, seed);
     w->faults = faults;
+    w->limits = limits;
     if (!rc) rc = hy_world_add_domain(w, domain);
     return rc ? luaL_error(L, "network: %s", hy_error_text(rc)) : 1;
 }
@@ -174,6 +189,16 @@ static int network_cut(lua_State *L) {
     return 0;
 }
 
+/* net:stall(rt, is_stalled [, domain]): it reads nothing of what its node has for it; and again */
+static int network_stall(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_pair_t *pair = check_pair(L, 4);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_pair_stall(pair, lua_toboolean(L, 3));
+    hy_world_leave(w, before);
+    return 0;
+}
+
 /* What becomes of a connection. */
 typedef enum { ENDED, BROKEN, BACK } fate_t;
 
@@ -210,6 +235,17 @@ static int network_reconnect(lua_State *L) {
  * same session if that is not too late */
 static int network_interrupt(lua_State *L) {
     return change_way(L, 4, lua_toboolean(L, 3) ? BROKEN : BACK);
+}
+
+/* net:break_off(rt [, domain]): the connection breaks; its runtime makes another, in its own time
+ */
+static int network_break_off(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    hy_pair_t *pair = check_pair(L, 3);
+    lua_State *before = hy_world_enter(L, w, true);
+    hy_pair_break(pair);
+    hy_world_leave(w, before);
+    return 0;
 }
 
 /* net:kill_node([domain]): its process is gone, with all that it knew */
@@ -276,10 +312,12 @@ static const luaL_Reg network_methods[] = {
     {"run", network_run},
     {"settle", network_settle},
     {"cut", network_cut},
+    {"stall", network_stall},
     {"disconnect", network_disconnect},
     {"connect", network_connect},
     {"reconnect", network_reconnect},
     {"interrupt", network_interrupt},
+    {"break_off", network_break_off},
     {"restart_node", network_restart_node},
     {"kill_node", network_kill_node},
     {"start_node", network_start_node},

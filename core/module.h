@@ -48,6 +48,7 @@ typedef struct {
     hy_domain_t domains[HY_WORLD_DOMAINS_MAX]; /* the first is that of runtimes which name none */
     uint32_t domain_count;                     /* 0: each runtime has a node of its own */
     hy_network_faults_t faults;
+    hy_node_limits_t limits; /* of each node */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */

@@ -67,7 +67,8 @@ void hy_world_kill_node(hy_domain_t *d) {
 }
 
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
-    hy_node_config_t config = {.domain = d->name->bytes, .clock = w->clock, .random = &w->random};
+    hy_node_config_t config = {
+        .domain = d->name->bytes, .clock = w->clock, .random = &w->random, .limits = w->limits};
     int rc = hy_node_server_new(&config, &d->node);
     if (!rc) hy_network_set_node(d->network, d->node);
     return rc;

@@ -429,6 +429,36 @@ describe("a network", function()
     end)
   end)
 
+  it("has slow readers, and connections that break off", function()
+    with_network({ queue_bytes = 5000, grace = 2 }, function(net)
+      local a, b = net:runtime {}, net:runtime {}
+      local counter = assert(a:load_text(COUNTER))
+      local observer = assert(b:load_text(OBSERVER, { url = counter:call "url" }))
+      net:settle()
+      local function add(count)
+        for _ = 1, count do counter:call "add" counter:call "publish" end
+        net:run(0.1)
+        return observer:eval "return self.object.data.n"
+      end
+      assert.equal(1, add(1))
+      net:stall(b, true)
+      assert.equal(1, add(30))
+      net:stall(b, false)
+      net:run(1)
+      assert.equal(31, observer:eval "return self.object.data.n")
+      net:break_off(b)
+      assert.equal("disconnected", observer:eval "return self.object:status().state")
+      add(1)
+      net:run(1)
+      assert.equal(32, observer:eval "return self.object.data.n")
+      net:interrupt(a, true)
+      net:run(1)
+      assert.equal("live", observer:eval "return self.object:status().state")
+      net:run(2)
+      assert.equal("disconnected", observer:eval "return self.object:status().state")
+    end)
+  end)
+
   it("replays a run with faults from its seed", function()
     local function run(seed)
       local said = {}
@@ -452,6 +482,10 @@ describe("a network", function()
   end)
 
   it("refuses faults that are none", function()
+    assert.has_error(function() host.network { grace = -1 } end,
+      "network: grace must be a number from 0")
+    assert.has_error(function() host.network { queue_bytes = 2 ^ 40 } end,
+      "network: queue_bytes must be a number from 0")
     assert.has_error(function() host.network { loss = 2 } end, "network: loss must be from 0 to 1")
     assert.has_error(function() host.network { delay = { 2, 1 } } end,
       "network: delay must be {min, max}")

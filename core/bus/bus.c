@@ -151,6 +151,13 @@ static void publish(hy_bus_t *bus, hy__topic_t *topic, hy_msg_t *m, hy_uplink_t 
     if (up) hy__uplink_send(up, m);
 }
 
+/* A subscription that comes twice must not be decided twice either: its sender heeds one answer. */
+static bool is_once(const hy_msg_t *m) {
+    bool is_of_type =
+        m->type == HY_MSG_EXECUTE || m->type == HY_MSG_CREATE || m->type == HY_MSG_SUBSCRIBE;
+    return is_of_type && hy_msg_has_id(m);
+}
+
 void hy__bus_deliver(hy_bus_t *bus, hy_msg_t *m, hy_uplink_t *origin) {
     if (m->type == HY_MSG_RESPONSE) {
         deliver_response(bus, m, origin);
@@ -162,8 +169,7 @@ void hy__bus_deliver(hy_bus_t *bus, hy_msg_t *m, hy_uplink_t *origin) {
         return;
     }
     if (topic) {
-        bool is_once = (m->type == HY_MSG_EXECUTE || m->type == HY_MSG_CREATE) && hy_msg_has_id(m);
-        if (is_once && !hy__recall_request(bus, m))
+        if (is_once(m) && !hy__recall_request(bus, m))
             bus->stats.dropped++;
         else
             hy__topic_walk(bus, topic, m);

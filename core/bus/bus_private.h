@@ -147,7 +147,8 @@ void hy__requests_free(hy_bus_t *bus);
 /* --- recall.c --------------------------------------------------------------------------------- */
 
 /* A request is about to be delivered here. False if it was before: then it is not to be delivered
- * again, and its answer, if there is one by now, has been queued again. */
+ * again, and its answer, if there is one by now, has been queued again (not that of a subscribe).
+ */
 bool hy__recall_request(hy_bus_t *bus, const hy_msg_t *m);
 /* A request came in by an uplink that its `from` alone would not lead back to. */
 void hy__recall_way(hy_bus_t *bus, const hy_msg_t *m, hy_uplink_t *origin);

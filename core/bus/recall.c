@@ -3,6 +3,7 @@
  * - Of each `execute` and `create` that was delivered here: that it was, and its final answer. A
  *   repeated one (same from, to and id) is not delivered again; it gets the same answer again. `to`
  * is part of the key because the bus stands for many receivers.
+ * - Of each `subscribe` only that it was: its answer may be a whole object, and be old by then.
  * - Of a request that came in by an uplink which its `from` alone would not lead back to: that
  * uplink.
  *
@@ -21,6 +22,7 @@ typedef struct {
     hy_msg_t *answer; /* NULL: none yet */
     hy_uplink_t *way; /* NULL: by domain */
     bool is_delivered;
+    bool has_no_answer; /* it is not kept */
 } recall_t;
 
 static uint32_t hash_of(hy_str_t *from, hy_str_t *to, hy_value_t id) {
@@ -89,6 +91,7 @@ bool hy__recall_request(hy_bus_t *bus, const hy_msg_t *m) {
     if (!r) return true; /* better twice than not at all */
     if (!r->is_delivered) {
         r->is_delivered = true;
+        r->has_no_answer = m->type == HY_MSG_SUBSCRIBE;
         return true;
     }
     if (r->answer) hy__bus_queue(bus, r->answer, NULL);
@@ -108,7 +111,7 @@ hy_uplink_t *hy__recall_response(hy_bus_t *bus, hy_msg_t *response) {
     recall_t *r = find(bus, from, to, response->id, hash_of(from, to, response->id));
     if (!r) return NULL;
     hy_uplink_t *way = r->way;
-    if (r->is_delivered && !r->answer && hy_msg_code(response) >= 200) {
+    if (r->is_delivered && !r->has_no_answer && !r->answer && hy_msg_code(response) >= 200) {
         r->answer = hy_msg_ref(response);
         bus->recalls_bytes += hy_msg_bytes(response);
         while (bus->recalls_bytes > HY_BUS_ANSWERS_BYTES_MAX)

@@ -40,7 +40,7 @@ struct hy_pair {
     hy_str_t *name;
     hy_link_t link; /* in network->pairs */
     channel_t *channel;
-    bool is_cut_up, is_cut_down, is_unplugged;
+    bool is_cut_up, is_cut_down, is_unplugged, is_stalled;
 };
 
 /* When the last message of an origin arrives. */
@@ -59,6 +59,9 @@ struct channel {
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
+    uint64_t opened_ms; /* when a word of the session was last sent */
+    uint64_t
+        backlog_ms; /* when the last of what had waited at the node arrives: nothing overtakes */
 };
 
 typedef struct {
@@ -207,6 +210,7 @@ static void send_up(channel_t *c, hy_msg_t *m) {
     const hy_pair_t *p = c->pair;
     if (p->is_cut_up) return;
     if (!p->network || is_handshake(m)) {
+        if (p->network) c->opened_ms = hy_clock_now(p->network->clock);
         hand_over(c, m, true);
         return;
     }
@@ -219,7 +223,7 @@ static void send_up(channel_t *c, hy_msg_t *m) {
     }
 }
 
-static void send_down(channel_t *c, hy_msg_t *m) {
+static void send_down(channel_t *c, hy_msg_t *m, bool is_backlog) {
     const hy_pair_t *p = c->pair;
     if (p->is_cut_down) return;
     if (!p->network || is_handshake(m)) {
@@ -236,7 +240,9 @@ static void send_down(channel_t *c, hy_msg_t *m) {
     const hy_node_server_t *node = p->network->node;
     hy_str_t *origin = node ? hy_node_server_origin(node) : NULL;
     lane_t *lane = hy_dict_put(&c->lanes, origin ? origin : p->name, NULL);
+    if (lane && lane->last_ms < c->backlog_ms) lane->last_ms = c->backlog_ms;
     if (!lane || transmit(c, text, false, &lane->last_ms) < 0) warn_lost(p, m, "out of memory");
+    if (lane && is_backlog) c->backlog_ms = lane->last_ms;
 }
 
 /* The user's queue, up to the node. Handing over may queue more, which the same walk takes. */
@@ -255,18 +261,27 @@ static void pump_up(channel_t *c) {
     channel_unref(c);
 }
 
+/* What comes in the moment in which a session is taken over has waited. */
+static bool is_just_opened(const channel_t *c) {
+    const hy_network_t *n = c->pair->network;
+    return n && c->opened_ms == hy_clock_now(n->clock);
+}
+
 /* The node's queue, down to the runtime. */
-static void on_ready(void *arg) {
-    channel_t *c = arg;
+static void pump_down(channel_t *c, bool is_backlog) {
     c->refs++;
     hy_msg_t *const *list;
-    while (c->pair && c->peer && hy_peer_peek(c->peer, &list) > 0) {
+    while (c->pair && !c->pair->is_stalled && c->peer && hy_peer_peek(c->peer, &list) > 0) {
         hy_msg_t *m = hy_msg_ref(list[0]);
         hy_peer_consume(c->peer, 1);
-        send_down(c, m);
+        send_down(c, m, is_backlog || is_just_opened(c));
         hy_msg_unref(m);
     }
     channel_unref(c);
+}
+
+static void on_ready(void *arg) {
+    pump_down(arg, false);
 }
 
 /* --- channels --------------------------------------------------------------------------------- */
@@ -300,6 +315,20 @@ static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
     channel_unref(c);
 }
 
+/* What was sent before the last words arrives before them: a close does not overtake. */
+static void land_up(channel_t *c) {
+    hy_link_t *l = c->flights.next;
+    while (c->peer && l != &c->flights) {
+        flight_t *f = hy_link_owner(l, flight_t, link);
+        if (f->is_up) {
+            on_arrival(f);
+            l = c->flights.next; /* whatever that brought about */
+        } else {
+            l = l->next;
+        }
+    }
+}
+
 /* The runtime closes. */
 static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *reason) {
     channel_t *c = (channel_t *)base;
@@ -307,7 +336,9 @@ static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *
     (void)reason;
     c->refs++;
     c->is_pumping = false;
+    land_up(c);
     pump_up(c);
+    land_up(c);
     hy_peer_t *peer = c->peer;
     c->peer = NULL;
     if (peer) hy_peer_lost(peer);
@@ -386,6 +417,11 @@ hy_connector_t *hy_pair_connector(hy_pair_t *p) {
 void hy_pair_cut(hy_pair_t *p, bool up, bool down) {
     p->is_cut_up = up;
     p->is_cut_down = down;
+}
+
+void hy_pair_stall(hy_pair_t *p, bool is_stalled) {
+    p->is_stalled = is_stalled;
+    if (!is_stalled && p->channel) pump_down(p->channel, true);
 }
 
 void hy_pair_break(hy_pair_t *p) {

@@ -44,6 +44,8 @@ int hy_pair_new(hy_node_server_t *node, hy_network_t *network, const char *name,
 hy_connector_t *hy_pair_connector(hy_pair_t *p);
 /* While cut, what is sent in that direction is lost, and nobody is told. */
 void hy_pair_cut(hy_pair_t *p, bool up, bool down);
+/* While stalled the runtime reads nothing, so that what is sent to it waits at the node. */
+void hy_pair_stall(hy_pair_t *p, bool is_stalled);
 /* The channel breaks; both ends are told. While unplugged no new one comes to stand. */
 void hy_pair_break(hy_pair_t *p);
 /* The same, and the node ends the session at once, as after its grace. */

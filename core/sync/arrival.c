@@ -281,8 +281,7 @@ void hy__arrival_child(void *replica, hy_msg_t *m) {
         hy_str_new(m->to->bytes + r->children->len, m->to->len - r->children->len);
     if (!collection) return;
     hy__replica_enter(r);
-    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    on_child(r, m, collection);
+    on_child(r, m, collection); /* of others: it does not show that the reporter is heard */
     hy__replica_exit(r);
     hy_str_unref(collection);
 }

@@ -234,6 +234,7 @@ void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source)
 }
 
 void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty) {
+    hy__lasting_drop(m, "expel", object, hyperty);
     hy__lasting_send(m, "admit", object, hyperty, HY_MSG_EXECUTE, NULL, hy__domain_sm(m, object),
                      hy__guard_body("admit", object, hyperty), NULL, NULL);
 }

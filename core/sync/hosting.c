@@ -128,7 +128,6 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
     hy_value_t answer = hy_absent();
-    hy__lasting_drop(h->manager, "expel", h->url, subscriber);
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
                : HY_ENOT_FOUND;

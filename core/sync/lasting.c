@@ -6,8 +6,9 @@
 
 typedef struct {
     hy_job_t job;
-    hy_str_t *object; /* one to be buried: claimed, told as deleted, then given back; else NULL */
-    bool is_held;     /* it need not be claimed: this session holds it */
+    hy_str_t *object;   /* one to be buried: claimed, told as deleted, then given back; else NULL */
+    bool is_held;       /* it need not be claimed: this session holds it */
+    bool is_introduced; /* to a node of another domain */
     hy_str_t *key, *from, *to;
     hy_msg_type_t type;
     uint32_t tries; /* in vain, of those who may be away */
@@ -22,8 +23,38 @@ static void tell(lasting_t *l, int code, const char *desc, hy_node_t *body) {
     if (done) done(l->arg, code, desc, body);
 }
 
+/* --- abroad ----------------------------------------------------------------------------------- */
+
+/* What an object's sync manager says to hyperties of another domain goes by the node of that one,
+ * which does not know who speaks for the object: so its address is claimed there for as long as
+ * something of it is under way. */
+static bool is_abroad(const lasting_t *l) {
+    return l->from != l->job.manager->sm && !hy_address_same_domain(l->from, l->to);
+}
+
+/* False if another one still needs the claim. */
+static bool is_last_abroad(const lasting_t *l) {
+    const hy_part_entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&l->job.manager->lasting, &pos));) {
+        const lasting_t *other = e->part;
+        if (other != l && hy_str_equal(other->from, l->from) &&
+            hy_address_same_domain(other->to, l->to))
+            return false;
+    }
+    return true;
+}
+
+static void leave_abroad(const lasting_t *l) {
+    hy_manager_t *m = l->job.manager;
+    hy_value_t body = hy__route_body(hy__list2(hy_str_ref(l->from), NULL), m->sm);
+    hy__domain_ask(m, HY_MSG_UNSUBSCRIBE, hy__domain_sm(m, l->to), body, NULL, NULL);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
 static void lasting_free(lasting_t *l) {
     hy__job_cancel(&l->job);
+    if (l->is_introduced && is_last_abroad(l)) leave_abroad(l);
     hy_str_unref(l->object);
     hy_str_unref(l->key);
     hy_str_unref(l->from);
@@ -38,7 +69,8 @@ static bool is_to_be_repeated(lasting_t *l, int http) {
     bool is_node = strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
     bool is_invitation = l->type == HY_MSG_CREATE; /* it may have been seen, and declined */
     bool is_passing = http == 404 || (!is_invitation && http == 408);
-    return !is_node && is_passing && ++l->tries < HY_LASTING_TRIES_MAX;
+    if (is_node) return http == 408;
+    return is_passing && ++l->tries < HY_LASTING_TRIES_MAX;
 }
 
 static void on_answer(void *lasting, int http, hy_msg_t *answer) {
@@ -52,6 +84,7 @@ static void on_answer(void *lasting, int http, hy_msg_t *answer) {
         hy__job_retry(&l->job);
     } else {
         bool is_invitation = l->type == HY_MSG_CREATE;
+        if (l->object) hy__buried_add(m, l->object);
         hy__part_remove(&m->lasting, l->key);
         lasting_free(l);
         if (is_invitation) hy__hosted_invited(m, answer);
@@ -81,11 +114,33 @@ static void on_claimed(void *lasting, int http, hy_msg_t *answer) {
     transmit(l);
 }
 
+static void on_introduced(void *lasting, int http, hy_msg_t *answer) {
+    lasting_t *l = lasting;
+    (void)answer;
+    if (http == 408 || http == 503) {
+        hy__job_retry(&l->job);
+    } else {
+        l->is_introduced = http < 300;
+        transmit(l);
+    }
+}
+
+static void introduce(lasting_t *l) {
+    hy_manager_t *m = l->job.manager;
+    hy_value_t resources = hy__list2(hy_str_ref(l->from), NULL);
+    hy__job_ask(&l->job, HY_MSG_SUBSCRIBE, m->sm, hy__domain_sm(m, l->to),
+                hy__route_body(resources, m->sm), on_introduced);
+}
+
 static void run(void *lasting) {
     lasting_t *l = lasting;
     hy_manager_t *m = l->job.manager;
     if (l->from != m->sm && !hy__hosted_may_send(m, l->from)) {
         hy__job_retry(&l->job);
+        return;
+    }
+    if (is_abroad(l)) {
+        introduce(l);
         return;
     }
     if (!l->object || l->is_held) {
@@ -170,8 +225,10 @@ bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *
 void hy__lasting_free(hy_manager_t *m) {
     hy_part_entry_t *e;
     for (uint32_t pos = 0; (e = hy_dict_next(&m->lasting, &pos));) {
-        tell(e->part, HY_ECLOSED, "the runtime ends", NULL);
-        lasting_free(e->part);
+        lasting_t *l = e->part;
+        tell(l, HY_ECLOSED, "the runtime ends", NULL);
+        l->is_introduced = false; /* the session ends, and the claim with it */
+        lasting_free(l);
     }
     hy_dict_deinit(&m->lasting);
 }

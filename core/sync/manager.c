@@ -64,6 +64,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
     hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_dict_init(&m->away, sizeof(hy_away_t));
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
@@ -89,6 +90,7 @@ void hy_manager_free(hy_manager_t *m) {
     }
     hy__registrations_free(m);
     hy__lasting_free(m);
+    hy__buried_free(m);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);

@@ -78,6 +78,7 @@ void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     }
     if (hy__is_in(m->runtime, domain)) hy__registrations_renew(m);
     each_hosted(m, domain, hy__hosted_renew);
+    hy__buried_renew(m, domain);
     follow_again(m, domain);
     each_replica(m, domain, hy__replica_renew);
     hy__jobs_resume(m, domain); /* what else was under way */

@@ -6,6 +6,7 @@
  *
  * job.c            the queue; one job, its steps, its retries
  * lasting.c        requests that outlive a session
+ * buried.c         objects that were deleted
  * registrations.c  addresses of hyperties, registry entries
  * rehost.c         hosted objects; digests
  * reobserve.c      members of replicas, status
@@ -84,6 +85,12 @@ int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b
  * have forgotten it before it has answered) gets to know it once more, to know that it was deleted.
  */
 void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held);
+/* Objects that were given back, the last HY_BURIED_MAX of them: a node that was restarted does not
+ * know that they were deleted, and observers that come back to it would wait for them. With a new
+ * session they are buried once more (buried.c); `domain` NULL: all. */
+void hy__buried_add(hy_manager_t *m, hy_str_t *object);
+void hy__buried_renew(hy_manager_t *m, const char *domain);
+void hy__buried_free(hy_manager_t *m);
 /* It is not true any more. False if nobody had still to hear it. */
 bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
 void hy__lasting_free(hy_manager_t *m);

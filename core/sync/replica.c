@@ -226,7 +226,36 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__replica_exit(r);
 }
 
+/* A 200 that nobody waits for any more: left to the manager, who knows whether the hyperty has
+ * asked again since. */
+static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
+    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
+    hy_span_t object = hy_address_object(request->to);
+    hy_str_t *url = hy_str_new(object.bytes, object.len);
+    hy_value_t body = url ? hy__body1("resource", hy_string(url)) : hy_absent();
+    bool is_yes = hy_msg_code(answer) == 200 && subscriber && body.kind == HY_OBJECT;
+    if (!is_yes || hy_put(body.as.n, "source", hy__string_ref(subscriber)) < 0) {
+        hy_value_drop(body);
+        return;
+    }
+    hy_msg_t *m = hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(), request->from, request->from, body);
+    if (m) hy_bus_send(bus, m);
+    hy_msg_unref(m);
+}
+
+/* The reporter let in somebody who did not wait for it: it is told that nobody observes. */
+static void take_back(hy_manager_t *m, const hy_node_t *body) {
+    hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
+    const hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
+    if (url && hyperty && !(r && hy__replica_find_member(r, hyperty)))
+        send_unsubscribe(m, url, hyperty);
+}
+
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
+    if (hy_str_equal(request->from, m->sm)) {
+        take_back(m, hy_msg_body(request));
+        return;
+    }
     hy_str_t *url = hy_get_str(hy_msg_body(request), "resource");
     hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
     hy_member_t *member = r ? hy__replica_find_member(r, request->from) : NULL;
@@ -236,18 +265,6 @@ void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
 }
 
 /* --- subscribing ------------------------------------------------------------------------------ */
-
-/* A 200 that nobody waits for any more: the reporter is told that nobody observes. */
-static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
-    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
-    if (hy_msg_code(answer) != 200 || !subscriber) return;
-    hy_value_t body = hy__body1("source", hy__string_ref(subscriber));
-    hy_msg_t *m = body.kind == HY_ABSENT ? NULL
-                                         : hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(),
-                                                      request->from, request->to, body);
-    if (m) hy_bus_send(bus, m);
-    hy_msg_unref(m);
-}
 
 static void refuse(hy_member_t *m, int http, const char *desc) {
     hy_bus_respond(m->replica->manager->bus, m->request, http, desc, hy_absent());
@@ -291,7 +308,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         send_unsubscribe(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions) hy__member_renew(m); /* its routes are gone */
+        if (m->session != r->manager->sessions || m->is_doubtful)
+            hy__member_renew(m); /* its routes are gone; or it may be struck off */
         hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
         hy__arrival_settle(r);
@@ -422,12 +440,24 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-void hy__member_end(hy_member_t *m, bool evicted) {
+static void end(hy_member_t *m, bool evicted, bool tell) {
     hy_replica_t *r = m->replica;
     hy__replica_enter(r);
     if (m->observer) hy__observer_end(m->observer, evicted, true);
-    hy__member_leave(m, false);
+    hy__member_leave(m, tell);
     hy__replica_exit(r);
+}
+
+void hy__member_end(hy_member_t *m, bool evicted) {
+    end(m, evicted, false);
+}
+
+void hy__member_evicted(hy_member_t *m) {
+    bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
+    if (m->state == HY_MEMBER_IN)
+        end(m, true, is_abroad);
+    else
+        m->is_doubtful = is_abroad;
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

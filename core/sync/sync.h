@@ -46,6 +46,7 @@ struct hy_manager {
     hy_dict_t replicas; /* object URL → hy_replica_t */
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
+    hy_dict_t buried;                 /* object URLs */
     hy_dict_t away;                   /* domains without session */
     bool is_away;                     /* all domains are */
     uint64_t sessions;                /* counts new ones */
@@ -58,6 +59,10 @@ struct hy_manager {
 typedef struct {
     hy_str_t *key; /* domain */
 } hy_away_t;
+
+typedef struct {
+    hy_str_t *key; /* object URL */
+} hy__buried_t;
 
 typedef struct {
     hy_str_t *key;
@@ -246,6 +251,7 @@ struct hy_member {
     hy_observer_t *observer; /* once the syncher has made its party */
     hy_msg_t *request;       /* the syncher's, while asking */
     uint64_t session;        /* of the manager, when it began to ask */
+    bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
     bool was_leaving;        /* the reporter may not have heard yet that it left before */
     hy_job_t job;            /* subscribing again */
 };
@@ -260,6 +266,10 @@ void hy__member_leave(hy_member_t *m, bool tell);
 /* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
  * finds the object gone. */
 void hy__member_end(hy_member_t *m, bool evicted);
+/* It was told so. In another domain than the object's that comes by another node than what the
+ * reporter answers, so it may have been let in again since: the reporter hears that it has left.
+ * One that is asking again is not meant any more; but abroad it asks once more to be sure. */
+void hy__member_evicted(hy_member_t *m);
 hy_value_t hy__replica_routes(const hy_replica_t *r);
 /* Of a subscribe to <Object>/subscription. */
 hy_value_t hy__member_subscription(const hy_member_t *m);

@@ -48,6 +48,18 @@ static void a_repeated_execute_gets_the_same_answer_again(void **state) {
     assert_int_equal(hy_bus_stats(w->bus).dropped, 4);
 }
 
+static void a_repeated_subscribe_is_dropped_and_its_answer_is_not_kept(void **state) {
+    world_t *w = *state;
+    server_t s;
+    begin(w, &s);
+    for (int i = 0; i < 3; i++) {
+        send_request(w, HY_MSG_SUBSCRIBE, 5, A, B, 1);
+        run(w);
+    }
+    assert_seen(w, "served1 200/1");
+    assert_int_equal(hy_bus_stats(w->bus).dropped, 2);
+}
+
 static void a_repeated_execute_that_is_not_answered_yet_is_dropped(void **state) {
     world_t *w = *state;
     server_t s;
@@ -215,6 +227,7 @@ static void without_memory_a_request_is_rather_served_twice_than_not(void **stat
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_repeated_execute_gets_the_same_answer_again),
+        TEST(a_repeated_subscribe_is_dropped_and_its_answer_is_not_kept),
         TEST(a_repeated_execute_that_is_not_answered_yet_is_dropped),
         TEST(other_types_senders_recipients_and_ids_are_other_requests),
         TEST(children_have_a_memory_of_their_own),

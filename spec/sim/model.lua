@@ -21,6 +21,8 @@ function M.new(fields)
   local self = setmetatable({ version = -1, history = {}, is_live = true,
     kept = {}, by_id = {}, -- children
     made = {},             -- by id: what creators wanted, kept or not
+    times = {},            -- when it had which version
+    was_kept = {},         -- ids of children that were kept once
     changed = {},          -- versions that changed the data
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
@@ -67,6 +69,7 @@ local function keep_create(self, made, reporter)
   local child = { id = made.id, collection = made.collection, data = plain.copy(made.data),
     reporter = reporter, order = self.version + 1, state = "kept" }
   table.insert(self.kept, child)
+  self.was_kept[made.id] = true
   self.by_id[made.id] = child
 end
 

@@ -116,6 +116,36 @@ describe("the oracle", function()
     end)
   end)
 
+  describe("sees in the middle of things a copy", function()
+    before_each(function()
+      reporter_did()
+      check(heard())
+      oracle:tick(10)
+    end)
+
+    local function glance(now)
+      local ok, err = pcall(oracle.glance, oracle, function(_, party) return looks[party] end, now,
+        45)
+      return not ok and err.fault or nil
+    end
+
+    it("that may be behind, but is what its reporter once had", function()
+      local look = looks["ben.1"]
+      look.version, look.data.n = 1, 2
+      assert.is_nil(glance(20))
+      look.data.n = 3
+      assert.truthy(glance(20):find("at version 1 differs at /n", 1, true))
+    end)
+
+    it("that is called live long after it was left behind", function()
+      looks["ben.1"].version = 1
+      assert.is_nil(glance(54))
+      assert.truthy(glance(56):find("called live at version 1", 1, true))
+      looks["ben.1"].status.state = "lagging"
+      assert.is_nil(glance(56))
+    end)
+  end)
+
   describe("sees a reporter", function()
     it("whose data is not what it wrote", function()
       reporter_did()

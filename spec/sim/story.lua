@@ -93,6 +93,7 @@ function Story:child(entry)
   if entry.kind == "refused" then return end
   if entry.kind == "expired" then
     if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
+    if self.object.is_disturbed then return end -- the reporter was away
     check.fault("%s: child %s expired", self.name, entry.id)
   end
   local logged = self.object.log[self.next_child]
@@ -131,7 +132,9 @@ function Story:ended(entry)
   local evicted_at = self.object.evictions[self.actor.url]
   if not evicted_at then check.fault("%s was evicted by nobody", self.name) end
   -- One that was cut off may hear it later than its fellows bring the copy level that they share.
-  if entry.version > evicted_at and not self.object.is_disturbed then
+  -- So may one of another domain: that is told by another node.
+  local is_abroad = self.actor.domain ~= self.object.actor.domain
+  if entry.version > evicted_at and not self.object.is_disturbed and not is_abroad then
     check.fault("%s went on to version %d after it was evicted at %d", self.name, entry.version,
       evicted_at)
   end
@@ -139,16 +142,26 @@ end
 
 function Story:answer(entry)
   if entry.method == "unsubscribe" and entry.value == true then self.is_open = false end
+  local is_written = entry.method == "execute" and entry.who == "write" and not entry.code
+  if is_written and not self.object:is_beyond(entry.value) then
+    self.object:state(entry.value, self.name)
+  end
+end
+
+function Story:waited(entry)
+  if not entry.kept or self.object.was_kept[entry.id] or self.object.is_dying then return end
+  check.fault("%s was told that child %s is kept, which it never was", self.name, entry.id)
 end
 
 local TELLS = { change = Story.change, child = Story.child, event = Story.event,
-  resync = Story.resync, ended = Story.ended, answer = Story.answer }
+  resync = Story.resync, ended = Story.ended, answer = Story.answer,
+  waited = Story.waited }
 
 ---Takes in what its journal tells.
 function Story:take(entry)
   local tell = TELLS[entry.what]
   if not tell then return end
-  if not self.is_open and entry.what ~= "answer" then
+  if not self.is_open and entry.what ~= "answer" and entry.what ~= "waited" then
     check.fault("%s heard %s after its end", self.name, plain.show(entry, 300))
   end
   tell(self, entry)

@@ -2,6 +2,7 @@
 -- and to the oracle. Which ones make sense is asked from the oracle's model, never from the core.
 local check = require "spec.sim.check"
 local edits = require "spec.sim.edits"
+local faults = require "spec.sim.faults"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -80,11 +81,42 @@ local function write(world)
   world:drain(party.actor)
 end
 
+-- An observer of that object in another runtime reads slowly for a while.
+local function slow_down_one(world, object)
+  local list = {}
+  for _, name in ipairs(plain.keys(world.oracle.parties)) do
+    local party = world.oracle.parties[name]
+    if party.object == object and is_usable(party) and party.actor.runtime ~= object.actor.runtime
+    then
+      list[#list + 1] = party
+    end
+  end
+  if #list > 0 then faults.slow(world, world.draw:one(list).actor.runtime, object.actor.domain) end
+end
+
+-- More at once than a small queue holds.
+local function burst(world)
+  local party = some_party(world, "reporter")
+  if not party or world.has_burst then return end
+  world.has_burst = true
+  world:drain(party.actor)
+  slow_down_one(world, party.object)
+  local count = world.draw:int(25, 30)
+  tell(world, party, "writes %d times", count)
+  for i = 1, count do
+    local text = ("flood"):rep(260)
+    local value = plain.is_array(party.object.data) and plain.array { text, i }
+      or { text = text, count = i }
+    local edit = { kind = "whole", value = value }
+    world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
+  end
+  world:drain(party.actor)
+end
+
 local function delete(world)
   local party = some_party(world, "reporter")
   if not party then return end
   party.object.is_dying = true
-  world.has_deleted = true
   tell(world, party, "deletes %s", party.object.label)
   world:call(party.actor, "ask", party.name, "delete")
 end
@@ -95,6 +127,7 @@ local function subscribe(world)
   local object, actor = some_object(world), some_actor(world)
   if not object then return end
   world:tell("%s subscribes to %s", actor.name, object.label)
+  actor.is_asking = true
   world:call(actor, "subscribe", object.url)
 end
 
@@ -106,6 +139,7 @@ local function unsubscribe(world)
   world:call(party.actor, "ask", party.name, "unsubscribe")
   if world.draw:chance(0.4) then -- and comes back at once
     world:tell("%s subscribes to %s", party.actor.name, party.object.label)
+    party.actor.is_asking = true
     world:call(party.actor, "subscribe", party.object.url)
   end
 end
@@ -118,6 +152,7 @@ local function evict(world)
   world:call(party.actor, "ask", party.name, "evict", actor.url)
   if world.draw:chance(0.4) then
     world:tell("%s subscribes to %s", actor.name, party.object.label)
+    actor.is_asking = true
     world:call(actor, "subscribe", party.object.url)
   end
 end
@@ -127,6 +162,7 @@ local function invite(world)
   if not party then return end
   local actor = some_actor(world)
   tell(world, party, "invites %s to %s", actor.name, party.object.label)
+  actor.is_asking = true
   world:call(party.actor, "ask", party.name, "invite", plain.array { actor.url })
 end
 
@@ -137,11 +173,10 @@ local function leave_the_world(world)
   local actor = some_actor(world)
   world:drain(actor)
   world:tell("%s is unloaded", actor.name)
-  actor.is_alive = false
-  world.has_deleted = true
+  actor.is_alive, actor.was_unloaded = false, true
   world.oracle:gone(actor)
   actor.inst:unload()
-  if world.draw:chance(0.5) and not world.cut[actor.runtime] then
+  if world.draw:chance(0.5) and faults.is_whole(world, actor.runtime) then
     world:load_actor(actor.runtime)
   end
 end
@@ -247,30 +282,19 @@ local function read(world)
   world:call(actor, "read", object.url)
 end
 
--- --- sessions ------------------------------------------------------------------------------------
-
-local function lose_session(world)
-  local runtime = world.draw:int(1, #world.runtimes)
-  if world.cut[runtime] then return world:find(runtime) end
-  world:lose(runtime, world.draw:weighted { { 3, "disconnect" }, { 2, "interrupt" } })
-  if world.draw:chance(0.3) then world:find(runtime) end
-end
-
--- A node that has just heard of a deletion would take it along: nobody else knows of it.
-local function restart_node(world)
-  if world.has_deleted then return end
-  world:restart_node()
-  for i in ipairs(world.runtimes) do
-    if world.draw:chance(0.7) then world:find(i) end
-  end
-end
-
 -- --- all of it -----------------------------------------------------------------------------------
 
 local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
-  { 3, create }, { 1, delete }, { 1, leave_the_world }, { 4, lose_session }, { 1, restart_node },
+  { 3, create }, { 1, delete }, { 1, leave_the_world },
+  { 1, burst },
+}
+
+local FAULTS = {
+  { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
+  { 2, faults.weather }, { 1, faults.join }, { 1, faults.leave },
+  { 1, function(world) world:wait() end },
 }
 
 ---The first objects, with some who observe them.
@@ -282,6 +306,7 @@ end
 
 ---One operation.
 function M.step(world)
+  if world.draw:chance(world.roughness) then world.draw:weighted(FAULTS)(world) end
   world.draw:weighted(OPERATIONS)(world)
 end
 

@@ -8,6 +8,7 @@
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
+local faults = require "spec.sim.faults"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -23,6 +24,14 @@ local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} 
 
 -- the shortest and the longest delay of a message, in seconds
 local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
+-- what a node keeps for a slow reader, in bytes (more than any object has), and for how long one
+-- may be away, in seconds; 0: as usual
+local QUEUES = { { 1, 0 }, { 1, 30000 } }
+local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how often something goes wrong
+local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
+-- whoever hears nothing for so long must know that it may be behind
+local HONEST_S = 45
 
 -- --- the border to the core --------------------------------------------------------------------
 
@@ -58,28 +67,41 @@ end
 
 local function new(seed)
   local draw = draws.new(seed)
+  local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
-    actors = {}, runtimes = {}, steps = draw:int(40, 80),
-    source = source(), last_label = 0, urls = {}, expected = {}, cut = {} }, World)
-  local delay = draw:one(DELAYS)
-  world.net = host.network { seed = seed, delay = delay }
-  world:tell("world %d: delays %g to %g s, %d operations", seed, delay[1], delay[2], world.steps)
-  for i = 1, draw:int(3, 10) do
-    world.runtimes[i] = world.net:runtime { schemas = SCHEMAS, paths = {},
-      log = function(level, who, text)
-        if level == "error" then world.logged = world.logged or who .. ": " .. text end
-      end }
-    for _ = 1, draw:weighted { { 6, 1 }, { 3, 2 }, { 1, 3 } } do world:load_actor(i) end
-  end
+    actors = {}, runtimes = {}, homes = {}, steps = draw:int(40, 80),
+    source = source(), last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
+  }, World)
+  local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
+  world.delay, world.roughness = delay, draw:one(ROUGHNESS)
+  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
+  for i = 2, #domains do world.net:domain(domains[i]) end
+  world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
+    seed, #domains, delay[1], delay[2], queue, grace, world.steps)
+  for _ = 1, draw:int(3, 10) do world:add_runtime() end
   return world
+end
+
+---One more runtime, with its actors.
+function World:add_runtime()
+  local i, domain = #self.homes + 1, self.draw:one(self.faults.domains)
+  self.runtimes[i] = self.net:runtime { domain = domain, schemas = SCHEMAS, paths = {},
+    log = function(level, who, text)
+      if level == "error" then self.logged = self.logged or who .. ": " .. text end
+    end }
+  self.homes[i] = { domain = domain }
+  for _ = 1, self.draw:weighted { { 6, 1 }, { 3, 2 }, { 1, 3 } } do self:load_actor(i) end
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
   local name = "a" .. #self.actors + 1
-  local inst = assert(self.runtimes[runtime]:load_text(self.source,
-    { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua"))
-  local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true }
+  local inst, text = self.runtimes[runtime]:load_text(self.source,
+    { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
+  if not inst and self.is_disturbed then return end
+  assert(inst, text)
+  local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
+    domain = self.homes[runtime].domain }
   self.actors[#self.actors + 1] = actor
   self.urls[actor.url] = name
   self:tell("%s is in runtime %d", name, runtime)
@@ -146,78 +168,56 @@ local function each_alive(self, fn)
   end
 end
 
----That runtime loses its session for a while: ended ("disconnect") or just out of reach
----("interrupt").
-function World:lose(runtime, how)
-  self.is_disturbed = true
-  if self.cut[runtime] then return end
-  self.cut[runtime] = how
-  self:tell("runtime %d: %s", runtime, how)
-  if how == "disconnect" then
-    self.net:disconnect(self.runtimes[runtime])
-  else
-    self.net:interrupt(self.runtimes[runtime], true)
-  end
-end
-
-function World:find(runtime)
-  local how = self.cut[runtime]
-  if not how then return end
-  self.cut[runtime] = nil
-  self:tell("runtime %d is back", runtime)
-  if how == "disconnect" then
-    self.net:connect(self.runtimes[runtime])
-  else
-    self.net:interrupt(self.runtimes[runtime], false)
-  end
-end
-
----Another node takes the place of the one that was.
-function World:restart_node()
-  self.is_disturbed = true
-  self:tell "the node restarts"
-  self.net:restart_node()
-  for i in ipairs(self.runtimes) do self.cut[i] = "disconnect" end
-end
-
--- Everybody comes back, one after the other.
-local function find_all(self)
-  local order = {}
-  for i in ipairs(self.runtimes) do table.insert(order, self.draw:int(1, i), i) end
-  for _, i in ipairs(order) do
-    if self.cut[i] then
-      self:find(i)
-      self.net:run(self.draw:weighted { { 3, 0 }, { 2, 0.01 }, { 1, 1 } })
-    end
-  end
-end
-
 -- Copies that wait to read again are not under way, but are not level either.
 local function is_level(self)
-  for _, runtime in ipairs(self.runtimes) do
-    for _, party in ipairs(runtime:objects()) do
-      if party.state ~= "live" or party.pending > 0 then return false end
+  for i, runtime in ipairs(self.runtimes) do
+    for _, party in ipairs(self.homes[i].is_gone and {} or runtime:objects()) do
+      local object = self.oracle.by_url[party.url]
+      local is_lost = object and object.actor.is_lost
+      if not is_lost and (party.state ~= "live" or party.pending > 0) then return false end
     end
   end
   return true
 end
 
+local function look(self, actor, party)
+  return actor.is_alive and self:call(actor, "look", party) or nil
+end
+
+---Checks what can be said while all is in motion: each copy is a state that its reporter had, and
+---none is called live long after it was left behind.
+function World:glance()
+  each_alive(self, function(actor) self:drain(actor) end)
+  self.oracle:glance(function(actor, party) return look(self, actor, party) end,
+    self.net:now(), HONEST_S)
+end
+
+---For a while nobody does anything.
+function World:wait()
+  self:tell "a while"
+  self.net:run(HONEST_S + 1)
+  self:glance()
+end
+
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
-  if next(self.cut) then find_all(self) end
+  faults.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault "the world does not come to rest" end
     self.net:run(2) -- who thinks has thought
     if self.net:settle(120) and is_level(self) then break end
   end
-  each_alive(self, function(actor) self:drain(actor) end)
+  each_alive(self, function(actor)
+    self:drain(actor)
+    actor.is_asking = false
+  end)
   self:tell "quiet"
+  faults.settle(self)
   if self.logged then check.fault("logged: %s", self.logged) end
-  self.oracle:check(function(actor, party)
-    return actor.is_alive and self:call(actor, "look", party) or nil
-  end, self.is_disturbed)
-  self.is_disturbed, self.has_deleted = false, false
+  self.oracle:check(function(actor, party) return look(self, actor, party) end,
+    self.is_disturbed, self.is_doubled)
+  self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
 local function run(self)
@@ -225,7 +225,10 @@ local function run(self)
   local until_quiet = self.draw:int(8, 20)
   for _ = 1, self.steps do
     workload.step(self)
-    self.net:run(self.draw:weighted { { 5, 0 }, { 4, 0.002 }, { 3, 0.05 }, { 1, 1.3 } })
+    self.net:run(self.draw:weighted { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 },
+      { 3, 8 } })
+    self.oracle:tick(self.net:now())
+    if self.draw:chance(0.05) then self:glance() end
     until_quiet = until_quiet - 1
     if until_quiet == 0 then
       self:quiet()

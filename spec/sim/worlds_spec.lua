@@ -1,6 +1,7 @@
--- Random worlds: 3 to 10 runtimes on one node, messages of different ones overtaking each other,
--- and actors that create, write, take part, leave and are thrown out. After each quiet moment every
--- copy must be its reporter's, and every event must have been heard once, in order.
+-- Random worlds: 3 to 10 runtimes on one or two nodes, messages of different ones overtaking each
+-- other, actors that create, write, take part, leave and are thrown out, and in most of them
+-- connections and nodes that fail. After each quiet moment every copy must be its reporter's, and
+-- every event must have been heard once, in order.
 --
 -- HYPERTY_SEEDS=2000 runs more of them, HYPERTY_SEED=7 one. tools/sim runs many with progress.
 local world = require "spec.sim.world"

@@ -2,8 +2,9 @@
 --
 --   local world = network.world { delay = { 0, 0.01 }, "anna", "ben", { "carl", "dora" } }
 --
--- Each name is an instance in a runtime of its own, those in a list share one. `eval` runs code
--- inside an instance, as in objects.lua; what the code raises is raised here.
+-- Each name is an instance in a runtime of its own, those in a list share one, which may be of
+-- another domain: { "eve", domain = "far" }. `eval` runs code inside an instance, as in
+-- objects.lua; what the code raises is raised here.
 local host = require "hyperty.host"
 local objects = require "spec.support.objects"
 
@@ -14,12 +15,17 @@ World.__index = World
 
 function M.world(options)
   local world = setmetatable({ logged = {}, blocks = host.blocks(), runtimes = {} }, World)
-  world.net = host.network { seed = 1, delay = options.delay }
+  world.net = host.network { seed = 1, delay = options.delay, queue_bytes = options.queue_bytes,
+    grace = options.grace }
+  for _, names in ipairs(options) do
+    if type(names) == "table" and names.domain then world.net:domain(names.domain) end
+  end
   local function log(level, who, text)
     if level == "error" then table.insert(world.logged, who .. ": " .. text) end
   end
   for _, names in ipairs(options) do
-    local rt = world.net:runtime { log = log, paths = {} }
+    local domain = type(names) == "table" and names.domain or nil
+    local rt = world.net:runtime { log = log, paths = {}, domain = domain }
     for _, name in ipairs(type(names) == "table" and names or { names }) do
       world[name] = objects.load(rt, name)
       world.runtimes[name] = rt
@@ -62,6 +68,12 @@ function World:reconnect(name) self.net:reconnect(self.runtimes[name]) end
 
 ---Nothing goes through to or from the runtime; and again, in the same session.
 function World:interrupt(name, is_away) self.net:interrupt(self.runtimes[name], is_away) end
+
+---The runtime of that instance reads nothing for a while of what its node has for it; and again.
+function World:stall(name, is_stalled) self.net:stall(self.runtimes[name], is_stalled) end
+
+---What is sent by the runtime, and what is sent to it, is lost; nobody is told.
+function World:cut(name, up, down) self.net:cut(self.runtimes[name], up, down) end
 
 ---Another node takes the place of the one that was; the runtimes connect in this order.
 function World:restart_node(...)

@@ -230,6 +230,15 @@ describe("after the node was restarted", function()
     assert.same({ "disconnected", "deleted" }, world:heard "carl")
   end)
 
+  it("an object that was deleted right before is known as deleted", function()
+    world:disconnect "ben"
+    assert.is_true(anna:eval "return self.room:delete()")
+    world:settle() -- the node has heard, and is the only one who has
+    world:restart_node("ben", "anna", "carl")
+    world:run(60)
+    assert.same({ "disconnected", "deleted" }, world:heard "ben")
+  end)
+
   it("who was struck off meanwhile is out, the others are not", function()
     world.net:restart_node()
     assert.is_true(anna:eval("return self.room:evict(...)", ben.url))
