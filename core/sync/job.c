@@ -83,7 +83,9 @@ void hy__job_end(hy_job_t *j) {
 void hy__job_retry(hy_job_t *j) {
     hy_manager_t *m = j->manager;
     enter(j, HY_JOB_WAITING);
-    hy_timer_start(clock_of(j), &j->timer, hy__backoff(m->bus, &j->retry_ms));
+    uint64_t delay_ms = hy__backoff(m->bus, &j->retry_ms);
+    /* Without memory for the timer it waits until the connection is renewed. */
+    if (hy_timer_start(clock_of(j), &j->timer, delay_ms) < 0) enter(j, HY_JOB_PAUSED);
     go(m);
 }
 
