@@ -366,8 +366,8 @@ static void unheard(hy_session_t *s, hy_msg_t *m, const hy__place_t *at, bool is
            hy_msg_type_text(m->type), m->from->bytes);
     hy_span_t own = hy_address_home(m->to);
     if (own.len != domain.len && !hy__span_is(own, n->domain->bytes))
-        hy_fail(&err, HY_ENOT_FOUND, "this is the node of the domain %s: it has no %s",
-                n->domain->bytes, m->to->bytes);
+        hy_fail(&err, HY_ENOT_FOUND, "this node serves the domain %s, not %.*s", n->domain->bytes,
+                (int)own.len, own.bytes);
     else
         hy_fail(&err, HY_ENOT_FOUND, is_here ? "nobody is at %s" : "nobody here is at %s",
                 m->to->bytes);

@@ -72,6 +72,7 @@ static void another_domain_is_404_unless_somebody_holds_it(void **state) {
     assert_int_equal(ask(&a, "read", A_SM, "hyperty://e/h", NULL), 404);
     assert_int_equal(ask(&a, "create", A_SM, "comm://e/o/children/m", NULL), 404);
     assert_int_equal(ask(&a, "read", A_SM, "domain://registry.e", NULL), 404);
+    assert_string_equal(hy_msg_desc(a.answer), "this node serves the domain d, not e");
     assert_int_equal(open_as(&far, "hyperty-runtime://e/r"), 200);
     assert_int_equal(ask(&far, "read", "hyperty://e/h", A_SM, NULL), 0);
     assert_int_equal(ask(&a, "read", A_SM, "hyperty://e/h", NULL), 0);
