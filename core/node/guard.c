@@ -19,6 +19,8 @@ typedef struct {
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
+static void on_absent(void *object);
+
 hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len) {
     hy__object_t *o = hy__slot_find(&n->objects, url, len);
     if (o) return o;
@@ -26,6 +28,7 @@ hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len) 
     hy_link_init(&o->topics);
     hy_link_init(&o->link);
     hy_dict_init(&o->admitted, sizeof(admission_t));
+    hy_timer_init(&o->absent, on_absent, o);
     o->holder_turn = UINT64_MAX;
     o->sweep_at = SWEEP_FIRST;
     o->url = hy_str_new(url, len);
@@ -92,6 +95,7 @@ static void disown(hy__object_t *o) {
     for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
         strike(o, a);
     hy_dict_deinit(&o->admitted);
+    if (o->said) hy_timer_stop(o->said->server->clock, &o->absent);
     o->sweep_at = SWEEP_FIRST;
     o->said = NULL;
     o->holder_id = 0;
@@ -223,7 +227,11 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     }
     const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
     a->session = observer ? observer->id : 0;
-    if (observer) review_session(o, observer);
+    if (observer) {
+        review_session(o, observer);
+    } else if (!hy_timer_is_started(&o->absent)) {
+        hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
+    }
     hy__reply(s, m, 200, NULL, hy_absent());
 }
 
@@ -268,20 +276,42 @@ static hy_msg_t *make_gone(const hy_node_server_t *n, const hy__object_t *o, hy_
 
 /* Where memory is short the holder hears nothing of it, as of any observer that only went silent.
  */
+static void tell_gone(hy_session_t *holder, const hy__object_t *o, hy_str_t *hyperty) {
+    hy_msg_t *m = make_gone(holder->server, o, hyperty);
+    if (m) hy__deliver(holder, m);
+    hy_msg_unref(m);
+}
+
 void hy__objects_bereave(hy_session_t *s) {
-    const hy_node_server_t *n = s->server;
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));) {
         const hy__route_t *r = slot->item;
         hy__object_t *o = r->topic->object;
         if (r->topic->kind != HY__CHANGES || !o->is_guarded) continue;
-        hy_session_t *holder = hy__object_holder(n, o);
+        hy_session_t *holder = hy__object_holder(s->server, o);
         if (!holder || holder == s) continue;
         hy_str_t *const *source;
         for (uint32_t at = 0; (source = hy_dict_next(&r->sources, &at));) {
-            hy_msg_t *m = hy__object_admits(o, *source, s) ? make_gone(n, o, *source) : NULL;
-            if (m) hy__deliver(holder, m);
-            hy_msg_unref(m);
+            if (hy__object_admits(o, *source, s)) tell_gone(holder, o, *source);
+        }
+    }
+}
+
+/* They were admitted while nobody had them, as after a restart of the node, and did not come within
+ * the grace that a session would have. */
+static void on_absent(void *object) {
+    hy__object_t *o = object;
+    hy_session_t *holder = o->said;
+    admission_t *a;
+    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
+        if (a->session) continue;
+        const hy_session_t *observer =
+            hy__holder_of(holder->server, a->hyperty->bytes, a->hyperty->len);
+        if (observer) {
+            a->session = observer->id;
+        } else {
+            tell_gone(holder, o, a->hyperty);
+            strike(o, a);
         }
     }
 }

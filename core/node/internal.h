@@ -340,6 +340,7 @@ struct hy__object {
     bool is_guarded;
     hy_dict_t admitted; /* hyperty -> session id */
     uint32_t sweep_at;  /* that many admitted: strike those who are gone */
+    hy_timer_t absent;  /* for those admitted whom nobody has claimed yet */
 };
 
 hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len);

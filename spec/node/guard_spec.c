@@ -146,6 +146,24 @@ static void the_holder_is_told_of_an_observer_whose_session_has_ended(void **sta
     assert_int_equal(came(&a), 0);
 }
 
+static void the_holder_is_told_of_who_was_admitted_and_never_came(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    execute(&a, A_SM, "admit", "hyperty://d/late");
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS / 2);
+    subscribe(&b, "hyperty://d/late", CHANGES);
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS);
+    assert_int_equal(a.count, 1);
+    assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/h"));
+    clear(&a);
+    hy_clock_advance(&the_clock, 3 * HY_SESSION_GRACE_MS);
+    assert_int_equal(came(&a), 0);
+    assert_int_equal(heard(&b, CHANGES), 1);
+    subscribe(&c, "hyperty://d/h", CHANGES);
+    assert_int_equal(heard(&c, CHANGES), 0); /* it is admitted anew or not at all */
+}
+
 static void only_the_holder_admits_and_expels(void **state) {
     (void)state;
     guard(&a, A_SM, ",\"guard\":true");
@@ -270,6 +288,7 @@ int main(void) {
         TEST(who_is_not_admitted_may_not_send_to_the_children),
         TEST(an_admission_is_for_the_session_that_has_the_hyperty),
         TEST(the_holder_is_told_of_an_observer_whose_session_has_ended),
+        TEST(the_holder_is_told_of_who_was_admitted_and_never_came),
         TEST(only_the_holder_admits_and_expels),
         TEST(a_guarded_object_without_holder_stays_shut_until_the_next_one),
         TEST(many_come_and_go_without_filling_the_guard),
