@@ -233,7 +233,8 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
 
 /* The node tells (Ext) of an observer whose session has ended without a word. */
 static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
-    if (!hy_get_bool(hy_msg_body(m), "gone", false)) return false;
+    const hy_node_t *body = hy_msg_body(m);
+    if (!hy_get_bool(body, "gone", false) || !hy_get_str(body, "source")) return false;
     hy_str_t *node_sm = hy__domain_sm(h->manager, h->url);
     bool is_node = node_sm && hy_str_equal(m->from, node_sm);
     hy_str_unref(node_sm);
@@ -243,13 +244,15 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? find_guest(h, source) : NULL;
+    bool is_gone = tells_gone(h, request);
+    if (is_gone && hy__manager_find_syncher(h->manager, source)) return; /* it is here */
     if (g && g->is_observing) {
         hy_str_ref(source);
         hy__domain_expel(h->manager, h->url, source, NULL, NULL);
         hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
                          forward_body(h, "unsubscribe", source, hy_absent()));
         g->is_observing = false;
-        g->is_gone = tells_gone(h, request);
+        g->is_gone = is_gone;
         h->observers--;
         if (!g->is_authorised && !g->is_gone) remove_guest(h, g);
         hy_str_unref(source);

@@ -266,6 +266,7 @@ function M.observer(world, url, object)
   }, Observer)
   self.port:listen(object .. "/changes", function(message) table.insert(self.heard, message) end)
   self.port:listen(object .. "/children/", function(message) table.insert(self.ops, message) end)
+  self.port:send { type = "event", to = url .. "/events", body = {} } -- the node knows whose it is
   return self
 end
 
