@@ -74,9 +74,11 @@ void hy__msg_free(hy_msg_t *m) {
     hy_str_unref(m->to);
     if (m->body.kind != HY_ABSENT) hy_value_drop(m->body);
     hy_payload_unref(m->payload);
-    hy_str_unref(m->text);
-    for (size_t i = 0; i < HY_WIRES; i++)
-        hy_str_unref(m->wire[i]);
+    if (m->text) { /* what is framed has one */
+        hy_str_unref(m->text);
+        for (size_t i = 0; i < HY_WIRES; i++)
+            hy_str_unref(m->wire[i]);
+    }
     hy_free(m);
 }
 

@@ -144,6 +144,73 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
       assert.equal(403, bob:ask(request).body.code)
     end)
 
+    it("allocates blocks of addresses, and gives them back in each form", function()
+      local function ask(type, body, to)
+        anna.asked = (anna.asked or 100) + 1
+        local request = { id = anna.asked, type = type, from = anna.runtime, body = body,
+          to = to or ALLOCATION }
+        return anna:ask(request).body, request
+      end
+      local block = ask("create", { scheme = "comm", value = { number = 3, allocationKey = "k" } })
+      assert.equal(3, #block.value.allocated)
+      local two = ask("create", { value = { number = 2 } }).value.allocated
+      for _, address in ipairs(two) do assert.truthy(address:find "^hyperty://localhost/") end
+      local object = ask("create", { scheme = "ctxt", value = { number = 1 } },
+        "domain://msg-node.localhost/object-address-allocation").value.allocated[1]
+      assert.truthy(object:find "^ctxt://localhost/")
+      assert.same({ code = 200 }, ask("delete", { childrenResources = { two[1] } }))
+      assert.same({ code = 200 }, ask("delete", { childrenResources = { { two[2] } } }))
+      assert.equal(404, ask("delete", { childrenResources = { two[2] } }).code)
+      assert.same({ code = 200 }, ask("delete", { resource = { "k" } }))
+      assert.equal(404, ask("delete", { resource = "k" }).code)
+      bob:send { id = 1, type = "delete", from = bob.runtime, to = ALLOCATION,
+        body = { childrenResources = { object } } }
+      assert.equal(403, bob:receive().body.code)
+      for _, number in ipairs { -1, 0, 1001, 1000000000, 1.5, "2" } do
+        assert.equal(400, ask("create", { value = { number = number } }).code)
+      end
+    end)
+
+    it("shuts its object to whom it does not admit, and says who holds it", function()
+      local request = { id = 1, type = "create", from = anna.runtime, to = ALLOCATION,
+        body = { scheme = "comm", value = { number = 1 } } }
+      local object = anna:ask(request).body.value.allocated[1]
+      local reporter, observer = anna.runtime .. "/h", bob.runtime .. "/h"
+      request = { id = 2, type = "subscribe", from = anna.runtime .. "/sm", to = SM,
+        body = { resources = { object, object .. "/subscription" }, source = reporter,
+          guard = true, epoch = "1-a" } }
+      assert.same(answer_of(request, { code = 200 }), anna:ask(request))
+      request = { id = 3, type = "subscribe", from = bob.runtime .. "/sm", to = SM,
+        body = { subscribe = { object .. "/changes" }, source = observer } }
+      assert.same(answer_of(request, { code = 200 }), bob:ask(request))
+      local version, asked_before = 0, 10
+      local function publish()
+        version = version + 1
+        anna:send { type = "update", from = object, to = object .. "/changes",
+          body = { epoch = "1-a", version = version, attribute = "n", value = version } }
+      end
+      local function execute(client, method, ...)
+        asked_before = asked_before + 1
+        local asked = { id = asked_before, type = "execute", from = client.runtime .. "/sm",
+          to = SM, body = { method = method, params = { object, ... } } }
+        return client:ask(asked).body
+      end
+      publish() -- nobody hears it
+      assert.same({ code = 200 }, execute(anna, "admit", observer))
+      publish()
+      assert.equal(2, bob:receive().body.version)
+      assert.equal(403, execute(bob, "expel", observer).code)
+      assert.same({ code = 200, value = { holder = reporter, epoch = "1-a" } },
+        execute(bob, "holder"))
+      assert.same({ code = 200 }, execute(anna, "expel", observer))
+      publish()
+      assert.is_nil((bob:receive(0.3)))
+      request = { id = 4, type = "unsubscribe", from = bob.runtime .. "/sm", to = SM,
+        body = { resource = object, resources = { object .. "/changes" } } }
+      assert.same(answer_of(request, { code = 200 }), bob:ask(request))
+      assert.equal(200, bob:ask(request).body.code) -- repeating it is harmless
+    end)
+
     it("registers an object, keeps it alive, and finds it again", function()
       local object = share()
       local entry = { url = object, type = "dataObject", name = "room " .. object, status = "live",
