@@ -209,6 +209,17 @@ static void sweep(const hy_node_server_t *n, hy__object_t *o) {
     o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
 }
 
+/* Ext: whether anybody has the hyperty that is admitted. */
+static void reply_here(hy_session_t *s, hy_msg_t *m, bool is_here) {
+    hy_node_t *value = hy_node_new(HY_OBJECT);
+    if (value && hy_put(value, "here", hy_bool(is_here)) == 0) {
+        hy__reply(s, m, 200, NULL, hy_node_value(value));
+        return;
+    }
+    hy_node_unref(value);
+    hy__reply(s, m, 200, NULL, hy_absent());
+}
+
 static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
     hy_node_server_t *n = s->server;
     hy_error_t err;
@@ -232,7 +243,7 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     } else if (!hy_timer_is_started(&o->absent)) {
         hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
     }
-    hy__reply(s, m, 200, NULL, hy_absent());
+    reply_here(s, m, observer != NULL);
 }
 
 static bool is_reached(const hy__object_t *o, const hy_session_t *s) {

@@ -9,8 +9,9 @@ typedef struct {
     hy_str_t *key;  /* hyperty URL */
     hy_str_t *user; /* as subscribed, NULL if not told */
     bool is_authorised, is_observing;
-    bool is_evicted; /* it may not have heard so yet */
-    bool is_gone;    /* its connection was lost; it is let in again without being asked about */
+    bool is_evicted;   /* it may not have heard so yet */
+    bool is_gone;      /* its connection was lost; it is let in again without being asked about */
+    uint32_t accepted; /* how often */
 } hy_guest_t;
 
 struct hy_hosted {

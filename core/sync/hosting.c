@@ -147,6 +147,8 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     g->user = user;
     if (!g->is_observing) h->observers++;
     g->is_observing = true;
+    g->is_gone = false;
+    g->accepted++;
     g->is_evicted = false;
     hy__pulse_start(h->manager);
     hy_bus_respond(h->manager->bus, request, 200, NULL, answer);
@@ -241,20 +243,60 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
     return is_node;
 }
 
+static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
+    hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
+    hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
+                     forward_body(h, "unsubscribe", hyperty, hy_absent()));
+    g->is_observing = false;
+    g->is_gone = is_gone;
+    h->observers--;
+    if (!g->is_authorised && !g->is_gone) remove_guest(h, g);
+}
+
+/* Who is said to be gone may have come back before the notice did, or come while it is asked. */
+typedef struct {
+    hy_manager_t *manager;
+    hy_str_t *url, *hyperty;
+    uint32_t accepted;
+} doubt_t;
+
+static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
+    doubt_t *d = arg;
+    (void)desc;
+    hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
+    hy_guest_t *g = h ? find_guest(h, d->hyperty) : NULL;
+    bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
+    if (g && g->is_observing && g->accepted == d->accepted && !is_here)
+        leave(h, g, d->hyperty, true);
+    hy_str_unref(d->url);
+    hy_str_unref(d->hyperty);
+    hy_free(d);
+}
+
+/* To admit it once more does no harm, and tells whether anybody has it. */
+static void doubt(hy_hosted_t *h, const hy_guest_t *g) {
+    doubt_t *d = hy_alloc(sizeof *d);
+    if (!d) return;
+    *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted};
+    if (hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                       hy__guard_body("admit", h->url, g->key), on_doubt, d) == 0)
+        return;
+    hy_str_unref(d->url);
+    hy_str_unref(d->hyperty);
+    hy_free(d);
+}
+
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? find_guest(h, source) : NULL;
-    bool is_gone = tells_gone(h, request);
-    if (is_gone && hy__manager_find_syncher(h->manager, source)) return; /* it is here */
+    if (tells_gone(h, request)) {
+        bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
+        if (g && g->is_observing && !is_own) doubt(h, g);
+        return;
+    }
     if (g && g->is_observing) {
         hy_str_ref(source);
-        hy__domain_expel(h->manager, h->url, source, NULL, NULL);
-        hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
-                         forward_body(h, "unsubscribe", source, hy_absent()));
-        g->is_observing = false;
-        g->is_gone = is_gone;
-        h->observers--;
-        if (!g->is_authorised && !g->is_gone) remove_guest(h, g);
+        leave(h, g, source, false);
         hy_str_unref(source);
     }
     hy_bus_respond(h->manager->bus, request, 200, NULL, hy_absent());

@@ -196,7 +196,7 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
         return client:ask(asked).body
       end
       publish() -- nobody hears it
-      assert.same({ code = 200 }, execute(anna, "admit", observer))
+      assert.same({ code = 200, value = { here = true } }, execute(anna, "admit", observer))
       publish()
       assert.equal(2, bob:receive().body.version)
       assert.equal(403, execute(bob, "expel", observer).code)
