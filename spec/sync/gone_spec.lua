@@ -1,0 +1,66 @@
+-- Observers that go without a word: the node tells the reporter's sync manager (Ext: unsubscribe
+-- with "gone"), which asks before it believes.
+local network = require "spec.support.network"
+
+describe("an observer that goes without a word", function()
+  local world, anna, ben, url
+
+  before_each(function()
+    world = network.world { delay = { 0, 0.01 }, "anna", "ben" }
+    anna, ben = world.anna, world.ben
+    url = world:room({ n = 0 }, anna, ben)
+    world:settle()
+    anna:eval [[
+      self.left = {}
+      self.room:on("unsubscribe", function(event) table.insert(self.left, event.from) end)]]
+  end)
+
+  after_each(function() world:finish() end)
+
+  -- What the node would say.
+  local function is_told_gone(from)
+    assert(world.runtimes.anna:receive(([[{"type":"unsubscribe","from":"%s","to":"%s/subscription",
+      "body":{"source":"%s","gone":true}}]]):format(from, url, ben.url)))
+    world:run(1)
+  end
+
+  it("has left once its session is over", function()
+    world:interrupt("ben", true)
+    world:run(29)
+    assert.same({}, anna:eval "return self.left")
+    world:run(2)
+    assert.same({ ben.url }, anna:eval "return self.left")
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
+  it("is let in again without being asked about", function()
+    world:interrupt("ben", true)
+    world:run(40)
+    anna:eval [[
+      self.asked = 0
+      self.room:on("subscribe", function() self.asked = self.asked + 1 end)
+      self.room.data.n = 1]]
+    world:interrupt("ben", false)
+    world:run(5)
+    assert.equal(0, anna:eval "return self.asked")
+    assert.equal(1, ben:eval "return self.room.data.n")
+    assert.same({ ben.url }, anna:eval "return self.room.observers")
+  end)
+
+  it("is believed to have gone only if the node has nobody of that name", function()
+    is_told_gone "domain://msg-node.localhost/sm"
+    assert.same({}, anna:eval "return self.left")
+    assert.same({ ben.url }, anna:eval "return self.room.observers")
+    anna:eval "self.room.data.n = 1"
+    world:run(1)
+    assert.equal(1, ben:eval "return self.room.data.n")
+  end)
+
+  it("leaves as by its own word if it is not the node that says so", function()
+    world:interrupt("ben", true)
+    is_told_gone "hyperty://localhost/somebody"
+    assert.same({ ben.url }, anna:eval "return self.left")
+    world:interrupt("ben", false)
+    world:run(5)
+  end)
+end)
