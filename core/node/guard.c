@@ -14,7 +14,8 @@
 
 typedef struct {
     hy_str_t *hyperty;
-    uint64_t session; /* 0: whoever has it first */
+    uint64_t session;  /* 0: whoever has it first */
+    uint64_t since_ms; /* when it was admitted, for one without session */
 } admission_t;
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -238,6 +239,7 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     }
     const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
     a->session = observer ? observer->id : 0;
+    a->since_ms = hy_clock_now(n->clock);
     if (observer) {
         review_session(o, observer);
     } else if (!hy_timer_is_started(&o->absent)) {
@@ -308,23 +310,28 @@ void hy__objects_bereave(hy_session_t *s) {
     }
 }
 
-/* They were admitted while nobody had them, as after a restart of the node, and did not come within
- * the grace that a session would have. */
+/* Those who were admitted while nobody had them, as after a restart of the node, and did not come
+ * within the grace that a session would have. */
 static void on_absent(void *object) {
     hy__object_t *o = object;
     hy_session_t *holder = o->said;
+    const hy_node_server_t *n = holder->server;
+    uint64_t now_ms = hy_clock_now(n->clock), next_ms = UINT64_MAX;
     admission_t *a;
     for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
         if (a->session) continue;
-        const hy_session_t *observer =
-            hy__holder_of(holder->server, a->hyperty->bytes, a->hyperty->len);
+        const hy_session_t *observer = hy__holder_of(n, a->hyperty->bytes, a->hyperty->len);
+        uint64_t end_ms = a->since_ms + n->limits.grace_ms;
         if (observer) {
             a->session = observer->id;
-        } else {
+        } else if (now_ms >= end_ms) {
             tell_gone(holder, o, a->hyperty);
             strike(o, a);
+        } else if (end_ms < next_ms) {
+            next_ms = end_ms;
         }
     }
+    if (next_ms != UINT64_MAX) hy_timer_start(n->clock, &o->absent, next_ms - now_ms);
 }
 
 /* --- execute ---------------------------------------------------------------------------------- */

@@ -156,7 +156,7 @@ local function find(self, url_or_name)
   end
   local found
   for _, room in pairs(self.rooms) do
-    if room.object.metadata.name == url_or_name then
+    if url_or_name ~= nil and room.object.metadata.name == url_or_name then
       if found then
         return nil, ("in two rooms named %q: say which by its url"):format(url_or_name), "conflict"
       end
@@ -172,12 +172,7 @@ for _, method in ipairs {
   "send", "edit", "remove", "history", "members", "invite", "kick", "typing", "leave", "close",
 } do
   api[method] = function(self, url_or_name, ...)
-    local room, why, code
-    if url_or_name ~= nil then
-      room, why, code = find(self, url_or_name)
-    else
-      why, code = "not in a room nil: create or join it first", "not_found"
-    end
+    local room, why, code = find(self, url_or_name)
     if not room then
       return nil, why, code
     end

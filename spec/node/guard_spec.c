@@ -153,9 +153,16 @@ static void the_holder_is_told_of_who_was_admitted_and_never_came(void **state) 
     execute(&a, A_SM, "admit", "hyperty://d/late");
     hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS / 2);
     subscribe(&b, "hyperty://d/late", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/second");
     hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS);
     assert_int_equal(a.count, 1);
     assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/h"));
+    clear(&a);
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS * 3 / 2 - 1); /* each has its own time */
+    assert_int_equal(a.count, 0);
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS * 3 / 2);
+    assert_int_equal(a.count, 1);
+    assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/second"));
     clear(&a);
     hy_clock_advance(&the_clock, 3 * HY_SESSION_GRACE_MS);
     assert_int_equal(came(&a), 0);
