@@ -64,6 +64,17 @@
 #define HY_BURIED_MAX           1024u
 #define HY_LASTING_TRIES_MAX    128u /* about an hour */
 
+/* The store: what may wait to be committed, a text key, how long batches are gathered into one
+ * commit, when a commit that failed is tried again, and for how long when the store closes. An
+ * object's changes are kept beside its state until they are as many bytes as that, and at least so
+ * many. */
+#define HY_STORE_QUEUE_BYTES       (64u << 20)
+#define HY_STORE_KEY_BYTES_MAX     (2u * HY_URL_BYTES_MAX + 64u)
+#define HY_STORE_GROUP_MS          2u
+#define HY_STORE_RETRY_MS          1000u
+#define HY_STORE_CLOSE_MS          5000u
+#define HY_STORE_CHANGES_BYTES_MIN (64u << 10)
+
 /* The message node: what one request may ask for, what one session or object may hold, and what the
  * node keeps for all of them. */
 #define HY_DOMAIN_BYTES_MAX          255u

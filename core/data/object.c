@@ -69,6 +69,12 @@ void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version) {
     o->version = version;
 }
 
+void hy_object_begin_epoch(hy_object_t *o, hy_str_t *epoch) {
+    set_str(&o->follows_epoch, o->epoch);
+    o->follows_version = o->version;
+    set_str(&o->epoch, epoch);
+}
+
 typedef struct {
     const char *digits; /* of the number, without leading zeros */
     size_t digit_count;
