@@ -10,12 +10,14 @@
  * creation.c   the reporter's side of the sync manager: making objects;
  * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
  * replica.c    the observers' side: one copy an object, its routes and members
+ * joining.c    how a hyperty becomes one of them
  * arrival.c    what arrives for a replica: positions, gaps, stamps
  * answer.c     what it reads when something is missing, and how the answer is taken in
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
- * reporter.c   with stamping.c (child operations done there) and moderation.c (those of others)
+ * reporter.c   with reading.c (what it is asked), stamping.c (child operations done there) and
+ *              moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
  * rejoin.h     what happens when a node is lost and found again: six files more */
@@ -197,7 +199,7 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 /* Whole object or what `since` leaves. */
 int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
-/* --- replica.c, arrival.c, answer.c ----------------------------------------------------------- */
+/* --- replica.c, joining.c, arrival.c, answer.c ------------------------------------------------ */
 
 /* A message that is ahead of the copy. */
 typedef struct {
@@ -258,8 +260,13 @@ struct hy_member {
 
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
+hy_replica_t *hy__replica_new(hy_manager_t *m, hy_str_t *url);
 void hy__replica_free(hy_replica_t *r);
 hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty);
+/* The reporter is told that this hyperty does not observe any more. One in this runtime hears it
+ * without any node. */
+void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
+void hy__member_unref(hy_member_t *m);
 /* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
  */
 void hy__member_leave(hy_member_t *m, bool tell);
@@ -374,6 +381,8 @@ struct hy_reporter {
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 void hy__reporter_deinit(hy_reporter_t *r);
+/* A message to the object itself: reading.c. */
+void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* Publishes its position. */
