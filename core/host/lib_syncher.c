@@ -115,7 +115,7 @@ static int syncher_create(lua_State *L) {
                         .metadata = hy_value_take(metadata),
                         .is_public = lua_toboolean(L, options + PUBLIC),
                         .is_new = lua_toboolean(L, options + NEW),
-                        .store = lua_toboolean(L, options + STORE),
+                        .store = lua_toboolean(L, options + STORE) ? HY_STORE_KEPT : HY_STORE_NONE,
                         .p2p = lua_toboolean(L, options + P2P)};
     int rc = create(L, i, options, &what, w, &err);
     return hy_wait_end(L, w, rc, &err);
@@ -148,7 +148,8 @@ static int syncher_subscribe(lua_State *L) {
     hy_str_t *url = hy_class_str(L, 2), *schema = NULL;
     int rc = optional_str(L, first + S_SCHEMA, &schema);
     if (!url) rc = HY_ENOMEM;
-    if (rc == 0) rc = hy_syncher_subscribe(i->syncher, url, schema, hy_box_made, w, &err);
+    if (rc == 0)
+        rc = hy_syncher_subscribe(i->syncher, url, schema, HY_STORE_NONE, hy_box_made, w, &err);
     hy_str_unref(url);
     hy_str_unref(schema);
     return hy_wait_end(L, w, rc, &err);
