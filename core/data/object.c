@@ -10,7 +10,7 @@
 static const char *const not_metadata[] = {
     "data", "epoch", "version", "follows", "childrenObjects", "childMarks", "changes"};
 
-static bool is_metadata(const hy_str_t *key) {
+bool hy_object_is_metadata(const hy_str_t *key) {
     for (size_t i = 0; i < sizeof not_metadata / sizeof not_metadata[0]; i++) {
         if (hy_str_is(key, not_metadata[i])) return false;
     }
@@ -151,7 +151,7 @@ static int copy_metadata(const hy_node_t *from, hy_node_t **out) {
     hy_str_t *key;
     hy_value_t v, copy;
     for (uint32_t pos = 0; hy_node_next(from, &pos, &key, &v);) {
-        if (!is_metadata(key)) continue;
+        if (!hy_object_is_metadata(key)) continue;
         int rc = hy_value_copy(v, &copy);
         if (rc == 0) rc = hy_node_set(metadata, key, copy, NULL);
         if (rc < 0) {
@@ -232,7 +232,7 @@ static int load_metadata(hy_object_t *o, const hy_node_t *whole) {
     return rc;
 }
 
-static void load_follows(hy_object_t *o, const hy_node_t *follows) {
+void hy_object_set_follows(hy_object_t *o, const hy_node_t *follows) {
     int64_t version = hy_get_int(follows, "version", 0);
     set_str(&o->follows_epoch, hy_get_str(follows, "epoch"));
     o->follows_version = version > 0 ? (uint64_t)version : 0;
@@ -286,7 +286,7 @@ int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_ch
     }
     hy_object_set_position(o, hy_get_str(whole, "epoch"),
                            (uint64_t)hy_get_int(whole, "version", 0));
-    load_follows(o, hy_get_object(whole, "follows"));
+    hy_object_set_follows(o, hy_get_object(whole, "follows"));
     if (change) change->version = o->version;
     *data_change = change;
     *effects = list;

@@ -70,7 +70,8 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
     hy__pulse_init(m);
-    int rc = make_addresses(m, config->domain);
+    int rc = hy__outlet_init(m);
+    if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
         hy_manager_free(m);
@@ -81,6 +82,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
 }
 
 void hy_manager_crash(hy_manager_t *m) {
+    hy__outlet_clear(m);
     m->store = NULL;
 }
 
@@ -96,6 +98,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy__registrations_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
+    hy__outlet_deinit(m);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);

@@ -26,6 +26,7 @@
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "ledger.h"
 #include "rejoin.h"
 #include "syncher.h"
 
@@ -57,6 +58,7 @@ struct hy_manager {
     uint32_t jobs_flying;
     bool is_going; /* jobs are being begun */
     hy_timer_t pulse;
+    hy_outlet_t outlet;
 };
 
 typedef struct {
