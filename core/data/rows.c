@@ -162,8 +162,8 @@ static int replay_change(hy_object_t *o, const hy_node_t *entry, bool is_new, hy
     return rc;
 }
 
-static int make_child(hy_object_t *o, const hy_stamp_t *s, const hy_childop_t *op,
-                      hy_child_t **out, hy_error_t *err) {
+static int make_child(hy_object_t *o, const hy_stamp_t *s, const hy_childop_t *op, hy_child_t **out,
+                      hy_error_t *err) {
     hy_value_t data;
     if (!op) return hy_fail(err, HY_EINVALID, "a child without its operation");
     int rc = hy_value_copy(op->data, &data);

@@ -148,6 +148,11 @@ void hy__outlet_clear(hy_manager_t *m) {
 
 void hy__outlet_deinit(hy_manager_t *m) {
     hy__outlet_clear(m);
+    while (!hy_list_is_empty(&m->outlet.commits)) {
+        hy_commit_t *c = hy_link_owner(m->outlet.commits.next, hy_commit_t, link);
+        hy_list_remove(&c->link);
+        if (c->dropped) c->dropped(c->arg);
+    }
     hy_timer_stop(hy_bus_clock(m->bus), &m->outlet.now);
     if (m->store) hy_store_unwatch(m->outlet.watch);
     hy_free(m->outlet.ring);

@@ -74,7 +74,7 @@ static void note_written(hy_ledger_t *l) {
     l->ticket = hy_store_ticket(store_of(l));
 }
 
-static int put_buf(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf_t *b) {
+int hy__ledger_put(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf_t *b) {
     int rc = b->failed ? HY_ENOMEM
                        : hy_store_put(store_of(l), table, l->object->url, key, b->bytes, b->len);
     hy_buf_deinit(b);
@@ -143,7 +143,7 @@ static int put_state(hy_ledger_t *l, size_t *bytes) {
     hy_rows_write_state(l->object, &b);
     *bytes = b.len;
     if (!none) b.failed = true;
-    int rc = put_buf(l, HY_TABLE_STATES, none, &b);
+    int rc = hy__ledger_put(l, HY_TABLE_STATES, none, &b);
     hy_str_unref(none);
     return rc;
 }
@@ -154,14 +154,14 @@ static int put_child(hy_ledger_t *l, const hy_child_t *child) {
     hy_buf_t b;
     hy_buf_init(&b);
     hy_rows_write_child(child, &b);
-    return put_buf(l, HY_TABLE_CHILDREN, child->key, &b);
+    return hy__ledger_put(l, HY_TABLE_CHILDREN, child->key, &b);
 }
 
 static int put_value(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_value_t v) {
     hy_buf_t b;
     hy_buf_init(&b);
     hy_json_write(&b, v);
-    return put_buf(l, table, key, &b);
+    return hy__ledger_put(l, table, key, &b);
 }
 
 static int put_mark(hy_ledger_t *l, const hy_str_t *creator) {
@@ -262,7 +262,8 @@ static size_t bound(const hy_ledger_t *l) {
 void hy__ledger_settle(hy_ledger_t *l) {
     if (!l || l->changes_bytes <= bound(l)) return;
     /* What cannot be written now is tried again half the way on. */
-    if (hy__ledger_check(l, NULL) < 0 || hy__ledger_snapshot(l) < 0) l->changes_bytes = bound(l) / 2;
+    if (hy__ledger_check(l, NULL) < 0 || hy__ledger_snapshot(l) < 0)
+        l->changes_bytes = bound(l) / 2;
 }
 
 /* --- answers to executes ---------------------------------------------------------------------- */
@@ -312,6 +313,8 @@ void hy__ledger_note_answer(hy_ledger_t *l, const char *key, size_t len, int64_t
 void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int code,
                        const char *desc, hy_value_t value) {
     bool is_kept = l && m->store && hy_msg_has_id(request) && code >= 200;
+    /* Its handler may have written into other objects. */
+    if (l && m->store) l->ticket = hy_store_ticket(m->store);
     hy_str_t *key = is_kept ? answer_key(request) : NULL;
     if (key && key->len <= HY_STORE_KEY_BYTES_MAX) {
         int64_t now_ms = hy_clock_wall(hy_bus_clock(m->bus));
@@ -319,7 +322,7 @@ void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int c
         hy_buf_init(&b);
         drop_old_answers(l, now_ms);
         write_answer(request, code, desc, value, now_ms, &b);
-        bool is_written = put_buf(l, HY_TABLE_ANSWERS, key, &b) == 0;
+        bool is_written = hy__ledger_put(l, HY_TABLE_ANSWERS, key, &b) == 0;
         answered_t *a = is_written ? hy_dict_put(&l->answers, key, NULL) : NULL;
         if (a) a->at_ms = now_ms;
     }

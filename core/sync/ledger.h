@@ -4,10 +4,10 @@
  *      new guest ─► row ─────┼─► batch of the turn ─► committed ─┤
  *      now and then: snapshot┘                                   └─► who waits for saved
  *
- * The rows of an object (store/store.h): a snapshot of its state and children, and each change since
- * as an entry of its own; so a change costs one row, whatever the size of the object. Once the
- * changes are as many bytes as the snapshot, a new one is made, with those children alone that have
- * changed; changes before it are kept as far as the object's history goes.
+ * The rows of an object (store/store.h): a snapshot of its state and children, and each change
+ * since as an entry of its own; so a change costs one row, whatever the size of the object. Once
+ * the changes are as many bytes as the snapshot, a new one is made, with those children alone that
+ * have changed; changes before it are kept as far as the object's history goes.
  *
  * A ledger writes for one object: a reporter's original, or the copy of this runtime's observers.
  * Objects that are not stored have none. */
@@ -26,6 +26,7 @@ typedef struct {
     hy_link_t link;
     uint64_t ticket;
     void (*committed)(void *arg);
+    void (*dropped)(void *arg); /* instead, when the manager goes; NULL: it is cancelled before */
     void *arg;
 } hy_commit_t;
 
@@ -60,11 +61,11 @@ typedef struct hy_ledger {
     hy_manager_t *manager;
     hy_object_t *object; /* lent */
     hy_store_level_t level;
-    bool is_original; /* the reporter's */
-    bool is_behind;   /* a copy whose rows lack something: it is written anew when there is room */
+    bool is_original;  /* the reporter's */
+    bool is_behind;    /* a copy whose rows lack something: it is written anew when there is room */
     bool lacks_guests; /* their rows are to be written anew */
-    uint64_t ticket;  /* of what was written last */
-    uint64_t held;    /* the last message held, counted as in the outlet's `sent` */
+    uint64_t ticket;   /* of what was written last */
+    uint64_t held;     /* the last message held, counted as in the outlet's `sent` */
     size_t snapshot_bytes, changes_bytes;
     hy_dict_t children; /* changed since the snapshot */
     hy_dict_t creators; /* whose marks have */
@@ -93,6 +94,8 @@ void hy__ledger_undo(hy_ledger_t *l, size_t mark);
 /* The object has reached what was written: time for a snapshot, perhaps. */
 void hy__ledger_settle(hy_ledger_t *l);
 
+/* A row of another table, of this object; the buffer is taken over. */
+int hy__ledger_put(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf_t *b);
 /* For restoring: that stamp and that answer are in the rows already. */
 int hy__ledger_note(hy_ledger_t *l, const hy_stamp_t *s, hy_child_t *child);
 void hy__ledger_note_answer(hy_ledger_t *l, const char *key, size_t len, int64_t at_ms);
