@@ -140,9 +140,8 @@ static const hy_view_ops_t reporter_view = {
 /* --- after a lost session --------------------------------------------------------------------- */
 
 static hy_value_t digest_body(const hy_object_t *o) {
-    hy_value_t digest = hy__body1("epoch", hy__string_ref(o->epoch));
-    if (digest.kind == HY_OBJECT &&
-        hy_put(digest.as.n, "version", hy_int((int64_t)o->version)) < 0) {
+    hy_value_t digest = hy_node_value(hy_node_new(HY_OBJECT));
+    if (digest.kind == HY_OBJECT && hy_object_put_position(o, digest.as.n) < 0) {
         hy_value_drop(digest);
         return hy_absent();
     }
