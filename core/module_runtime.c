@@ -373,6 +373,7 @@ static int runtime_check(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"load", hy_module_load},
     {"load_text", hy_module_load_text},
+    {"load_compiled", hy_module_load_compiled},
     {"check", runtime_check},
     {"run", runtime_run},
     {"step", runtime_step},

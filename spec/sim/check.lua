@@ -30,11 +30,11 @@ function M.kept(children)
   return list
 end
 
----The same as copies, with no more than the model knows.
+---The same with no more than the model knows.
 function M.plain_kept(children)
   local list = {}
   for i, child in ipairs(M.kept(children)) do
-    list[i] = { id = child.id, collection = child.collection, data = plain.copy(child.data),
+    list[i] = { id = child.id, collection = child.collection, data = child.data,
       order = child.order, reporter = child.reporter, state = "kept" }
   end
   return list

@@ -148,7 +148,7 @@ end
 
 -- Metadata that are the same for all.
 local function common(metadata)
-  local copy = plain.copy(metadata)
+  local copy = plain.shallow(metadata)
   copy.lastModified = nil
   return copy
 end

@@ -66,7 +66,7 @@ local function create(world)
   local label = "o" .. world:next_label()
   local data = edits.tree(draw, draw:chance(0.2))
   world:expect_object(label, schema, data)
-  world:tell("%s creates %s: %s %s", actor.name, label, schema, plain.show(data))
+  world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
     description = "in a world", public = draw:chance(0.3) })
 end
@@ -76,7 +76,7 @@ local function write(world)
   if not party then return end
   world:drain(party.actor)
   local edit = edits.draw(world.draw, party.object.data, true)
-  tell(world, party, "writes %s", plain.show(edit))
+  tell(world, party, "writes %s", edit)
   world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
   world:drain(party.actor)
 end
@@ -190,7 +190,7 @@ local function add_child(world)
   local collection = some_collection(world, party)
   world:drain(party.actor)
   local id = world:call(party.actor, "add_child", party.name, collection, data)
-  tell(world, party, "adds child %s to %s: %s", tostring(id), collection, plain.show(data))
+  tell(world, party, "adds child %s to %s: %s", tostring(id), collection, data)
   if not id then return end -- its party has ended meanwhile
   party.object:expect_child(id, party.name, collection, data)
   if party.is_reporter then party.object:do_child("create", id) end
@@ -220,14 +220,14 @@ local function write_child(world)
   end)
   if not child then return end
   local edit = edits.draw_for_child(world.draw, child.data)
-  local steps = edits.apply(plain.copy(child.data), edit)
+  local after = edits.apply(child.data, edit)
   local done, text = world:call(party.actor, "write_child", party.name, child.id, edit)
-  tell(world, party, "writes in child %s: %s", child.id, plain.show(edit))
-  if done ~= (steps ~= nil) then
+  tell(world, party, "writes in child %s: %s", child.id, edit)
+  if done ~= (after ~= nil) then
     check.fault("child %s: %s %s: %s", child.id, plain.show(edit),
       done and "did not raise" or "raised", tostring(text))
   end
-  if steps ~= 1 then return end
+  if not after or after == child.data then return end
   if party.is_reporter then
     party.object:do_child("update", child.id, edit)
   else
@@ -255,7 +255,7 @@ local function send_event(world)
   local collection = some_collection(world, party)
   local value = { event = world:next_label(), value = edits.value(world.draw) }
   local is_sent = world:call(party.actor, "send_event", party.name, collection, value)
-  tell(world, party, "sends event %s: %s", plain.show(value), tostring(is_sent))
+  tell(world, party, "sends event %s: %s", value, tostring(is_sent))
   if is_sent then world.oracle:sent_event(party, collection, value) end
 end
 
@@ -270,7 +270,7 @@ local function execute(world)
     return world:call(party.actor, "ask", party.name, "execute", method, edits.value(world.draw))
   end
   local edit = edits.without_text(edits.draw(world.draw, party.object.data, true))
-  tell(world, party, "wants %s", plain.show(edit))
+  tell(world, party, "wants %s", edit)
   world:call(party.actor, "ask", party.name, "execute", "write", world.oracle:expect_edit(edit),
     edit)
 end

@@ -3,8 +3,10 @@
 --
 --   local fault, transcript = require("spec.sim.world").play(7)     fault: text, or nil
 --
--- Delays are drawn for each message, in order between two runtimes, so that what comes from
--- different ones overtakes. What the world does is in workload.lua, what actors do in actor.lua.
+-- Most worlds are small, three runtimes and a hundred operations; some are bigger. Delays are drawn
+-- for each message, in order between two runtimes, so that what comes from different ones overtakes.
+-- What the world does is in workload.lua, what actors do in actor.lua. The transcript is kept as it
+-- comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
@@ -33,44 +35,30 @@ local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
 -- whoever hears nothing for so long must know that it may be behind
 local HONEST_S = 45
 
--- --- the border to the core --------------------------------------------------------------------
-
-local function to_host(v)
-  if v == plain.null then return host.null end
-  if type(v) ~= "table" then return v end
-  local copy = {}
-  for key, inner in pairs(v) do copy[key] = to_host(inner) end
-  return plain.is_array(v) and host.array(copy) or copy
-end
-
-local function from_host(v)
-  if v == host.null then return plain.null end
-  if type(v) ~= "table" then return v end
-  local copy = getmetatable(v) == false and plain.array {} or {}
-  for key, inner in pairs(v) do copy[key] = from_host(inner) end
-  return copy
-end
-
-local function convert(fn, ...)
-  local values = table.pack(...)
-  for i = 1, values.n do values[i] = fn(values[i]) end
-  return table.unpack(values, 1, values.n)
-end
-
 -- --- making --------------------------------------------------------------------------------------
 
-local function source()
-  local path = package.searchpath("spec.sim.actor", package.path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
+-- All actors of all worlds run the same script, which so is compiled once.
+local script
+
+local function compiled()
+  local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
+  script = script or string.dump(assert(loadfile(path, "t")))
+  return script
+end
+
+-- How many runtimes, and how many operations.
+local function draw_size(draw)
+  local runtimes = draw:weighted { { 12, 3 }, { 2, draw:int(2, 5) }, { 1, draw:int(6, 10) } }
+  return runtimes, runtimes == 3 and 100 or draw:int(40, 120)
 end
 
 local function new(seed)
   local draw = draws.new(seed)
   local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
+  local runtimes, steps = draw_size(draw)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
-    actors = {}, runtimes = {}, homes = {}, steps = draw:int(40, 80),
-    source = source(), last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
+    actors = {}, runtimes = {}, homes = {}, steps = steps,
+    last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.delay, world.roughness = delay, draw:one(ROUGHNESS)
@@ -78,7 +66,7 @@ local function new(seed)
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
     seed, #domains, delay[1], delay[2], queue, grace, world.steps)
-  for _ = 1, draw:int(3, 10) do world:add_runtime() end
+  for _ = 1, runtimes do world:add_runtime() end
   return world
 end
 
@@ -96,7 +84,7 @@ end
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
   local name = "a" .. #self.actors + 1
-  local inst, text = self.runtimes[runtime]:load_text(self.source,
+  local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
     { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
   if not inst and self.is_disturbed then return end
   assert(inst, text)
@@ -110,16 +98,33 @@ end
 
 -- --- telling -------------------------------------------------------------------------------------
 
+---Notes what happens, for people: a format and what goes into it, values included.
 function World:tell(text, ...)
-  table.insert(self.transcript, ("%9.3f  "):format(self.net:now()) .. text:format(...))
+  self.transcript[#self.transcript + 1] = { self.net:now(), text, ... }
 end
 
 function World:tell_entry(actor, entry)
-  local at = entry.at - START
-  local rest = plain.copy(entry)
-  rest.at, rest.what = nil, nil
-  table.insert(self.transcript, ("%9.3f  %s: %s %s"):format(at, actor.name, entry.what,
-    plain.show(rest)))
+  self.transcript[#self.transcript + 1] = { entry.at - START, "%s: %s %s", actor.name, entry.what,
+    entry }
+end
+
+local function line(told)
+  local values = { table.unpack(told, 3) }
+  for i, value in ipairs(values) do
+    if type(value) == "table" and value.what then -- a journal's entry
+      value = plain.shallow(value)
+      value.at, value.what = nil, nil
+    end
+    if type(value) == "table" then values[i] = plain.show(value) end
+  end
+  return ("%9.3f  "):format(told[1]) .. told[2]:format(table.unpack(values))
+end
+
+---The transcript from there on.
+function World:text(first)
+  local lines = {}
+  for i = first, #self.transcript do lines[#lines + 1] = line(self.transcript[i]) end
+  return table.concat(lines, "\n")
 end
 
 ---A number that no other thing of this world has.
@@ -135,10 +140,9 @@ end
 
 -- --- driving -------------------------------------------------------------------------------------
 
----Calls a function of the actor's api, with and giving plain values.
+---Calls a function of the actor's api.
 function World:call(actor, method, ...)
-  local results = table.pack(convert(from_host,
-    actor.inst:call(method, convert(to_host, ...))))
+  local results = table.pack(actor.inst:call(method, ...))
   if results[1] == nil and results[3] ~= nil then
     check.fault("%s %s: %s", actor.name, method, tostring(results[2]))
   end
@@ -222,7 +226,7 @@ end
 
 local function run(self)
   workload.begin(self)
-  local until_quiet = self.draw:int(8, 20)
+  local until_quiet = self.draw:int(20, 40)
   for _ = 1, self.steps do
     workload.step(self)
     self.net:run(self.draw:weighted { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 },
@@ -232,7 +236,7 @@ local function run(self)
     until_quiet = until_quiet - 1
     if until_quiet == 0 then
       self:quiet()
-      until_quiet = self.draw:int(8, 20)
+      until_quiet = self.draw:int(20, 40)
     end
   end
   self:quiet()
@@ -254,13 +258,13 @@ end
 local function report(self, fault)
   pcall(each_alive, self, function(actor) self:drain(actor) end)
   local first = math.max(1, #self.transcript - STORY_LINES)
-  local story = table.concat(self.transcript, "\n", first)
+  local story = self:text(first)
   local text = "seed %d: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
   return text:format(self.seed, label(self, fault), label(self, story), self.seed)
 end
 
----Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; and the
----transcript, which is the same for the same seed.
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; and a
+---function that gives the transcript, which is the same for the same seed.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)
@@ -272,7 +276,7 @@ function M.play(seed)
   if not text and host.blocks() ~= blocks then
     text = report(world, ("%d blocks of memory are left"):format(host.blocks() - blocks))
   end
-  return text, table.concat(world.transcript, "\n")
+  return text, function() return world:text(1) end
 end
 
 return M
