@@ -13,12 +13,19 @@ local plain = require "spec.sim.plain"
 
 local M = {}
 
+-- A bigger tree is replaced: what a world compares shall stay cheap.
+local SIZE_MAX = 40
+
 local KEYS = { "a", "b", "c", "name", "values", "with.dot", "", "0", "1", "01", "-1", "*", "**",
   "a.b.", ".", "clé", "ключ", "鍵", "🔑", "nul\0in", "quote\"d", "new\nline", "data", "__index" }
 
 local SCALARS = { 0, 1, -1, 42, 9007199254740993, math.maxinteger, math.mininteger, 0.5, -2.25,
   1e300, 5e-324, 3.0, true, false, "", "text", "0", "null", "false", "a.b", "line\nline", "tab\t",
   "nul\0in", "\"quoted\\\"", "żółć", "日本語", "😀👩‍👩‍👧", "\u{10FFFF}", "\u{FEFF}", ("long"):rep(300) }
+
+local COUNTS = { { 2, 0 }, { 3, 1 }, { 3, 2 }, { 2, 4 } }
+local IN_ARRAY = { { 4, "insert" }, { 3, "append" }, { 3, "set" }, { 2, "remove" }, { 1, "cut" },
+  { 1, "sort" }, { 1, "wrong" } }
 
 ---A value, scalars more often the deeper it lies.
 function M.value(draw, depth)
@@ -27,7 +34,7 @@ function M.value(draw, depth)
     if draw:chance(0.12) then return plain.null end
     return draw:one(SCALARS)
   end
-  local count = draw:weighted { { 2, 0 }, { 3, 1 }, { 3, 2 }, { 2, 4 } }
+  local count = draw:weighted(COUNTS)
   if draw:chance(0.5) then
     local array = plain.array {}
     for i = 1, count do array[i] = M.value(draw, depth + 1) end
@@ -65,8 +72,7 @@ end
 
 local function in_array(draw, at, array)
   local count = #array
-  local kind = draw:weighted { { 4, "insert" }, { 3, "append" }, { 3, "set" }, { 2, "remove" },
-    { 1, "cut" }, { 1, "sort" }, { 1, "wrong" } }
+  local kind = draw:weighted(IN_ARRAY)
   if kind == "insert" then
     return { kind = "insert", at = at, index = draw:int(1, count + 1), value = M.value(draw, 1) }
   elseif kind == "append" then
@@ -113,7 +119,7 @@ local function whole(draw, tree)
 end
 
 local function single(draw, tree)
-  if plain.size(tree) > 60 or draw:chance(0.04) then return whole(draw, tree) end
+  if plain.size(tree) > SIZE_MAX or draw:chance(0.04) then return whole(draw, tree) end
   local at, node = some_place(draw, tree)
   return plain.is_array(node) and in_array(draw, at, node) or in_object(draw, at, node)
 end
@@ -134,7 +140,7 @@ function M.draw_for_child(draw, tree)
   while true do
     local edit = single(draw, tree)
     if edit.kind ~= "whole" and edit.kind ~= "sort" then return edit end
-    if plain.size(tree) > 60 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
+    if plain.size(tree) > SIZE_MAX // 2 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
   end
 end
 

@@ -1,3 +1,4 @@
+collectgarbage("stop")
 -- Runs many random worlds outside busted, for tools/sim: arguments are the first seed and how many.
 -- Faults go to stdout as they are found, progress to stderr where that is a terminal.
 local world = require "spec.sim.world"

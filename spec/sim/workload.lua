@@ -7,7 +7,7 @@ local plain = require "spec.sim.plain"
 
 local M = {}
 
-local OBJECTS_MAX = 4
+local OBJECTS_MAX = 3
 local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
 
 -- --- choosing ------------------------------------------------------------------------------------
@@ -37,8 +37,7 @@ end
 -- A party that takes part now, as far as is known: a reporter, an observer or (role nil) either.
 local function some_party(world, role)
   local list = {}
-  for _, name in ipairs(plain.keys(world.oracle.parties)) do
-    local party = world.oracle.parties[name]
+  for _, party in ipairs(world.oracle.order) do
     local fits = not role or (role == "reporter") == (party.is_reporter or false)
     if fits and is_usable(party) then list[#list + 1] = party end
   end
@@ -84,8 +83,7 @@ end
 -- An observer of that object in another runtime reads slowly for a while.
 local function slow_down_one(world, object)
   local list = {}
-  for _, name in ipairs(plain.keys(world.oracle.parties)) do
-    local party = world.oracle.parties[name]
+  for _, party in ipairs(world.oracle.order) do
     if party.object == object and is_usable(party) and party.actor.runtime ~= object.actor.runtime
     then
       list[#list + 1] = party
@@ -97,7 +95,7 @@ end
 -- More at once than a small queue holds.
 local function burst(world)
   local party = some_party(world, "reporter")
-  if not party or world.has_burst then return end
+  if not party or world.has_burst or not world.is_narrow then return end
   world.has_burst = true
   world:drain(party.actor)
   slow_down_one(world, party.object)
@@ -196,14 +194,15 @@ local function add_child(world)
   if party.is_reporter then party.object:do_child("create", id) end
 end
 
--- A child that this party sees, as its `look` tells.
+-- A child that this party sees and that fits, with its data.
 local function some_child(world, party, fits)
-  local look = world:call(party.actor, "look", party.name)
   local list = {}
-  for _, child in ipairs(look and look.children or {}) do
+  for _, child in ipairs(world:call(party.actor, "children", party.name)) do
     if fits(child) then list[#list + 1] = child end
   end
-  return #list > 0 and world.draw:one(list) or nil
+  local child = #list > 0 and world.draw:one(list) or nil
+  if child then child.data = world:call(party.actor, "child_data", party.name, child.id) end
+  return child
 end
 
 -- A hyperty that reports and observes writes what it made in one of both roles.
@@ -287,7 +286,7 @@ end
 local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
-  { 3, create }, { 1, delete }, { 1, leave_the_world },
+  { 2, create }, { 1, delete }, { 1, leave_the_world },
   { 1, burst },
 }
 
@@ -299,8 +298,8 @@ local FAULTS = {
 
 ---The first objects, with some who observe them.
 function M.begin(world)
-  for _ = 1, world.draw:int(1, 3) do create(world) end
-  world:quiet()
+  for _ = 1, world.draw:int(1, 2) do create(world) end
+  world:begin()
   for _ = 1, world.draw:int(2, 8) do subscribe(world) end
 end
 

@@ -28,8 +28,12 @@ local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} 
 local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
 -- what a node keeps for a slow reader, in bytes (more than any object has), and for how long one
 -- may be away, in seconds; 0: as usual
-local QUEUES = { { 1, 0 }, { 1, 30000 } }
+local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how many actors there are in a runtime
+local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how much time passes after an operation
+local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
 -- how often something goes wrong
 local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
 -- whoever hears nothing for so long must know that it may be behind
@@ -61,7 +65,7 @@ local function new(seed)
     last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
-  world.delay, world.roughness = delay, draw:one(ROUGHNESS)
+  world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
   world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
@@ -78,7 +82,7 @@ function World:add_runtime()
       if level == "error" then self.logged = self.logged or who .. ": " .. text end
     end }
   self.homes[i] = { domain = domain }
-  for _ = 1, self.draw:weighted { { 6, 1 }, { 3, 2 }, { 1, 3 } } do self:load_actor(i) end
+  for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
 end
 
 ---Loads one more actor into that runtime.
@@ -189,18 +193,25 @@ local function look(self, actor, party)
 end
 
 ---Checks what can be said while all is in motion: each copy is a state that its reporter had, and
----none is called live long after it was left behind.
-function World:glance()
+---none is called live long after it was left behind. One of each object is looked at, or all.
+function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
+  local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S)
+    self.net:now(), HONEST_S, choose)
 end
 
 ---For a while nobody does anything.
 function World:wait()
   self:tell "a while"
   self.net:run(HONEST_S + 1)
-  self:glance()
+  self:glance(true)
+end
+
+---Lets the first objects come to be.
+function World:begin()
+  self.net:settle(120)
+  each_alive(self, function(actor) self:drain(actor) end)
 end
 
 ---Lets everything arrive and has the oracle check it.
@@ -226,17 +237,16 @@ end
 
 local function run(self)
   workload.begin(self)
-  local until_quiet = self.draw:int(20, 40)
+  local until_quiet = self.draw:int(30, 60)
   for _ = 1, self.steps do
     workload.step(self)
-    self.net:run(self.draw:weighted { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 },
-      { 3, 8 } })
+    self.net:run(self.draw:weighted(PAUSES))
     self.oracle:tick(self.net:now())
     if self.draw:chance(0.05) then self:glance() end
     until_quiet = until_quiet - 1
     if until_quiet == 0 then
       self:quiet()
-      until_quiet = self.draw:int(20, 40)
+      until_quiet = self.draw:int(30, 60)
     end
   end
   self:quiet()
