@@ -36,7 +36,7 @@ end
 function Model:write(edit, entry)
   local after = edits.apply(self.data, edit)
   if entry.done ~= (after ~= nil) then
-    check.fault("%s: %s %s: %s", self.label, plain.show(edit, 300),
+    check.fault("reporter", "%s: %s %s: %s", self.label, plain.show(edit, 300),
       entry.done and "did not raise" or "raised", tostring(entry.text))
   end
   if after and after ~= self.data then
@@ -45,7 +45,7 @@ function Model:write(edit, entry)
     self.changed[#self.changed + 1] = self.version
   end
   if entry.version ~= self.version then
-    check.fault("%s: version %d after %s, not %d", self.label, entry.version,
+    check.fault("reporter", "%s: version %d after %s, not %d", self.label, entry.version,
       plain.show(edit, 300), self.version)
   end
 end
@@ -54,7 +54,7 @@ end
 
 ---A party (by name) made a child of these parts.
 function Model:expect_child(id, party, collection, data)
-  if self.made[id] then check.fault("child id %s was given twice", id) end
+  if self.made[id] then check.fault("child ids", "child id %s was given twice", id) end
   self.made[id] = { id = id, party = party, collection = collection,
     data = data, operations = {} }
 end
@@ -107,19 +107,19 @@ local function told_operation(made, entry)
       return table.remove(made.operations, i)
     end
   end
-  check.fault("child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
+  check.fault("child ids", "child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
 end
 
 ---The reporter decided about a child operation of somebody else.
 function Model:judge(entry)
   local made = self.made[entry.id]
-  if not made then check.fault("%s: nobody made child %s", self.label, entry.id) end
+  if not made then check.fault("child ids", "%s: nobody made child %s", self.label, entry.id) end
   local child, keeps = self.by_id[entry.id], entry.verdict == "keep"
   if entry.kind == "create" then
     if made.is_judged then
-      check.fault("%s: create of %s was asked twice", self.label, entry.id)
+      check.fault("once", "%s: create of %s was asked twice", self.label, entry.id)
     end
-    check.equal(made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
+    check.equal("copy", made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
     made.is_judged = true
     if keeps then keep_create(self, made, entry.reporter) end
   elseif not child then
@@ -170,7 +170,8 @@ end
 function Model:state(version, party)
   local state = self.history[version]
   if not state then
-    check.fault("%s is at version %s, which %s never had", party, tostring(version), self.label)
+    check.fault("copy", "%s is at version %s, which %s never had", party, tostring(version),
+      self.label)
   end
   return state
 end

@@ -21,7 +21,7 @@ function M.new()
     objects = {}, -- models, in order
     by_url = {},
     parties = {}, -- by name: stories, and of reporters {name, actor, object, is_reporter, is_open}
-    order = {},   -- the same in the order in which they came, without those that are closed for good
+    order = {},   -- the same in the order in which they came, without those long closed
     edits = {},   -- by number
     later = {},   -- what observers saw and is not judged yet
     sent = {},    -- events since the last quiet moment
@@ -98,7 +98,7 @@ local function take_later(self, actor, entry)
     self:add_party(stories.new(actor, object, entry))
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
-    check.equal(object:state(entry.version, actor.name).data, entry.data, "what %s read",
+    check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
       actor.name)
   elseif party and party.is_reporter then
     take_reporter(party, entry)
@@ -145,8 +145,8 @@ local function check_event(self, sent, is_disturbed, is_doubled)
       and sender.object.is_live and not is_disturbed
     local wanted = party.object == sender.object and party.actor ~= sender.actor and 1 or 0
     if (count > wanted and not (is_doubled and wanted == 1)) or (is_sure and count < wanted) then
-      check.fault("%s heard event %s of %s %d times, not %d", name, sent.key, sender.name, count,
-        wanted)
+      check.fault("events", "%s heard event %s of %s %d times, not %d", name, sent.key,
+        sender.name, count, wanted)
     end
   end
 end
@@ -160,13 +160,14 @@ end
 
 local function check_reporter(object, look)
   local name = object.label .. " at its reporter"
-  if not look then check.fault("%s is closed", name) end
-  check.equal(object.data, look.data, name)
+  if not look then check.fault("ends", "%s is closed", name) end
+  check.equal("reporter", object.data, look.data, name)
   if look.version ~= object.version then
-    check.fault("%s has version %d, not %d", name, look.version, object.version)
+    check.fault("reporter", "%s has version %d, not %d", name, look.version, object.version)
   end
-  check.equal(check.plain_kept(object.kept), check.plain_kept(look.children), "%s, children", name)
-  check.equal(object.own, object.echoed, "%s, own child events", name)
+  check.equal("reporter", check.plain_kept(object.kept), check.plain_kept(look.children),
+    "%s, children", name)
+  check.equal("events", object.own, object.echoed, "%s, own child events", name)
 end
 
 local function users(children)
@@ -179,25 +180,25 @@ end
 ---what its events told. The reporter's is the model's: that is checked before.
 function M.check_copy(story, look, original)
   local name, object = story.name, story.object
-  if not look then check.fault("%s is closed, and was not told so", name) end
+  if not look then check.fault("ends", "%s is closed, and was not told so", name) end
   local status = look.status
   if status.state ~= "live" or status.pending ~= 0 or status.head ~= look.version then
-    check.fault("%s: not level: %s", name, plain.show(status))
+    check.fault("status", "%s: not level: %s", name, plain.show(status))
   end
   if look.version ~= original.version or look.epoch ~= original.epoch then
-    check.fault("%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
+    check.fault("level", "%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
       original.epoch, original.version)
   end
   local kept = check.plain_kept(object.kept)
-  check.equal(object.data, look.data, name)
-  check.equal(kept, check.plain_kept(look.children), "%s, children", name)
-  check.equal(users(check.kept(original.children)), users(check.kept(look.children)),
+  check.equal("copy", object.data, look.data, name)
+  check.equal("copy", kept, check.plain_kept(look.children), "%s, children", name)
+  check.equal("copy", users(check.kept(original.children)), users(check.kept(look.children)),
     "%s, users of the children", name)
-  check.equal(common(original.metadata), common(look.metadata), "%s, metadata", name)
-  check.equal(object.data, story.data, "%s (what its events told)", name)
-  check.equal(kept, check.plain_kept(story.children), "%s, children (what was told)", name)
+  check.equal("copy", common(original.metadata), common(look.metadata), "%s, metadata", name)
+  check.equal("order", object.data, story.data, "%s (what its events told)", name)
+  check.equal("order", kept, check.plain_kept(story.children), "%s, children (what was told)", name)
   local missed = story:next_version()
-  if missed then check.fault("%s never heard of version %d", name, missed) end
+  if missed then check.fault("order", "%s never heard of version %d", name, missed) end
 end
 
 local function check_object(self, object, look)
@@ -214,15 +215,15 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
-  check.equal(urls, observers, "%s: who observes it", object.label)
+  check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 
 -- The reporter of such an object has gone without a word.
 local function check_orphan(story, look)
   local shown = look(story.actor, story.name)
-  if not shown then check.fault("%s is closed, and was not told so", story.name) end
+  if not shown then check.fault("ends", "%s is closed, and was not told so", story.name) end
   if shown.status.state ~= "disconnected" then
-    check.fault("%s: its reporter is gone, but %s", story.name, plain.show(shown.status))
+    check.fault("status", "%s: its reporter is gone, but %s", story.name, plain.show(shown.status))
   end
 end
 
@@ -250,9 +251,9 @@ local function glance(story, shown, due)
   local object = story.object
   if not shown or object:is_beyond(shown.version) then return end
   local state = object:state(shown.version, story.name)
-  check.equal(state.data, shown.data, "%s: at version %d", story.name, shown.version)
+  check.equal("copy", state.data, shown.data, "%s: at version %d", story.name, shown.version)
   if shown.status.state == "live" and shown.version < due then
-    check.fault("%s is called live at version %d, and was left behind by %d long ago",
+    check.fault("status", "%s is called live at version %d, and was left behind by %d long ago",
       story.name, shown.version, due)
   end
 end
@@ -284,7 +285,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do
-        check.fault("%s was not told that %s was deleted", story.name, object.label)
+        check.fault("ends", "%s was not told that %s was deleted", story.name, object.label)
       end
     end
   end

@@ -223,7 +223,7 @@ local function write_child(world)
   local done, text = world:call(party.actor, "write_child", party.name, child.id, edit)
   tell(world, party, "writes in child %s: %s", child.id, edit)
   if done ~= (after ~= nil) then
-    check.fault("child %s: %s %s: %s", child.id, plain.show(edit),
+    check.fault("reporter", "child %s: %s %s: %s", child.id, plain.show(edit),
       done and "did not raise" or "raised", tostring(text))
   end
   if not after or after == child.data then return end
@@ -244,7 +244,7 @@ local function delete_child(world)
   if not child then return end
   local done, text = world:call(party.actor, "delete_child", party.name, child.id)
   tell(world, party, "deletes child %s", child.id)
-  if not done then check.fault("delete of child %s: %s", child.id, tostring(text)) end
+  if not done then check.fault("calls", "delete of child %s: %s", child.id, tostring(text)) end
   if party.is_reporter then party.object:do_child("delete", child.id) end
 end
 

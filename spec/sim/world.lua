@@ -21,7 +21,8 @@ local World = {}
 World.__index = World
 
 local START = 1767225600 -- the wall clock of a virtual world begins here
-local STORY_LINES = 40
+local STORY_LINES = 14
+local LINE_MAX = 400
 local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} } } }
 
 -- the shortest and the longest delay of a message, in seconds
@@ -148,7 +149,7 @@ end
 function World:call(actor, method, ...)
   local results = table.pack(actor.inst:call(method, ...))
   if results[1] == nil and results[3] ~= nil then
-    check.fault("%s %s: %s", actor.name, method, tostring(results[2]))
+    check.fault("calls", "%s %s: %s", actor.name, method, tostring(results[2]))
   end
   return table.unpack(results, 1, results.n)
 end
@@ -164,7 +165,7 @@ function World:drain(actor)
         url = entry.url, schema = expected.schema, data = expected.data }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not self.is_disturbed then
-      check.fault("create of %s: %s", entry.party, entry.text)
+      check.fault("calls", "create of %s: %s", entry.party, entry.text)
     end
   end
   self.oracle:take(actor, entries)
@@ -219,7 +220,7 @@ function World:quiet()
   faults.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
-    if not self.net:settle(120) then check.fault "the world does not come to rest" end
+    if not self.net:settle(120) then check.fault("rest", "the world does not come to rest") end
     self.net:run(2) -- who thinks has thought
     if self.net:settle(120) and is_level(self) then break end
   end
@@ -229,7 +230,7 @@ function World:quiet()
   end)
   self:tell "quiet"
   faults.settle(self)
-  if self.logged then check.fault("logged: %s", self.logged) end
+  if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
@@ -265,28 +266,69 @@ local function label(self, text)
   return text
 end
 
-local function report(self, fault)
-  pcall(each_alive, self, function(actor) self:drain(actor) end)
-  local first = math.max(1, #self.transcript - STORY_LINES)
-  local story = self:text(first)
-  local text = "seed %d: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
-  return text:format(self.seed, label(self, fault), label(self, story), self.seed)
+-- The object that a fault is about: named in it, or by one of its parties.
+local function object_of(self, fault)
+  for _, object in ipairs(self.oracle.objects) do
+    if fault:find(object.label .. "%f[%D]") then return object end
+  end
+  for name in fault:gmatch "a%d+%.%d+" do
+    local party = self.oracle.parties[name]
+    if party then return party.object end
+  end
 end
 
----Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; and a
----function that gives the transcript, which is the same for the same seed.
+-- Does that line tell of the object, or of something that concerns all?
+local function concerns(self, object, told, text)
+  local who = told[3]
+  if type(who) ~= "string" or not who:find "^a%d" then return true end
+  if text:find(object.label .. "%f[%D]") or text:find(object.url, 1, true) then return true end
+  for name in text:gmatch "a%d+%.%d+" do
+    local party = self.oracle.parties[name]
+    if party and party.object == object then return true end
+  end
+  return false
+end
+
+-- The last lines that have to do with the fault, each cut where it gets long.
+local function story(self, fault)
+  local object, lines = object_of(self, fault), {}
+  for i = #self.transcript, 1, -1 do
+    local text = line(self.transcript[i])
+    if not object or concerns(self, object, self.transcript[i], text) then
+      text = label(self, text)
+      table.insert(lines, 1, #text > LINE_MAX and text:sub(1, LINE_MAX) .. "…" or text)
+    end
+    if #lines == STORY_LINES then break end
+  end
+  return table.concat(lines, "\n")
+end
+
+local function report(self, oracle, fault)
+  pcall(each_alive, self, function(actor) self:drain(actor) end)
+  fault = label(self, fault)
+  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
+  return text:format(self.seed, oracle, fault, story(self, fault), self.seed)
+end
+
+local function trace(err)
+  return type(err) == "table" and err
+    or { oracle = "error", fault = debug.traceback(tostring(err), 2) }
+end
+
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a function
+---that gives the transcript, which is the same for the same seed; and the oracle that found it.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)
-  local ok, err = xpcall(run, function(err)
-    return type(err) == "table" and err.fault or debug.traceback(tostring(err), 2)
-  end, world)
-  local text = not ok and report(world, err) or nil
+  local ok, err = xpcall(run, trace, world)
+  local text = not ok and report(world, err.oracle, err.fault) or nil
+  local oracle_name = not ok and err.oracle or nil
   world.net:stop()
   if not text and host.blocks() ~= blocks then
-    text = report(world, ("%d blocks of memory are left"):format(host.blocks() - blocks))
+    oracle_name = "memory"
+    text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))
   end
-  return text, function() return world:text(1) end
+  return text, function() return world:text(1) end, oracle_name
 end
 
 return M
