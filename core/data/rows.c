@@ -136,7 +136,7 @@ int hy_rows_read_object(hy_str_t *url, const hy_schema_t *schema, hy_value_t who
     rc = hy_object_new(url, schema, whole, data, &o);
     if (rc == 0) {
         hy_object_set_position(o, epoch, version);
-        hy_object_set_follows(o, follows);
+        hy_object_set_follows(o, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
         rc = hy_children_read(o->children, hy_is_node(objects) ? objects.as.n : NULL,
                               hy_is_node(marks) ? marks.as.n : NULL, tell_nobody, NULL, err);
         if (rc < 0) hy_object_free(o);
