@@ -45,7 +45,7 @@ static int take_row(hy_manager_t *m, const hy_row_t *row) {
 /* Should it fail, the hyperty gets another address after the next start. */
 static void keep_row(hy_manager_t *m, hy_str_t *name, hy_str_t *url) {
     hy_buf_t b;
-    if (!m->store) return;
+    if (!m->store || !m->is_lasting) return;
     hy_buf_init(&b);
     hy_buf_text(&b, "{\"url\":");
     hy_json_write_str(&b, url->bytes, url->len);
@@ -209,7 +209,7 @@ int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, b
         .manager = m, .entry = entry, .may_make_up = may_make_up, .done = done, .arg = arg};
     if (instance) a->instance = hy_str_ref(instance);
     hy_link_init(&a->link);
-    bool is_known = !m->store || !instance || m->knows_names;
+    bool is_known = !m->is_lasting || !instance || m->knows_names;
     int rc = is_known ? begin(a) : read_names(a);
     if (rc < 0) {
         hy_value_drop(entry);

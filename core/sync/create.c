@@ -188,7 +188,7 @@ int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void
         c->take = hy__call_take_party;
         return hy__call_answer_now(c);
     }
-    if (s->manager->store && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
+    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
     rc = hy__create_anew(c, err);
     if (rc < 0) hy__call_free(c);
     return rc;

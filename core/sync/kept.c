@@ -136,7 +136,7 @@ static void go_on(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
 int hy__kept_then(hy_call_t *c, void (*next)(hy_call_t *c)) {
     hy_syncher_t *s = c->syncher;
     c->next = next;
-    if (s->knows_kept || !s->manager->store) {
+    if (s->knows_kept || !s->manager->store || !s->manager->is_lasting) {
         c->take = go_on;
         return hy__call_answer_now(c);
     }

@@ -178,12 +178,17 @@ int hy__reporter_sign(hy_reporter_t *r) {
     int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
     if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
     if (rc == 0) rc = set_metadata(c, "user", s->user);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) {
+        c->is_metadata = c->is_batch = true;
+        rc = prepare(r, c);
+    }
     if (rc == 0) rc = hy_change_apply(c, r->party.object->metadata, NULL, NULL);
     if (rc < 0) {
+        hy__ledger_undo(r->ledger, mark);
         hy_change_unref(c);
         return rc;
     }
-    c->is_metadata = c->is_batch = true;
     publish(r, c);
     return 0;
 }

@@ -16,6 +16,12 @@ void hy__hosted_rest(hy_hosted_t *h) {
     hy__hosted_free(h);
 }
 
+void hy__stored_forget(const hy_reporter_t *r) {
+    hy_manager_t *m = r->party.syncher->manager;
+    hy__ledger_remove(m, r->party.url);
+    hy__party_forget(m, r->party.syncher->url, r->party.url);
+}
+
 /* A deletion that waits until the store has forgotten the object: or it could come back to life. */
 typedef struct {
     hy_commit_t commit;

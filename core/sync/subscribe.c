@@ -101,7 +101,7 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
     if (joins) return 0;
     c->create.schema = schema ? hy_str_ref(schema) : NULL;
     c->create.store = store;
-    if (s->manager->store) return hy__kept_then(c, hy__subscribe_or_resume);
+    if (s->manager->is_lasting) return hy__kept_then(c, hy__subscribe_or_resume);
     int rc = hy__subscribe_anew(c, err);
     if (rc < 0) hy__call_free(c);
     return rc;

@@ -39,6 +39,7 @@ struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
+    bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
@@ -222,6 +223,44 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h);
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 /* Whole object or what `since` leaves. */
 int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
+
+/* --- addresses.c ------------------------------------------------------------------------------ */
+
+void hy__addresses_init(hy_manager_t *m);
+void hy__addresses_deinit(hy_manager_t *m);
+
+/* --- kept.c, resting.c ------------------------------------------------------------------------ */
+
+/* A hyperty's part in an object. */
+typedef struct {
+    hy_str_t *key; /* object URL */
+    bool is_reporter;
+    hy_store_level_t level;
+    hy_str_t *schema, *name; /* NULL: none */
+} hy_kept_t;
+
+void hy__kept_init(hy_syncher_t *s);
+void hy__kept_deinit(hy_syncher_t *s);
+/* That hyperty takes part in that object, in the store. */
+int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_reporter,
+                   hy_store_level_t level);
+int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* The member keeps the copy from now on, at that level (NONE: nothing). */
+int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
+/* It does not any more; `rests`: it will come back for it. */
+void hy__member_unkeep(hy_member_t *m, bool rests);
+/* Lets go of the replica's ledger if the rows are those of the original. */
+void hy__copy_check_owner(hy_replica_t *r);
+/* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as
+ * an observer that is in: it subscribes again by itself. There is no replica of it yet. */
+int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out);
+/* The object's reporter goes, to be resumed; frees it. */
+void hy__hosted_rest(hy_hosted_t *h);
+/* Its rows go, without anybody waiting for it. */
+void hy__stored_forget(const hy_reporter_t *r);
+/* Answers the request when the store has forgotten the object and it was deleted. */
+void hy__stored_delete(hy_reporter_t *r, hy_msg_t *request);
+void hy__leavings_free(hy_manager_t *m);
 
 /* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 

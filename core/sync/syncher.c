@@ -134,16 +134,24 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
     return 0;
 }
 
+/* Nobody will ever ask for what is kept of it. */
+static void delete_hosted(hy_hosted_t *h) {
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r && r->ledger) hy__stored_forget(r);
+    hy__hosted_delete(h);
+}
+
 static void end_party(hy_party_t *p) {
+    hy_syncher_t *s = p->syncher;
     hy_party_ref(p);
     if (p->is_reporter) {
         hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
-        bool rests = ((hy_reporter_t *)p)->ledger != NULL;
+        bool rests = s->manager->is_lasting && ((hy_reporter_t *)p)->ledger;
         if (h && rests) hy__hosted_rest(h);
-        if (h && !rests) hy__hosted_delete(h);
+        if (h && !rests) delete_hosted(h);
     } else {
         hy_member_t *m = ((hy_observer_t *)p)->member;
-        m->rests = m->store != HY_STORE_NONE;
+        m->rests = s->manager->is_lasting && m->store != HY_STORE_NONE;
         hy__member_leave(m, true);
     }
     hy__party_close(p); /* also one whose closing goes on further up the stack */
