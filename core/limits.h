@@ -92,6 +92,8 @@
 #define HY_NODE_ANSWERS_KEPT_MAX     (1u << 14)
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
+#define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
 /* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
