@@ -167,7 +167,7 @@ static int restore_graves(hy__keep_t *k, grave_t *graves, size_t count) {
     const hy_clock_t *clock = k->server->clock;
     int64_t now_ms = hy_clock_wall(clock);
     int rc = 0;
-    qsort(graves, count, sizeof *graves, by_time);
+    if (count > 1) qsort(graves, count, sizeof *graves, by_time);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         int64_t left_ms = graves[i].until_ms - now_ms;
         if (left_ms > (int64_t)HY_TOMBSTONE_MS) left_ms = HY_TOMBSTONE_MS;
