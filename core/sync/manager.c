@@ -3,13 +3,17 @@
 #include "manager.h"
 
 #include "../base/mem.h"
-#include "sync.h"
+#include "handover.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void on_sm(void *arg, hy_msg_t *m) {
     hy_manager_t *manager = arg;
     const hy_node_t *body = hy_msg_body(m);
+    if (m->type == HY_MSG_EXECUTE) {
+        hy__takeover_asked(manager, m);
+        return;
+    }
     bool takes_back = m->type == HY_MSG_UNSUBSCRIBE || m->type == HY_MSG_DELETE;
     if (!takes_back && !hy__manager_find_syncher(manager, m->from)) {
         hy_bus_respond(manager->bus, m, 403, "the sync manager serves hyperties of its own runtime",
@@ -37,7 +41,7 @@ static void on_sm(void *arg, hy_msg_t *m) {
         return;
     default:
         hy_bus_respond(manager->bus, m, 400,
-                       "the sync manager knows create, subscribe, unsubscribe and delete",
+                       "the sync manager knows create, subscribe, unsubscribe, delete and execute",
                        hy_absent());
     }
 }
@@ -57,11 +61,13 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     if (!m) return HY_ENOMEM;
     m->bus = config->bus;
     m->schemas = config->schemas;
+    m->store = config->store;
     m->runtime = hy_str_ref(config->runtime);
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
     hy_dict_init(&m->creating, sizeof(hy_part_entry_t));
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->takeovers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
     hy_dict_init(&m->buried, sizeof(hy__buried_t));
@@ -79,6 +85,10 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     return 0;
 }
 
+void hy_manager_crash(hy_manager_t *m) {
+    m->store = NULL;
+}
+
 void hy_manager_free(hy_manager_t *m) {
     if (!m) return;
     hy_part_entry_t *e;
@@ -94,6 +104,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);
+    hy_dict_deinit(&m->takeovers);
     hy_dict_deinit(&m->hosted);
     hy_dict_deinit(&m->creating);
     hy_dict_deinit(&m->synchers);
@@ -142,6 +153,7 @@ typedef struct {
     hy_value_t entry;
     hy_str_t *url;
     bool may_make_up;
+    hy_str_t *instance; /* NULL: none */
     hy_allocated_cb done;
     void *arg;
 } allocation_t;
@@ -150,6 +162,7 @@ static void allocation_end(allocation_t *a, int code, const char *desc) {
     a->done(a->arg, code, desc, a->url);
     hy_value_drop(a->entry);
     hy_str_unref(a->url);
+    hy_str_unref(a->instance);
     hy_free(a);
 }
 
@@ -197,8 +210,8 @@ static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body)
     if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
 }
 
-int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_allocated_cb done,
-                        void *arg) {
+int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, bool may_make_up,
+                        hy_allocated_cb done, void *arg) {
     allocation_t *a = hy_alloc(sizeof *a);
     if (!a) {
         hy_value_drop(entry);
@@ -206,9 +219,11 @@ int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_
     }
     *a = (allocation_t){
         .manager = m, .entry = entry, .may_make_up = may_make_up, .done = done, .arg = arg};
+    if (instance) a->instance = hy_str_ref(instance);
     int rc = hy__domain_allocate(m, "hyperty", on_allocated, a);
     if (rc < 0) {
         hy_value_drop(entry);
+        hy_str_unref(a->instance);
         hy_free(a);
     }
     return rc;
