@@ -311,6 +311,7 @@ static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     admission_t *a = hy_dict_get(&o->admitted, hyperty);
     if (a) {
         hy__keep_admission_end(o, hyperty);
+        hy__keep_sync(s->server);
         strike(o, a);
     }
     hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);

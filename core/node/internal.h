@@ -462,6 +462,7 @@ void hy__keep_hand(hy_session_t *s, hy_msg_t *m, bool is_bound);
 void hy__keep_forget(hy_session_t *s); /* what waits for it */
 int hy__keep_watch(hy__keep_t *k);
 uint64_t hy__keep_written(const hy_node_server_t *n); /* counts rows */
+void hy__keep_sync(hy_node_server_t *n);              /* what is written is to survive power loss */
 /* Something could not be written, nor can it now: nothing may be acknowledged. */
 bool hy__keep_is_torn(const hy_node_server_t *n);
 

@@ -104,6 +104,10 @@ bool hy__keep_has_room(const hy_node_server_t *n) {
     return n->keep && hy_store_has_room(n->keep->store);
 }
 
+void hy__keep_sync(hy_node_server_t *n) {
+    if (n->keep) hy_store_sync(n->keep->store);
+}
+
 uint64_t hy__keep_written(const hy_node_server_t *n) {
     return n->keep ? n->keep->written : 0;
 }

@@ -132,6 +132,7 @@ static void commit(const move_t *v) {
     drop_routes(v);
     hy__object_pass(v->object, v->to, v->reporter);
     hy__keep_object(n, v->url, false);
+    hy__keep_sync(n);
 }
 
 static int move(const move_t *v, hy_error_t *err) {

@@ -62,8 +62,8 @@ static void ask_for(int r, fact_t *f, truth_t wanted, const char *type, const ch
 }
 
 static void hear_allocated(slot_t *s, const hy_msg_t *m) {
-    const hy_node_t *list = hy_get_array(hy_get_object(hy_msg_body((hy_msg_t *)m), "value"),
-                                         "allocated");
+    const hy_node_t *list =
+        hy_get_array(hy_get_object(hy_msg_body((hy_msg_t *)m), "value"), "allocated");
     if (!list) return;
     snprintf(s->url, sizeof s->url, "%s", hy_node_at(list, 0).as.s->bytes);
     for (int i = 0; i < SLOTS; i++)

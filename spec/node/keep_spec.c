@@ -298,6 +298,24 @@ static void a_move_is_told_when_it_is_committed(void **state) {
     assert_int_equal(request(&a, "execute", RA, SM, body), 403);
 }
 
+static void a_move_and_an_eviction_survive_power_loss(void **state) {
+    (void)state;
+    report(",\"guard\":true,\"epoch\":\"1-x\"");
+    assert_int_equal(admission("admit", HB), 200);
+    assert_int_equal(admission("admit", HC), 200);
+    assert_int_equal(admission("expel", HB), 200);
+    char body[HY_URL_BYTES_MAX + 128];
+    snprintf(body, sizeof body, "{\"method\":\"move\",\"params\":[\"%s\",\"" HB "\",\"2-y\"]}",
+             object);
+    assert_int_equal(request(&a, "execute", RA, SM, body), 200);
+    kill_node();
+    hy_disk_lose_power(the_disk, &the_random);
+    start_node();
+    all_come_back();
+    assert_int_equal(publish(&b), 1);
+    assert_int_equal(publish(&a), 0);
+}
+
 /* --- registry --------------------------------------------------------------------------------- */
 
 static void the_registry_is_as_it_was(void **state) {
@@ -456,6 +474,7 @@ int main(void) {
         KEPT(the_highest_epoch_is_known),
         KEPT(a_deleted_object_is_answered_410_for_a_day),
         KEPT(a_move_is_told_when_it_is_committed),
+        KEPT(a_move_and_an_eviction_survive_power_loss),
         KEPT(the_registry_is_as_it_was),
         KEPT(keeping_alive_writes_nothing),
         KEPT(a_full_disk_stops_what_must_be_kept_and_nothing_else),
