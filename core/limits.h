@@ -64,6 +64,12 @@
 #define HY_BURIED_MAX           1024u
 #define HY_LASTING_TRIES_MAX    128u /* about an hour */
 
+/* Handing an object over: how long it may take until it is moved; after which time its new reporter
+ * asks the node whether it is, and how long it goes on asking. */
+#define HY_HANDOVER_MS      30000u
+#define HY_HANDOVER_ASK_MS  2000u
+#define HY_HANDOVER_WAIT_MS 60000u
+
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
  * object's changes are kept beside its state until they are as many bytes as that, and at least so
@@ -199,6 +205,7 @@
 
 _Static_assert(HY_VALUE_DEPTH_MAX + 8 <= HY_JSON_DEPTH_MAX, "data must fit into a message");
 _Static_assert(HY_KEY_BYTES_MAX < HY_MESSAGE_BYTES_MAX, "a key must fit into a message");
+_Static_assert(HY_HANDOVER_MS < HY_HANDOVER_WAIT_MS, "who gives ends before who takes");
 _Static_assert(HY_DECISION_BEAT_MS < HY_REQUEST_TIMEOUT_MS, "a 100 must come before the deadline");
 _Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 64) <
                    HY_MESSAGE_BYTES_MAX,

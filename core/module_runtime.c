@@ -403,14 +403,23 @@ static int runtime_check(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"load", hy_module_load},       {"load_text", hy_module_load_text},
-    {"check", runtime_check},       {"run", runtime_run},
-    {"step", runtime_step},         {"now", runtime_now},
-    {"stats", runtime_stats},       {"objects", runtime_objects},
-    {"routes", runtime_routes},     {"url", runtime_url},
-    {"port", hy_module_port_new},   {"intercept", hy_module_intercept},
-    {"receive", hy_module_receive}, {"stop", runtime_stop},
-    {"crash", runtime_crash},       {NULL, NULL},
+    {"load", hy_module_load},
+    {"load_text", hy_module_load_text},
+    {"load_compiled", hy_module_load_compiled},
+    {"check", runtime_check},
+    {"run", runtime_run},
+    {"step", runtime_step},
+    {"now", runtime_now},
+    {"stats", runtime_stats},
+    {"objects", runtime_objects},
+    {"routes", runtime_routes},
+    {"url", runtime_url},
+    {"port", hy_module_port_new},
+    {"intercept", hy_module_intercept},
+    {"receive", hy_module_receive},
+    {"stop", runtime_stop},
+    {"crash", runtime_crash},
+    {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {{"__gc", runtime_stop}, {"__close", runtime_stop}, {NULL, NULL}};

@@ -47,6 +47,10 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
 /* The same for source text; `chunk` names it in errors. */
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
+/* The same for a chunk that the caller itself compiled (lua_dump), for who loads one many times.
+ * Nothing can check it: never anything that came from elsewhere. */
+int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
+                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Compiles, runs the chunk in a sandbox and checks the table; runs nothing else. */
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err);
 /* The path of the file that a NAME or FILE stands for into `path`. HY_ENOT_FOUND lists where it

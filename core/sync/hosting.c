@@ -8,7 +8,7 @@
  * A hosted object owns its listener on <Object>/subscription and knows who may observe and who
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
-#include "hosted.h"
+#include "handover.h"
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
@@ -67,8 +67,7 @@ static void forget_absent(hy_hosted_t *h) {
     }
 }
 
-/* Finds or makes it. */
-static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
+int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
     *out = find_guest(h, hyperty);
     if (*out) return 0;
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_absent(h);
@@ -79,6 +78,7 @@ static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
 
 void hy__hosted_free(hy_hosted_t *h) {
     hy_guest_t *g;
+    hy__delegation_free(h, "the object was deleted");
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
         hy_str_unref(g->user);
     }
@@ -131,7 +131,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
                : HY_ENOT_FOUND;
-    if (rc == 0) rc = put_guest(h, subscriber, &g);
+    if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
     if (rc < 0) {
@@ -167,7 +167,7 @@ static void on_decided(void *arg, hy_msg_t *answer, int code) {
                        hy_msg_desc(answer), hy_absent());
     } else if (!h) {
         hy_bus_respond(bus, a->request, 410, "the object was deleted", hy_absent());
-    } else {
+    } else if (!hy__delegation_defers(h, a->request)) {
         accept(h, a->request, hy_get_str(hy_msg_body(a->request), "subscriber"));
     }
     hy_msg_unref(a->request);
@@ -265,8 +265,9 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     (void)desc;
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
     hy_guest_t *g = h ? find_guest(h, d->hyperty) : NULL;
+    if (h) hy__delegation_note_gone(h);
     bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
-    if (g && g->is_observing && g->accepted == d->accepted && !is_here)
+    if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
         leave(h, g, d->hyperty, true);
     hy_str_unref(d->url);
     hy_str_unref(d->hyperty);
@@ -290,8 +291,9 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? find_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
+        hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
-        if (g && g->is_observing && !is_own) doubt(h, g);
+        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g);
         return;
     }
     if (g && g->is_observing) {
@@ -315,6 +317,8 @@ static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
 
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
+    bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
@@ -341,7 +345,7 @@ static int say(hy_hosted_t *h, const char *what, hy_msg_type_t type, hy_str_t *h
 
 static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) {
     hy_guest_t *g;
-    int rc = put_guest(h, hyperty, &g);
+    int rc = hy__hosted_put_guest(h, hyperty, &g);
     if (rc < 0) return rc;
     g->is_authorised = true;
     g->is_evicted = false;

@@ -284,7 +284,8 @@ hy_party_status_t hy__replica_status(const hy_replica_t *r) {
     if (status.head < status.version) status.head = status.version;
     if (r->is_disconnected) {
         status.state = HY_PARTY_DISCONNECTED;
-    } else if (r->read || r->aside_count > 0 || status.head > status.version) {
+    } else if (r->read || r->aside_count > 0 || r->has_lost || r->wants_whole ||
+               status.head > status.version) {
         status.state = HY_PARTY_LAGGING;
     }
     status.age_ms = hy_clock_now(hy_bus_clock(r->manager->bus)) - r->heard_ms;
