@@ -2,6 +2,7 @@
  * once (PROTOCOL.md section 5, Change). Reads and executes: reading.c; child operations:
  * moderation.c. */
 #include "../base/mem.h"
+#include "../data/snapshot.h"
 #include "sync.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -46,6 +47,7 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         hy_value_drop(edit->value);
         return rc;
     }
+    hy_object_touch(r->party.object);
     rc = hy_edit_apply(r->party.object->data, edit, &r->batch_effects[n], err);
     if (rc < 0) hy_change_drop_last(r->batch);
     return rc;
@@ -75,6 +77,7 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
+        hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
     }
     if (rc < 0) {
