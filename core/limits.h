@@ -64,9 +64,9 @@
 #define HY_PARTS_BYTES_MAX         (512u << 20)
 #define HY_PARTS_TRIES_MAX         4u
 #define HY_SNAPSHOT_KEPT_BYTES_MAX (64u << 20)
-#define HY_SNAPSHOTS_MAX           16u
+#define HY_SNAPSHOTS_MAX           64u
 #define HY_SNAPSHOT_READERS_MAX    4096u
-#define HY_SNAPSHOT_MS             30000u
+#define HY_SNAPSHOT_MS             15000u
 #define HY_SLICE_PAUSE_MS          1u
 #define HY_PART_PAUSE_MS           4u
 

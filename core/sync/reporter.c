@@ -3,7 +3,7 @@
  * moderation.c. */
 #include "../base/mem.h"
 #include "../data/snapshot.h"
-#include "sync.h"
+#include "answering.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -165,6 +165,7 @@ void hy__reporter_digest(hy_reporter_t *r) {
 void hy__reporter_replaced(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
     r->is_replaced = true;
+    hy__answers_close(r);
     hy_listener_close(r->on_object);
     hy_listener_close(r->on_children);
     r->on_object = r->on_children = NULL;
@@ -185,6 +186,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);
+    hy_link_init(&r->frozen);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
@@ -205,6 +207,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
+    hy__answers_close(r);
     hy__moderation_deinit(r);
     hy__reporter_drop_own(r);
     hy_listener_close(r->on_object);
