@@ -4,6 +4,7 @@
 #ifndef HY_DATA_OBJECT_H
 #define HY_DATA_OBJECT_H
 
+#include "../base/list.h"
 #include "child.h"
 #include "history.h"
 #include "schema.h"
@@ -20,6 +21,7 @@ typedef struct {
     uint64_t follows_version;
     int64_t modified_ms;  /* wall clock of the last change; 0: as the metadata says */
     hy_history_t history; /* kept by the reporter's side only */
+    hy_link_t snapshots;  /* that are being made (snapshot.h) */
 } hy_object_t;
 
 /* `metadata` (object) and `data` (node, or ABSENT for {}) are taken over, also on failure. */
@@ -32,15 +34,26 @@ hy_node_t *hy_object_metadata(hy_object_t *o);
 /* `epoch` is referenced; NULL: the object has none (an older peer's). */
 void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
 
+/* True for a member of a whole answer that is metadata. */
+bool hy_object_is_metadata(const hy_str_t *key);
+
 /* A new run of one writer: it follows the position that the object has, whose version goes on. The
  * history stays, so that who is at a position before it can go on from there. */
 void hy_object_begin_epoch(hy_object_t *o, hy_str_t *epoch);
 
+/* The state that the object's epoch started from, as it was told; `epoch` is referenced, NULL:
+ * none. */
+void hy_object_set_follows(hy_object_t *o, hy_str_t *epoch, int64_t version);
+/* "version", "epoch" and "follows" (those that there are), as answers and digests carry them. On
+ * failure some of it may be there. */
+int hy_object_put_position(const hy_object_t *o, hy_node_t *into);
+
 /* The whole answer: {metadata…, "data", "epoch", "version", "follows"?, "childrenObjects",
  * "childMarks"}. The caller owns it. */
 int hy_object_whole(hy_object_t *o, hy_value_t *out);
-/* The answer to `since` {epoch, version}: {"epoch", "version", "changes"}; HY_ENOT_FOUND if only
- * the whole will do. */
+/* The answer to `since` {epoch, version}: {"epoch", "version", "follows"?, "changes"}, where
+ * `epoch` may also be the one that this epoch follows, up to where it did: each change names its
+ * own. HY_ENOT_FOUND if only the whole will do. */
 int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
 /* Checks that this is a whole answer, but for its children. HY_EINVALID, or HY_ETOO_LARGE for data
@@ -55,6 +68,13 @@ int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err);
  * not data and position. */
 int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
+
+/* The same with an object that was put together from parts (parts.h) and is only to be freed then.
+ * On HY_ENOMEM put it together anew. */
+int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
+                   hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
+/* True for a member of a whole answer that is metadata. */
+bool hy_object_is_metadata(const hy_str_t *key);
 
 /* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
  */

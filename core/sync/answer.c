@@ -9,6 +9,7 @@
  *                                │  └ changes that do not apply ─► read whole ─► level, resync
  *                                └ no answer, or one that does not help ─► again, with backoff */
 #include "../base/mem.h"
+#include "../data/parts.h"
 #include "sync.h"
 
 /* A difference among children, told later. */
@@ -69,8 +70,11 @@ static hy_outcome_t take_stamp(hy_replica_t *r, const hy_node_t *entry, hy_error
     return outcome;
 }
 
-static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *err) {
+/* Those of the epoch that the copy has, and where they end those of the answer's own. */
+static int take_changes(hy_replica_t *r, const hy_node_t *answer, hy_error_t *err) {
+    const hy_node_t *changes = hy_get_array(answer, "changes");
     for (size_t i = 0; i < hy_node_count(changes); i++) {
+        hy__epoch_enter(r, answer);
         hy_value_t entry = hy_node_at(changes, i);
         if (entry.kind != HY_OBJECT) return hy_fail(err, HY_EINVALID, "malformed list of changes");
         hy_outcome_t outcome = HY_BROKEN;
@@ -83,6 +87,11 @@ static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *e
         }
         if (outcome != HY_DONE) return hy_fail(err, HY_EGAP, "changes that do not follow the copy");
     }
+    hy__epoch_enter(r, answer);
+    if (!hy_str_equal(hy_get_str(answer, "epoch"), r->object->epoch))
+        return hy_fail(err, HY_EGAP, "changes that do not reach the new epoch");
+    int64_t version = hy_get_int(answer, "version", 0);
+    if (version > (int64_t)r->head) r->head = (uint64_t)version;
     return 0;
 }
 
@@ -129,19 +138,22 @@ static void tell_resync(hy_member_t *m, void *arg) {
     s->events->resync(s->arg, &m->observer->party, news->from, news->to, news->reason);
 }
 
-static int bring_level(hy_replica_t *r, const hy_node_t *whole, const char *reason,
-                       hy_error_t *err) {
+/* With a whole answer, or with an object that came in parts. */
+static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *from,
+                       const char *reason, hy_error_t *err) {
     hy_object_t *o = r->object;
-    hy_str_t *epoch = hy_get_str(whole, "epoch");
+    hy_str_t *epoch = from ? from->epoch : hy_get_str(whole, "epoch");
     int order = hy_epoch_compare(epoch, o->epoch);
-    uint64_t version = (uint64_t)hy_get_int(whole, "version", 0);
+    uint64_t version = from ? from->version : (uint64_t)hy_get_int(whole, "version", 0);
     if (order < 0 || (order == 0 && version <= o->version)) return 0;
     resync_t news = {.from = o->version, .to = version, .reason = order > 0 ? "new epoch" : reason};
     hy_change_t *change;
     hy_effect_t *effects;
     differences_t differences = {0};
-    int rc = hy_object_load(o, whole, &change, &effects, note, &differences, err);
+    int rc = from ? hy_object_take(o, from, &change, &effects, note, &differences, err)
+                  : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
+    if (rc == 0) hy__copy_renewed(r->ledger);
     hy__outbox_level(r);
     if (rc == 0) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
@@ -156,13 +168,35 @@ int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason,
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
     if (changes) {
         hy_str_t *epoch = hy_get_str(value, "epoch");
-        if (!r->object || !epoch || !hy_str_equal(epoch, r->object->epoch))
+        int order = r->object && epoch ? hy_epoch_compare(epoch, r->object->epoch) : 1;
+        if (order < 0) return 0; /* an answer that was overtaken */
+        if (!epoch || !r->object || (order > 0 && !hy__epoch_is_reached(r, value)))
             return hy_fail(err, HY_EINVALID, "changes since a position of another epoch");
-        return take_changes(r, changes, err);
+        return take_changes(r, value, err);
     }
     int rc = hy_object_check_whole(value, err);
     if (rc < 0) return rc;
-    return r->object ? bring_level(r, value, reason, err) : make_copy(r, value, err);
+    return r->object ? bring_level(r, value, NULL, reason, err) : make_copy(r, value, err);
+}
+
+int hy__answer_take_object(hy_replica_t *r, hy_collecting_t *c, const char *reason,
+                           hy_error_t *err) {
+    hy_object_t *from;
+    uint64_t head = c->head;
+    int rc = hy_parts_finish(c->parts, &from, err);
+    hy__collecting_end(c);
+    if (rc < 0) return rc;
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (r->object) {
+        rc = bring_level(r, NULL, from, reason, err);
+        hy_object_free(from);
+    } else {
+        hy_str_t *url = hy_get_str(from->metadata, "schema");
+        from->schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
+        r->object = from;
+    }
+    if (rc == 0 && head > r->head) r->head = head;
+    return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -182,12 +216,19 @@ static void retry_later(hy_replica_t *r) {
     hy_timer_start(hy_bus_clock(bus), &r->retry, hy__backoff(bus, &r->retry_ms));
 }
 
-static void take_read(hy_replica_t *r, const hy_node_t *value) {
+int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value) {
     hy_error_t err;
+    if (r->collecting.parts && hy_parts_is_complete(r->collecting.parts))
+        return hy__answer_take_object(r, &r->collecting, r->read_reason, &err);
+    hy__collecting_end(&r->collecting);
+    return value ? hy__answer_take(r, value, r->read_reason, &err) : HY_EINVALID;
+}
+
+static void take_read(hy_replica_t *r, const hy_node_t *value) {
     hy_str_t *epoch = hy_str_ref(r->object->epoch);
     uint64_t version = r->object->version;
     bool was_whole = r->wants_whole;
-    if (!value || hy__answer_take(r, value, r->read_reason, &err) < 0) {
+    if (hy__replica_take_value(r, value) < 0) {
         r->wants_whole = true;
         if (was_whole) {
             retry_later(r);
@@ -201,6 +242,7 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
         if (!is_progress && !r->has_lost) retry_later(r); /* so that settling does not read */
         hy__arrival_settle(r);
         bool is_level = r->head <= r->object->version;
+        if (!is_progress && !is_level) r->wants_whole = true; /* those do not lead there */
         if (!is_level) hy__replica_read(r, "gap");
         if (r->aside_count == 0 && !r->has_lost && is_level) {
             hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
@@ -217,6 +259,33 @@ static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
     hy__replica_read(r, "gap");
 }
 
+static hy_str_t *find_speaker(const hy_replica_t *r);
+static void on_read(void *arg, hy_msg_t *answer, int code);
+
+/* Asks for the parts that are missing; in the end the whole is read again, later. */
+static void ask_for_parts(hy_replica_t *r) {
+    hy_str_t *from = find_speaker(r);
+    bool leads_on = from && !r->is_away && hy__collecting_leads_on(&r->collecting);
+    int rc = leads_on ? hy__manager_request(r->manager, HY_MSG_READ, from, r->url,
+                                            hy__collecting_body(&r->collecting), on_read, r, NULL,
+                                            &r->read)
+                      : HY_ECLOSED;
+    if (rc == 0) return;
+    hy__collecting_end(&r->collecting);
+    r->has_lost = r->wants_whole = true;
+    retry_later(r);
+}
+
+bool hy__replica_take_part(hy_replica_t *r, hy_msg_t *answer) {
+    hy_error_t err;
+    const hy_node_t *body = hy_msg_body(answer);
+    if (!hy_parts_is_part(body)) return false;
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (hy__collect(&r->collecting, r->url, body, &err) == HY_COLLECT_ALL) return false;
+    if (!r->read) ask_for_parts(r);
+    return true;
+}
+
 void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     if (code == 410) {
         hy__replica_end(r, false);
@@ -227,9 +296,12 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     if (code < 300) hy__replica_is_back(r);
     if (code == 401 || code == 403) {
         refuse_speaker(r, answer->to);
+    } else if (code < 300 && !r->read && hy__replica_take_part(r, answer)) {
+        /* there is more to come */
     } else if (code < 300) {
         take_read(r, hy_get_object(hy_msg_body(answer), "value"));
     } else {
+        r->has_lost = true; /* what was to be read still is */
         retry_later(r);
     }
     hy__replica_tell_status(r);
@@ -238,9 +310,17 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
 
 static void on_read(void *arg, hy_msg_t *answer, int code) {
     hy_replica_t *r = arg;
-    if (code < 200) return;
-    r->read = NULL;
-    hy__replica_take_read(r, answer, code);
+    if (code >= 200) {
+        r->read = NULL;
+        hy__replica_take_read(r, answer, code);
+    } else if (hy_parts_is_part(hy_msg_body(answer)) && !hy__replica_take_part(r, answer)) {
+        hy_request_cancel(r->read); /* all are here: an older peer's last one says 100, too */
+        r->read = NULL;
+        hy__replica_enter(r);
+        take_read(r, NULL);
+        hy__replica_tell_status(r);
+        hy__replica_exit(r);
+    }
 }
 
 /* The first member that is in speaks for the copy. */
@@ -258,6 +338,7 @@ void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);
+    if (rc == 0) rc = hy__put_window(body);
     if (rc == 0) {
         rc = hy__manager_request(r->manager, HY_MSG_READ, from, r->url, hy_node_value(body),
                                  on_read, r, NULL, &r->read);

@@ -57,11 +57,16 @@ void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* Where a position stands to the copy. */
-static hy_outcome_t compare(const hy_replica_t *r, const hy_str_t *epoch, uint64_t version) {
+/* Where a position stands to the copy. A writer of a lower epoch does not count as heard. */
+static hy_outcome_t compare(hy_replica_t *r, const hy_str_t *epoch, uint64_t version) {
     const hy_object_t *o = r->object;
     int order = epoch ? hy_epoch_compare(epoch, o->epoch) : -1;
-    if (order != 0) return order < 0 ? HY_DONE : HY_BROKEN;
+    if (order < 0) return HY_DONE;
+    r->is_heard = true;
+    if (order > 0) {
+        hy__hosted_hear(r->manager, r->url, epoch);
+        return HY_BROKEN;
+    }
     return version <= o->version ? HY_DONE : HY_AHEAD;
 }
 
@@ -77,6 +82,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     if (rc == 0) {
         o->version = c->version;
         if (c->modified_ms) o->modified_ms = c->modified_ms;
+        hy__copy_changed(r->ledger, c);
         if (c->is_metadata) {
             for (uint32_t i = 0; i < c->count; i++) {
                 hy_effect_release(&effects[i]);
@@ -113,6 +119,7 @@ static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     if (hy_children_keep(o->children, child, s->version) < 0) return false;
     hy__outbox_stamped(r, child, 0, false);
     o->version = s->version;
+    hy__copy_stamped(r->ledger, s, child, NULL);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_CREATE, child, NULL);
     return true;
 }
@@ -125,6 +132,7 @@ static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
         child->version = s->child_version;
         hy__outbox_stamped(r, child, s->child_version, false);
         r->object->version = s->version;
+        hy__copy_stamped(r->ledger, s, child, op);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_UPDATE, child, op->change);
     }
     hy_childop_unref(op);
@@ -133,9 +141,10 @@ static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
 
 static bool stamp_delete(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child) {
     r->object->version = s->version;
+    if (child) hy_children_remove(r->object->children, child, HY_CHILD_DELETED);
+    hy__copy_stamped(r->ledger, s, child, NULL);
     if (!child) return true;
     hy_childop_unref(take_op(r, child, s->child_version));
-    hy_children_remove(r->object->children, child, HY_CHILD_DELETED);
     hy__outbox_gone(r, child);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_DELETE, child, NULL);
     return true;
@@ -145,12 +154,11 @@ static bool stamp_refuse(hy_replica_t *r, const hy_stamp_t *s, hy_str_t *creator
                          hy_child_t *child) {
     r->object->version = s->version;
     if (s->child_version == 0) hy_marks_see(hy_children_marks(r->object->children), creator, n, n);
+    if (child && s->child_version > 0) child->version = s->child_version;
+    hy__copy_stamped(r->ledger, s, child, NULL);
     if (!child) return true;
     bool is_own = child->draft != NULL;
-    if (s->child_version > 0) {
-        hy_childop_unref(take_op(r, child, s->child_version));
-        child->version = s->child_version;
-    }
+    if (s->child_version > 0) hy_childop_unref(take_op(r, child, s->child_version));
     hy__outbox_stamped(r, child, s->child_version, true);
     if (!is_own && child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
@@ -413,18 +421,7 @@ static bool take_digest(hy_replica_t *r, hy_msg_t *m) {
     if (m->type != HY_MSG_EVENT || hy_msg_payload(m, &hy_stamp_payload)) return false;
     const hy_node_t *digest = hy_get_object(hy_get_object(hy_msg_body(m), "value"), "digest");
     if (!digest) return false;
-    hy_str_t *epoch = hy_get_str(digest, "epoch");
-    int64_t version = hy_get_int(digest, "version", -1);
-    if (!epoch || version < 0 || !r->object) return true; /* the first answer is on its way */
-    int order = hy_epoch_compare(epoch, r->object->epoch);
-    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    if (order == 0 && (uint64_t)version > r->head) r->head = (uint64_t)version;
-    if (order > 0 || (order == 0 && (uint64_t)version > r->object->version)) {
-        if (order > 0) r->has_lost = true; /* also if a read is under way that is too early */
-        hy__replica_read(r, "gap");
-    } else if (order == 0) {
-        hy__replica_is_back(r);
-    }
+    hy__epoch_digest(r, digest);
     return true;
 }
 
@@ -444,9 +441,11 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
         keep_aside(r, m, version);
         return;
     }
-    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    if (apply_message(r, m, &version) == HY_DONE) {
-        hy__replica_is_back(r);
+    r->is_heard = false;
+    hy_outcome_t outcome = apply_message(r, m, &version);
+    if (r->is_heard) r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (outcome == HY_DONE) {
+        if (r->is_heard) hy__replica_is_back(r);
         if (r->aside_count > 0) hy__arrival_settle(r);
         return;
     }

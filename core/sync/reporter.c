@@ -1,8 +1,10 @@
 /* The reporter's side of an object: every write is a change with the next version, published at
- * once; reads and executes are answered (PROTOCOL.md section 5: Change, Read, Execute). Child
- * operations: moderation.c. */
+ * once (PROTOCOL.md section 5, Change). Reads and executes: reading.c; child operations:
+ * moderation.c. */
 #include "../base/mem.h"
-#include "sync.h"
+#include "../data/snapshot.h"
+#include "answering.h"
+#include "handover.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -10,23 +12,40 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
 }
 
-/* Counts the position up and publishes what was applied; `change` is taken over. Should the message
- * get lost here, it is a gap, which the observers read. */
+/* Gives the change its position, the next one, and writes it into the store, if the object has one.
+ * Before it is published, since writing may fail. */
+static int prepare(hy_reporter_t *r, hy_change_t *change) {
+    hy_object_t *o = r->party.object;
+    hy_syncher_t *s = r->party.syncher;
+    change->epoch = hy_str_ref(o->epoch);
+    change->version = o->version + 1;
+    change->source = hy_str_ref(s->url);
+    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    return r->ledger ? hy__ledger_change(r->ledger, change) : 0;
+}
+
+/* Counts the position up and publishes what was prepared and applied; `change` is taken over.
+ * Should the message get lost here, it is a gap, which the observers read. */
 static void publish(hy_reporter_t *r, hy_change_t *change) {
     hy_object_t *o = r->party.object;
     hy_syncher_t *s = r->party.syncher;
-    o->version++;
-    change->epoch = hy_str_ref(o->epoch);
-    change->version = o->version;
-    change->source = hy_str_ref(s->url);
-    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    o->version = change->version;
     o->modified_ms = change->modified_ms;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
+    hy__ledger_settle(r->ledger);
+}
+
+void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m) {
+    if (r->ledger) {
+        hy__ledger_send(r->ledger, r->party.syncher->manager, m);
+    } else if (m) {
+        hy_port_send(r->party.syncher->port, m, NULL);
+    }
 }
 
 static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
@@ -46,12 +65,17 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         hy_value_drop(edit->value);
         return rc;
     }
+    hy_object_touch(r->party.object);
     rc = hy_edit_apply(r->party.object->data, edit, &r->batch_effects[n], err);
     if (rc < 0) hy_change_drop_last(r->batch);
     return rc;
 }
 
 int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
+    if (r->heir)
+        return hy_fail(err, HY_ECONFLICT,
+                       "%s is being handed over to %s: write when it has turned out whose it is",
+                       r->party.url->bytes, r->heir->bytes);
     if (!r->is_replaced) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s is reported by another session now; this one is replaced",
                    r->party.url->bytes);
@@ -59,6 +83,7 @@ int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
 
 static int check_room(const hy_reporter_t *r, hy_error_t *err) {
     int rc = hy__reporter_check(r, err);
+    if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc < 0) return rc;
     if (hy_bus_has_room(r->party.syncher->manager->bus)) return 0;
     return hy_fail(err, HY_EFULL, "%s: too many changes wait to be delivered; write less at once",
@@ -72,10 +97,14 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) rc = prepare(r, change);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
+        hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
+        if (rc < 0) hy__ledger_undo(r->ledger, mark);
     }
     if (rc < 0) {
         hy_change_unref(change);
@@ -118,6 +147,7 @@ static int view_commit(void *owner, hy_error_t *err) {
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0 && change->count > 0) rc = prepare(r, change);
     if (rc < 0) {
         view_rollback(r);
         return rc;
@@ -137,111 +167,65 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
-/* --- being asked ------------------------------------------------------------------------------ */
+/* One key of the metadata; NULL: it stays as it is. */
+static int set_metadata(hy_change_t *c, const char *key, hy_str_t *value) {
+    hy_step_t step = {.key = value ? hy_str_from(key) : NULL};
+    if (!value) return 0;
+    int rc = step.key ? hy_change_add(c, HY_OP_SET, &step, 1, hy__string_ref(value), 0) : HY_ENOMEM;
+    hy_str_unref(step.key);
+    return rc;
+}
 
-static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
-    hy_bus_t *bus = r->party.syncher->manager->bus;
-    hy_value_t value;
-    int rc =
-        hy__object_answer(r->party.object, hy_get_object(hy_msg_body(request), "since"), &value);
+int hy__reporter_sign(hy_reporter_t *r) {
+    const hy_syncher_t *s = r->party.syncher;
+    hy_change_t *c = hy_change_new();
+    int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
+    if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
+    if (rc == 0) rc = set_metadata(c, "user", s->user);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) {
+        c->is_metadata = c->is_batch = true;
+        rc = prepare(r, c);
+    }
+    if (rc == 0) rc = hy_change_apply(c, r->party.object->metadata, NULL, NULL);
     if (rc < 0) {
-        hy_bus_respond(bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
-        return;
+        hy__ledger_undo(r->ledger, mark);
+        hy_change_unref(c);
+        return rc;
     }
-    hy_bus_respond(bus, request, 200, NULL, value);
-}
-
-static void read_decided(void *arg, hy_decision_t *d, int code, const char *reason) {
-    hy_manager_t *m = arg;
-    if (code == 0 && d->party && d->party->is_open) {
-        answer_read((hy_reporter_t *)d->party, d->request);
-        return;
-    }
-    int http = code < 0 && code != HY_EFORBIDDEN ? hy_error_http(code) : 401;
-    hy_bus_respond(m->bus, d->request, http, reason ? reason : "reading was not accepted",
-                   hy_absent());
-}
-
-static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
-    if (hy_str_equal(hyperty, r->party.syncher->url)) return true;
-    const hy_hosted_t *h = hy__reporter_hosted(r);
-    return h && hy__hosted_has_observer(h, hyperty);
-}
-
-static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request) {
-    hy_syncher_t *s = r->party.syncher;
-    hy_decision_t *d = hy__decision_new(s, &r->party, kind, request, request->from);
-    if (!d) {
-        hy_bus_respond(s->manager->bus, request, 503, "out of memory", hy_absent());
-        return;
-    }
-    const hy_node_t *body = hy_msg_body(request);
-    d->identity = hy_get_object(body, "identity");
-    if (kind == HY_DECIDE_READ) {
-        d->decided = read_decided;
-        d->arg = s->manager;
-    } else {
-        hy__decision_take_call(d, body);
-    }
-    hy__decision_ask(d);
-}
-
-/* An observer that goes on from its position, as it was not there when it was struck off. */
-static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
-    const hy_hosted_t *h = hy__reporter_hosted(r);
-    return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
-}
-
-static void on_object(void *arg, hy_msg_t *m) {
-    hy_reporter_t *r = arg;
-    hy_bus_t *bus = r->party.syncher->manager->bus;
-    if (m->type == HY_MSG_READ) {
-        if (r->is_public || is_participant(r, m->from)) {
-            answer_read(r, m);
-        } else if (is_struck_off(r, m)) {
-            hy_bus_respond(bus, m, 401, "evicted", hy_absent());
-        } else {
-            decide(r, HY_DECIDE_READ, m);
-        }
-    } else if (m->type == HY_MSG_EXECUTE) {
-        if (!hy_get_str(hy_msg_body(m), "method")) {
-            hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
-        } else if (!is_participant(r, m->from)) {
-            hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
-        } else {
-            decide(r, HY_DECIDE_EXECUTE, m);
-        }
-    } else if (m->type != HY_MSG_RESPONSE) {
-        hy_bus_respond(bus, m, 400, "an object takes read and execute", hy_absent());
-    }
+    publish(r, c);
+    return 0;
 }
 
 /* --- after a lost session --------------------------------------------------------------------- */
 
-static hy_value_t digest_body(const hy_object_t *o) {
-    hy_value_t digest = hy__body1("epoch", hy__string_ref(o->epoch));
-    if (digest.kind == HY_OBJECT &&
-        hy_put(digest.as.n, "version", hy_int((int64_t)o->version)) < 0) {
-        hy_value_drop(digest);
-        return hy_absent();
-    }
-    return digest.kind == HY_OBJECT ? hy__body1("value", hy__body1("digest", digest)) : digest;
+/* In an epoch that follows another one, also who speaks for the object now. */
+static hy_value_t digest_body(const hy_reporter_t *r) {
+    const hy_object_t *o = r->party.object;
+    hy_value_t digest = hy_node_value(hy_node_new(HY_OBJECT));
+    int rc = digest.kind == HY_OBJECT ? hy_object_put_position(o, digest.as.n) : HY_ENOMEM;
+    if (rc == 0 && o->follows_epoch)
+        rc = hy_put(digest.as.n, "reporter", hy__string_ref(r->party.syncher->url));
+    if (rc == 0) return hy__body1("value", hy__body1("digest", digest));
+    hy_value_drop(digest);
+    return hy_absent();
 }
 
 void hy__reporter_digest(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
-    hy_value_t body = digest_body(r->party.object);
+    hy_value_t body = digest_body(r);
     hy_msg_t *m = body.kind == HY_OBJECT
                       ? hy_msg_new(HY_MSG_EVENT, hy_absent(), r->party.url, r->changes, body)
                       : NULL;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
 }
 
 void hy__reporter_replaced(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
     r->is_replaced = true;
+    hy__answers_close(r);
     hy_listener_close(r->on_object);
     hy_listener_close(r->on_children);
     r->on_object = r->on_children = NULL;
@@ -251,7 +235,7 @@ void hy__reporter_replaced(hy_reporter_t *r) {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
     hy_reporter_t *r = hy_alloc_zero(sizeof *r);
     if (!r) {
         hy_object_free(object);
@@ -262,16 +246,35 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);
+    hy_link_init(&r->frozen);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
     r->party.view = hy_view_new(object->data, &reporter_view, r, object->url);
-    int rc = r->changes && r->children && r->party.view ? 0 : HY_ENOMEM;
+    if (!r->changes || !r->children || !r->party.view) {
+        hy__party_close(&r->party);
+        return HY_ENOMEM;
+    }
+    *out = r;
+    return 0;
+}
+
+int hy__reporter_open(hy_reporter_t *r) {
+    hy_syncher_t *s = r->party.syncher;
     hy_bus_t *bus = s->manager->bus;
-    if (rc == 0) rc = hy_port_grant(s->port, object->url);
-    if (rc == 0) rc = hy_bus_listen(bus, object->url, on_object, r, &r->on_object);
-    if (rc == 0)
+    int rc = hy_port_grant(s->port, r->party.url);
+    if (rc == 0 && !r->on_object)
+        rc = hy_bus_listen(bus, r->party.url, hy__reporter_on_object, r, &r->on_object);
+    if (rc == 0 && !r->on_children)
         rc = hy_bus_listen(bus, r->children, hy__reporter_child_message, r, &r->on_children);
+    return rc;
+}
+
+int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+    hy_reporter_t *r;
+    int rc = hy__reporter_make(s, object, is_public, &r);
+    if (rc < 0) return rc;
+    rc = hy__reporter_open(r);
     if (rc < 0) {
         hy__party_close(&r->party);
         return rc;
@@ -282,6 +285,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
+    hy__answers_close(r);
     hy__moderation_deinit(r);
     hy__reporter_drop_own(r);
     hy_listener_close(r->on_object);
@@ -289,5 +293,7 @@ void hy__reporter_deinit(hy_reporter_t *r) {
     hy_port_revoke(r->party.syncher->port, r->party.url);
     hy_str_unref(r->changes);
     hy_str_unref(r->children);
+    hy__ledger_free(r->ledger);
+    r->ledger = NULL;
     hy_object_free(r->party.object);
 }

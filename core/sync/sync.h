@@ -9,41 +9,47 @@
  * domain.c     requests to the functions of the message node
  * creation.c   the reporter's side of the sync manager: making objects;
  * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
- * replica.c    the observers' side: one copy an object, its routes and members
- * arrival.c    what arrives for a replica: positions, gaps, stamps
- * answer.c     what it reads when something is missing, and how the answer is taken in
+ * replica.h    the observers' side: one copy an object; five files
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
- * reporter.c   with stamping.c (child operations done there) and moderation.c (those of others)
+ * reporter.c   with reading.c (what it is asked), answering.h (answers, in parts if need be),
+ *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
- * rejoin.h     what happens when a node is lost and found again: six files more */
+ * handover.h   how an object passes to another reporter: three files more
+ * rejoin.h     what happens when a node is lost and found again: six files more
+ * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
+ *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
+ *              guests.c, resume.c and resting.c */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "ledger.h"
 #include "rejoin.h"
+#include "replica.h"
 #include "syncher.h"
 
 typedef struct hy_hosted hy_hosted_t;
-typedef struct hy_replica hy_replica_t;
-typedef struct hy_member hy_member_t;
 typedef struct hy_reporter hy_reporter_t;
-typedef struct hy_observer hy_observer_t;
 
 struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
+    hy_store_t *store;      /* NULL: none, or crashed */
+    bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
     hy_listener_t *on_sm;
-    hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
-    hy_dict_t hosted;   /* object URL → hy_hosted_t */
-    hy_dict_t creating; /* object URL → what makes it, creation.c */
-    hy_dict_t replicas; /* object URL → hy_replica_t */
+    hy_dict_t synchers;  /* hyperty URL → hy_syncher_t */
+    hy_dict_t hosted;    /* object URL → hy_hosted_t */
+    hy_dict_t creating;  /* object URL → what makes it, creation.c */
+    hy_dict_t replicas;  /* object URL → hy_replica_t */
+    hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
+    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
@@ -54,11 +60,22 @@ struct hy_manager {
     uint32_t jobs_flying;
     bool is_going; /* jobs are being begun */
     hy_timer_t pulse;
+    hy_outlet_t outlet;
+    hy_link_t leavings;    /* resting.c */
+    hy_dict_t names, kept; /* instance name → URL; URLs that were kept: addresses.c */
+    hy_link_t allocations; /* that wait for the names */
+    hy_store_read_t *names_read;
+    bool knows_names;
 };
 
 typedef struct {
     hy_str_t *key; /* domain */
 } hy_away_t;
+
+typedef struct {
+    hy_str_t *key; /* hyperty URL */
+    bool is_old;   /* somebody had it before */
+} hy_address_kept_t;
 
 typedef struct {
     hy_str_t *key; /* object URL */
@@ -85,6 +102,9 @@ struct hy_syncher {
     void *arg;
     hy_link_t parties, calls, follows, decisions;
     hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
+    hy_dict_t kept;    /* object URL → what the store keeps, kept.c */
+    bool knows_kept;
+    bool is_old; /* its hyperty was there before this run of the runtime */
     bool is_closing;
 };
 
@@ -153,6 +173,9 @@ int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_
 /* Nobody waits for an answer to it. */
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                      hy_value_t body);
+/* A level as it stands in a body of the sync manager's: false, true or "sync"; and back. */
+hy_value_t hy__level_value(hy_store_level_t level);
+hy_store_level_t hy__level_read(hy_value_t v);
 hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url);
 void *hy__part_find(const hy_dict_t *parts, const hy_str_t *url);
 /* HY_EINVALID with a text if it cannot be the address of a data object. */
@@ -188,151 +211,55 @@ void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */
 void hy__hosted_renew(hy_hosted_t *h);
+/* Another one writes the object: its reporter here is told, and writes no more. */
+void hy__hosted_replaced(hy_hosted_t *h, const char *why);
+/* The object was heard in that epoch, from its writer. One above that of its reporter here: it is
+ * replaced. */
+void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
 /* Says its position to the observers. */
 void hy__hosted_digest(hy_hosted_t *h);
 /* Says it if nothing was said for long; gives when to look again, UINT64_MAX: never. */
 uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
-/* Whole object or what `since` leaves. */
-int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
-/* --- replica.c, arrival.c, answer.c ----------------------------------------------------------- */
+/* --- addresses.c ------------------------------------------------------------------------------ */
 
-/* A message that is ahead of the copy. */
+void hy__addresses_init(hy_manager_t *m);
+void hy__addresses_deinit(hy_manager_t *m);
+
+/* --- kept.c, resting.c ------------------------------------------------------------------------ */
+
+/* A hyperty's part in an object. */
 typedef struct {
-    hy_msg_t *message;
-    uint64_t version;
-} hy_aside_t;
+    hy_str_t *key; /* object URL */
+    bool is_reporter;
+    hy_store_level_t level;
+    hy_str_t *schema, *name; /* NULL: none */
+} hy_kept_t;
 
-/* A child operation without its stamp. */
-typedef struct {
-    hy_str_t *key; /* <child key>@<version> */
-    hy_childop_t *op;
-    uint64_t arrived_ms;
-} hy_op_entry_t;
-
-struct hy_replica {
-    hy_manager_t *manager;
-    hy_str_t *url, *changes, *children, *registration; /* <Object>, …/changes, …/children/, … */
-    hy_str_t *node_sm, *node_registry;                 /* of the object's domain */
-    hy_object_t *object;                               /* NULL until the first answer */
-    hy_listener_t *on_changes, *on_children, *on_registration;
-    hy_link_t members;
-    uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
-    bool is_away;          /* cut off: nothing is asked */
-    bool is_rejoined;      /* one of the members has brought the copy level again */
-    hy_job_t catch_up;     /* a read after the session was taken over */
-    hy_party_state_t told; /* state last told */
-    bool wants_whole;      /* changes since will not do */
-    const char *read_reason;
-    hy_request_t *read; /* under way; NULL: none */
-    hy_timer_t retry;   /* of reading */
-    uint64_t retry_ms;
-    hy_timer_t expiry; /* of pending children and operations */
-    hy_aside_t *aside; /* by version */
-    uint32_t aside_count, aside_room;
-    size_t aside_bytes;
-    bool has_lost; /* something was lost that nothing aside tells of: to be read */
-    hy_dict_t ops; /* "<child key>@<version>" → operation without its stamp */
-    uint64_t head; /* highest version heard of */
-    uint64_t heard_ms;
-};
-
-typedef enum { HY_MEMBER_ASKING, HY_MEMBER_IN, HY_MEMBER_OUT } hy_member_state_t;
-struct hy_member {
-    uint32_t refs;         /* the replica's, and one of each callback under way */
-    hy_replica_t *replica; /* NULL once out and unlinked */
-    hy_manager_t *manager;
-    hy_link_t link;
-    hy_member_state_t state;
-    hy_str_t *hyperty, *url;
-    hy_observer_t *observer; /* once the syncher has made its party */
-    hy_msg_t *request;       /* the syncher's, while asking */
-    uint64_t session;        /* of the manager, when it began to ask */
-    bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
-    bool was_leaving;        /* the reporter may not have heard yet that it left before */
-    hy_job_t job;            /* subscribing again */
-};
-
-void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
-void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
-void hy__replica_free(hy_replica_t *r);
-hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty);
-/* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
- */
-void hy__member_leave(hy_member_t *m, bool tell);
-/* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
- * finds the object gone. */
-void hy__member_end(hy_member_t *m, bool evicted);
-/* It was told so. In another domain than the object's that comes by another node than what the
- * reporter answers, so it may have been let in again since: the reporter hears that it has left.
- * One that is asking again is not meant any more; but abroad it asks once more to be sure. */
-void hy__member_evicted(hy_member_t *m);
-hy_value_t hy__replica_routes(const hy_replica_t *r);
-/* Of a subscribe to <Object>/subscription. */
-hy_value_t hy__member_subscription(const hy_member_t *m);
-/* Hyperty URLs as an array of strings; the caller owns it. */
-int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
-/* True if the copy is of that schema, named short or by catalogue URL. */
-bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted);
-hy_party_status_t hy__replica_status(const hy_replica_t *r);
-void hy__replica_tell_status(hy_replica_t *r);
-
-/* reobserve.c: cut off; back with routes intact; with a new session. */
-void hy__replica_offline(hy_replica_t *r);
-void hy__replica_online(hy_replica_t *r);
-void hy__replica_renew(hy_replica_t *r);
-void hy__replica_init_job(hy_replica_t *r);
-void hy__member_init_job(hy_member_t *m);
-/* Something of the object was heard that leaves nothing open: it is not disconnected. */
-void hy__replica_is_back(hy_replica_t *r);
-/* Subscribes again, unless that is under way. */
-void hy__member_renew(hy_member_t *m);
-/* On <Object>/registration: the status of the object's entry. */
-void hy__replica_on_registration(void *replica, hy_msg_t *m);
-/* Asks if nothing was heard for too long; gives when to look again. */
-uint64_t hy__replica_pulse(hy_replica_t *r);
-
-/* What became of something that arrived: in (or known already), ahead of the copy, or not to be
- * applied. */
-typedef enum { HY_DONE, HY_AHEAD, HY_BROKEN } hy_outcome_t;
-
-void hy__arrival_change(void *replica, hy_msg_t *m);
-void hy__arrival_child(void *replica, hy_msg_t *m);
-hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c);
-hy_outcome_t hy__arrival_apply_stamp(hy_replica_t *r, const hy_stamp_t *s);
-/* An operation came: shown as pending, or put by for its stamp. `op` is borrowed. */
-void hy__arrival_take_op(hy_replica_t *r, hy_str_t *collection, hy_str_t *creator,
-                         hy_childop_t *op);
-/* Tells the members of an applied change and releases its effects. */
-void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *effects);
-/* Takes in an answer's value (whole, or changes since): answer.c. A whole one is told to the
- * members as a resync for that reason. */
-int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason, hy_error_t *err);
-/* Applies what was kept aside and now fits; reads what is still missing. */
-void hy__arrival_settle(hy_replica_t *r);
-/* A child event for all members; the child's waiters are told. */
-void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
-                            hy_change_t *change);
-void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
-/* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
-void hy__replica_read(hy_replica_t *r, const char *reason);
-void hy__replica_retry(void *replica);
-/* An answer to a read. */
-void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int http);
-/* "since": the copy's position. */
-int hy__put_since(hy_node_t *body, const hy_object_t *o);
-
-/* While entered, members that leave stay linked and the replica lives; exit may free it. */
-void hy__replica_enter(hy_replica_t *r);
-void hy__replica_exit(hy_replica_t *r);
-/* The object was deleted, or this runtime's observers struck off: all are told and go. */
-void hy__replica_end(hy_replica_t *r, bool evicted);
-/* Calls `fn` for every member that is in; safe against members that leave meanwhile. */
-typedef void (*hy_member_cb)(hy_member_t *m, void *arg);
-void hy__replica_each(hy_replica_t *r, hy_member_cb fn, void *arg);
+void hy__kept_init(hy_syncher_t *s);
+void hy__kept_deinit(hy_syncher_t *s);
+/* That hyperty takes part in that object, in the store. */
+int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_reporter,
+                   hy_store_level_t level);
+int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* The member keeps the copy from now on, at that level (NONE: nothing). */
+int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
+/* It does not any more; `rests`: it will come back for it. */
+void hy__member_unkeep(hy_member_t *m, bool rests);
+/* Lets go of the replica's ledger if the rows are those of the original. */
+void hy__copy_check_owner(hy_replica_t *r);
+/* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as
+ * an observer that is in: it subscribes again by itself. There is no replica of it yet. */
+int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out);
+/* The object's reporter goes, to be resumed; frees it. */
+void hy__hosted_rest(hy_hosted_t *h);
+/* Its rows go, without anybody waiting for it. */
+void hy__stored_forget(const hy_reporter_t *r);
+/* Answers the request when the store has forgotten the object and it was deleted. */
+void hy__stored_delete(hy_reporter_t *r, hy_msg_t *request);
+void hy__leavings_free(hy_manager_t *m);
 
 /* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 
@@ -364,18 +291,32 @@ struct hy_reporter {
     hy_change_t *batch; /* open batch */
     hy_effect_t *batch_effects;
     uint32_t batch_room;
-    hy_dict_t busy;    /* child key → messages waiting for a decision on an earlier one */
-    hy_dict_t answers; /* child operation → its answer, bounded */
-    hy_link_t echoes;  /* own operations whose message has not come round */
+    hy_dict_t busy;      /* child key → messages waiting for a decision on an earlier one */
+    hy_dict_t answers;   /* child operation → its answer, bounded */
+    hy_link_t echoes;    /* own operations whose message has not come round */
+    hy_ledger_t *ledger; /* owned; NULL: it is not stored */
+    hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
+    hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
     uint64_t published_ms;
 };
 
+/* `object` is taken over, also on failure. In two steps: made, it is not known to anybody but its
+ * syncher; opened, it may send and is asked. Opening that has failed may be tried again. */
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
+int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
+int hy__reporter_open(hy_reporter_t *r);
+/* Writes into the metadata who reports the object now, as a change. */
+int hy__reporter_sign(hy_reporter_t *r);
 void hy__reporter_deinit(hy_reporter_t *r);
+/* A message to the object itself: reading.c. */
+void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
+/* What it publishes leaves when all that was written before is committed. `m` NULL: out of memory.
+ */
+void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m);
 /* Publishes its position. */
 void hy__reporter_digest(hy_reporter_t *r);
 /* Another session holds the object: writing ends, and the hyperty is told. */
@@ -392,15 +333,20 @@ hy_stamp_t *hy__reporter_make_stamp(const hy_reporter_t *r, hy_str_t *collection
 /* Publishes that stamp (taken over) and counts the version up. Should its message get lost here, it
  * is a gap, which the observers read. */
 void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op);
-/* Does the operation on the reporter's children, an applied update's data apart. */
-int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
-                      hy_error_t *err);
+/* Does the operation on the reporter's children, an applied update's data apart, and writes its
+ * stamp into the store. On failure nothing was done. */
+int hy__reporter_keep(hy_reporter_t *r, const hy_stamp_t *s, hy_child_t *child, hy_childop_t *op,
+                      bool is_applied, hy_error_t *err);
 /* Tells the hyperty of its own operations up to that of the message, NULL: of all. May end the
  * party. */
 void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);
 void hy__reporter_drop_own(hy_reporter_t *r);
 void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
+/* What is remembered of child operations that were answered, as an array; ABSENT when out of
+ * memory. Reading adds to what is there. */
+hy_value_t hy__moderation_write(const hy_reporter_t *r);
+int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
 int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
