@@ -4,7 +4,9 @@
  * tables in one transaction, and only then the WAL; so whenever the process ends there is an empty
  * file or a whole one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -177,9 +179,12 @@ static int begin_writing(sqlite3 *db, const char *path, bool is_new, hy_error_t 
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* Beside the file itself, not beside a link to it. */
 static bool has_beside(const char *path, const char *suffix) {
     char name[HY_PATH_BYTES_MAX];
-    int len = snprintf(name, sizeof name, "%s%s", path, suffix);
+    char *real = realpath(path, NULL);
+    int len = snprintf(name, sizeof name, "%s%s", real ? real : path, suffix);
+    free(real);
     return len > 0 && (size_t)len < sizeof name && access(name, F_OK) == 0;
 }
 
@@ -214,6 +219,9 @@ static int open_to_read(const char *path, sqlite3 **out) {
 
 static int open_to_write(const char *path, const char *vfs, sqlite3 **out) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE;
+    /* What is stored is nobody else's to read, unless its owner says so. */
+    int fd = vfs ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
     int rc = sqlite3_open_v2(path, out, flags | SQLITE_OPEN_CREATE, vfs);
     /* Of a file that it may not write SQLite would make the best; we would find out too late. */
     bool is_bad = rc == SQLITE_OK && sqlite3_db_readonly(*out, "main") == 1;

@@ -144,7 +144,8 @@ int hy_store_read(hy_store_t *s, uint32_t tables, const hy_str_t *owner, hy_rows
                   hy_store_read_t **out);
 void hy_store_read_cancel(hy_store_read_t *r); /* it is then forgotten; NULL allowed */
 /* One row, waiting for the disk: for what starts before there is a loop to be held up. The caller
- * gets a string; HY_ENOT_FOUND. */
+ * gets a string. HY_ENOT_FOUND, HY_ENOMEM, HY_EINTERNAL (the file cannot be read: logged),
+ * HY_ECLOSED; HY_EFULL: what was written before cannot be committed now. */
 int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                   hy_str_t **out);
 

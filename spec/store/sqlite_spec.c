@@ -21,7 +21,12 @@ static void rows_are_there_after_opening_again(void **state) {
     turn(w);
     assert_int_equal(hy_store_committed(s), 1);
     put(s, HY_TABLE_PARTIES, "h", "a", "3"); /* committed by closing */
+    struct stat st;
+    stat(path_of("a.db-wal"), &st);
+    assert_int_equal(st.st_mode & 077, 0); /* nobody else's business */
     hy_store_close(s);
+    stat(path_of("a.db"), &st);
+    assert_int_equal(st.st_mode & 077, 0);
     assert_false(is_there("a.db.lock"));
     assert_false(is_there("a.db-wal"));
     s = open_file(w, "a.db");
@@ -88,6 +93,8 @@ static void a_file_in_use_names_the_process_that_has_it(void **state) {
     assert_refused(w, "a.db", HY_ECONFLICT, words);
     uint64_t before, after;
     assert_int_equal(hy_store_file_compact(path_of("a.db"), &before, &after, NULL), HY_ECONFLICT);
+    assert_int_equal(symlink("a.db", path_of("link.db")), 0);
+    assert_refused(w, "link.db", HY_ECONFLICT, words);
     hy_store_close(s);
     write_file("a.db.lock", "1\n", 2); /* left by one that was killed */
     hy_store_close(open_file(w, "a.db"));
