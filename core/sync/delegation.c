@@ -203,6 +203,7 @@ static void on_offered(void *delegation, int http, hy_msg_t *answer) {
     if (http < 300) {
         move(d);
     } else if (http == 404 || hy__is_passing(http)) {
+        take_back(d); /* it may have accepted */
         stay(d, hy_error_from_http(http), "%s does not answer (%s); %s stays here", heir, why, url);
     } else {
         stay(d, hy_error_from_http(http), "%s does not take over %s: %s", heir, url, why);

@@ -321,7 +321,8 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {
     } else if (hy_str_is(method, "delegated")) {
         on_delegated(m, request);
     } else {
-        hy_bus_respond(m->bus, request, 400, "execute: a sync manager knows delegate and delegated",
+        hy_bus_respond(m->bus, request, 400,
+                       "the sync manager knows create, subscribe, unsubscribe and delete",
                        hy_absent());
     }
 }

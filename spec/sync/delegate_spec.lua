@@ -317,7 +317,8 @@ describe("delegating", function()
 
     it("as it decides nothing, tells so", function()
       ben:eval [[self.syncher:on("delegate", function() end)]]
-      assert.same({ nil, ben.url .. " does not take over " .. url .. ": not accepted", "forbidden" },
+      assert.same({ nil, ben.url .. " does not take over " .. url .. ": not accepted",
+        "forbidden" },
         { delegate(anna, ben.url) })
       stays()
     end)
@@ -331,7 +332,8 @@ describe("delegating", function()
       begin(anna, ben.url)
       world:run(60)
       assert.same({ code = "timeout",
-        text = ben.url .. " has not decided within 30 s; " .. url .. " stays here" }, anna:eval "return self.result")
+        text = ben.url .. " has not decided within 30 s; " .. url .. " stays here" },
+        anna:eval "return self.result")
       assert.same({ "this is decided already", "conflict" },
         { ben:eval "return self.answer[2], self.answer[3]" })
       stays()
@@ -358,8 +360,8 @@ describe("delegating", function()
 
     it("as the node is away, tells so", function()
       world:disconnect "anna"
-      assert.same({ nil, url .. ": the message node is not connected, without which it cannot be " ..
-        "handed over; it stays here", "unreachable" }, { delegate(anna, ben.url) })
+      assert.same({ nil, url .. ": the message node is not connected, without which it cannot " ..
+        "be handed over; it stays here", "unreachable" }, { delegate(anna, ben.url) })
       world:connect "anna"
       world:run(5)
       world:heard "carl"
