@@ -162,6 +162,9 @@ static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
  * on. */
 static const char *check_subscribe(const hy_node_t *body, const hy_str_t *url, hy_error_t *err) {
     if (hy_get_bool(body, "p2p", false)) return "p2p is not served by this runtime; leave it out";
+    if (hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
+        return "store is not served by this runtime, which keeps objects in memory only; leave it "
+               "out";
     if (!url) return "subscribe needs \"resource\"";
     return hy__check_object_url(url, err) < 0 ? err->text : NULL;
 }

@@ -34,6 +34,7 @@ typedef struct hy_reporter hy_reporter_t;
 struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
+    hy_store_t *store;      /* NULL: none, or crashed */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
@@ -152,6 +153,9 @@ int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_
 /* Nobody waits for an answer to it. */
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                      hy_value_t body);
+/* A level as it stands in a body of the sync manager's: false, true or "sync"; and back. */
+hy_value_t hy__level_value(hy_store_level_t level);
+hy_store_level_t hy__level_read(hy_value_t v);
 hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url);
 void *hy__part_find(const hy_dict_t *parts, const hy_str_t *url);
 /* HY_EINVALID with a text if it cannot be the address of a data object. */
