@@ -18,6 +18,10 @@ struct hy_call {
     hy_create_t create;
     hy_value_t criteria, found; /* of a discovery */
     bool is_second;             /* it has asked for objects, now for hyperties */
+    bool may_repeat;            /* its request, if it is told to ask again */
+    hy_msg_t *message;          /* that request */
+    hy_timer_t again;
+    uint64_t again_ms, until_ms;
     hy_call_t **slot; /* where a callback that may outlive it looks for it: emptied at the end */
     /* What to do with the final answer; hy__call_end at its end. */
     void (*take)(hy_call_t *c, hy_msg_t *answer, int code, const char *desc);

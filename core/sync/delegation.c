@@ -350,6 +350,11 @@ bool hy__delegation_defers(hy_hosted_t *h, hy_msg_t *m) {
     return true;
 }
 
+bool hy__asks_again(hy_msg_t *answer, int http) {
+    if (http != 503) return false;
+    return hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "again", false);
+}
+
 void hy__delegation_note_gone(hy_hosted_t *h) {
     if (h->delegation) h->delegation->missed_gone = true;
 }

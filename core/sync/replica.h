@@ -75,8 +75,12 @@ struct hy_member {
     bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
     bool was_leaving;        /* the reporter may not have heard yet that it left before */
     hy_job_t job;            /* subscribing again */
+    hy_timer_t again;        /* asks once more, as the object is being handed over */
+    uint64_t again_ms, until_ms;
 };
 
+/* It need not ask once more. */
+void hy__member_stop_asking(hy_member_t *m);
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
 hy_replica_t *hy__replica_new(hy_manager_t *m, hy_str_t *url);

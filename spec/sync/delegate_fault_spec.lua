@@ -273,7 +273,7 @@ describe("delegating", function()
     end
   end)
 
-  it("has what observers execute meanwhile asked again", function()
+  it("has what is asked meanwhile asked again: executing, and coming in", function()
     local lost = 0
     watch("anna", function(message)
       if is_method(message, "move") and lost < 1 then
@@ -281,14 +281,24 @@ describe("delegating", function()
         return "drop"
       end
     end)
+    local dora = objects.load(world.runtimes.carl, "dora")
+    local eve = objects.load(world.net:runtime { paths = {} }, "eve")
     begin()
     world:run(1)
     carl:eval [[
-      require("hyperty").spawn(function() self.answer = { self.room:execute "do it" } end)]]
+      require("hyperty").spawn(function() self.answer = self.room:execute "do it" end)]]
+    for _, instance in ipairs { dora, eve } do
+      instance:eval([[
+        local url = ...
+        require("hyperty").spawn(function() self.room = assert(self.syncher:subscribe(url)) end)]],
+        url)
+    end
     world:run(1)
     assert.is_nil(carl:eval "return self.answer")
+    assert.is_nil(eve:eval "return self.room")
     world:run(20)
-    assert.same({ true }, carl:eval "return self.answer")
+    assert.is_true(carl:eval "return self.answer")
+    assert.same({ 1, 1 }, { dora:eval "return self.room.data.n", eve:eval "return self.room.data.n" })
     goes_on_with(ben, "mine")
   end)
 end)
