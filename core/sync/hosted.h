@@ -34,6 +34,7 @@ struct hy_hosted {
 /* hosting.c */
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
 hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
+hy_guest_t *hy__hosted_find_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* or NULL */
 /* The guest of that hyperty, made if missing; HY_EFULL. */
 int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out);
 /* <Object>, …/subscription and the children, which the reporter keeps. */

@@ -1,5 +1,5 @@
 /* Hosting: the sync manager's side of objects that are reported here (PROTOCOL.md section 5:
- * invite, subscribe, unsubscribe, evict, delete). Creating them: creation.c.
+ * invite, subscribe, unsubscribe, delete). Creating them: creation.c; striking off: eviction.c.
  *
  *      subscribe at <Object>/subscription:
  *               pre-authorised, observing already, public ──────► admit, snapshot, 200
@@ -12,28 +12,28 @@
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
-static hy_guest_t *find_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
+hy_guest_t *hy__hosted_find_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
     return hy_dict_find(&h->guests, hyperty->bytes, hyperty->len,
                         hy_hash(hyperty->bytes, hyperty->len));
 }
 
 bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_find_guest(h, hyperty);
     return g && !g->is_evicted;
 }
 
 bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_find_guest(h, hyperty);
     return g && g->is_evicted;
 }
 
 bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_find_guest(h, hyperty);
     return g && g->is_observing;
 }
 
 hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_find_guest(h, hyperty);
     return g ? g->user : NULL;
 }
 
@@ -68,7 +68,7 @@ static void forget_absent(hy_hosted_t *h) {
 }
 
 int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
-    *out = find_guest(h, hyperty);
+    *out = hy__hosted_find_guest(h, hyperty);
     if (*out) return 0;
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_absent(h);
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) return HY_EFULL;
@@ -220,13 +220,14 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
     }
-    hy_guest_t *g = find_guest(h, subscriber);
+    hy_guest_t *g = hy__hosted_find_guest(h, subscriber);
     bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
     if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
-    if (h->is_public || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
+    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
+    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else {
         ask_reporter(h, request, subscriber);
@@ -264,7 +265,7 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     doubt_t *d = arg;
     (void)desc;
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
-    hy_guest_t *g = h ? find_guest(h, d->hyperty) : NULL;
+    hy_guest_t *g = h ? hy__hosted_find_guest(h, d->hyperty) : NULL;
     if (h) hy__delegation_note_gone(h);
     bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
     if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
@@ -289,7 +290,7 @@ static void doubt(hy_hosted_t *h, const hy_guest_t *g) {
 
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
-    hy_guest_t *g = source ? find_guest(h, source) : NULL;
+    hy_guest_t *g = source ? hy__hosted_find_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
         hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
@@ -331,7 +332,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     }
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, delete --------------------------------------------------------------------------- */
 
 /* From <Object>/subscription to a hyperty: repeated if it is away; one of this runtime is not.
  * `body` is taken over. */
@@ -394,20 +395,6 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
     }
     hy_bus_respond(m->bus, request, rc < 0 ? hy_error_http(rc) : 200,
                    rc < 0 ? hy_error_text(rc) : NULL, hy_absent());
-}
-
-/* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
-int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = find_guest(h, hyperty);
-    if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
-    if (rc < 0) return rc;
-    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
-    if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = false;
-    g->is_evicted = true;
-    return 0;
 }
 
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {

@@ -56,11 +56,17 @@ static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
     return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
 }
 
+static bool is_open_to(const hy_reporter_t *r, const hy_str_t *hyperty) {
+    const hy_hosted_t *h = hy__reporter_hosted(r);
+    bool is_evicted = h && hy__hosted_has_evicted(h, hyperty);
+    return is_participant(r, hyperty) || (r->is_public && !is_evicted);
+}
+
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     if (m->type == HY_MSG_READ) {
-        if (r->is_public || is_participant(r, m->from)) {
+        if (is_open_to(r, m->from)) {
             answer_read(r, m);
         } else if (is_struck_off(r, m)) {
             hy_bus_respond(bus, m, 401, "evicted", hy_absent());

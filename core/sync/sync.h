@@ -8,7 +8,7 @@
  * manager.c    <Runtime>/sm: which message goes to which part
  * domain.c     requests to the functions of the message node
  * creation.c   the reporter's side of the sync manager: making objects;
- * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
+ * hosting.c    inviting, letting observe, deleting (hosted.h); eviction.c: striking off
  * replica.h    the observers' side: one copy an object; five files
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c

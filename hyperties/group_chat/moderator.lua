@@ -1,7 +1,7 @@
 -- What one of the chats in a room does for it, at first the one that opened it: it reports the
--- object, and so it alone decides who may observe, writes the list of participants and may take away
--- other people's messages. When it leaves it hands the object over to another one, with all that it
--- knows of people; that is in the data for the moment.
+-- object, and so it alone decides who may observe, writes the list of participants and may take
+-- away other people's messages. When it leaves it hands the object over to another one, with all
+-- that it knows of people; that is in the data for the moment.
 --
 --   subscribe        somebody wants in; the invited are in without being asked about
 --   execute enter    who observes by now says so, and becomes a participant
@@ -159,7 +159,8 @@ end
 
 function Moderator:kick(who)
   if who == self.chat.url or who == self.chat.user then
-    return nil, "this room is yours and you cannot kick yourself: leave it, or close it", "forbidden"
+    return nil, "this room is yours and you cannot kick yourself: leave it, or close it",
+      "forbidden"
   end
   local urls = {}
   for url, user in pairs(self.guests) do
