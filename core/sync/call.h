@@ -22,6 +22,8 @@ struct hy_call {
     hy_msg_t *message;          /* that request */
     hy_timer_t again;
     uint64_t again_ms, until_ms;
+    hy_str_t *read; /* object that it reads, which may come in parts */
+    hy_collecting_t collecting;
     hy_call_t **slot; /* where a callback that may outlive it looks for it: emptied at the end */
     /* What to do with the final answer; hy__call_end at its end. */
     void (*take)(hy_call_t *c, hy_msg_t *answer, int code, const char *desc);

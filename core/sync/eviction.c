@@ -8,6 +8,7 @@
  * object: else nothing of it gets there any more. One of this runtime is cut off by a message that
  * is before all that is written later. */
 #include "../base/mem.h"
+#include "answering.h"
 #include "hosted.h"
 
 typedef struct {
@@ -76,6 +77,8 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     int rc = expel(h, hyperty, done, arg);
     if (rc < 0) return rc;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, "evicted");
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;
