@@ -28,6 +28,7 @@ static void read_decided(void *arg, hy_decision_t *d, int code, const char *reas
 
 static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
     if (hy_str_equal(hyperty, r->party.syncher->url)) return true;
+    if (r->heir && hy_str_equal(hyperty, r->heir)) return true;
     const hy_hosted_t *h = hy__reporter_hosted(r);
     return h && hy__hosted_has_observer(h, hyperty);
 }
