@@ -29,6 +29,7 @@ typedef struct {
     hy_timer_t ask;
     hy_job_t job; /* asks the node whose it is */
     uint64_t until_ms;
+    bool is_accepted;
 } takeover_t;
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -241,7 +242,6 @@ static void on_beat(void *takeover) {
     hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS);
 }
 
-/* What the offer has is made at once, so that its answer is that of the decision. */
 static int go_on(takeover_t *t, hy_msg_t *request, hy_error_t *err) {
     bool is_without = hy__handover_is_without(offer_of(t->offer));
     int rc = is_without ? hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS)
@@ -253,6 +253,7 @@ static int go_on(takeover_t *t, hy_msg_t *request, hy_error_t *err) {
     } else {
         hy_bus_respond(t->manager->bus, request, 200, NULL, hy_absent());
     }
+    t->is_accepted = true;
     return 0;
 }
 
@@ -260,7 +261,7 @@ static void decided(void *takeover, hy_decision_t *d, int code, const char *reas
     takeover_t *t = takeover;
     hy_error_t err = {.text = ""};
     t->decision = NULL;
-    if (code == 0) code = go_on(t, d->request, &err);
+    if (code == 0 && !t->is_accepted) code = go_on(t, d->request, &err);
     if (code < 0) {
         if (!reason) reason = err.text[0] ? err.text : hy_error_text(code);
         hy_bus_respond(t->manager->bus, d->request, hy_error_http(code), reason, hy_absent());
@@ -275,9 +276,7 @@ int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_erro
     hy_error_t why = {.text = ""};
     hy_call_t *c = hy__call_new(t->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
-    bool is_without = hy__handover_is_without(offer_of(t->offer));
-    int rc = slot ? 0 : HY_ENOMEM;
-    if (rc == 0 && !is_without) rc = prepare(t, NULL, &why); /* to fail here, if it does */
+    int rc = slot ? go_on(t, d->request, &why) : HY_ENOMEM; /* to fail here, if it does */
     if (rc < 0) {
         if (c) hy__call_free(c);
         hy_free(slot);
