@@ -73,7 +73,7 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
 
 /* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = hy__hosted_find_guest(h, hyperty);
+    hy_guest_t *g = hy__hosted_guest(h, hyperty);
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     int rc = expel(h, hyperty, done, arg);
     if (rc < 0) return rc;
@@ -82,5 +82,6 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;
+    hy__hosted_save_guest(h, hyperty);
     return 0;
 }

@@ -66,6 +66,7 @@ static bool is_open_to(const hy_reporter_t *r, const hy_str_t *hyperty) {
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
+    hy_error_t err;
     if (m->type == HY_MSG_READ) {
         if (is_open_to(r, m->from)) {
             answer_read(r, m);
@@ -79,6 +80,8 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
             hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
         } else if (!is_participant(r, m->from)) {
             hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
+        } else if (hy__ledger_check(r->ledger, &err) < 0) {
+            hy_bus_respond(bus, m, 503, err.text, hy_absent());
         } else if (!hy__delegation_defers(hy__reporter_hosted(r), m)) {
             decide(r, HY_DECIDE_EXECUTE, m);
         }
