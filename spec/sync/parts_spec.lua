@@ -231,7 +231,9 @@ describe("an observer of an object in parts", function()
       self.room:on("change", function(c) table.insert(self.heard, c.path) end)
       self.room:on("child", function(e) table.insert(self.heard, e.kind .. e.child.data.i) end)]]
     world:disconnect "ben"
-    anna:eval [[for i = 1, 5000 do self.room.data.n = i end self.room:children("items")[9]:delete()]]
+    anna:eval [[
+      for i = 1, 5000 do self.room.data.n = i end
+      self.room:children("items")[9]:delete()]]
     world:settle()
     world:connect "ben"
     world:run(5)
