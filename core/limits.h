@@ -82,6 +82,12 @@
 #define HY_BURIED_MAX           1024u
 #define HY_LASTING_TRIES_MAX    128u /* about an hour */
 
+/* Handing an object over: how long it may take until it is moved; after which time its new reporter
+ * asks the node whether it is, and how long it goes on asking. */
+#define HY_HANDOVER_MS      30000u
+#define HY_HANDOVER_ASK_MS  2000u
+#define HY_HANDOVER_WAIT_MS 60000u
+
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
  * object's changes are kept beside its state until they are as many bytes as that, and at least so
@@ -92,6 +98,12 @@
 #define HY_STORE_RETRY_MS          1000u
 #define HY_STORE_CLOSE_MS          5000u
 #define HY_STORE_CHANGES_BYTES_MIN (64u << 10)
+
+/* Messages of stored objects that wait for their commit; answers: twice that. Answers to executes
+ * that are kept of one object. */
+#define HY_OUTLET_MESSAGES_MAX (1u << 17)
+#define HY_OUTLET_BYTES_MAX    (64u << 20)
+#define HY_LEDGER_ANSWERS_MAX  4096u
 
 /* The message node: what one request may ask for, what one session or object may hold, and what the
  * node keeps for all of them. */
@@ -110,6 +122,8 @@
 #define HY_NODE_ANSWERS_KEPT_MAX     (1u << 14)
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
+#define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
 /* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
@@ -181,6 +195,9 @@
 #define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
 #define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
 
+/* What `self.state` may be, as JSON. */
+#define HY_OWN_STATE_BYTES_MAX (8u << 20)
+
 /* A prompt and its host: a frame; what waits for a slow reader; the text of one value or print. */
 #define HY_PROMPT_FRAME_BYTES_MAX (1u << 20)
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
@@ -214,6 +231,7 @@
 
 _Static_assert(HY_VALUE_DEPTH_MAX + 8 <= HY_JSON_DEPTH_MAX, "data must fit into a message");
 _Static_assert(HY_KEY_BYTES_MAX < HY_MESSAGE_BYTES_MAX, "a key must fit into a message");
+_Static_assert(HY_HANDOVER_MS < HY_HANDOVER_WAIT_MS, "who gives ends before who takes");
 _Static_assert(HY_DECISION_BEAT_MS < HY_REQUEST_TIMEOUT_MS, "a 100 must come before the deadline");
 _Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 64) <
                    HY_MESSAGE_BYTES_MAX,

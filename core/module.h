@@ -19,16 +19,19 @@
 #include "net/pair.h"
 #include "net/socket.h"
 #include "runtime.h"
+#include "store/memory.h"
 
 #define HY_RUNTIME_CLASS  "hyperty.host.runtime"
 #define HY_PORT_CLASS     "hyperty.host.port"
 #define HY_NETWORK_CLASS  "hyperty.host.network"
 #define HY_INSTANCE_CLASS "hyperty.host.instance"
+#define HY_DISK_CLASS     "hyperty.host.disk"
 
 /* A domain of a network: its message node, and the way to it. */
 typedef struct {
     hy_str_t *name;
     hy_node_server_t *node; /* NULL: it is down */
+    hy_store_t *store;      /* of the node; NULL: it remembers nothing */
     hy_network_t *network;
 } hy_domain_t;
 
@@ -49,6 +52,7 @@ typedef struct {
     uint32_t domain_count;                     /* 0: each runtime has a node of its own */
     hy_network_faults_t faults;
     hy_node_limits_t limits; /* of each node */
+    hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */
@@ -56,9 +60,17 @@ typedef struct {
 } hy_world_t;
 
 typedef struct {
+    hy_disk_t *disk; /* NULL: closed */
+    hy_random_t random;
+    bool is_used; /* a store is on it */
+} hy_module_disk_t;
+
+typedef struct {
     hy_link_t link; /* in the world */
     hy_world_t *world;
     hy_runtime_t *runtime;                  /* NULL: stopped */
+    hy_store_t *store;                      /* NULL: the runtime's own, in memory */
+    hy_module_disk_t *disk;                 /* on which that is; NULL: it is in a file */
     hy_pair_t *pairs[HY_WORLD_DOMAINS_MAX]; /* by domain, lent by its stubs; NULL: none */
     hy_random_t random;
     hy_random_system_t system_random;
@@ -71,6 +83,7 @@ typedef struct {
 /* The functions that a runtime calls are in a table, a user value of its userdata, at these places.
  */
 #define HY_RUNTIME_FUNCTIONS 2
+#define HY_RUNTIME_DISK      3
 #define HY_RUNTIME_LOG       1
 #define HY_RUNTIME_PRINT     2
 #define HY_RUNTIME_INTERCEPT 3
@@ -89,7 +102,7 @@ bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 
 /* Adds a domain with its node and network. */
 int hy_world_add_domain(hy_world_t *w, const char *name);
-/* The node's process is killed; it is started again, without any memory. */
+/* The node's process is killed; it is started again, with what it finds on its disk. */
 void hy_world_kill_node(hy_domain_t *d);
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d);
 /* The index of a domain, -1 if the world has none of that name. */
@@ -115,8 +128,20 @@ uint64_t hy_world_ms(lua_State *L, int arg);
 void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w);
 /* The runtime at `arg`; raises if it is stopped. */
 hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg);
-void hy_module_runtime_stop(hy_module_runtime_t *r);
+void hy_module_runtime_stop(hy_module_runtime_t *r, bool is_crash);
 void hy_module_runtime_open(lua_State *L); /* classes */
+
+/* --- disks and stores (module_disk.c) --------------------------------------------------------- */
+
+int hy_module_disk(lua_State *L); /* host.disk{…} */
+/* A reference to the disk that option `name` of the table at index 1 names; NULL: none. Raises. */
+hy_disk_t *hy_module_disk_option(lua_State *L, const char *name);
+/* Raises if the value is neither nil, nor a path, nor a disk that is open. */
+void hy_module_store_check(lua_State *L, int index);
+/* Opens the runtime's store of such a value; nothing for nil. */
+int hy_module_store_open(lua_State *L, int index, hy_module_runtime_t *r, hy_error_t *err);
+void hy_module_store_close(hy_module_runtime_t *r, bool is_crash);
+void hy_module_disk_open(lua_State *L);
 
 /* --- messages and ports (module_port.c) ------------------------------------------------------- */
 
@@ -130,6 +155,8 @@ void hy_module_port_open(lua_State *L);
 
 int hy_module_load(lua_State *L);      /* rt:load(name, config) */
 int hy_module_load_text(lua_State *L); /* rt:load_text(source, config, chunk) */
+/* rt:load_compiled(code, config, chunk): what string.dump gave, for scripts loaded many times */
+int hy_module_load_compiled(lua_State *L);
 void hy_module_calls_free(hy_module_runtime_t *r);
 void hy_module_instance_open(lua_State *L);
 

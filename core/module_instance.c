@@ -149,6 +149,7 @@ static int gone(lua_State *L) {
 typedef struct {
     const char *name, *source; /* source NULL: by name */
     size_t len;
+    bool is_compiled;
 } script_t;
 
 static int start_load(lua_State *L, hy_module_runtime_t *r, script_t script, int config, call_t *c,
@@ -158,8 +159,8 @@ static int start_load(lua_State *L, hy_module_runtime_t *r, script_t script, int
     if (rc) return rc;
     hy_host_t *host = hy_runtime_host(r->runtime);
     if (script.source) {
-        return hy_host_load_text(host, script.name, script.source, script.len, value, on_loaded, c,
-                                 err);
+        return (script.is_compiled ? hy_host_load_compiled : hy_host_load_text)(
+            host, script.name, script.source, script.len, value, on_loaded, c, err);
     }
     return hy_host_load(host, script.name, value, on_loaded, c, err);
 }
@@ -191,10 +192,18 @@ int hy_module_load(lua_State *L) {
     return load(L, (script_t){.name = luaL_checkstring(L, 2)}, 3);
 }
 
-int hy_module_load_text(lua_State *L) {
-    script_t script = {.source = luaL_checklstring(L, 2, &script.len)};
+static int load_source(lua_State *L, bool is_compiled) {
+    script_t script = {.source = luaL_checklstring(L, 2, &script.len), .is_compiled = is_compiled};
     script.name = luaL_optstring(L, 4, "text");
     return load(L, script, 3);
+}
+
+int hy_module_load_text(lua_State *L) {
+    return load_source(L, false);
+}
+
+int hy_module_load_compiled(lua_State *L) {
+    return load_source(L, true);
 }
 
 /* --- calling ---------------------------------------------------------------------------------- */

@@ -71,6 +71,11 @@ void hy_host_free(hy_host_t *h) {
     hy_free(h);
 }
 
+void hy_host_crash(hy_host_t *h) {
+    h->is_crashing = true;
+    hy_host_free(h);
+}
+
 void hy__host_wake(hy_host_t *h) {
     if (h->config.wake) h->config.wake(h->config.wake_arg);
 }
@@ -253,7 +258,7 @@ typedef struct {
     const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
-    bool may_be_offline;
+    bool is_compiled, may_be_offline;
 } script_t;
 
 static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
@@ -290,7 +295,7 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     rc = hy__instance_new(h, script->file, config, &i);
     if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
     rc = hy__state_open(i, err);
-    if (rc == 0) rc = hy__state_load(i, script->source, script->len, err);
+    if (rc == 0) rc = hy__state_load(i, script->source, script->len, script->is_compiled, err);
     if (rc < 0) {
         hy__instance_close(i);
         return rc;
@@ -323,12 +328,17 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
 
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false}, config, done, arg, err);
+    return load_and_start(h, &(script_t){chunk, source, len, false, false}, config, done, arg, err);
+}
+
+int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
+                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
+    return load_and_start(h, &(script_t){chunk, code, len, true, false}, config, done, arg, err);
 }
 
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, true}, config, done, arg, err);
+    return load_and_start(h, &(script_t){chunk, source, len, false, true}, config, done, arg, err);
 }
 
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {

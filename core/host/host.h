@@ -14,6 +14,7 @@ typedef struct hy_instance hy_instance_t;
 
 typedef struct {
     hy_manager_t *manager; /* outlives the host */
+    hy_store_t *store;     /* for self.state; outlives the host; NULL: it is kept nowhere */
     const hy_log_t *log;
     const char *user;   /* user URL of instances that name none; NULL: none */
     const char **paths; /* folders with NAME.lua or NAME/init.lua, in order; copied */
@@ -29,6 +30,9 @@ typedef struct {
 int hy_host_new(const hy_host_config_t *config, hy_host_t **out);
 /* Stops all instances at once. Not from inside a callback of the host. */
 void hy_host_free(hy_host_t *h);
+/* The same as at the end of a killed process: no Lua runs, no `stop`, nothing that is to be closed.
+ */
+void hy_host_crash(hy_host_t *h);
 /* Runs what was put off (tasks queued from inside Lua, unloading); true if more is left. */
 bool hy_host_turn(hy_host_t *h);
 
@@ -43,6 +47,10 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
 /* The same for source text; `chunk` names it in errors. */
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
+/* The same for a chunk that the caller itself compiled (lua_dump), for who loads one many times.
+ * Nothing can check it: never anything that came from elsewhere. */
+int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
+                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Compiles, runs the chunk in a sandbox and checks the table; runs nothing else. */
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err);
 /* The path of the file that a NAME or FILE stands for into `path`. HY_ENOT_FOUND lists where it

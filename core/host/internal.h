@@ -19,6 +19,7 @@ struct hy_host {
     hy_host_config_t config; /* its texts are owned */
     hy_link_t instances, ready, leaving;
     hy_dict_t names, urls; /* of instances */
+    bool is_crashing;      /* no Lua runs any more */
 };
 
 struct hy_task {
@@ -67,9 +68,10 @@ void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *
 /* Makes the state with its environment and libraries. On failure nothing is owed. */
 int hy__state_open(hy_instance_t *i, hy_error_t *err);
 void hy__state_close(hy_instance_t *i);
-/* Compiles and runs the script (`source` NULL: the file i->file), checks the table that it returns
- * and keeps it. The text in `err` has file and line. */
-int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t *err);
+/* Compiles and runs the script (`source` NULL: the file i->file; compiled already if so said),
+ * checks the table that it returns and keeps it. The text in `err` has file and line. */
+int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_compiled,
+                   hy_error_t *err);
 /* What a loaded script is checked for by `hyperty check` only (check.c). */
 int hy__state_check(hy_instance_t *i, hy_error_t *err);
 /* Raises the error on top, which a failed load left, naming the file if it does not. */

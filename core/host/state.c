@@ -109,6 +109,7 @@ typedef struct {
     hy_instance_t *instance;
     const char *source; /* NULL: the file */
     size_t len;
+    bool is_compiled;
 } script_t;
 
 static const char *with_article(lua_State *L, int index) {
@@ -196,7 +197,8 @@ static void load_script(lua_State *L, void *arg) {
     int status;
     if (s->source) {
         lua_pushfstring(L, "@%s", file);
-        status = luaL_loadbufferx(L, s->source, s->len, lua_tostring(L, -1), "t");
+        const char *mode = s->is_compiled ? "b" : "t";
+        status = luaL_loadbufferx(L, s->source, s->len, lua_tostring(L, -1), mode);
         lua_remove(L, -2);
     } else {
         status = luaL_loadfilex(L, file, "t");
@@ -215,8 +217,9 @@ static void load_script(lua_State *L, void *arg) {
     i->hyperty_ref = hy_ref(L);
 }
 
-int hy__state_load(hy_instance_t *i, const char *source, size_t len, hy_error_t *err) {
-    script_t s = {i, source, len};
+int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_compiled,
+                   hy_error_t *err) {
+    script_t s = {i, source, len, is_compiled};
     int rc = hy_protected(i->L, load_script, &s, err);
     i->busy = 0; /* also if it raised */
     return rc == HY_EINTERNAL ? hy_fail(err, HY_EINVALID, "%s", err ? err->text : "") : rc;

@@ -27,36 +27,39 @@ typedef struct hy_store hy_store_t;
 
 /* name, table in a file, column of the key, kind of key, what a row is:
  * owner │ key │ value (JSON). A NUMBER is 0 to INT64_MAX. */
-#define HY_TABLE_MAP(X)                                                                            \
-    /* a runtime: "" │ its domain │ {"url"} */                                                 \
-    X(RUNTIMES, "runtimes", "domain", TEXT)                                                        \
-    /* runtime URL │ instance name │ {"url", …} */                                           \
-    X(HYPERTIES, "hyperties", "name", TEXT)                                                        \
-    /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                       \
-    X(PARTIES, "parties", "object", TEXT)                                                          \
-    /* object URL (self.state: hyperty URL) │ "" │ {metadata…, "data", "epoch", "version",   \
-     * "follows"}: the state that the changes go on from, children apart */                        \
-    X(STATES, "states", "part", TEXT)                                                              \
-    /* object URL │ version │ an entry of a `since` answer (PROTOCOL.md section 5, Read) */    \
-    X(CHANGES, "changes", "version", NUMBER)                                                       \
-    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"} */          \
-    X(CHILDREN, "children", "child", TEXT)                                                         \
-    /* object URL │ creator │ what was seen of it, as in childMarks */                         \
-    X(MARKS, "marks", "creator", TEXT)                                                             \
-    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "user"} */                \
-    X(GUESTS, "guests", "hyperty", TEXT)                                                           \
-    /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */      \
-    X(ANSWERS, "answers", "request", TEXT)                                                         \
-    /* a node: "" │ address or allocation key │ {"runtime", …} */                            \
-    X(ADDRESSES, "addresses", "address", TEXT)                                                     \
-    /* RuntimeURL │ "" │ {"token", …} */                                                     \
-    X(SESSIONS, "sessions", "part", TEXT)                                                          \
-    /* RuntimeURL │ claim or route │ {…} */                                                  \
-    X(ROUTES, "routes", "resource", TEXT)                                                          \
-    /* "" │ URL │ registry entry */                                                            \
-    X(ENTRIES, "entries", "url", TEXT)                                                             \
-    /* "" │ object URL │ {"epoch", "deleted", …} */                                          \
-    X(OBJECTS, "objects", "object", TEXT)
+#define HY_TABLE_MAP(X)                                                                                \
+    /* a runtime: "" │ its domain │ {"url"} */                                                     \
+    X(RUNTIMES, "runtimes", "domain", TEXT)                                                            \
+    /* runtime URL │ instance name │ {"url", …} */                                               \
+    X(HYPERTIES, "hyperties", "name", TEXT)                                                            \
+    /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                           \
+    X(PARTIES, "parties", "object", TEXT)                                                              \
+    /* object URL (self.state: hyperty URL) │ "" │ {metadata…, "data", "epoch", "version",       \
+     * "follows"}: the state that the changes go on from, children apart */                            \
+    X(STATES, "states", "part", TEXT)                                                                  \
+    /* object URL │ version │ an entry of a `since` answer (PROTOCOL.md section 5, Read) */        \
+    X(CHANGES, "changes", "version", NUMBER)                                                           \
+    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"} */              \
+    X(CHILDREN, "children", "child", TEXT)                                                             \
+    /* object URL │ creator │ what was seen of it, as in childMarks */                             \
+    X(MARKS, "marks", "creator", TEXT)                                                                 \
+    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "user"} */                    \
+    X(GUESTS, "guests", "hyperty", TEXT)                                                               \
+    /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */          \
+    X(ANSWERS, "answers", "request", TEXT)                                                             \
+    /* a node's: RuntimeURL │ number of some addresses allocated at once │ {"key", "at", "ids"} */ \
+    X(ADDRESSES, "addresses", "lot", TEXT)                                                             \
+    /* RuntimeURL │ "" │ {"token", "id"}: id is what other rows mean by "session" */               \
+    X(SESSIONS, "sessions", "part", TEXT)                                                              \
+    /* RuntimeURL │ address that its session holds │ {} */                                         \
+    X(CLAIMS, "claims", "address", TEXT)                                                               \
+    /* RuntimeURL │ <resource> <source> │ {} */                                                    \
+    X(ROUTES, "routes", "route", TEXT)                                                                 \
+    /* "" │ URL │ {"session", "runtime", "type", "lapsed", "value"} */                             \
+    X(ENTRIES, "entries", "url", TEXT)                                                                 \
+    /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}; object URL │           \
+     * admitted hyperty │ {"session"}; "" │ deleted object │ {"until"} */                        \
+    X(OBJECTS, "objects", "part", TEXT)
 
 typedef enum {
 #define X(name, table, key, kind) HY_TABLE_##name,
@@ -77,8 +80,10 @@ typedef enum {
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* All copy what they are given, and fail with HY_ENOMEM, or HY_EFULL when more than
- * HY_STORE_QUEUE_BYTES wait to be committed; then nothing was written. Text keys are at most
- * HY_STORE_KEY_BYTES_MAX long. Putting replaces; removing what is not there is fine. */
+ * HY_STORE_QUEUE_BYTES would wait to be committed; HY_ETOO_LARGE for an owner or key of more than
+ * HY_STORE_KEY_BYTES_MAX, or a value of more than half of what may wait; HY_EINVALID for a number
+ * above INT64_MAX; HY_ECLOSED. Then nothing was written. Putting replaces; removing what is not
+ * there is fine. A table is used with the kind of keys that it has. */
 int hy_store_put(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                  const char *value, size_t len);
 int hy_store_put_number(hy_store_t *s, hy_table_t table, const hy_str_t *owner, uint64_t key,
@@ -89,12 +94,12 @@ int hy_store_remove_upto(hy_store_t *s, hy_table_t table, const hy_str_t *owner,
 /* All rows of that owner in one table, or in all (HY_TABLE_COUNT). */
 int hy_store_remove_all(hy_store_t *s, hy_table_t table, const hy_str_t *owner);
 
-/* What was written since the mark is taken back; in the same turn only. Taken back rows do not come
- * back into the count of what waits. */
+/* What was written since the mark is taken back, and does not wait any more; in the same turn only,
+ * and not over a seal. */
 size_t hy_store_mark(const hy_store_t *s);
 void hy_store_undo(hy_store_t *s, size_t mark);
 
-/* The open batch is to be synced, not only kept. */
+/* The open batch is to be synced, not only kept: whatever is or will be written in this turn. */
 void hy_store_sync(hy_store_t *s);
 /* Ticket of the open batch, or of the last one if nothing was written since it was sealed. */
 uint64_t hy_store_ticket(const hy_store_t *s);
@@ -106,7 +111,8 @@ bool hy_store_has_room(const hy_store_t *s);
 /* Seals the open batch now rather than at the end of the turn. */
 void hy_store_seal(hy_store_t *s);
 
-/* Called when `committed` has grown, in order of watching; not from inside a call. */
+/* Called when `committed` has grown, in order of watching; not from inside a call. Every watch is
+ * unwatched by whom it belongs to, before or after the store closes (it is not called again). */
 typedef struct hy_store_watch hy_store_watch_t;
 typedef void (*hy_store_watch_cb)(void *arg);
 int hy_store_watch(hy_store_t *s, hy_store_watch_cb cb, void *arg, hy_store_watch_t **out);
@@ -124,7 +130,7 @@ typedef struct {
 } hy_row_t;
 
 typedef struct hy_rows hy_rows_t;
-/* In order of table and key (bytes); lent. `*pos` from 0; false at the end. */
+/* In order of table, owner and key (bytes); lent. `*pos` from 0; false at the end. */
 bool hy_rows_next(const hy_rows_t *rows, size_t *pos, hy_row_t *out);
 
 /* `code` 0: the rows, lent for the call. Else `rows` is NULL: HY_ENOMEM, HY_EINTERNAL (the file
@@ -145,7 +151,8 @@ int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const 
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* Commits what waits (giving up after HY_STORE_CLOSE_MS if the disk refuses: logged with how much
- * was lost), ends the watches, calls open reads with HY_ECLOSED. NULL allowed. */
+ * was lost), calls open reads with HY_ECLOSED, and no watch any more. Also from inside a callback.
+ * NULL allowed. */
 void hy_store_close(hy_store_t *s);
 /* Where it is, for messages: a path, or "memory". */
 const char *hy_store_name(const hy_store_t *s);

@@ -15,6 +15,7 @@ typedef struct {
     hy_str_t *url;                               /* NULL: not known yet */
     bool is_allocated, is_routed, is_registered; /* what to give back on failure */
     bool is_second;                              /* the node told a higher epoch */
+    uint64_t epoch;                              /* number of the first that is tried */
     uint64_t session;                            /* of the manager, when it began */
 } creating_t;
 
@@ -61,12 +62,10 @@ static void create_registered(void *arg, int code, const char *desc, hy_node_t *
     creating_end(c, code, desc, value);
 }
 
-/* What the registry says of the object: the metadata that finds it. */
-static hy_value_t registry_entry(const creating_t *c) {
+hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata) {
     static const char *const copied[] = {"name", "description", "tags", "user"};
-    const hy_node_t *metadata = hy_get_object(hy_msg_body(c->request), "value");
     hy_node_t *entry = hy_node_new(HY_OBJECT);
-    int rc = entry ? hy_put(entry, "url", hy__string_ref(c->hosted->url)) : HY_ENOMEM;
+    int rc = entry ? hy_put(entry, "url", hy__string_ref(h->url)) : HY_ENOMEM;
     for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof copied[0]; i++) {
         hy_value_t copy, v = hy_get(metadata, copied[i]);
         if (v.kind == HY_ABSENT) continue;
@@ -74,13 +73,17 @@ static hy_value_t registry_entry(const creating_t *c) {
         if (rc == 0) rc = hy_put(entry, copied[i], copy);
     }
     if (rc == 0) rc = hy_put(entry, "type", hy_text("dataObject"));
-    if (rc == 0) rc = hy_put(entry, "schema", hy__string_ref(c->hosted->schema->url));
-    if (rc == 0) rc = hy_put(entry, "reporter", hy__string_ref(c->hosted->reporter));
-    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(c->manager->runtime));
+    if (rc == 0) rc = hy_put(entry, "schema", hy__string_ref(h->schema->url));
+    if (rc == 0) rc = hy_put(entry, "reporter", hy__string_ref(h->reporter));
+    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(h->manager->runtime));
     if (rc == 0) rc = hy_put(entry, "status", hy_text("live"));
     if (rc == 0) return hy_node_value(entry);
     if (entry) hy_node_unref(entry);
     return hy_absent();
+}
+
+static hy_value_t registry_entry(const creating_t *c) {
+    return hy__hosted_entry(c->hosted, hy_get_object(hy_msg_body(c->request), "value"));
 }
 
 static int hold(creating_t *c, uint64_t n);
@@ -133,7 +136,16 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
                            &h->on_subscription);
     if (rc < 0) return rc;
     hy__hosted_init_job(h);
-    return hold(c, 1);
+    hy__domain_route_wanted(m, url, NULL);
+    hy__lasting_drop(m, "rest", url, NULL);
+    return hold(c, c->epoch);
+}
+
+/* One that is resumed begins above the epoch that it was stored in. */
+static uint64_t first_epoch(const hy_node_t *body) {
+    const hy_str_t *before = hy_get_str(body, "epoch");
+    uint64_t n = before ? strtoull(before->bytes, NULL, 10) : 0;
+    return n < UINT64_MAX ? n + 1 : n;
 }
 
 static void create_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -148,11 +160,11 @@ static void create_allocated(void *arg, int code, const char *desc, hy_node_t *b
 }
 
 /* What this runtime cannot do is refused, never ignored. */
-static const char *unserved(const hy_node_t *body, hy_error_t *err) {
+static const char *unserved(const hy_manager_t *m, const hy_node_t *body, hy_error_t *err) {
     const hy_str_t *url = hy_get_str(body, "resource");
     if (hy_get_bool(body, "p2p", false))
         return "p2p is not served by this runtime; leave it out: messages go by the message node";
-    if (hy_get_bool(body, "store", false))
+    if (!m->store && hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
         return "store is not served by this runtime, which keeps objects in memory only; leave it "
                "out";
     if (hy_get_bool(hy_get_object(body, "value"), "mutual", false))
@@ -166,7 +178,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     hy_str_t *schema_name = hy_get_str(body, "schema"), *url = hy_get_str(body, "resource");
     const hy_schema_t *schema = schema_name ? hy_schemas_find(m->schemas, schema_name) : NULL;
     hy_error_t err = {.text = ""};
-    const char *refusal = unserved(body, &err), *desc = "out of memory";
+    const char *refusal = unserved(m, body, &err), *desc = "out of memory";
     if (!schema || refusal || !hy_get_object(body, "value")) {
         hy_bus_respond(m->bus, request, refusal ? 400 : 404,
                        refusal ? refusal : "there is no such schema here", hy_absent());
@@ -181,6 +193,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     }
     *c = (creating_t){
         .manager = m, .request = hy_msg_ref(request), .hosted = h, .session = m->sessions};
+    c->epoch = first_epoch(body);
     h->manager = m;
     h->schema = schema;
     h->reporter = hy_str_ref(request->from);

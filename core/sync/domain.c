@@ -192,7 +192,7 @@ hy_value_t hy__hold_body(hy_value_t resources, hy_str_t *source, hy_str_t *epoch
 }
 
 hy_value_t hy__guard_body(const char *method, hy_str_t *object, hy_str_t *hyperty) {
-    hy_value_t params = hy__list2(hy_str_ref(object), hy_str_ref(hyperty));
+    hy_value_t params = hy__list2(hy_str_ref(object), hyperty ? hy_str_ref(hyperty) : NULL);
     return body2("method", hy_text(method), "params", params);
 }
 

@@ -9,7 +9,7 @@
  * was answered is remembered for the last HY_CHILD_ANSWERS_MAX operations, older ones are known by
  * marks and versions. */
 #include "../base/mem.h"
-#include "sync.h"
+#include "handover.h"
 
 #define WAITING_MAX 64
 
@@ -44,11 +44,15 @@ static void take(hy_reporter_t *r, hy_msg_t *m);
 
 /* --- memory of answers ------------------------------------------------------------------------ */
 
+/* The same in every process (FNV-1a): who takes the object over compares with it, too. */
 static uint32_t digest_of(const hy_childop_t *op) {
     hy_buf_t text;
     hy_buf_init(&text);
     op->payload.ops->write(&op->payload, &text);
-    uint32_t digest = hy_hash(text.bytes ? text.bytes : "", text.len);
+    uint32_t digest = 2166136261u;
+    for (size_t i = 0; i < text.len; i++) {
+        digest = (digest ^ (unsigned char)text.bytes[i]) * 16777619u;
+    }
     hy_buf_deinit(&text);
     return digest;
 }
@@ -72,7 +76,7 @@ static void remember(hy_reporter_t *r, const hy_str_t *creator, const judging_t 
 }
 
 static void respond(hy_reporter_t *r, hy_msg_t *m, int http, const char *desc) {
-    hy_bus_respond(r->party.syncher->manager->bus, m, http, desc, hy_absent());
+    hy__ledger_respond(r->ledger, r->party.syncher->manager, m, http, desc, hy_absent());
 }
 
 /* 409 with the version that is there; -1: not even the create. */
@@ -82,8 +86,9 @@ static void respond_missing(hy_reporter_t *r, hy_msg_t *m, int64_t version) {
         if (value) hy_node_unref(value);
         value = NULL;
     }
-    hy_bus_respond(r->party.syncher->manager->bus, m, 409, "operations before this one are missing",
-                   value ? hy_node_value(value) : hy_absent());
+    hy__ledger_respond(r->ledger, r->party.syncher->manager, m, 409,
+                       "operations before this one are missing",
+                       value ? hy_node_value(value) : hy_absent());
 }
 
 /* --- one after the other ---------------------------------------------------------------------- */
@@ -134,14 +139,24 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
     hy_child_t *child = d->child;
     hy_error_t err = {.text = ""};
     hy_stamp_t *s = hy__reporter_make_stamp(r, j->collection, child, j->op);
-    if (!s) { /* not done, to be tried again */
-        respond(r, d->request, 503, "out of memory");
+    int rc = code;
+    bool is_undone = !s, is_refused = s && code < 0;
+    if (s && code == 0) {
+        rc = hy__reporter_keep(r, s, child, j->op, false, &err);
+        is_undone = rc == HY_ENOMEM || rc == HY_EFULL; /* not the operation is at fault */
+        is_refused = rc < 0 && !is_undone;
+    }
+    if (is_refused) {
+        s->kind = HY_CHILDOP_REFUSE;
+        is_undone = r->ledger && hy__ledger_stamp(r->ledger, s, child, j->op) < 0;
+    }
+    if (is_undone) { /* to be tried again */
+        hy_stamp_unref(s);
+        respond(r, d->request, 503, "the reporter has no room just now");
         return;
     }
-    int rc = code == 0 ? hy__reporter_keep(r, child, j->op, false, &err) : code;
     if (rc == HY_EGAP) rc = HY_ESCHEMA;
-    if (rc < 0) {
-        s->kind = HY_CHILDOP_REFUSE;
+    if (is_refused) {
         if (j->op->kind == HY_CHILDOP_CREATE) {
             hy_marks_see(hy_children_marks(r->party.object->children), child->reporter, child->n,
                          child->n);
@@ -165,6 +180,8 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     const hy_child_t *child = d->child;
     if (r->party.is_open && r->is_replaced) {
         respond(r, d->request, 503, "the object is reported elsewhere now");
+    } else if (r->party.is_open && hy__delegation_defers(hy__reporter_hosted(r), d->request)) {
+        go_on(r, child->key);
     } else if (r->party.is_open && r->party.object) {
         if (j->op->kind != HY_CHILDOP_CREATE && child->state != HY_CHILD_KEPT) {
             respond(r, d->request, 410, "the child was deleted"); /* while the hyperty thought */
@@ -323,7 +340,8 @@ static void take(hy_reporter_t *r, hy_msg_t *m) {
     if (!r->party.is_open) return; /* ended by a handler */
     hy_error_t err = {.text = ""};
     hy_childop_t *op;
-    int rc = hy_childop_of(m, &op, &err);
+    int rc = hy__ledger_check(r->ledger, &err);
+    if (rc == 0) rc = hy_childop_of(m, &op, &err);
     if (rc < 0) {
         respond(r, m, hy_error_http(rc), err.text);
         return;
@@ -363,11 +381,51 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     } else if (m->type == HY_MSG_EVENT) {
         on_event(r, m);
     } else if (m->type <= HY_MSG_DELETE && m->type != HY_MSG_READ) {
-        take(r, m);
+        if (!hy__delegation_defers(h, m)) take(r, m);
     } else {
         respond(r, m, 400, "children take create, update, delete and event");
     }
     hy_party_unref(&r->party);
+}
+
+/* --- handing over ----------------------------------------------------------------------------- */
+
+static int put_answer(hy_node_t *list, const answer_t *a) {
+    hy_node_t *entry = hy_node_new(HY_ARRAY);
+    int rc = entry ? hy_node_insert(entry, 0, hy__string_ref(a->key)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_node_insert(entry, 1, hy_int(a->digest));
+    if (rc == 0) rc = hy_node_insert(entry, 2, hy_int(a->code));
+    if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
+    if (entry) hy_node_unref(entry);
+    return rc;
+}
+
+hy_value_t hy__moderation_write(const hy_reporter_t *r) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    const answer_t *a;
+    for (uint32_t pos = 0; rc == 0 && (a = hy_dict_next(&r->answers, &pos));) {
+        rc = put_answer(list, a);
+    }
+    if (rc == 0) return hy_node_value(list);
+    if (list) hy_node_unref(list);
+    return hy_absent();
+}
+
+int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers) {
+    for (size_t i = 0; answers && i < hy_node_count(answers); i++) {
+        hy_value_t at = hy_node_at(answers, i);
+        if (at.kind != HY_ARRAY) return HY_EINVALID;
+        hy_value_t key = hy_node_at(at.as.n, 0), digest = hy_node_at(at.as.n, 1);
+        hy_value_t code = hy_node_at(at.as.n, 2);
+        if (key.kind != HY_STR || digest.kind != HY_INT || code.kind != HY_INT) return HY_EINVALID;
+        if (r->answers.count >= HY_CHILD_ANSWERS_MAX) return 0;
+        answer_t *a = hy_dict_put(&r->answers, key.as.s, NULL);
+        if (!a) return HY_ENOMEM;
+        a->digest = (uint32_t)digest.as.i;
+        a->code = (int)code.as.i;
+    }
+    return 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

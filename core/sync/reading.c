@@ -1,6 +1,8 @@
 /* What others ask of a reporter: reads and executes (PROTOCOL.md section 5: Read, Execute). Those
  * who take part are answered at once, others when the hyperty has decided. */
+#include "../base/mem.h"
 #include "answering.h"
+#include "handover.h"
 
 static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
     hy_bus_t *bus = r->party.syncher->manager->bus;
@@ -57,6 +59,7 @@ static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
+    hy_error_t err;
     if (m->type == HY_MSG_READ) {
         if (r->is_public || is_participant(r, m->from)) {
             answer_read(r, m);
@@ -70,7 +73,9 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
             hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
         } else if (!is_participant(r, m->from)) {
             hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
-        } else {
+        } else if (hy__ledger_check(r->ledger, &err) < 0) {
+            hy_bus_respond(bus, m, 503, err.text, hy_absent());
+        } else if (!hy__delegation_defers(hy__reporter_hosted(r), m)) {
             decide(r, HY_DECIDE_EXECUTE, m);
         }
     } else if (m->type != HY_MSG_RESPONSE) {

@@ -125,6 +125,20 @@ int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool 
     return rc;
 }
 
+int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry) {
+    registration_t *r = entry.kind == HY_OBJECT ? hy_alloc_zero(sizeof *r) : NULL;
+    if (!r || hy__part_add(&m->registrations, url, r) < 0) {
+        hy_value_drop(entry);
+        hy_free(r);
+        return HY_ENOMEM;
+    }
+    r->url = hy_str_ref(url);
+    r->entry = entry;
+    hy__job_init(&r->job, m, m->node_registry, run, r);
+    hy__job_want(&r->job);
+    return 0;
+}
+
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told) {
     registration_t *r = hy__part_find(&m->registrations, url);
     if (!r) return;
@@ -132,6 +146,22 @@ void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told) {
     if (is_told) hy__domain_unregister(m, url);
     if (r->is_routed) hy__domain_unroute(m, hy__list2(hy_str_ref(url), NULL), r->url, r->url);
     registration_free(r);
+}
+
+void hy__registration_rest(hy_manager_t *m, hy_str_t *url) {
+    registration_t *r = hy__part_find(&m->registrations, url);
+    if (!r) return;
+    hy__registration_end(m, url, false);
+    hy_value_t body = hy__body1("resource", hy__string_ref(url));
+    if (body.kind != HY_OBJECT) return;
+    int rc = hy_put(body.as.n, "attribute", hy_text("status"));
+    if (rc == 0) rc = hy_put(body.as.n, "value", hy_text("disconnected"));
+    if (rc < 0) {
+        hy_value_drop(body);
+        return;
+    }
+    hy__lasting_send(m, "rest", url, NULL, HY_MSG_UPDATE, NULL, hy_str_ref(m->node_registry), body,
+                     NULL, NULL);
 }
 
 void hy__registrations_free(hy_manager_t *m) {

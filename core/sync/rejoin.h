@@ -101,8 +101,12 @@ void hy__lasting_free(hy_manager_t *m);
  * to register it again. `done` as in hy__domain_register. */
 int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool is_hyperty,
                          hy_domain_cb done, void *arg);
+/* The same for an object that is held here already: kept at once, and entered as soon as can be. */
+int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
 /* Strikes it from the registry. `is_told` false: the entry is another's by now. */
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told);
+/* It is told as disconnected, and not kept any more. */
+void hy__registration_rest(hy_manager_t *m, hy_str_t *url);
 /* Claims (a hyperty) and registers again. Nothing if it is not registered. */
 void hy__registration_renew(hy_manager_t *m, const hy_str_t *url);
 void hy__registrations_renew(hy_manager_t *m); /* all hyperties */

@@ -4,6 +4,7 @@
 #include "../base/mem.h"
 #include "../data/snapshot.h"
 #include "answering.h"
+#include "handover.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -11,23 +12,40 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
 }
 
-/* Counts the position up and publishes what was applied; `change` is taken over. Should the message
- * get lost here, it is a gap, which the observers read. */
+/* Gives the change its position, the next one, and writes it into the store, if the object has one.
+ * Before it is published, since writing may fail. */
+static int prepare(hy_reporter_t *r, hy_change_t *change) {
+    hy_object_t *o = r->party.object;
+    hy_syncher_t *s = r->party.syncher;
+    change->epoch = hy_str_ref(o->epoch);
+    change->version = o->version + 1;
+    change->source = hy_str_ref(s->url);
+    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    return r->ledger ? hy__ledger_change(r->ledger, change) : 0;
+}
+
+/* Counts the position up and publishes what was prepared and applied; `change` is taken over.
+ * Should the message get lost here, it is a gap, which the observers read. */
 static void publish(hy_reporter_t *r, hy_change_t *change) {
     hy_object_t *o = r->party.object;
     hy_syncher_t *s = r->party.syncher;
-    o->version++;
-    change->epoch = hy_str_ref(o->epoch);
-    change->version = o->version;
-    change->source = hy_str_ref(s->url);
-    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    o->version = change->version;
     o->modified_ms = change->modified_ms;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
+    hy__ledger_settle(r->ledger);
+}
+
+void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m) {
+    if (r->ledger) {
+        hy__ledger_send(r->ledger, r->party.syncher->manager, m);
+    } else if (m) {
+        hy_port_send(r->party.syncher->port, m, NULL);
+    }
 }
 
 static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
@@ -54,6 +72,10 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
 }
 
 int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
+    if (r->heir)
+        return hy_fail(err, HY_ECONFLICT,
+                       "%s is being handed over to %s: write when it has turned out whose it is",
+                       r->party.url->bytes, r->heir->bytes);
     if (!r->is_replaced) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s is reported by another session now; this one is replaced",
                    r->party.url->bytes);
@@ -61,6 +83,7 @@ int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
 
 static int check_room(const hy_reporter_t *r, hy_error_t *err) {
     int rc = hy__reporter_check(r, err);
+    if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc < 0) return rc;
     if (hy_bus_has_room(r->party.syncher->manager->bus)) return 0;
     return hy_fail(err, HY_EFULL, "%s: too many changes wait to be delivered; write less at once",
@@ -74,11 +97,14 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) rc = prepare(r, change);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
         hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
+        if (rc < 0) hy__ledger_undo(r->ledger, mark);
     }
     if (rc < 0) {
         hy_change_unref(change);
@@ -121,6 +147,7 @@ static int view_commit(void *owner, hy_error_t *err) {
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0 && change->count > 0) rc = prepare(r, change);
     if (rc < 0) {
         view_rollback(r);
         return rc;
@@ -140,25 +167,58 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
+/* One key of the metadata; NULL: it stays as it is. */
+static int set_metadata(hy_change_t *c, const char *key, hy_str_t *value) {
+    hy_step_t step = {.key = value ? hy_str_from(key) : NULL};
+    if (!value) return 0;
+    int rc = step.key ? hy_change_add(c, HY_OP_SET, &step, 1, hy__string_ref(value), 0) : HY_ENOMEM;
+    hy_str_unref(step.key);
+    return rc;
+}
+
+int hy__reporter_sign(hy_reporter_t *r) {
+    const hy_syncher_t *s = r->party.syncher;
+    hy_change_t *c = hy_change_new();
+    int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
+    if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
+    if (rc == 0) rc = set_metadata(c, "user", s->user);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) {
+        c->is_metadata = c->is_batch = true;
+        rc = prepare(r, c);
+    }
+    if (rc == 0) rc = hy_change_apply(c, r->party.object->metadata, NULL, NULL);
+    if (rc < 0) {
+        hy__ledger_undo(r->ledger, mark);
+        hy_change_unref(c);
+        return rc;
+    }
+    publish(r, c);
+    return 0;
+}
+
 /* --- after a lost session --------------------------------------------------------------------- */
 
-static hy_value_t digest_body(const hy_object_t *o) {
+/* In an epoch that follows another one, also who speaks for the object now. */
+static hy_value_t digest_body(const hy_reporter_t *r) {
+    const hy_object_t *o = r->party.object;
     hy_value_t digest = hy_node_value(hy_node_new(HY_OBJECT));
-    if (digest.kind == HY_OBJECT && hy_object_put_position(o, digest.as.n) < 0) {
-        hy_value_drop(digest);
-        return hy_absent();
-    }
-    return digest.kind == HY_OBJECT ? hy__body1("value", hy__body1("digest", digest)) : digest;
+    int rc = digest.kind == HY_OBJECT ? hy_object_put_position(o, digest.as.n) : HY_ENOMEM;
+    if (rc == 0 && o->follows_epoch)
+        rc = hy_put(digest.as.n, "reporter", hy__string_ref(r->party.syncher->url));
+    if (rc == 0) return hy__body1("value", hy__body1("digest", digest));
+    hy_value_drop(digest);
+    return hy_absent();
 }
 
 void hy__reporter_digest(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
-    hy_value_t body = digest_body(r->party.object);
+    hy_value_t body = digest_body(r);
     hy_msg_t *m = body.kind == HY_OBJECT
                       ? hy_msg_new(HY_MSG_EVENT, hy_absent(), r->party.url, r->changes, body)
                       : NULL;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
 }
 
@@ -175,7 +235,7 @@ void hy__reporter_replaced(hy_reporter_t *r) {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
     hy_reporter_t *r = hy_alloc_zero(sizeof *r);
     if (!r) {
         hy_object_free(object);
@@ -191,12 +251,30 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
     r->party.view = hy_view_new(object->data, &reporter_view, r, object->url);
-    int rc = r->changes && r->children && r->party.view ? 0 : HY_ENOMEM;
+    if (!r->changes || !r->children || !r->party.view) {
+        hy__party_close(&r->party);
+        return HY_ENOMEM;
+    }
+    *out = r;
+    return 0;
+}
+
+int hy__reporter_open(hy_reporter_t *r) {
+    hy_syncher_t *s = r->party.syncher;
     hy_bus_t *bus = s->manager->bus;
-    if (rc == 0) rc = hy_port_grant(s->port, object->url);
-    if (rc == 0) rc = hy_bus_listen(bus, object->url, hy__reporter_on_object, r, &r->on_object);
-    if (rc == 0)
+    int rc = hy_port_grant(s->port, r->party.url);
+    if (rc == 0 && !r->on_object)
+        rc = hy_bus_listen(bus, r->party.url, hy__reporter_on_object, r, &r->on_object);
+    if (rc == 0 && !r->on_children)
         rc = hy_bus_listen(bus, r->children, hy__reporter_child_message, r, &r->on_children);
+    return rc;
+}
+
+int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+    hy_reporter_t *r;
+    int rc = hy__reporter_make(s, object, is_public, &r);
+    if (rc < 0) return rc;
+    rc = hy__reporter_open(r);
     if (rc < 0) {
         hy__party_close(&r->party);
         return rc;
@@ -215,5 +293,7 @@ void hy__reporter_deinit(hy_reporter_t *r) {
     hy_port_revoke(r->party.syncher->port, r->party.url);
     hy_str_unref(r->changes);
     hy_str_unref(r->children);
+    hy__ledger_free(r->ledger);
+    r->ledger = NULL;
     hy_object_free(r->party.object);
 }

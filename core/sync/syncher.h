@@ -76,8 +76,8 @@ typedef struct {
      * changes and child events. */
     void (*resync)(void *arg, hy_party_t *party, uint64_t from_version, uint64_t to_version,
                    const char *reason);
-    /* Observer: the reporter deleted the object, or struck this observer off (`evicted`). The party
-     * is closed after the call. */
+    /* Observer: the reporter deleted the object, or struck this observer off (`evicted`). Reporter:
+     * the object was handed over. The party is closed after the call. */
     void (*ended)(void *arg, hy_party_t *party, bool evicted);
     void (*status)(void *arg, hy_party_t *party, hy_party_status_t status);
     /* An event that a followed hyperty emitted. */
@@ -88,8 +88,9 @@ typedef struct {
  * NULL. The table is borrowed for good. */
 int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
                     const hy_syncher_events_t *events, void *arg, hy_syncher_t **out);
-/* Ends all parties: objects it reports are deleted, observed ones unsubscribed; pending decisions
- * are refused. References that the host keeps stay valid and closed. */
+/* Ends all parties: objects it reports are deleted, observed ones unsubscribed; those that are
+ * stored rest, to be resumed by a syncher of the same address. Pending decisions are refused.
+ * References that the host keeps stay valid and closed. */
 void hy_syncher_close(hy_syncher_t *s);
 
 /* --- making parties --------------------------------------------------------------------------- */
@@ -97,6 +98,8 @@ void hy_syncher_close(hy_syncher_t *s);
 typedef void (*hy_party_cb)(void *arg, int code, const char *desc, hy_party_t *party);
 typedef void (*hy_value_cb)(void *arg, int code, const char *desc, hy_value_t value); /* lent */
 typedef void (*hy_done_cb)(void *arg, int code, const char *desc);
+typedef void (*hy_parties_cb)(void *arg, int code, const char *desc, hy_party_t **parties,
+                              uint32_t count); /* lent */
 
 typedef struct {
     hy_str_t *schema;     /* name or catalogue URL */
@@ -105,17 +108,29 @@ typedef struct {
     hy_value_t metadata;  /* object: description, tags …; or ABSENT; taken over */
     hy_str_t **observers; /* hyperty URLs to invite */
     uint32_t observer_count;
-    hy_str_t *url;   /* reuse a known URL; NULL: a new one */
-    bool is_public;  /* publicObservation: reading and observing need no decision */
-    bool is_new;     /* also if this syncher reports one of that schema and name */
-    bool store, p2p; /* refused where they cannot be served: HY_EINVALID with a text */
+    hy_str_t *url;  /* reuse a known URL; NULL: a new one */
+    bool is_public; /* publicObservation: reading and observing need no decision */
+    bool is_new;    /* also if this hyperty reports, or reported, one of that schema and name */
+    /* Refused where they cannot be served: HY_EINVALID with a text. */
+    hy_store_level_t store;
+    bool p2p;
 } hy_create_t;
 
+/* Gives back the one of that schema and name that this syncher reports, or that the store keeps for
+ * its address. A stored one is committed when it is called back. HY_ECONFLICT: the one that is kept
+ * is reported by another runtime now; what is stored of it stays. */
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err);
-/* `schema` NULL: any; else the object's must be the same. */
-int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_party_cb done,
-                         void *arg, hy_error_t *err);
+/* `schema` NULL: any; else the object's must be the same. `store`: the copy is kept, too, unless
+ * the object forbids it (HY_EFORBIDDEN); one that is kept is given back at once, its status
+ * disconnected until something of the object is heard. */
+int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
+                         hy_party_cb done, void *arg, hy_error_t *err);
+/* All that the store keeps for this hyperty, and what it takes part in, of that schema and name
+ * (NULL: any). What cannot be resumed is logged and left out; if there is nothing else, the call
+ * fails for its reason. Nothing kept is an empty list. */
+int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_parties_cb done,
+                      void *arg, hy_error_t *err);
 /* Metadata, data and children once: {metadata…, "data", "epoch", "version", "childrenObjects",
  * "childMarks"}. */
 int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg, hy_error_t *err);
@@ -146,6 +161,10 @@ const hy_schema_t *hy_party_schema(const hy_party_t *p);
 uint64_t hy_party_version(const hy_party_t *p);
 hy_str_t *hy_party_epoch(const hy_party_t *p);
 hy_party_status_t hy_party_status(const hy_party_t *p);
+hy_store_level_t hy_party_store(const hy_party_t *p);
+/* Calls back when all that was written of the object so far (an observer: applied) is committed;
+ * the value is its version at the call, an integer. HY_EINVALID: it is not stored. */
+int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err);
 /* For the host: whatever it hangs on the party; NULL at first. The host takes it off by itself when
  * the party is closed or its instance stops. */
 void *hy_party_tag(const hy_party_t *p);
@@ -173,6 +192,11 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
                     hy_error_t *err);
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err);
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err);
+/* Hands the object over to another hyperty of its domain, which is asked whether it wants it. Until
+ * that has turned out nothing can be written (HY_ECONFLICT). `done` with 0: the other one reports
+ * it now; this party was told the status REPLACED, and is closed. Else it goes on here. */
+int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
+                      hy_error_t *err);
 /* Hyperty URLs that observe now: array of strings, owned by the caller. */
 int hy_party_observers(const hy_party_t *p, hy_value_t *out);
 
@@ -181,10 +205,11 @@ int hy_party_observers(const hy_party_t *p, hy_value_t *out);
 typedef enum {
     HY_DECIDE_SUBSCRIBE,
     HY_DECIDE_READ,
-    HY_DECIDE_EXECUTE, /* method, params */
-    HY_DECIDE_CHILD,   /* child_kind, child; kept unless refused */
-    HY_DECIDE_INVITE,  /* url, name, schema, value (metadata) */
-    HY_DECIDE_CALL     /* execute on the hyperty itself: method, params */
+    HY_DECIDE_EXECUTE,  /* method, params */
+    HY_DECIDE_CHILD,    /* child_kind, child; kept unless refused */
+    HY_DECIDE_INVITE,   /* url, name, schema, value (metadata) */
+    HY_DECIDE_DELEGATE, /* the same, of an object that its reporter wants to hand over */
+    HY_DECIDE_CALL      /* execute on the hyperty itself: method, params */
 } hy_decision_kind_t;
 
 /* While it is open, the asker gets a 100 every HY_DECISION_BEAT_MS; after HY_DECISION_MAX_MS it is
@@ -205,6 +230,9 @@ hy_change_t *hy_decision_change(const hy_decision_t *d); /* of a child update, e
 /* Each decides once: HY_ECONFLICT if it is decided already. `value` (EXECUTE and CALL; else ABSENT)
  * is taken over. Accepting an invitation only answers it; subscribing is the next call. */
 int hy_decision_accept(hy_decision_t *d, hy_value_t value);
+/* Accepts an offer (DELEGATE): `done` gets the reporter once the object is here. On failure the
+ * offer is refused. */
+int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_error_t *err);
 /* `code` negative, HY_EFORBIDDEN as a rule; `reason` may be NULL. */
 int hy_decision_reject(hy_decision_t *d, int code, const char *reason);
 /* The handler ended: what is still open is refused, a child kept. */

@@ -40,10 +40,12 @@ local function plain_changes(changes)
   return list
 end
 
-local function plain_children(party)
+-- `copy` makes what is shown last; data that leaves at once is copied on its way.
+local function plain_children(party, copy)
   local list = hyperty.array {}
   for i, child in ipairs(party:children()) do
-    list[i] = { id = child.id, collection = child.collection, data = hyperty.copy(child.data),
+    list[i] = { id = child.id, collection = child.collection,
+      data = copy and copy(child.data) or child.data,
       reporter = child.reporter, user = child.user, order = child.order, state = child.state }
   end
   return list
@@ -127,7 +129,7 @@ end
 local function observe(self, party)
   local name = enlist(self, party)
   note(self, "joined", { party = name, url = party.url, version = party.version,
-    data = hyperty.copy(party.data), children = plain_children(party) })
+    data = hyperty.copy(party.data), children = plain_children(party, hyperty.copy) })
   party:on("change", function(change)
     note(self, "change", { party = name, keys = change.keys, kind = change.kind,
       value = change.value, version = change.version })
@@ -286,6 +288,19 @@ function Actor.api.add_child(self, name, collection, data)
   return child.id
 end
 
+---What there is to choose from; none once the party has ended.
+function Actor.api.children(self, name)
+  local party, list = self.parties[name], hyperty.array {}
+  for i, child in ipairs(party.epoch and party:children() or list) do
+    list[i] = { id = child.id, reporter = child.reporter, state = child.state }
+  end
+  return list
+end
+
+function Actor.api.child_data(self, name, id)
+  return find_child(self.parties[name], id).data
+end
+
 ---Gives true, or false and the error's text.
 function Actor.api.write_child(self, name, id, edit)
   local child = find_child(self.parties[name], id)
@@ -309,7 +324,7 @@ end
 function Actor.api.look(self, name)
   local party = self.parties[name]
   if not party.epoch then return nil end
-  local look = { data = hyperty.copy(party.data), version = party.version, epoch = party.epoch,
+  local look = { data = party.data, version = party.version, epoch = party.epoch,
     metadata = party.metadata, children = plain_children(party) }
   if self.reports[name] then look.observers = party.observers else look.status = party:status() end
   return look

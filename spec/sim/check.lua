@@ -4,15 +4,15 @@ local plain = require "spec.sim.plain"
 
 local M = {}
 
----Raises {fault = text}.
-function M.fault(text, ...)
-  error({ fault = text:format(...) }, 0)
+---Raises {oracle, fault = text}. `oracle` is the promise that is broken, in a word or two.
+function M.fault(oracle, text, ...)
+  error({ oracle = oracle, fault = text:format(...) }, 0)
 end
 
 ---Faults where both differ.
-function M.equal(expected, actual, what, ...)
+function M.equal(oracle, expected, actual, what, ...)
   local found = plain.difference(expected, actual)
-  if found then M.fault("%s differs at %s", what:format(...), found) end
+  if found then M.fault(oracle, "%s differs at %s", what:format(...), found) end
 end
 
 ---The kept ones of a list of children by collection, in the order in which the list has them.
@@ -30,11 +30,11 @@ function M.kept(children)
   return list
 end
 
----The same as copies, with no more than the model knows.
+---The same with no more than the model knows.
 function M.plain_kept(children)
   local list = {}
   for i, child in ipairs(M.kept(children)) do
-    list[i] = { id = child.id, collection = child.collection, data = plain.copy(child.data),
+    list[i] = { id = child.id, collection = child.collection, data = child.data,
       order = child.order, reporter = child.reporter, state = "kept" }
   end
   return list

@@ -44,11 +44,11 @@ end
 ---The second of one of these pairs, as often as its first says.
 function Draw:weighted(pairs_)
   local total = 0
-  for _, pair in ipairs(pairs_) do total = total + pair[1] end
+  for i = 1, #pairs_ do total = total + pairs_[i][1] end
   local at = self:int(1, total)
-  for _, pair in ipairs(pairs_) do
-    at = at - pair[1]
-    if at <= 0 then return pair[2] end
+  for i = 1, #pairs_ do
+    at = at - pairs_[i][1]
+    if at <= 0 then return pairs_[i][2] end
   end
 end
 

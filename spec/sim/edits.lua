@@ -1,5 +1,6 @@
--- Edits of a tree: random ones are drawn, applied to plain Lua tables (the model), and described so
--- that an actor can do the same through the handles of the core.
+-- Edits of a tree: random ones are drawn, applied to plain values (the model), and described so that
+-- an actor can do the same through the handles of the core. Applying makes another tree, and leaves
+-- the one that was as it is.
 --
 --   { kind = "set", at = {keys…}, key = k, value = v, style = "assign" | "path" | "text" }
 --   { kind = "unset", at, key, style }        { kind = "insert", at, index, value }
@@ -12,12 +13,19 @@ local plain = require "spec.sim.plain"
 
 local M = {}
 
+-- A bigger tree is replaced: what a world compares shall stay cheap.
+local SIZE_MAX = 40
+
 local KEYS = { "a", "b", "c", "name", "values", "with.dot", "", "0", "1", "01", "-1", "*", "**",
   "a.b.", ".", "clé", "ключ", "鍵", "🔑", "nul\0in", "quote\"d", "new\nline", "data", "__index" }
 
 local SCALARS = { 0, 1, -1, 42, 9007199254740993, math.maxinteger, math.mininteger, 0.5, -2.25,
   1e300, 5e-324, 3.0, true, false, "", "text", "0", "null", "false", "a.b", "line\nline", "tab\t",
   "nul\0in", "\"quoted\\\"", "żółć", "日本語", "😀👩‍👩‍👧", "\u{10FFFF}", "\u{FEFF}", ("long"):rep(300) }
+
+local COUNTS = { { 2, 0 }, { 3, 1 }, { 3, 2 }, { 2, 4 } }
+local IN_ARRAY = { { 4, "insert" }, { 3, "append" }, { 3, "set" }, { 2, "remove" }, { 1, "cut" },
+  { 1, "sort" }, { 1, "wrong" } }
 
 ---A value, scalars more often the deeper it lies.
 function M.value(draw, depth)
@@ -26,7 +34,7 @@ function M.value(draw, depth)
     if draw:chance(0.12) then return plain.null end
     return draw:one(SCALARS)
   end
-  local count = draw:weighted { { 2, 0 }, { 3, 1 }, { 3, 2 }, { 2, 4 } }
+  local count = draw:weighted(COUNTS)
   if draw:chance(0.5) then
     local array = plain.array {}
     for i = 1, count do array[i] = M.value(draw, depth + 1) end
@@ -53,7 +61,7 @@ local function some_place(draw, tree)
     local inner = {}
     for _, key in ipairs(plain.keys(node)) do
       local v = node[key]
-      if v ~= plain.null and type(v) == "table" then inner[#inner + 1] = key end
+      if type(v) == "table" then inner[#inner + 1] = key end
     end
     if #inner == 0 then break end
     local key = draw:one(inner)
@@ -64,8 +72,7 @@ end
 
 local function in_array(draw, at, array)
   local count = #array
-  local kind = draw:weighted { { 4, "insert" }, { 3, "append" }, { 3, "set" }, { 2, "remove" },
-    { 1, "cut" }, { 1, "sort" }, { 1, "wrong" } }
+  local kind = draw:weighted(IN_ARRAY)
   if kind == "insert" then
     return { kind = "insert", at = at, index = draw:int(1, count + 1), value = M.value(draw, 1) }
   elseif kind == "append" then
@@ -112,19 +119,18 @@ local function whole(draw, tree)
 end
 
 local function single(draw, tree)
-  if plain.size(tree) > 60 or draw:chance(0.04) then return whole(draw, tree) end
+  if plain.size(tree) > SIZE_MAX or draw:chance(0.04) then return whole(draw, tree) end
   local at, node = some_place(draw, tree)
   return plain.is_array(node) and in_array(draw, at, node) or in_object(draw, at, node)
 end
 
----An edit of that tree, which stays as it is. Without `batches` a single one.
+---An edit of that tree. Without `batches` a single one.
 function M.draw(draw, tree, batches)
   if not batches or draw:chance(0.8) then return single(draw, tree) end
   local batch = { kind = "batch", edits = {}, raises = draw:chance(0.25) }
-  local after = plain.copy(tree)
   for i = 1, draw:int(0, 5) do
-    batch.edits[i] = single(draw, after)
-    M.apply(after, batch.edits[i])
+    batch.edits[i] = single(draw, tree)
+    tree = M.apply(tree, batch.edits[i]) or tree
   end
   return batch
 end
@@ -134,7 +140,7 @@ function M.draw_for_child(draw, tree)
   while true do
     local edit = single(draw, tree)
     if edit.kind ~= "whole" and edit.kind ~= "sort" then return edit end
-    if plain.size(tree) > 60 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
+    if plain.size(tree) > SIZE_MAX // 2 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
   end
 end
 
@@ -145,16 +151,23 @@ function M.without_text(edit)
   return edit
 end
 
--- --- applying to plain tables ----------------------------------------------------------------
+-- --- applying --------------------------------------------------------------------------------
 
-local function find(tree, path)
-  for _, key in ipairs(path) do
-    local fits = plain.is_object(tree) and type(key) == "string"
-      or plain.is_array(tree) and math.type(key) == "integer"
-    tree = fits and tree[key] or nil
-    if tree == nil then return nil end
-  end
-  return (plain.is_array(tree) or plain.is_object(tree)) and tree or nil
+-- A tree with another node at that path: what `fn` makes of the one there. nil if there is none, or
+-- if `fn` gives none.
+local function update(tree, path, last, fn, at)
+  at = at or 1
+  if type(tree) ~= "table" then return nil end
+  if at > last then return fn(tree) end
+  local key = path[at]
+  local fits = plain.is_array(tree) and math.type(key) == "integer"
+    or plain.is_object(tree) and type(key) == "string"
+  local before = fits and tree[key] or nil
+  local after = update(before, path, last, fn, at + 1)
+  if after == nil or rawequal(before, after) then return after and tree end
+  local copy = plain.shallow(tree)
+  copy[key] = after
+  return copy
 end
 
 local function set(node, key, value)
@@ -163,59 +176,65 @@ local function set(node, key, value)
   elseif type(key) ~= "string" then
     return nil
   end
-  node[key] = plain.copy(value)
-  return 1
+  local copy = plain.shallow(node)
+  copy[key] = value
+  return copy
 end
 
 local function unset(node, key)
   if plain.is_array(node) and key ~= #node then return nil end
   if plain.is_object(node) and type(key) ~= "string" then return nil end
-  if node[key] == nil then return 0 end
-  node[key] = nil
-  return 1
+  if node[key] == nil then return node end
+  local copy = plain.shallow(node)
+  copy[key] = nil
+  return copy
+end
+
+local function insert(node, index, value)
+  if not plain.is_array(node) or index < 1 or index > #node + 1 then return nil end
+  local copy = plain.shallow(node)
+  table.insert(copy, index, value)
+  return copy
+end
+
+local function remove(node, index)
+  if not plain.is_array(node) or index < 1 or index > #node + 1 then return nil end
+  if index > #node then return node end
+  local copy = plain.shallow(node)
+  table.remove(copy, index)
+  return copy
 end
 
 local function sort(node)
-  local sorted = plain.copy(node)
+  if not plain.is_array(node) then return nil end
+  local sorted = plain.shallow(node)
   if not pcall(table.sort, sorted) then return nil end
-  if not plain.difference(node, sorted) then return 0 end
-  table.move(sorted, 1, #sorted, 1, node)
-  return 1
-end
-
-local function replace(tree, value)
-  for key in pairs(tree) do tree[key] = nil end
-  for key, inner in pairs(value) do tree[key] = plain.copy(inner) end
-  return 1
+  return plain.difference(node, sorted) and sorted or node
 end
 
 local function batch(tree, edit)
-  local after, steps = plain.copy(tree), 0
+  local after = tree
   for _, inner in ipairs(edit.edits) do
-    steps = steps + (M.apply(after, inner) or 0) -- the actor goes on after a wrong one
+    after = M.apply(after, inner) or after -- the actor goes on after a wrong one
   end
   if edit.raises then return nil end
-  if steps == 0 then return 0 end
-  return replace(tree, after)
+  return after
 end
 
----Does the edit. Gives how many versions that makes (0 or 1), or nil: it must raise and nothing has
----changed.
+local STEPS = {
+  set = function(node, edit) return set(node, edit.key, edit.value) end,
+  unset = function(node, edit) return unset(node, edit.key) end,
+  insert = function(node, edit) return insert(node, edit.index, edit.value) end,
+  remove = function(node, edit) return remove(node, edit.index) end,
+  sort = sort,
+}
+
+---The tree after the edit: the same one if that makes no version, nil if the edit must raise.
 function M.apply(tree, edit)
-  if edit.kind == "whole" then return replace(tree, edit.value) end
+  if edit.kind == "whole" then return plain.shallow(edit.value) end
   if edit.kind == "batch" then return batch(tree, edit) end
-  local node = find(tree, edit.at)
-  if not node then return nil end
-  if edit.kind == "set" then return set(node, edit.key, edit.value) end
-  if edit.kind == "unset" then return unset(node, edit.key) end
-  if not plain.is_array(node) then return nil end
-  if edit.kind == "sort" then return sort(node) end
-  if edit.index < 1 or edit.index > #node + 1 then return nil end
-  if edit.kind == "insert" then
-    table.insert(node, edit.index, plain.copy(edit.value))
-    return 1
-  end
-  return table.remove(node, edit.index) ~= nil and 1 or 0
+  local step = STEPS[edit.kind]
+  return update(tree, edit.at, #edit.at, function(node) return step(node, edit) end)
 end
 
 -- --- operations that travel -------------------------------------------------------------------
@@ -228,6 +247,12 @@ function M.wire_path(keys)
     path[i] = math.type(key) == "integer" and tostring(key - 1) or key
   end
   return path
+end
+
+local function find(tree, path)
+  local found
+  update(tree, path, #path, function(node) found = node end)
+  return found
 end
 
 ---The operation that an edit of this tree is: what is put behind the last element is inserted, what
@@ -249,63 +274,53 @@ local function step_in(node, step)
   return math.tointeger(step) + 1
 end
 
----Does the operation; nil if it does not fit this state.
+---The tree after the operation; nil if it does not fit this state.
 function M.apply_operation(tree, operation)
-  local path, node = operation.path, tree
-  for i = 1, #path - 1 do
-    local key = step_in(node, path[i])
-    node = key and node[key]
-    if not plain.is_array(node) and not plain.is_object(node) then return nil end
+  local keys, node, count = {}, tree, #operation.path
+  for i = 1, count do
+    if type(node) ~= "table" then return nil end
+    keys[i] = step_in(node, operation.path[i])
+    if keys[i] == nil then return nil end
+    node = node[keys[i]]
   end
-  local key, kind, is_array = step_in(node, path[#path]), operation.kind, plain.is_array(node)
-  if key == nil or is_array ~= (kind ~= "unset") and kind ~= "set" then return nil end
-  local is_there = node[key] ~= nil
-  if kind == "insert" then
-    if key > #node + 1 then return nil end
-    table.insert(node, key, plain.copy(operation.value))
-  elseif kind == "set" then
-    if is_array and not is_there then return nil end
-    node[key] = plain.copy(operation.value)
-  elseif not is_there then
-    return nil
-  elseif kind == "remove" then
-    table.remove(node, key)
-  else
-    node[key] = nil
-  end
-  return tree
+  local is_there, key, kind = node ~= nil, keys[count], operation.kind
+  return update(tree, keys, count - 1, function(inner)
+    local is_array = plain.is_array(inner)
+    if is_array ~= (kind ~= "unset") and kind ~= "set" then return nil end
+    if kind == "insert" then return insert(inner, key, operation.value) end
+    if kind == "set" then
+      return (is_there or not is_array) and set(inner, key, operation.value) or nil
+    end
+    if not is_there then return nil end
+    return kind == "remove" and remove(inner, key) or unset(inner, key)
+  end)
 end
 
 -- --- repeating what a change event says ------------------------------------------------------
 
----Applies a change event ({keys, kind, value, count}) to a plain tree; gives the tree (another one
----if all of it was replaced), or nil if the event does not fit.
+local function repeat_in_array(node, key, event)
+  if event.kind == "add" then return insert(node, key, event.value) end
+  if event.kind ~= "remove" then
+    return node[key] ~= nil and set(node, key, event.value) or nil
+  end
+  for _ = 1, event.count or 1 do
+    if node[key] == nil then return nil end
+    node = remove(node, key)
+  end
+  return node
+end
+
+---The tree after what a change event tells ({keys, kind, value, count}); nil if that does not fit.
 function M.repeat_event(tree, event)
   local keys = event.keys
-  if #keys == 0 then return plain.copy(event.value) end
-  local node = find(tree, { table.unpack(keys, 1, #keys - 1) })
+  if #keys == 0 then return event.value end
   local key = keys[#keys]
-  if not node or (type(key) == "string") ~= plain.is_object(node) then return nil end
-  local is_there = node[key] ~= nil
-  if type(key) == "string" then
-    if event.kind == "remove" then
-      node[key] = nil
-      return is_there and tree or nil
-    end
-    node[key] = plain.copy(event.value)
-  elseif event.kind == "add" then
-    if key > #node + 1 then return nil end
-    table.insert(node, key, plain.copy(event.value))
-  elseif event.kind == "remove" then
-    for _ = 1, event.count or 1 do
-      if node[key] == nil then return nil end
-      table.remove(node, key)
-    end
-  else
-    if not is_there then return nil end
-    node[key] = plain.copy(event.value)
-  end
-  return tree
+  return update(tree, keys, #keys - 1, function(node)
+    if (type(key) == "string") ~= plain.is_object(node) then return nil end
+    if plain.is_array(node) then return repeat_in_array(node, key, event) end
+    if event.kind ~= "remove" then return set(node, key, event.value) end
+    return node[key] ~= nil and unset(node, key) or nil
+  end)
 end
 
 return M

@@ -12,14 +12,13 @@ Model.__index = Model
 -- One version more, as the object is now.
 local function remember(self)
   self.version = self.version + 1
-  self.history[self.version] = { data = plain.copy(self.data),
-    children = check.plain_kept(self.kept) }
+  self.history[self.version] = { data = self.data, children = self.kept }
 end
 
 ---`fields`: label, url, actor and party of its reporter, schema, data.
 function M.new(fields)
   local self = setmetatable({ version = -1, history = {}, is_live = true,
-    kept = {}, by_id = {}, -- children
+    kept = {}, by_id = {}, -- children: another list after each change, in the order of stamps
     made = {},             -- by id: what creators wanted, kept or not
     times = {},            -- when it had which version
     was_kept = {},         -- ids of children that were kept once
@@ -29,24 +28,24 @@ function M.new(fields)
     evictions = {},        -- by hyperty URL: at which version
   }, Model)
   for key, value in pairs(fields) do self[key] = value end
-  self.data = plain.copy(fields.data)
   remember(self)
   return self
 end
 
 ---The reporter did that edit; `entry` tells how it went.
 function Model:write(edit, entry)
-  local steps = edits.apply(self.data, edit)
-  if entry.done ~= (steps ~= nil) then
-    check.fault("%s: %s %s: %s", self.label, plain.show(edit, 300),
+  local after = edits.apply(self.data, edit)
+  if entry.done ~= (after ~= nil) then
+    check.fault("reporter", "%s: %s %s: %s", self.label, plain.show(edit, 300),
       entry.done and "did not raise" or "raised", tostring(entry.text))
   end
-  if (steps or 0) > 0 then
+  if after and after ~= self.data then
+    self.data = after
     remember(self)
     self.changed[#self.changed + 1] = self.version
   end
   if entry.version ~= self.version then
-    check.fault("%s: version %d after %s, not %d", self.label, entry.version,
+    check.fault("reporter", "%s: version %d after %s, not %d", self.label, entry.version,
       plain.show(edit, 300), self.version)
   end
 end
@@ -55,9 +54,9 @@ end
 
 ---A party (by name) made a child of these parts.
 function Model:expect_child(id, party, collection, data)
-  if self.made[id] then check.fault("child id %s was given twice", id) end
+  if self.made[id] then check.fault("child ids", "child id %s was given twice", id) end
   self.made[id] = { id = id, party = party, collection = collection,
-    data = plain.copy(data), operations = {} }
+    data = data, operations = {} }
 end
 
 ---Its creator changed it so (and saw that at once): an operation of edits.operation.
@@ -65,28 +64,37 @@ function Model:expect_update(id, operation)
   table.insert(self.made[id].operations, operation)
 end
 
+-- The list with another record of that child; none: without it.
+local function replace(self, id, child)
+  local list = {}
+  for _, one in ipairs(self.kept) do
+    if one.id ~= id then list[#list + 1] = one elseif child then list[#list + 1] = child end
+  end
+  self.kept, self.by_id[id] = list, child
+end
+
 local function keep_create(self, made, reporter)
-  local child = { id = made.id, collection = made.collection, data = plain.copy(made.data),
+  local child = { id = made.id, collection = made.collection, data = made.data,
     reporter = reporter, order = self.version + 1, state = "kept" }
+  self.kept = table.move(self.kept, 1, #self.kept, 1, {})
   table.insert(self.kept, child)
   self.was_kept[made.id] = true
   self.by_id[made.id] = child
 end
 
-local function keep_delete(self, id)
-  for i, child in ipairs(self.kept) do
-    if child.id == id then table.remove(self.kept, i) break end
-  end
-  self.by_id[id] = nil
+local function keep_update(self, child, data)
+  local after = plain.shallow(child)
+  after.data = data
+  replace(self, child.id, after)
 end
 
 -- The reporter kept an operation, which counts from now on.
 local function stamp(self, kind, id)
   local child = self.by_id[id]
-  if kind == "delete" then keep_delete(self, id) end
+  if kind == "delete" then replace(self, id, nil) end
   remember(self)
   table.insert(self.log, { version = self.version, kind = kind, id = id,
-    data = kind == "create" and plain.copy(child.data) or nil })
+    data = kind == "create" and child.data or nil })
 end
 
 -- The operation on that child that the event tells of.
@@ -99,26 +107,27 @@ local function told_operation(made, entry)
       return table.remove(made.operations, i)
     end
   end
-  check.fault("child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
+  check.fault("child ids", "child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
 end
 
 ---The reporter decided about a child operation of somebody else.
 function Model:judge(entry)
   local made = self.made[entry.id]
-  if not made then check.fault("%s: nobody made child %s", self.label, entry.id) end
+  if not made then check.fault("child ids", "%s: nobody made child %s", self.label, entry.id) end
   local child, keeps = self.by_id[entry.id], entry.verdict == "keep"
   if entry.kind == "create" then
     if made.is_judged then
-      check.fault("%s: create of %s was asked twice", self.label, entry.id)
+      check.fault("once", "%s: create of %s was asked twice", self.label, entry.id)
     end
-    check.equal(made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
+    check.equal("copy", made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
     made.is_judged = true
     if keeps then keep_create(self, made, entry.reporter) end
   elseif not child then
     return -- it was deleted while the reporter thought
   elseif entry.kind == "update" then
     local operation = told_operation(made, entry)
-    keeps = keeps and edits.apply_operation(child.data, operation) ~= nil
+    local after = keeps and edits.apply_operation(child.data, operation)
+    if after then keep_update(self, child, after) else keeps = false end
   end
   if keeps then
     stamp(self, entry.kind, entry.id)
@@ -132,8 +141,11 @@ function Model:do_child(kind, id, edit)
   if kind == "create" then
     self.made[id].is_judged = true
     keep_create(self, self.made[id], self.actor.url)
-  elseif kind == "update" and edits.apply(self.by_id[id].data, edit) ~= 1 then
-    return
+  elseif kind == "update" then
+    local child = self.by_id[id]
+    local after = edits.apply(child.data, edit)
+    if not after or after == child.data then return end
+    keep_update(self, child, after)
   end
   stamp(self, kind, id)
   table.insert(self.own, { kind = kind, id = id })
@@ -158,7 +170,8 @@ end
 function Model:state(version, party)
   local state = self.history[version]
   if not state then
-    check.fault("%s is at version %s, which %s never had", party, tostring(version), self.label)
+    check.fault("copy", "%s is at version %s, which %s never had", party, tostring(version),
+      self.label)
   end
   return state
 end

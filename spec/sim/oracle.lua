@@ -21,6 +21,7 @@ function M.new()
     objects = {}, -- models, in order
     by_url = {},
     parties = {}, -- by name: stories, and of reporters {name, actor, object, is_reporter, is_open}
+    order = {},   -- the same in the order in which they came, without those long closed
     edits = {},   -- by number
     later = {},   -- what observers saw and is not judged yet
     sent = {},    -- events since the last quiet moment
@@ -35,8 +36,13 @@ function Oracle:created(fields)
   local object = models.new(fields)
   self.objects[#self.objects + 1] = object
   self.by_url[object.url] = object
-  self.parties[object.party] = { name = object.party, actor = object.actor, object = object,
+  self:add_party { name = object.party, actor = object.actor, object = object,
     is_reporter = true, is_open = true, heard = {} }
+end
+
+function Oracle:add_party(party)
+  self.parties[party.name] = party
+  self.order[#self.order + 1] = party
 end
 
 ---A reporter will be told to do this edit, now or later; gives its number.
@@ -64,7 +70,7 @@ end
 -- --- taking in -----------------------------------------------------------------------------------
 
 local function take_gone(self, actor)
-  for _, party in pairs(self.parties) do
+  for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
       if party.is_reporter then party.object.is_live = false end
@@ -89,10 +95,10 @@ local function take_later(self, actor, entry)
     take_gone(self, actor)
   elseif entry.what == "joined" then
     if object:is_beyond(entry.version) then return end
-    self.parties[entry.party] = stories.new(actor, object, entry)
+    self:add_party(stories.new(actor, object, entry))
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
-    check.equal(object:state(entry.version, actor.name).data, entry.data, "what %s read",
+    check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
       actor.name)
   elseif party and party.is_reporter then
     take_reporter(party, entry)
@@ -121,8 +127,7 @@ end
 
 local function open_stories(self, object)
   local list = {}
-  for _, name in ipairs(plain.keys(self.parties)) do
-    local party = self.parties[name]
+  for _, party in ipairs(self.order) do
     if party.object == object and party.is_open and not party.is_reporter then
       list[#list + 1] = party
     end
@@ -133,60 +138,67 @@ end
 -- Everybody but the sender hears it once, for sure if they took part all the time.
 local function check_event(self, sent, is_disturbed, is_doubled)
   local sender = sent.party
-  for _, name in ipairs(plain.keys(self.parties)) do
-    local party = self.parties[name]
+  for _, party in ipairs(self.order) do
+    local name = party.name
     local count = party.heard and party.heard[sent.key] or 0
     local is_sure = party.was_open and party.is_open and sender.was_open and sender.is_open
       and sender.object.is_live and not is_disturbed
     local wanted = party.object == sender.object and party.actor ~= sender.actor and 1 or 0
     if (count > wanted and not (is_doubled and wanted == 1)) or (is_sure and count < wanted) then
-      check.fault("%s heard event %s of %s %d times, not %d", name, sent.key, sender.name, count,
-        wanted)
+      check.fault("events", "%s heard event %s of %s %d times, not %d", name, sent.key,
+        sender.name, count, wanted)
     end
   end
 end
 
 -- Metadata that are the same for all.
 local function common(metadata)
-  local copy = plain.copy(metadata)
+  local copy = plain.shallow(metadata)
   copy.lastModified = nil
   return copy
 end
 
 local function check_reporter(object, look)
   local name = object.label .. " at its reporter"
-  if not look then check.fault("%s is closed", name) end
-  check.equal(object.data, look.data, name)
+  if not look then check.fault("ends", "%s is closed", name) end
+  check.equal("reporter", object.data, look.data, name)
   if look.version ~= object.version then
-    check.fault("%s has version %d, not %d", name, look.version, object.version)
+    check.fault("reporter", "%s has version %d, not %d", name, look.version, object.version)
   end
-  check.equal(check.plain_kept(object.kept), check.plain_kept(look.children), "%s, children", name)
-  check.equal(object.own, object.echoed, "%s, own child events", name)
+  check.equal("reporter", check.plain_kept(object.kept), check.plain_kept(look.children),
+    "%s, children", name)
+  check.equal("events", object.own, object.echoed, "%s, own child events", name)
+end
+
+local function users(children)
+  local list = {}
+  for i, child in ipairs(children) do list[i] = child.user or "?" end
+  return list
 end
 
 ---Compares a copy with the reporter's (both as an actor's `look` tells), with the model and with
----what its events told.
+---what its events told. The reporter's is the model's: that is checked before.
 function M.check_copy(story, look, original)
   local name, object = story.name, story.object
-  if not look then check.fault("%s is closed, and was not told so", name) end
+  if not look then check.fault("ends", "%s is closed, and was not told so", name) end
   local status = look.status
   if status.state ~= "live" or status.pending ~= 0 or status.head ~= look.version then
-    check.fault("%s: not level: %s", name, plain.show(status))
+    check.fault("status", "%s: not level: %s", name, plain.show(status))
   end
   if look.version ~= original.version or look.epoch ~= original.epoch then
-    check.fault("%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
+    check.fault("level", "%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
       original.epoch, original.version)
   end
-  local children = check.plain_kept(look.children)
-  check.equal(original.data, look.data, name)
-  check.equal(object.data, look.data, "%s (to the model)", name)
-  check.equal(check.kept(original.children), check.kept(look.children), "%s, children", name)
-  check.equal(check.plain_kept(object.kept), children, "%s, children (to the model)", name)
-  check.equal(common(original.metadata), common(look.metadata), "%s, metadata", name)
-  check.equal(story.data, look.data, "%s (to what its events told)", name)
-  check.equal(check.plain_kept(story.children), children, "%s, children (to what was told)", name)
+  local kept = check.plain_kept(object.kept)
+  check.equal("copy", object.data, look.data, name)
+  check.equal("copy", kept, check.plain_kept(look.children), "%s, children", name)
+  check.equal("copy", users(check.kept(original.children)), users(check.kept(look.children)),
+    "%s, users of the children", name)
+  check.equal("copy", common(original.metadata), common(look.metadata), "%s, metadata", name)
+  check.equal("order", object.data, story.data, "%s (what its events told)", name)
+  check.equal("order", kept, check.plain_kept(story.children), "%s, children (what was told)", name)
   local missed = story:next_version()
-  if missed then check.fault("%s never heard of version %d", name, missed) end
+  if missed then check.fault("order", "%s never heard of version %d", name, missed) end
 end
 
 local function check_object(self, object, look)
@@ -203,15 +215,15 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
-  check.equal(urls, observers, "%s: who observes it", object.label)
+  check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 
 -- The reporter of such an object has gone without a word.
 local function check_orphan(story, look)
   local shown = look(story.actor, story.name)
-  if not shown then check.fault("%s is closed, and was not told so", story.name) end
+  if not shown then check.fault("ends", "%s is closed, and was not told so", story.name) end
   if shown.status.state ~= "disconnected" then
-    check.fault("%s: its reporter is gone, but %s", story.name, plain.show(shown.status))
+    check.fault("status", "%s: its reporter is gone, but %s", story.name, plain.show(shown.status))
   end
 end
 
@@ -234,22 +246,27 @@ local function version_at(object, time)
   return version
 end
 
+-- A copy while all is in motion.
+local function glance(story, shown, due)
+  local object = story.object
+  if not shown or object:is_beyond(shown.version) then return end
+  local state = object:state(shown.version, story.name)
+  check.equal("copy", state.data, shown.data, "%s: at version %d", story.name, shown.version)
+  if shown.status.state == "live" and shown.version < due then
+    check.fault("status", "%s is called live at version %d, and was left behind by %d long ago",
+      story.name, shown.version, due)
+  end
+end
+
 ---Checks what must hold at each moment, `honest_s` being the time after which a copy that was left
----behind must not be called live.
-function Oracle:glance(look, now, honest_s)
+---behind must not be called live. `choose` gives one of a list; without it all are looked at.
+function Oracle:glance(look, now, honest_s, choose)
   self:tick(now)
   for _, object in ipairs(self.objects) do
-    for _, story in ipairs(object.is_live and open_stories(self, object) or {}) do
-      local shown = look(story.actor, story.name)
-      if shown and not object:is_beyond(shown.version) then
-        check.equal(object:state(shown.version, story.name).data, shown.data,
-          "%s: at version %d", story.name, shown.version)
-        local due = version_at(object, now - honest_s)
-        if shown.status.state == "live" and shown.version < due then
-          check.fault("%s is called live at version %d, and was left behind by %d for %d s",
-            story.name, shown.version, due, honest_s)
-        end
-      end
+    local list = object.is_live and open_stories(self, object) or {}
+    if choose and #list > 1 then list = { choose(list) } end
+    for _, story in ipairs(list) do
+      glance(story, look(story.actor, story.name), version_at(object, now - honest_s))
     end
   end
 end
@@ -268,12 +285,17 @@ function Oracle:check(look, is_disturbed, is_doubled)
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do
-        check.fault("%s was not told that %s was deleted", story.name, object.label)
+        check.fault("ends", "%s was not told that %s was deleted", story.name, object.label)
       end
     end
   end
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
-  for _, party in pairs(self.parties) do party.was_open = party.is_open end
+  local order = {}
+  for _, party in ipairs(self.order) do
+    party.was_open, party.heard = party.is_open, {}
+    if party.is_open then order[#order + 1] = party end
+  end
+  self.order = order
 end
 
 return M

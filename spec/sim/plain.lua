@@ -1,12 +1,18 @@
--- JSON values as plain Lua tables, for the model of a world: written without the core, since that
--- is what it judges. An array is a table with the mark of M.array, null is M.null; integers and
--- floats are different values.
+-- JSON values as plain Lua tables, for the model of a world. How null and arrays are marked is taken
+-- from the module, so that nothing has to be converted at the border; what is done with values is
+-- written without the core, since that is what it judges. Integers and floats are different values.
+--
+-- Values are never changed once they are made: whoever changes one makes another, which shares with
+-- it whatever is the same. So to remember every state of an object costs little, and comparing two
+-- states looks only at where they differ.
+local host = require "hyperty.host"
+
 local M = {}
 
-local ARRAY = {}
+local ARRAY = debug.getmetatable(host.array {})
 
 ---JSON null.
-M.null = setmetatable({}, { __tostring = function() return "null" end })
+M.null = host.null
 
 ---Marks a list as an array and gives it.
 function M.array(items)
@@ -14,11 +20,11 @@ function M.array(items)
 end
 
 function M.is_array(v)
-  return type(v) == "table" and getmetatable(v) == ARRAY
+  return type(v) == "table" and getmetatable(v) == false
 end
 
 function M.is_object(v)
-  return type(v) == "table" and v ~= M.null and getmetatable(v) ~= ARRAY
+  return type(v) == "table" and getmetatable(v) == nil
 end
 
 ---The keys of an object, sorted: Lua's own order changes from run to run.
@@ -29,17 +35,16 @@ function M.keys(object)
   return keys
 end
 
----A deep copy.
-function M.copy(v)
-  if v == M.null or type(v) ~= "table" then return v end
-  local copy = M.is_array(v) and M.array {} or {}
-  for key, inner in pairs(v) do copy[key] = M.copy(inner) end
-  return copy
+---Another table with the same in it.
+function M.shallow(v)
+  local copy = {}
+  for key, inner in next, v do copy[key] = inner end
+  return getmetatable(v) == false and setmetatable(copy, ARRAY) or copy
 end
 
 ---How many values it holds, itself included.
 function M.size(v)
-  if v == M.null or type(v) ~= "table" then return 1 end
+  if type(v) ~= "table" then return 1 end
   local size = 1
   for _, inner in pairs(v) do size = size + M.size(inner) end
   return size
@@ -63,6 +68,8 @@ function M.show(v, max)
     text = ("%q"):format(v):gsub("\\\n", "\\n")
   elseif math.type(v) == "float" then
     text = ("%.17g"):format(v) .. "f"
+  elseif v == M.null then
+    text = "null"
   else
     text = tostring(v)
   end
@@ -89,9 +96,24 @@ local function difference(a, b, path)
   end
 end
 
+-- The common case, without a word.
+local function is_same(a, b)
+  if rawequal(a, b) then return math.type(a) == math.type(b) end
+  if type(a) ~= "table" or type(b) ~= "table" or getmetatable(a) ~= getmetatable(b) then
+    return false
+  end
+  local count = 0
+  for key, inner in next, a do
+    if not is_same(inner, b[key]) then return false end
+    count = count + 1
+  end
+  for _ in next, b do count = count - 1 end
+  return count == 0
+end
+
 ---nil if both are equal, else where they first differ: "/values/2: 7, not 8".
 function M.difference(expected, actual)
-  return difference(expected, actual, "")
+  return not is_same(expected, actual) and difference(expected, actual, "") or nil
 end
 
 return M

@@ -1,23 +1,81 @@
--- Runs many random worlds outside busted, for tools/sim: arguments are the first seed and how many.
--- Faults go to stdout as they are found, progress to stderr where that is a terminal.
-local world = require "spec.sim.world"
+-- Runs many random worlds outside busted, for tools/sim: on all cores, a process each, and tells in
+-- the order of the seeds.
+--
+--   run.lua FROM COUNT JOBS           all of them; faults go to stdout as they are found, progress to
+--                                     stderr where that is a terminal
+--   run.lua worker FROM COUNT STEP    what such a process does: each seed's fault as a record, its
+--                                     length in a line and then the text; 0 if all is well
+local M = {}
 
-local from, count = math.tointeger(arg[1]), math.tointeger(arg[2])
-local is_terminal = os.execute "test -t 2"
-local faults = 0
+local COLLECT_EVERY = 16 -- worlds; in between nothing of Lua's is collected
 
-for seed = from, from + count - 1 do
-  if is_terminal then
-    local text = "\rseed %d, %d of %d, %d faults "
-    io.stderr:write(text:format(seed, seed - from + 1, count, faults))
+local function worker(from, count, step)
+  local world = require "spec.sim.world"
+  collectgarbage "stop"
+  io.stdout:setvbuf "line"
+  for i = 0, count - 1 do
+    local fault = world.play(from + i * step) or ""
+    io.stdout:write(#fault, "\n", fault)
+    if i % COLLECT_EVERY == 0 then collectgarbage() end
   end
-  local fault = world.play(seed)
-  if fault then
-    faults = faults + 1
-    if is_terminal then io.stderr:write "\r\27[K" end
-    print(fault .. "\n")
+  io.stdout:flush()
+  os.exit(true, false)
+end
+
+---Starts workers for COUNT seeds; gives a function that gives the fault of the next seed, "" if none.
+function M.start(from, count, jobs)
+  local pipes = {}
+  for i = 0, jobs - 1 do
+    local share = (count - i + jobs - 1) // jobs
+    local command = "exec lua5.4 spec/sim/run.lua worker %d %d %d"
+    pipes[i] = assert(io.popen(command:format(from + i, share, jobs)))
+  end
+  local at = -1
+  return function()
+    at = at + 1
+    local pipe = pipes[at % jobs]
+    local length = pipe:read "n"
+    if not length then
+      io.stderr:write(("the process that runs seed %d has died\n"):format(from + at))
+      os.exit(1)
+    end
+    pipe:read "L"
+    return length > 0 and pipe:read(length) or ""
   end
 end
-if is_terminal then io.stderr:write "\r\27[K" end
-print(("%d worlds, %d with faults"):format(count, faults))
-os.exit(faults == 0)
+
+local function now()
+  local file <close> = assert(io.open "/proc/uptime")
+  return file:read "n"
+end
+
+local function main(from, count, jobs)
+  local is_terminal = os.execute "test -t 2"
+  local began, faults, next_fault = now(), 0, M.start(from, count, jobs)
+  local rate = 0
+  for i = 1, count do
+    local fault = next_fault()
+    rate = i / math.max(now() - began, 0.01)
+    if is_terminal and (i % 10 == 0 or fault ~= "") then
+      local text = "\r\27[K%d of %d worlds, %d with faults, %.0f worlds/s "
+      io.stderr:write(text:format(i, count, faults, rate))
+    end
+    if fault ~= "" then
+      faults = faults + 1
+      if is_terminal then io.stderr:write "\r\27[K" end
+      print(fault .. "\n")
+    end
+  end
+  if is_terminal then io.stderr:write "\r\27[K" end
+  print(("%d worlds, %d with faults, %.0f worlds/s"):format(count, faults, rate))
+  os.exit(faults == 0)
+end
+
+local first = ...
+if first == "worker" then
+  worker(math.tointeger(arg[2]), math.tointeger(arg[3]), math.tointeger(arg[4]))
+elseif first ~= "spec.sim.run" then
+  main(math.tointeger(arg[1]), math.tointeger(arg[2]), math.tointeger(arg[3]))
+end
+
+return M

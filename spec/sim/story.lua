@@ -13,12 +13,13 @@ Story.__index = Story
 ---`entry` tells how the party began: its version, data and children.
 function M.new(actor, object, entry)
   local self = setmetatable({ name = entry.party, actor = actor, object = object, is_open = true,
-    version = entry.version, data = plain.copy(entry.data),
-    children = check.plain_kept(entry.children), next_change = 1, next_child = 1, heard = {},
+    version = entry.version, next_change = 1, next_child = 1, heard = {},
   }, Story)
   local state = object:state(entry.version, self.name)
-  check.equal(state.data, self.data, "%s: first copy", self.name)
-  check.equal(state.children, self.children, "%s: first children", self.name)
+  check.equal("copy", state.data, entry.data, "%s: first copy", self.name)
+  check.equal("copy", check.plain_kept(state.children), check.plain_kept(entry.children),
+    "%s: first children", self.name)
+  self.data, self.children = state.data, state.children
   while (object.changed[self.next_change] or math.huge) <= self.version do
     self.next_change = self.next_change + 1
   end
@@ -39,12 +40,14 @@ end
 -- It goes on to a version: until now its copy must have been what the reporter had.
 local function go_on(self, version)
   local state = self.object:state(self.version, self.name)
-  check.equal(state.data, self.data, "%s: copy at version %d", self.name, self.version)
-  check.equal(state.children, check.plain_kept(self.children), "%s: children at version %d",
-    self.name, self.version)
+  check.equal("order", state.data, self.data, "%s: copy at version %d", self.name, self.version)
+  check.equal("order", state.children, self.children, "%s: children at version %d", self.name,
+    self.version)
+  -- From here on what was not changed is the model's own, which makes comparing cheap.
+  self.data, self.children = state.data, state.children
   local due = self:next_version() or math.huge
-  if due < version then check.fault("%s heard nothing of version %d", self.name, due) end
-  if due > version then check.fault("%s heard of version %d again", self.name, version) end
+  if due < version then check.fault("order", "%s heard nothing of version %d", self.name, due) end
+  if due > version then check.fault("order", "%s heard of version %d again", self.name, version) end
   self.version = version
 end
 
@@ -56,7 +59,7 @@ function Story:change(entry)
   self.last = "change"
   self.data = edits.repeat_event(self.data, entry)
   if not self.data then
-    check.fault("%s: %s does not fit its copy", self.name, plain.show(entry, 300))
+    check.fault("order", "%s: %s does not fit its copy", self.name, plain.show(entry, 300))
   end
 end
 
@@ -68,25 +71,33 @@ local function find(list, id)
   end
 end
 
-local function repeat_child(self, entry, logged)
-  local at, child = find(self.children, entry.id)
-  if entry.kind == "create" then
-    if entry.reporter ~= self.actor.url then -- who made it may be ahead
-      check.equal(logged.data, entry.data, "%s: child %s", self.name, entry.id)
-    end
-    table.insert(self.children, { id = entry.id, collection = entry.collection,
-      data = plain.copy(logged.data), order = logged.version, reporter = entry.reporter,
-      state = "kept" })
-  elseif entry.kind == "delete" then
-    table.remove(self.children, at)
-  else
-    for _, change in ipairs(entry.changes) do
-      child.data = edits.repeat_event(child.data, change)
-      if not child.data then
-        check.fault("%s: %s does not fit child %s", self.name, plain.show(change, 300), entry.id)
-      end
+local function repeat_changes(self, child, changes)
+  local after = plain.shallow(child)
+  for _, change in ipairs(changes) do
+    after.data = edits.repeat_event(after.data, change)
+    if not after.data then
+      check.fault("order", "%s: %s does not fit child %s", self.name, plain.show(change, 300),
+        child.id)
     end
   end
+  return after
+end
+
+local function repeat_child(self, entry, logged)
+  local children = plain.shallow(self.children)
+  local at, child = find(children, entry.id)
+  if entry.kind == "create" then
+    if entry.reporter ~= self.actor.url then -- who made it may be ahead
+      check.equal("copy", logged.data, entry.data, "%s: child %s", self.name, entry.id)
+    end
+    table.insert(children, { id = entry.id, collection = entry.collection, data = logged.data,
+      order = logged.version, reporter = entry.reporter, state = "kept" })
+  elseif entry.kind == "delete" then
+    table.remove(children, at)
+  else
+    children[at] = repeat_changes(self, child, entry.changes)
+  end
+  self.children = children
 end
 
 function Story:child(entry)
@@ -94,12 +105,12 @@ function Story:child(entry)
   if entry.kind == "expired" then
     if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
     if self.object.is_disturbed then return end -- the reporter was away
-    check.fault("%s: child %s expired", self.name, entry.id)
+    check.fault("acknowledged", "%s: child %s expired", self.name, entry.id)
   end
   local logged = self.object.log[self.next_child]
   if not logged and self.object:is_beyond() then return end
   if not logged or logged.kind ~= entry.kind or logged.id ~= entry.id then
-    check.fault("%s heard %s of child %s, not %s", self.name, entry.kind, entry.id,
+    check.fault("order", "%s heard %s of child %s, not %s", self.name, entry.kind, entry.id,
       logged and logged.kind .. " of " .. logged.id or "nothing")
   end
   go_on(self, logged.version)
@@ -123,20 +134,21 @@ end
 function Story:event(entry) M.hear(self, entry) end
 
 function Story:resync(entry)
-  check.fault("%s had to resync from %d to %d: %s", self.name, entry.from, entry.to, entry.reason)
+  check.fault("resync", "%s had to resync from %d to %d: %s", self.name, entry.from, entry.to,
+    entry.reason)
 end
 
 function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" then return end
   local evicted_at = self.object.evictions[self.actor.url]
-  if not evicted_at then check.fault("%s was evicted by nobody", self.name) end
+  if not evicted_at then check.fault("ends", "%s was evicted by nobody", self.name) end
   -- One that was cut off may hear it later than its fellows bring the copy level that they share.
   -- So may one of another domain: that is told by another node.
   local is_abroad = self.actor.domain ~= self.object.actor.domain
   if entry.version > evicted_at and not self.object.is_disturbed and not is_abroad then
-    check.fault("%s went on to version %d after it was evicted at %d", self.name, entry.version,
-      evicted_at)
+    check.fault("ends", "%s went on to version %d after it was evicted at %d", self.name,
+      entry.version, evicted_at)
   end
 end
 
@@ -150,7 +162,8 @@ end
 
 function Story:waited(entry)
   if not entry.kept or self.object.was_kept[entry.id] or self.object.is_dying then return end
-  check.fault("%s was told that child %s is kept, which it never was", self.name, entry.id)
+  check.fault("acknowledged", "%s was told that child %s is kept, which it never was", self.name,
+    entry.id)
 end
 
 local TELLS = { change = Story.change, child = Story.child, event = Story.event,
@@ -162,7 +175,7 @@ function Story:take(entry)
   local tell = TELLS[entry.what]
   if not tell then return end
   if not self.is_open and entry.what ~= "answer" and entry.what ~= "waited" then
-    check.fault("%s heard %s after its end", self.name, plain.show(entry, 300))
+    check.fault("ends", "%s heard %s after its end", self.name, plain.show(entry, 300))
   end
   tell(self, entry)
 end

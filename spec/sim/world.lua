@@ -3,8 +3,10 @@
 --
 --   local fault, transcript = require("spec.sim.world").play(7)     fault: text, or nil
 --
--- Delays are drawn for each message, in order between two runtimes, so that what comes from
--- different ones overtakes. What the world does is in workload.lua, what actors do in actor.lua.
+-- Most worlds are small, three runtimes and a hundred operations; some are bigger. Delays are drawn
+-- for each message, in order between two runtimes, so that what comes from different ones overtakes.
+-- What the world does is in workload.lua, what actors do in actor.lua. The transcript is kept as it
+-- comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
@@ -19,66 +21,57 @@ local World = {}
 World.__index = World
 
 local START = 1767225600 -- the wall clock of a virtual world begins here
-local STORY_LINES = 40
+local STORY_LINES = 14
+local LINE_MAX = 400
 local SCHEMAS = { Pair = { scheme = "pair", children = { notes = {}, marks = {} } } }
 
 -- the shortest and the longest delay of a message, in seconds
 local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0.9 } }
 -- what a node keeps for a slow reader, in bytes (more than any object has), and for how long one
 -- may be away, in seconds; 0: as usual
-local QUEUES = { { 1, 0 }, { 1, 30000 } }
+local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how many actors there are in a runtime
+local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how much time passes after an operation
+local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
 -- how often something goes wrong
 local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
 -- whoever hears nothing for so long must know that it may be behind
 local HONEST_S = 45
 
--- --- the border to the core --------------------------------------------------------------------
-
-local function to_host(v)
-  if v == plain.null then return host.null end
-  if type(v) ~= "table" then return v end
-  local copy = {}
-  for key, inner in pairs(v) do copy[key] = to_host(inner) end
-  return plain.is_array(v) and host.array(copy) or copy
-end
-
-local function from_host(v)
-  if v == host.null then return plain.null end
-  if type(v) ~= "table" then return v end
-  local copy = getmetatable(v) == false and plain.array {} or {}
-  for key, inner in pairs(v) do copy[key] = from_host(inner) end
-  return copy
-end
-
-local function convert(fn, ...)
-  local values = table.pack(...)
-  for i = 1, values.n do values[i] = fn(values[i]) end
-  return table.unpack(values, 1, values.n)
-end
-
 -- --- making --------------------------------------------------------------------------------------
 
-local function source()
-  local path = package.searchpath("spec.sim.actor", package.path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
+-- All actors of all worlds run the same script, which so is compiled once.
+local script
+
+local function compiled()
+  local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
+  script = script or string.dump(assert(loadfile(path, "t")))
+  return script
+end
+
+-- How many runtimes, and how many operations.
+local function draw_size(draw)
+  local runtimes = draw:weighted { { 12, 3 }, { 2, draw:int(2, 5) }, { 1, draw:int(6, 10) } }
+  return runtimes, runtimes == 3 and 100 or draw:int(40, 120)
 end
 
 local function new(seed)
   local draw = draws.new(seed)
   local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
+  local runtimes, steps = draw_size(draw)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
-    actors = {}, runtimes = {}, homes = {}, steps = draw:int(40, 80),
-    source = source(), last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
+    actors = {}, runtimes = {}, homes = {}, steps = steps,
+    last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
-  world.delay, world.roughness = delay, draw:one(ROUGHNESS)
+  world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
   world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
     seed, #domains, delay[1], delay[2], queue, grace, world.steps)
-  for _ = 1, draw:int(3, 10) do world:add_runtime() end
+  for _ = 1, runtimes do world:add_runtime() end
   return world
 end
 
@@ -90,13 +83,13 @@ function World:add_runtime()
       if level == "error" then self.logged = self.logged or who .. ": " .. text end
     end }
   self.homes[i] = { domain = domain }
-  for _ = 1, self.draw:weighted { { 6, 1 }, { 3, 2 }, { 1, 3 } } do self:load_actor(i) end
+  for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
   local name = "a" .. #self.actors + 1
-  local inst, text = self.runtimes[runtime]:load_text(self.source,
+  local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
     { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
   if not inst and self.is_disturbed then return end
   assert(inst, text)
@@ -110,16 +103,33 @@ end
 
 -- --- telling -------------------------------------------------------------------------------------
 
+---Notes what happens, for people: a format and what goes into it, values included.
 function World:tell(text, ...)
-  table.insert(self.transcript, ("%9.3f  "):format(self.net:now()) .. text:format(...))
+  self.transcript[#self.transcript + 1] = { self.net:now(), text, ... }
 end
 
 function World:tell_entry(actor, entry)
-  local at = entry.at - START
-  local rest = plain.copy(entry)
-  rest.at, rest.what = nil, nil
-  table.insert(self.transcript, ("%9.3f  %s: %s %s"):format(at, actor.name, entry.what,
-    plain.show(rest)))
+  self.transcript[#self.transcript + 1] = { entry.at - START, "%s: %s %s", actor.name, entry.what,
+    entry }
+end
+
+local function line(told)
+  local values = { table.unpack(told, 3) }
+  for i, value in ipairs(values) do
+    if type(value) == "table" and value.what then -- a journal's entry
+      value = plain.shallow(value)
+      value.at, value.what = nil, nil
+    end
+    if type(value) == "table" then values[i] = plain.show(value) end
+  end
+  return ("%9.3f  "):format(told[1]) .. told[2]:format(table.unpack(values))
+end
+
+---The transcript from there on.
+function World:text(first)
+  local lines = {}
+  for i = first, #self.transcript do lines[#lines + 1] = line(self.transcript[i]) end
+  return table.concat(lines, "\n")
 end
 
 ---A number that no other thing of this world has.
@@ -135,12 +145,11 @@ end
 
 -- --- driving -------------------------------------------------------------------------------------
 
----Calls a function of the actor's api, with and giving plain values.
+---Calls a function of the actor's api.
 function World:call(actor, method, ...)
-  local results = table.pack(convert(from_host,
-    actor.inst:call(method, convert(to_host, ...))))
+  local results = table.pack(actor.inst:call(method, ...))
   if results[1] == nil and results[3] ~= nil then
-    check.fault("%s %s: %s", actor.name, method, tostring(results[2]))
+    check.fault("calls", "%s %s: %s", actor.name, method, tostring(results[2]))
   end
   return table.unpack(results, 1, results.n)
 end
@@ -156,7 +165,7 @@ function World:drain(actor)
         url = entry.url, schema = expected.schema, data = expected.data }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not self.is_disturbed then
-      check.fault("create of %s: %s", entry.party, entry.text)
+      check.fault("calls", "create of %s: %s", entry.party, entry.text)
     end
   end
   self.oracle:take(actor, entries)
@@ -185,18 +194,25 @@ local function look(self, actor, party)
 end
 
 ---Checks what can be said while all is in motion: each copy is a state that its reporter had, and
----none is called live long after it was left behind.
-function World:glance()
+---none is called live long after it was left behind. One of each object is looked at, or all.
+function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
+  local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S)
+    self.net:now(), HONEST_S, choose)
 end
 
 ---For a while nobody does anything.
 function World:wait()
   self:tell "a while"
   self.net:run(HONEST_S + 1)
-  self:glance()
+  self:glance(true)
+end
+
+---Lets the first objects come to be.
+function World:begin()
+  self.net:settle(120)
+  each_alive(self, function(actor) self:drain(actor) end)
 end
 
 ---Lets everything arrive and has the oracle check it.
@@ -204,7 +220,7 @@ function World:quiet()
   faults.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
-    if not self.net:settle(120) then check.fault "the world does not come to rest" end
+    if not self.net:settle(120) then check.fault("rest", "the world does not come to rest") end
     self.net:run(2) -- who thinks has thought
     if self.net:settle(120) and is_level(self) then break end
   end
@@ -214,7 +230,7 @@ function World:quiet()
   end)
   self:tell "quiet"
   faults.settle(self)
-  if self.logged then check.fault("logged: %s", self.logged) end
+  if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
@@ -222,17 +238,16 @@ end
 
 local function run(self)
   workload.begin(self)
-  local until_quiet = self.draw:int(8, 20)
+  local until_quiet = self.draw:int(30, 60)
   for _ = 1, self.steps do
     workload.step(self)
-    self.net:run(self.draw:weighted { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 },
-      { 3, 8 } })
+    self.net:run(self.draw:weighted(PAUSES))
     self.oracle:tick(self.net:now())
     if self.draw:chance(0.05) then self:glance() end
     until_quiet = until_quiet - 1
     if until_quiet == 0 then
       self:quiet()
-      until_quiet = self.draw:int(8, 20)
+      until_quiet = self.draw:int(30, 60)
     end
   end
   self:quiet()
@@ -251,28 +266,69 @@ local function label(self, text)
   return text
 end
 
-local function report(self, fault)
-  pcall(each_alive, self, function(actor) self:drain(actor) end)
-  local first = math.max(1, #self.transcript - STORY_LINES)
-  local story = table.concat(self.transcript, "\n", first)
-  local text = "seed %d: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
-  return text:format(self.seed, label(self, fault), label(self, story), self.seed)
+-- The object that a fault is about: named in it, or by one of its parties.
+local function object_of(self, fault)
+  for _, object in ipairs(self.oracle.objects) do
+    if fault:find(object.label .. "%f[%D]") then return object end
+  end
+  for name in fault:gmatch "a%d+%.%d+" do
+    local party = self.oracle.parties[name]
+    if party then return party.object end
+  end
 end
 
----Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; and the
----transcript, which is the same for the same seed.
+-- Does that line tell of the object, or of something that concerns all?
+local function concerns(self, object, told, text)
+  local who = told[3]
+  if type(who) ~= "string" or not who:find "^a%d" then return true end
+  if text:find(object.label .. "%f[%D]") or text:find(object.url, 1, true) then return true end
+  for name in text:gmatch "a%d+%.%d+" do
+    local party = self.oracle.parties[name]
+    if party and party.object == object then return true end
+  end
+  return false
+end
+
+-- The last lines that have to do with the fault, each cut where it gets long.
+local function story(self, fault)
+  local object, lines = object_of(self, fault), {}
+  for i = #self.transcript, 1, -1 do
+    local text = line(self.transcript[i])
+    if not object or concerns(self, object, self.transcript[i], text) then
+      text = label(self, text)
+      table.insert(lines, 1, #text > LINE_MAX and text:sub(1, LINE_MAX) .. "…" or text)
+    end
+    if #lines == STORY_LINES then break end
+  end
+  return table.concat(lines, "\n")
+end
+
+local function report(self, oracle, fault)
+  pcall(each_alive, self, function(actor) self:drain(actor) end)
+  fault = label(self, fault)
+  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
+  return text:format(self.seed, oracle, fault, story(self, fault), self.seed)
+end
+
+local function trace(err)
+  return type(err) == "table" and err
+    or { oracle = "error", fault = debug.traceback(tostring(err), 2) }
+end
+
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a function
+---that gives the transcript, which is the same for the same seed; and the oracle that found it.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)
-  local ok, err = xpcall(run, function(err)
-    return type(err) == "table" and err.fault or debug.traceback(tostring(err), 2)
-  end, world)
-  local text = not ok and report(world, err) or nil
+  local ok, err = xpcall(run, trace, world)
+  local text = not ok and report(world, err.oracle, err.fault) or nil
+  local oracle_name = not ok and err.oracle or nil
   world.net:stop()
   if not text and host.blocks() ~= blocks then
-    text = report(world, ("%d blocks of memory are left"):format(host.blocks() - blocks))
+    oracle_name = "memory"
+    text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))
   end
-  return text, table.concat(world.transcript, "\n")
+  return text, function() return world:text(1) end, oracle_name
 end
 
 return M
