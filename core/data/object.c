@@ -10,7 +10,7 @@
 static const char *const not_metadata[] = {
     "data", "epoch", "version", "follows", "childrenObjects", "childMarks", "changes"};
 
-static bool is_metadata(const hy_str_t *key) {
+bool hy_object_is_metadata(const hy_str_t *key) {
     for (size_t i = 0; i < sizeof not_metadata / sizeof not_metadata[0]; i++) {
         if (hy_str_is(key, not_metadata[i])) return false;
     }
@@ -151,7 +151,7 @@ static int copy_metadata(const hy_node_t *from, hy_node_t **out) {
     hy_str_t *key;
     hy_value_t v, copy;
     for (uint32_t pos = 0; hy_node_next(from, &pos, &key, &v);) {
-        if (!is_metadata(key)) continue;
+        if (!hy_object_is_metadata(key)) continue;
         int rc = hy_value_copy(v, &copy);
         if (rc == 0) rc = hy_node_set(metadata, key, copy, NULL);
         if (rc < 0) {

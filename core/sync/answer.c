@@ -150,6 +150,7 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, const char *reas
     differences_t differences = {0};
     int rc = hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
+    if (rc == 0) hy__copy_renewed(r->ledger);
     hy__outbox_level(r);
     if (rc == 0) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
