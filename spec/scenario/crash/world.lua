@@ -49,7 +49,8 @@ end
 local function add_node(self)
   self.node = self.fleet:add { name = "node", is_ready = "listens on", has_store = self.can_node,
     args = function()
-      local args = { "node", "--listen", self.address, "--grace", tostring(self.grace) }
+      local args = { "node", "--listen", self.address, "--grace", tostring(self.grace),
+        "--drain", "0.5" }
       if self.can_node then
         table.insert(args, "--store")
         table.insert(args, self.dir .. "/node.db")
@@ -140,6 +141,7 @@ local function on_line(self)
     local what, rest = line:match "^%S+: @ (%l+) ?(.*)"
     if what == "look" then
       member.look = rest:match "^%S+ %S+"
+      self.tell("%s shows %s", member.name, member.look)
     elseif what == "reports" then
       local url = rest:match "^%S+ (%S+)"
       self.url = self.url or url
@@ -262,7 +264,7 @@ function M.play(seed)
     end, self, start)
     if not ok then fault = story(self, err) end
   end)
-  return fault, self.summary
+  return fault, self.summary, story(self, "slow")
 end
 
 return M
