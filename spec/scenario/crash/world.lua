@@ -207,10 +207,11 @@ local function said_of(self, fault, lines)
   local id = fault:match "%x+%-[%x-]+#%d+" or fault:match "execute (%d+)"
   for _, member in ipairs(id and self.fleet.members or {}) do
     for life, said in ipairs(member.lives) do
-      for _, line in ipairs(said) do
+      for i, line in ipairs(said) do
         local is_it = (line .. " "):find("[ :]" .. id:gsub("%p", "%%%0") .. "[ =]")
         if is_it and not line:find(STATES) then
-          lines[#lines + 1] = ("  life %d, %s"):format(life, line:sub(1, 150))
+          lines[#lines + 1] = ("%7.3f  life %d, %s"):format(said.times[i] - self.began, life,
+            line:sub(1, 150))
         end
       end
     end
@@ -224,7 +225,9 @@ local function story(self, fault)
   for _, member in ipairs(self.fleet and self.fleet.members or {}) do
     local said = member.lives[#member.lives] or {}
     lines[#lines + 1] = ("\nthe end of what %s said in life %d:"):format(member.name, #member.lives)
-    for i = math.max(1, #said - LINES), #said do lines[#lines + 1] = "  " .. said[i]:sub(1, 150) end
+    for i = math.max(1, #said - LINES), #said do
+      lines[#lines + 1] = ("%7.3f  %s"):format(said.times[i] - self.began, said[i]:sub(1, 150))
+    end
   end
   lines[#lines + 1] = ("\nagain: tools/crash --from %d --rounds 1"):format(self.seed)
   return table.concat(lines, "\n")
@@ -249,10 +252,9 @@ function M.play(seed)
   local self = setmetatable({ seed = seed, draw = draw, by_name = {}, story = {}, lives = 0,
     blows = 0, actor = tree.read "spec/scenario/crash/actor.lua",
     can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
-    grace = draw:one { 1, 3, 30 } }, World)
-  local began = socket.gettime()
+    grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
   self.tell = function(text, ...)
-    table.insert(self.story, ("%7.3f  "):format(socket.gettime() - began) .. text:format(...))
+    table.insert(self.story, ("%7.3f  "):format(socket.gettime() - self.began) .. text:format(...))
   end
   local fault
   process.with(function(start, dir)
