@@ -100,8 +100,8 @@ An observer: the reading end of a data object, given by syncher:subscribe
   state = [[
 self.state: what a hyperty keeps for itself
 
-Read and write it like a table. It is there again when the hyperty is loaded once more under
-its name, before start runs; with --store also after a restart. What one turn wrote is stored
+Read and write it like a table. With --store it is there again when the hyperty is loaded once
+more under its name, also after a restart, before start runs. What one turn wrote is stored
 together. For more than a few MiB, or for others to see, there are data objects.
 
     function Counter:start() self.state.starts = (self.state.starts or 0) + 1 end]],
