@@ -163,6 +163,9 @@
 #define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
 #define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
 
+/* What `self.state` may be, as JSON. */
+#define HY_OWN_STATE_BYTES_MAX (8u << 20)
+
 /* A prompt and its host: a frame; what waits for a slow reader; the text of one value or print. */
 #define HY_PROMPT_FRAME_BYTES_MAX (1u << 20)
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)

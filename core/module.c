@@ -350,8 +350,13 @@ static int host_array(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"runtime", host_runtime},       {"network", host_network}, {"blocks", host_blocks},
-    {"fail_after", host_fail_after}, {"array", host_array},     {NULL, NULL},
+    {"runtime", host_runtime},
+    {"network", host_network},
+    {"disk", hy_module_disk},
+    {"blocks", host_blocks},
+    {"fail_after", host_fail_after},
+    {"array", host_array},
+    {NULL, NULL},
 };
 
 static void open_class(lua_State *L, const char *class, const luaL_Reg *methods, lua_CFunction gc) {
@@ -371,6 +376,7 @@ int luaopen_hyperty_host(lua_State *L) {
     open_class(L, WORLD_CLASS, NULL, world_gc);
     open_class(L, HY_NETWORK_CLASS, network_methods, world_gc);
     hy_module_runtime_open(L);
+    hy_module_disk_open(L);
     hy_module_port_open(L);
     hy_module_instance_open(L);
     luaL_newlib(L, functions);

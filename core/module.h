@@ -19,11 +19,13 @@
 #include "net/pair.h"
 #include "net/socket.h"
 #include "runtime.h"
+#include "store/memory.h"
 
 #define HY_RUNTIME_CLASS  "hyperty.host.runtime"
 #define HY_PORT_CLASS     "hyperty.host.port"
 #define HY_NETWORK_CLASS  "hyperty.host.network"
 #define HY_INSTANCE_CLASS "hyperty.host.instance"
+#define HY_DISK_CLASS     "hyperty.host.disk"
 
 /* A domain of a network: its message node, and the way to it. */
 typedef struct {
@@ -56,9 +58,17 @@ typedef struct {
 } hy_world_t;
 
 typedef struct {
+    hy_disk_t *disk; /* NULL: closed */
+    hy_random_t random;
+    bool is_used; /* a store is on it */
+} hy_module_disk_t;
+
+typedef struct {
     hy_link_t link; /* in the world */
     hy_world_t *world;
     hy_runtime_t *runtime;                  /* NULL: stopped */
+    hy_store_t *store;                      /* NULL: the runtime's own, in memory */
+    hy_module_disk_t *disk;                 /* on which that is; NULL: it is in a file */
     hy_pair_t *pairs[HY_WORLD_DOMAINS_MAX]; /* by domain, lent by its stubs; NULL: none */
     hy_random_t random;
     hy_random_system_t system_random;
@@ -71,6 +81,7 @@ typedef struct {
 /* The functions that a runtime calls are in a table, a user value of its userdata, at these places.
  */
 #define HY_RUNTIME_FUNCTIONS 2
+#define HY_RUNTIME_DISK      3
 #define HY_RUNTIME_LOG       1
 #define HY_RUNTIME_PRINT     2
 #define HY_RUNTIME_INTERCEPT 3
@@ -115,8 +126,18 @@ uint64_t hy_world_ms(lua_State *L, int arg);
 void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w);
 /* The runtime at `arg`; raises if it is stopped. */
 hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg);
-void hy_module_runtime_stop(hy_module_runtime_t *r);
+void hy_module_runtime_stop(hy_module_runtime_t *r, bool is_crash);
 void hy_module_runtime_open(lua_State *L); /* classes */
+
+/* --- disks and stores (module_disk.c) --------------------------------------------------------- */
+
+int hy_module_disk(lua_State *L); /* host.disk{…} */
+/* Raises if the value is neither nil, nor a path, nor a disk that is open. */
+void hy_module_store_check(lua_State *L, int index);
+/* Opens the runtime's store of such a value; nothing for nil. */
+int hy_module_store_open(lua_State *L, int index, hy_module_runtime_t *r, hy_error_t *err);
+void hy_module_store_close(hy_module_runtime_t *r, bool is_crash);
+void hy_module_disk_open(lua_State *L);
 
 /* --- messages and ports (module_port.c) ------------------------------------------------------- */
 

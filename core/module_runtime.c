@@ -1,7 +1,8 @@
 /* host.runtime{…}: a runtime in Lua, and its methods that are about the runtime as a whole.
  *
- * The userdata has two user values: the world's userdata, which so outlives the runtime, and a
- * table with the functions of the options. The registry anchors it until it is stopped. */
+ * The userdata has three user values: the world's userdata, which so outlives the runtime, a table
+ * with the functions of the options, and the disk that its store is on. The registry anchors it
+ * until it is stopped. */
 #include "module.h"
 #include "paths.h"
 #include "ways.h"
@@ -164,9 +165,14 @@ static int open_ways(hy_module_runtime_t *r, hy_runtime_config_t *config, const 
     return rc;
 }
 
+/* Where options that are read later are on the stack. */
+typedef struct {
+    int schemas, store;
+} options_t;
+
 /* Nothing raises here: what is taken is let go of in the end. */
 static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_t *config,
-                        const char *node, int schemas, hy_error_t *err) {
+                        const char *node, const options_t *options, hy_error_t *err) {
     hy_paths_t usual;
     hy_value_t documents = hy_absent();
     hy_way_t pairs[HY_WORLD_DOMAINS_MAX];
@@ -178,11 +184,15 @@ static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_
         config->paths = usual.items;
         config->path_count = usual.count;
     }
-    if (!rc && !lua_isnil(L, schemas)) rc = hy_plain_read(L, schemas, &documents, err);
+    if (!rc && !lua_isnil(L, options->schemas))
+        rc = hy_plain_read(L, options->schemas, &documents, err);
     if (documents.kind == HY_OBJECT) config->schemas = documents.as.n;
     config->ways = pairs;
+    if (!rc) rc = hy_module_store_open(L, options->store, r, err);
+    config->store = r->store;
     if (!rc) rc = node ? open_ways(r, config, node, &ways, err) : make_ways(r, config, pairs, err);
     if (!rc) rc = hy_runtime_new(config, &r->runtime, err);
+    if (rc) hy_module_store_close(r, false);
     hy_ways_release(&ways);
     hy_value_drop(documents);
     hy_paths_deinit(&usual);
@@ -197,7 +207,7 @@ static hy_random_t *seed_random(hy_module_runtime_t *r) {
 }
 
 static hy_module_runtime_t *push_runtime(lua_State *L, int world, hy_world_t *w) {
-    hy_module_runtime_t *r = lua_newuserdatauv(L, sizeof *r, 2);
+    hy_module_runtime_t *r = lua_newuserdatauv(L, sizeof *r, 3);
     *r = (hy_module_runtime_t){.world = w};
     hy_link_init(&r->link);
     hy_link_init(&r->ports);
@@ -233,33 +243,43 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
     option_paths(L, &config);
     lua_getfield(L, 1, "schemas");
-    int schemas = lua_gettop(L);
+    lua_getfield(L, 1, "store");
+    options_t options = {.schemas = lua_gettop(L) - 1, .store = lua_gettop(L)};
+    hy_module_store_check(L, options.store);
+    lua_pushvalue(L, options.store);
+    lua_setiuservalue(L, self, HY_RUNTIME_DISK);
     lua_pushvalue(L, functions);
     lua_setiuservalue(L, self, HY_RUNTIME_FUNCTIONS);
     lua_pushvalue(L, self);
     lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
-    int rc = open_runtime(L, r, &config, node, schemas, &err);
+    int rc = open_runtime(L, r, &config, node, &options, &err);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, r);
-        luaL_error(L, "runtime: %s", err.text);
+        luaL_error(L, "runtime: %s", err.text[0] ? err.text : hy_error_text(rc));
     }
     lua_settop(L, self);
 }
 
 /* --- stopping --------------------------------------------------------------------------------- */
 
-void hy_module_runtime_stop(hy_module_runtime_t *r) {
+void hy_module_runtime_stop(hy_module_runtime_t *r, bool is_crash) {
     if (!r->runtime) return;
     hy_world_t *w = r->world;
+    if (is_crash) r->log.sink = NULL;
     hy_module_ports_close(r);
     if (r->interceptor) hy_interceptor_close(r->interceptor);
     if (r->uplink) hy_uplink_close(r->uplink);
-    hy_runtime_free(r->runtime);
+    if (is_crash) {
+        hy_runtime_crash(r->runtime);
+    } else {
+        hy_runtime_free(r->runtime);
+    }
+    hy_module_store_close(r, is_crash);
     hy_module_calls_free(r);
     hy_list_remove(&r->link);
     r->runtime = NULL;
@@ -268,15 +288,27 @@ void hy_module_runtime_stop(hy_module_runtime_t *r) {
     if (w->domain_count == 0 && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
 }
 
-static int runtime_stop(lua_State *L) {
+static int stop(lua_State *L, bool is_crash) {
     hy_module_runtime_t *r = luaL_checkudata(L, 1, HY_RUNTIME_CLASS);
     if (!r->runtime) return 0;
     lua_State *before = hy_world_enter(L, r->world, true);
-    hy_module_runtime_stop(r);
+    hy_module_runtime_stop(r, is_crash);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_world_leave(r->world, before);
     return 0;
+}
+
+static int runtime_stop(lua_State *L) {
+    return stop(L, false);
+}
+
+/* rt:crash(): its process is killed. Another runtime on its disk goes on from what was committed.
+ */
+static int runtime_crash(lua_State *L) {
+    const hy_module_runtime_t *r = luaL_checkudata(L, 1, HY_RUNTIME_CLASS);
+    if (r->world->loop) return luaL_error(L, "crash: only on a virtual clock");
+    return stop(L, true);
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -386,6 +418,7 @@ static const luaL_Reg methods[] = {
     {"intercept", hy_module_intercept},
     {"receive", hy_module_receive},
     {"stop", runtime_stop},
+    {"crash", runtime_crash},
     {NULL, NULL},
 };
 

@@ -39,7 +39,7 @@ int hy_world_open(hy_world_t *w, bool is_real, uint64_t seed) {
 void hy_world_close(hy_world_t *w) {
     if (!w->is_open) return;
     while (!hy_list_is_empty(&w->runtimes)) {
-        hy_module_runtime_stop(hy_link_owner(w->runtimes.next, hy_module_runtime_t, link));
+        hy_module_runtime_stop(hy_link_owner(w->runtimes.next, hy_module_runtime_t, link), false);
     }
     w->is_open = false;
     while (w->domain_count > 0) {

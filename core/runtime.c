@@ -1,9 +1,12 @@
 /* Puts a runtime together and takes it apart, each part before those that it stands on. Owns bus,
- * schemas, sync manager, host and stubs, and the node if it is embedded. */
+ * schemas, sync manager, host and stubs, and the node if it is embedded, and the store if none was
+ * given. */
 #include "runtime.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "net/pair.h"
 #include "schema_files.h"
+#include "store/memory.h"
 
 #include <assert.h>
 
@@ -14,6 +17,7 @@ typedef struct {
 } way_t;
 
 struct hy_runtime {
+    hy_store_t *store, *own_store; /* own_store NULL: it was given */
     hy_node_server_t *own_node;
     hy_bus_t *bus;
     way_t ways[HY_WAYS_MAX];
@@ -39,20 +43,75 @@ hy_str_t *hy_runtime_url(const hy_runtime_t *rt) {
     return rt->url;
 }
 
+/* --- its URL ---------------------------------------------------------------------------------- */
+
+static bool is_url_of(const hy_str_t *url, const char *domain) {
+    hy_address_t parts;
+    return hy_address_parse(url->bytes, url->len, &parts, NULL) == 0 &&
+           parts.domain.len == strlen(domain) &&
+           memcmp(parts.domain.bytes, domain, parts.domain.len) == 0 && parts.path.len > 1;
+}
+
 static int make_url(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
                     hy_error_t *err) {
     hy_str_t *uuid = hy_random_uuid(config->random);
     if (uuid) rt->url = hy_str_format("hyperty-runtime://%s/%s", domain, uuid->bytes);
     hy_str_unref(uuid);
     if (!rt->url) return HY_ENOMEM;
-    hy_address_t parts;
-    if (hy_address_parse(rt->url->bytes, rt->url->len, &parts, NULL) != 0 ||
-        parts.domain.len != strlen(domain)) {
-        return hy_fail(err, HY_EINVALID, "\"%s\" is no domain name; write one like example.com",
-                       domain);
-    }
-    return 0;
+    if (is_url_of(rt->url, domain)) return 0;
+    return hy_fail(err, HY_EINVALID, "\"%s\" is no domain name; write one like example.com",
+                   domain);
 }
+
+static int read_url(hy_runtime_t *rt, const hy_str_t *row, const char *domain, hy_error_t *err) {
+    hy_value_t value = hy_absent();
+    int rc = hy_json_read(row->bytes, row->len, HY_JSON_DEPTH_MAX, &value, NULL);
+    if (rc == HY_ENOMEM) return rc;
+    hy_str_t *url = value.kind == HY_OBJECT ? hy_get_str(value.as.n, "url") : NULL;
+    if (url && is_url_of(url, domain)) rt->url = hy_str_ref(url);
+    hy_value_drop(value);
+    if (rt->url) return 0;
+    return hy_fail(err, HY_EINVALID,
+                   "%s: what is kept of the runtime of the domain %s is damaged; \"hyperty store "
+                   "check\" tells more",
+                   hy_store_name(rt->store), domain);
+}
+
+/* It is written before anything else of this runtime, so whatever names it comes after it. */
+static int keep_url(hy_runtime_t *rt, const hy_str_t *owner, const hy_str_t *domain) {
+    hy_str_t *row = hy_str_format("{\"url\":\"%s\"}", rt->url->bytes);
+    int rc = row ? hy_store_put(rt->store, HY_TABLE_RUNTIMES, owner, domain, row->bytes, row->len)
+                 : HY_ENOMEM;
+    hy_str_unref(row);
+    return rc;
+}
+
+/* The URL that the store has for this domain, or a new one, which it then has. */
+static int find_url(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
+                    hy_error_t *err) {
+    hy_str_t *owner = hy_str_from(""), *key = hy_str_from(domain), *row = NULL;
+    int rc = owner && key ? 0 : HY_ENOMEM;
+    if (!rc) rc = hy_store_find(rt->store, HY_TABLE_RUNTIMES, owner, key, &row);
+    if (rc == HY_ENOT_FOUND) {
+        rc = make_url(rt, config, domain, err);
+        if (!rc) rc = keep_url(rt, owner, key);
+    } else if (!rc) {
+        rc = read_url(rt, row, domain, err);
+    }
+    hy_str_unref(row);
+    hy_str_unref(owner);
+    hy_str_unref(key);
+    return rc;
+}
+
+static int open_store(hy_runtime_t *rt, const hy_runtime_config_t *config) {
+    int rc =
+        config->store ? 0 : hy_store_open_memory(config->clock, config->log, NULL, &rt->own_store);
+    rt->store = config->store ? config->store : rt->own_store;
+    return rc;
+}
+
+/* --- users ------------------------------------------------------------------------------------ */
 
 static int check_user(const char *user, hy_error_t *err) {
     hy_address_t parts;
@@ -177,6 +236,7 @@ static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, con
 static int open_host(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *user) {
     hy_host_config_t host_config = {
         .manager = rt->manager,
+        .store = rt->store,
         .log = config->log,
         .user = user,
         .paths = (const char **)config->paths,
@@ -198,7 +258,8 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .wake = config->wake,
         .wake_arg = config->wake_arg,
     };
-    int rc = make_url(rt, config, domain, err);
+    int rc = open_store(rt, config);
+    if (!rc) rc = find_url(rt, config, domain, err);
     if (!rc) rc = check_user(user, err);
     if (!rc) rc = hy_bus_new(&bus_config, &rt->bus);
     if (!rc) rc = load_schemas(rt, config, domain, err);
@@ -208,6 +269,7 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .runtime = rt->url,
         .domain = domain,
         .schemas = rt->schemas,
+        .store = rt->store,
     };
     rc = hy_manager_new(&manager_config, &rt->manager);
     return rc ? rc : open_host(rt, config, user);
@@ -274,9 +336,23 @@ void hy_runtime_free(hy_runtime_t *rt) {
     if (rt->bus) hy_bus_free(rt->bus);
     if (rt->own_node) hy_node_server_free(rt->own_node);
     if (rt->schemas) hy_schemas_free(rt->schemas);
+    hy_store_close(rt->own_store);
     hy_str_unref(rt->default_domain);
     hy_str_unref(rt->url);
     hy_free(rt);
+}
+
+void hy_runtime_crash(hy_runtime_t *rt) {
+    if (!rt) return;
+    while (rt->way_count > 0) {
+        way_t *way = &rt->ways[--rt->way_count];
+        hy_stub_crash(way->stub);
+        hy_str_unref(way->domain);
+    }
+    if (rt->manager) hy_manager_crash(rt->manager);
+    if (rt->host) hy_host_crash(rt->host);
+    rt->host = NULL;
+    hy_runtime_free(rt); /* what is said by this goes nowhere: no way is left, no turn comes */
 }
 
 bool hy_runtime_turn(hy_runtime_t *rt) {

@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "net/stub.h"
+#include "store/store.h"
 
 typedef struct hy_runtime hy_runtime_t;
 
@@ -28,6 +29,9 @@ typedef struct {
     hy_clock_t *clock;        /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
+    /* What survives: the runtime's URL, those of its hyperties, what they store. Outlives the
+     * runtime. NULL: one in memory of its own, which lasts as long as the runtime. */
+    hy_store_t *store;
     const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
@@ -46,6 +50,9 @@ void hy_runtime_end(hy_runtime_t *rt);
 bool hy_runtime_has_more(const hy_runtime_t *rt);
 /* Ends what has not ended, and closes the ways. As above. NULL allowed. */
 void hy_runtime_free(hy_runtime_t *rt);
+/* The same as at the end of a killed process: no Lua runs, nothing is said, its connections break.
+ * Its caller has the store crash afterwards. As above. NULL allowed. */
+void hy_runtime_crash(hy_runtime_t *rt);
 /* Works off what is ready: delivers messages, runs what was put off. True if more is ready. */
 bool hy_runtime_turn(hy_runtime_t *rt);
 

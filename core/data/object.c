@@ -119,7 +119,7 @@ static hy_value_t lend(hy_node_t *n) {
     return (hy_value_t){.kind = hy_node_kind(n), .as.n = n};
 }
 
-static int put_position(const hy_object_t *o, hy_node_t *into) {
+int hy_object_put_position(const hy_object_t *o, hy_node_t *into) {
     int rc = hy_put(into, "version", hy_int((int64_t)o->version));
     if (rc == 0 && o->epoch) rc = hy_put(into, "epoch", hy_string(hy_str_ref(o->epoch)));
     if (rc < 0 || !o->follows_epoch) return rc;
@@ -170,7 +170,7 @@ int hy_object_whole(hy_object_t *o, hy_value_t *out) {
     if (rc < 0) return rc;
     rc = hy_value_copy(lend(o->data), &data);
     if (rc == 0) rc = hy_put(whole, "data", data);
-    if (rc == 0) rc = put_position(o, whole);
+    if (rc == 0) rc = hy_object_put_position(o, whole);
     if (rc == 0) rc = put_children(o, whole);
     if (rc < 0) {
         hy_node_unref(whole);
@@ -180,11 +180,17 @@ int hy_object_whole(hy_object_t *o, hy_value_t *out) {
     return 0;
 }
 
+/* A position of this epoch, or of the one before that lies on the way here. */
+static bool is_on_the_way(const hy_object_t *o, const hy_str_t *epoch, int64_t version) {
+    if (!epoch || !o->epoch || version < 0) return false;
+    if (hy_str_equal(epoch, o->epoch)) return true;
+    return o->follows_epoch && hy_str_equal(epoch, o->follows_epoch) &&
+           (uint64_t)version <= o->follows_version;
+}
+
 int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
-    hy_str_t *epoch = hy_get_str(since, "epoch");
     int64_t version = hy_get_int(since, "version", -1);
-    bool is_known = epoch && o->epoch && version >= 0 && hy_str_equal(epoch, o->epoch);
-    if (!is_known) return HY_ENOT_FOUND;
+    if (!is_on_the_way(o, hy_get_str(since, "epoch"), version)) return HY_ENOT_FOUND;
     hy_value_t changes;
     int rc = hy_history_since(&o->history, (uint64_t)version, o->version, &changes);
     if (rc < 0) return rc;
@@ -194,7 +200,7 @@ int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *ou
         return HY_ENOMEM;
     }
     rc = hy_put(answer, "changes", changes);
-    if (rc == 0) rc = put_position(o, answer);
+    if (rc == 0) rc = hy_object_put_position(o, answer);
     if (rc < 0) {
         hy_node_unref(answer);
         return rc;
@@ -232,9 +238,8 @@ static int load_metadata(hy_object_t *o, const hy_node_t *whole) {
     return rc;
 }
 
-static void load_follows(hy_object_t *o, const hy_node_t *follows) {
-    int64_t version = hy_get_int(follows, "version", 0);
-    set_str(&o->follows_epoch, hy_get_str(follows, "epoch"));
+void hy_object_set_follows(hy_object_t *o, hy_str_t *epoch, int64_t version) {
+    set_str(&o->follows_epoch, epoch);
     o->follows_version = version > 0 ? (uint64_t)version : 0;
 }
 
@@ -286,7 +291,8 @@ int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_ch
     }
     hy_object_set_position(o, hy_get_str(whole, "epoch"),
                            (uint64_t)hy_get_int(whole, "version", 0));
-    load_follows(o, hy_get_object(whole, "follows"));
+    const hy_node_t *follows = hy_get_object(whole, "follows");
+    hy_object_set_follows(o, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
     if (change) change->version = o->version;
     *data_change = change;
     *effects = list;

@@ -36,11 +36,19 @@ void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
  * history stays, so that who is at a position before it can go on from there. */
 void hy_object_begin_epoch(hy_object_t *o, hy_str_t *epoch);
 
+/* The state that the object's epoch started from, as it was told; `epoch` is referenced, NULL:
+ * none. */
+void hy_object_set_follows(hy_object_t *o, hy_str_t *epoch, int64_t version);
+/* "version", "epoch" and "follows" (those that there are), as answers and digests carry them. On
+ * failure some of it may be there. */
+int hy_object_put_position(const hy_object_t *o, hy_node_t *into);
+
 /* The whole answer: {metadata…, "data", "epoch", "version", "follows"?, "childrenObjects",
  * "childMarks"}. The caller owns it. */
 int hy_object_whole(hy_object_t *o, hy_value_t *out);
-/* The answer to `since` {epoch, version}: {"epoch", "version", "changes"}; HY_ENOT_FOUND if only
- * the whole will do. */
+/* The answer to `since` {epoch, version}: {"epoch", "version", "follows"?, "changes"}, where
+ * `epoch` may also be the one that this epoch follows, up to where it did: each change names its
+ * own. HY_ENOT_FOUND if only the whole will do. */
 int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
 /* Checks that this is a whole answer, but for its children. HY_EINVALID, or HY_ETOO_LARGE for data

@@ -71,6 +71,11 @@ void hy_host_free(hy_host_t *h) {
     hy_free(h);
 }
 
+void hy_host_crash(hy_host_t *h) {
+    h->is_crashing = true;
+    hy_host_free(h);
+}
+
 void hy__host_wake(hy_host_t *h) {
     if (h->config.wake) h->config.wake(h->config.wake_arg);
 }

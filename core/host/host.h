@@ -14,6 +14,7 @@ typedef struct hy_instance hy_instance_t;
 
 typedef struct {
     hy_manager_t *manager; /* outlives the host */
+    hy_store_t *store;     /* for self.state; outlives the host; NULL: it is kept nowhere */
     const hy_log_t *log;
     const char *user;   /* user URL of instances that name none; NULL: none */
     const char **paths; /* folders with NAME.lua or NAME/init.lua, in order; copied */
@@ -29,6 +30,9 @@ typedef struct {
 int hy_host_new(const hy_host_config_t *config, hy_host_t **out);
 /* Stops all instances at once. Not from inside a callback of the host. */
 void hy_host_free(hy_host_t *h);
+/* The same as at the end of a killed process: no Lua runs, no `stop`, nothing that is to be closed.
+ */
+void hy_host_crash(hy_host_t *h);
 /* Runs what was put off (tasks queued from inside Lua, unloading); true if more is left. */
 bool hy_host_turn(hy_host_t *h);
 

@@ -13,6 +13,7 @@
 #include "internal.h"
 
 #include "../base/mem.h"
+#include "own_state.h"
 
 /* From loading until `done` was called. Outlives the instance if the address is still to come. */
 struct hy_start {
@@ -174,6 +175,32 @@ static int make_state_view(hy_instance_t *i) {
     return i->state_view ? 0 : HY_ENOMEM;
 }
 
+/* It has its address and its state: on to its own code. */
+static void go_on(hy_instance_t *i) {
+    hy_error_t err = {0};
+    starting_t starting = {.instance = i};
+    hy_manager_t *manager = i->host->config.manager;
+    int rc = hy_syncher_open(manager, i->url, i->user, &hy_lib_syncher_events, i, &i->syncher);
+    if (rc == 0) rc = hy__state_make_self(i, &err);
+    if (rc == 0) rc = hy_protected(i->L, run_start, &starting, &err);
+    if (rc == 0) rc = starting.rc;
+    if (rc < 0) {
+        give_up(i, rc, err.text[0] ? err.text : hy_error_text(rc));
+    } else if (!starting.has_start) {
+        started(i);
+    }
+}
+
+static void state_read(void *arg, int code, const char *desc) {
+    hy_instance_t *i = arg;
+    if (code < 0) {
+        give_up(i, code, desc);
+        return;
+    }
+    i->state_view = hy_view_ref(hy__own_state_view(i->own_state));
+    go_on(i);
+}
+
 static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
     hy_start_t *s = arg;
     hy_instance_t *i = s->instance;
@@ -190,18 +217,17 @@ static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
         return;
     }
     i->url = hy_str_ref(url);
-    starting_t starting = {.instance = i};
+    hy_store_t *store = i->host->config.store;
     int rc = hy__host_add_url(i->host, i);
-    if (rc == 0)
-        rc = hy_syncher_open(s->manager, i->url, i->user, &hy_lib_syncher_events, i, &i->syncher);
-    if (rc == 0) rc = make_state_view(i);
-    if (rc == 0) rc = hy__state_make_self(i, &err);
-    if (rc == 0) rc = hy_protected(i->L, run_start, &starting, &err);
-    if (rc == 0) rc = starting.rc;
+    if (rc == 0 && store) {
+        rc = hy__own_state_open(store, i->url, i->name->bytes, state_read, i, &i->own_state);
+    } else if (rc == 0) {
+        rc = make_state_view(i);
+    }
     if (rc < 0) {
-        give_up(i, rc, err.text[0] ? err.text : hy_error_text(rc));
-    } else if (!starting.has_start) {
-        started(i);
+        give_up(i, rc, hy_error_text(rc));
+    } else if (!store) {
+        go_on(i);
     }
 }
 
@@ -248,7 +274,7 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
                           .done = done,
                           .arg = arg,
                           .is_allocating = true};
-        rc = hy_manager_allocate(s->manager, entry, i->may_be_offline, allocated, s);
+        rc = hy_manager_allocate(s->manager, i->name, entry, i->may_be_offline, allocated, s);
     }
     if (rc < 0) {
         hy_free(s);
@@ -277,7 +303,7 @@ void hy__instance_close(hy_instance_t *i) {
     bool was_running = i->state == HY_RUNNING;
     hy_start_t *s = i->start;
     i->state = HY_STOPPING;
-    if (was_running) call_stop(i);
+    if (was_running && !i->host->is_crashing) call_stop(i);
     if (i->L) hy__task_cancel_all(i);
     hy__lib_timer_stop_all(i);
     if (i->syncher) hy_syncher_close(i->syncher);
@@ -287,6 +313,7 @@ void hy__instance_close(hy_instance_t *i) {
     if (i->url) hy_manager_release(i->host->config.manager, i->url);
     if (i->state_view) hy_view_close(i->state_view);
     hy_view_unref(i->state_view);
+    hy__own_state_close(i->own_state);
     hy__state_close(i);
     hy__host_forget(i->host, i);
     hy_value_drop(i->config);

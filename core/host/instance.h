@@ -18,6 +18,7 @@
 typedef struct hy_task hy_task_t;
 typedef struct hy_wait hy_wait_t;
 typedef struct hy_start hy_start_t;
+typedef struct hy_own_state hy_own_state_t;
 
 typedef enum { HY_STARTING, HY_RUNNING, HY_STOPPING, HY_STOPPED } hy_instance_state_t;
 
@@ -33,9 +34,10 @@ struct hy_instance {
     hy_link_t tasks, waits, timers;
     size_t task_count;
     int env_ref, hyperty_ref, self_ref,
-        api_ref;           /* registry: _ENV of the script, its table, self, api */
-    hy_view_t *state_view; /* self.state */
-    hy_value_t config;     /* as given to load */
+        api_ref;               /* registry: _ENV of the script, its table, self, api */
+    hy_own_state_t *own_state; /* self.state in the store; NULL: there is none */
+    hy_view_t *state_view;     /* self.state */
+    hy_value_t config;         /* as given to load */
 
     /* The rest is kept by the file named first. */
     size_t memory_bytes, memory_max; /* state.c: the allocator; max 0: unbounded */

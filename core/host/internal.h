@@ -19,6 +19,7 @@ struct hy_host {
     hy_host_config_t config; /* its texts are owned */
     hy_link_t instances, ready, leaving;
     hy_dict_t names, urls; /* of instances */
+    bool is_crashing;      /* no Lua runs any more */
 };
 
 struct hy_task {

@@ -285,7 +285,7 @@ static int invitation_accept(lua_State *L) {
     if (rc == HY_ECONFLICT) hy_fail(&err, rc, "this is decided already");
     if (rc == 0) {
         rc = hy_syncher_subscribe(hy_instance_of(L)->syncher, hy_decision_url(r->decision), NULL,
-                                  hy_box_made, w, &err);
+                                  HY_STORE_NONE, hy_box_made, w, &err);
     }
     return hy_wait_end(L, w, rc, &err);
 }

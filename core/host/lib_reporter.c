@@ -106,13 +106,37 @@ static int reporter_batch(lua_State *L) {
     return lua_gettop(L) - 1;
 }
 
-/* Nothing is stored yet when an object has no store: then what is written is all that there is. */
-static int reporter_saved(lua_State *L) {
+static int await_saved(lua_State *L) {
     hy_box_t *b = check(L, "saved");
-    if (!lua_isnoneornil(L, 2)) hy__lib_seconds(L, 2, 0);
     if (!hy_box_is_open(b)) return hy_box_closed(L, b);
-    lua_pushinteger(L, (lua_Integer)hy_party_version(b->lua.party));
-    return 1;
+    /* Where nothing is to be stored, what is written is all that there is. */
+    if (hy_party_store(b->lua.party) == HY_STORE_NONE) {
+        lua_pushinteger(L, (lua_Integer)hy_party_version(b->lua.party));
+        return 1;
+    }
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "saved");
+    int rc = hy_party_saved(b->lua.party, hy_wait_value, w, &err);
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int saved_upvalue(lua_State *L) {
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    return await_saved(L);
+}
+
+/* The version that is committed; or nil, message and code: not in time, or the object ended. */
+static int reporter_saved(lua_State *L) {
+    check(L, "saved");
+    if (lua_isnoneornil(L, 2)) {
+        lua_settop(L, 1);
+        return await_saved(L);
+    }
+    uint64_t timeout_ms = hy__lib_seconds(L, 2, 0);
+    lua_settop(L, 1);
+    lua_pushcclosure(L, saved_upvalue, 1);
+    return hy__wait_child(L, timeout_ms);
 }
 
 /* --- observers -------------------------------------------------------------------------------- */

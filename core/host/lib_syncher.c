@@ -53,6 +53,12 @@ static const hy_option_t create_options[] = {
     [NEW] = {"new", HY_OPTION_FLAG},       {NULL, HY_OPTION_VALUE},
 };
 
+/* The level that `store` says. */
+static hy_store_level_t option_level(lua_State *L, int index) {
+    if (lua_type(L, index) == LUA_TSTRING) return HY_STORE_SYNCED; /* "sync", as checked */
+    return lua_toboolean(L, index) ? HY_STORE_KEPT : HY_STORE_NONE;
+}
+
 /* What this table holds can be read without raising. */
 static int optional_str(lua_State *L, int index, hy_str_t **out) {
     if (lua_isnil(L, index)) return 0;
@@ -115,7 +121,7 @@ static int syncher_create(lua_State *L) {
                         .metadata = hy_value_take(metadata),
                         .is_public = lua_toboolean(L, options + PUBLIC),
                         .is_new = lua_toboolean(L, options + NEW),
-                        .store = lua_toboolean(L, options + STORE),
+                        .store = option_level(L, options + STORE),
                         .p2p = lua_toboolean(L, options + P2P)};
     int rc = create(L, i, options, &what, w, &err);
     return hy_wait_end(L, w, rc, &err);
@@ -137,9 +143,6 @@ static int syncher_subscribe(lua_State *L) {
     }
     int first = hy_class_options(L, 3, "subscribe", options);
     /* What cannot be served is refused, never ignored. */
-    if (lua_toboolean(L, first + S_STORE)) {
-        return hy_push_failure(L, HY_EINVALID, "subscribe: store is not available; leave it out");
-    }
     if (lua_toboolean(L, first + S_P2P)) {
         return hy_push_failure(L, HY_EINVALID, "subscribe: p2p is not available; leave it out");
     }
@@ -148,7 +151,9 @@ static int syncher_subscribe(lua_State *L) {
     hy_str_t *url = hy_class_str(L, 2), *schema = NULL;
     int rc = optional_str(L, first + S_SCHEMA, &schema);
     if (!url) rc = HY_ENOMEM;
-    if (rc == 0) rc = hy_syncher_subscribe(i->syncher, url, schema, hy_box_made, w, &err);
+    if (rc == 0)
+        rc = hy_syncher_subscribe(i->syncher, url, schema, option_level(L, first + S_STORE),
+                                  hy_box_made, w, &err);
     hy_str_unref(url);
     hy_str_unref(schema);
     return hy_wait_end(L, w, rc, &err);
@@ -167,43 +172,52 @@ static int syncher_read(lua_State *L) {
 
 /* --- resume, discover, on --------------------------------------------------------------------- */
 
-static bool is_same(const hy_str_t *s, lua_State *L, int index) {
-    size_t len;
-    const char *text = lua_tolstring(L, index, &len);
-    return s && s->len == len && memcmp(s->bytes, text, len) == 0;
+typedef struct {
+    hy_instance_t *instance;
+    hy_party_t **parties;
+    uint32_t count;
+} resumed_t;
+
+static int push_resumed(lua_State *L, void *arg) {
+    const resumed_t *r = arg;
+    lua_createtable(L, (int)r->count, 0);
+    for (uint32_t i = 0; i < r->count; i++) {
+        hy_box_push(L, r->instance, r->parties[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
 }
 
-/* What this instance takes part in; that is also all that is kept for it as long as nothing stores.
- */
+static void on_resumed(void *wait, int code, const char *desc, hy_party_t **parties,
+                       uint32_t count) {
+    if (code < 0) {
+        hy_wait_done(wait, code, desc);
+        return;
+    }
+    resumed_t r = {hy_wait_instance(wait), parties, count};
+    hy_wait_complete(wait, push_resumed, &r);
+}
+
 static int syncher_resume(lua_State *L) {
     enum { R_SCHEMA, R_NAME };
     static const hy_option_t options[] = {[R_SCHEMA] = {"schema", HY_OPTION_TEXT},
                                           [R_NAME] = {"name", HY_OPTION_TEXT},
                                           {NULL, HY_OPTION_VALUE}};
-    check(L, "resume");
+    hy_instance_t *i = check(L, "resume");
     if (lua_isnoneornil(L, 2)) {
         lua_settop(L, 1);
         lua_newtable(L);
     }
     int first = hy_class_options(L, 2, "resume", options);
-    lua_Integer count = 0;
-    lua_newtable(L);
-    hy_link_t *boxes = hy_lib_syncher_boxes(L);
-    for (hy_link_t *l = boxes->next; l != boxes; l = l->next) {
-        const hy_box_t *b = hy_link_owner(l, hy_box_t, link);
-        if (!hy_box_is_open(b)) continue;
-        const hy_schema_t *schema = hy_party_schema(b->lua.party);
-        const hy_str_t *name = hy_get_str(hy_party_metadata(b->lua.party), "name");
-        if (!lua_isnil(L, first + R_SCHEMA) &&
-            !(schema && (is_same(schema->name, L, first + R_SCHEMA) ||
-                         is_same(schema->url, L, first + R_SCHEMA)))) {
-            continue;
-        }
-        if (!lua_isnil(L, first + R_NAME) && !is_same(name, L, first + R_NAME)) continue;
-        lua_rawgeti(L, LUA_REGISTRYINDEX, b->self_ref);
-        lua_rawseti(L, -2, ++count);
-    }
-    return 1;
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "resume");
+    hy_str_t *schema = NULL, *name = NULL;
+    int rc = optional_str(L, first + R_SCHEMA, &schema);
+    if (rc == 0) rc = optional_str(L, first + R_NAME, &name);
+    if (rc == 0) rc = hy_syncher_resume(i->syncher, schema, name, on_resumed, w, &err);
+    hy_str_unref(schema);
+    hy_str_unref(name);
+    return hy_wait_end(L, w, rc, &err);
 }
 
 static int syncher_discover(lua_State *L) {

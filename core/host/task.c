@@ -215,13 +215,18 @@ static void drop_task(hy_task_t *t) {
     if (t->wait) hy__wait_abandon(t->wait);
     if (t->parent) t->parent->child = NULL;
     t->wait = NULL;
-    if (unwind(t) != LUA_OK) {
+    bool is_crash = t->instance->host->is_crashing; /* the thread goes as it is */
+    if (!is_crash && unwind(t) != LUA_OK) {
         hy__error_check(t->thread);
         hy__instance_log(t->instance, HY_LOG_ERROR, "closing a task", lua_tostring(t->thread, -1));
     }
-    lua_settop(t->thread, 0);
+    if (!is_crash) lua_settop(t->thread, 0);
     if (t->end && t->end->dropped) t->end->dropped(t->arg);
-    put_away(t);
+    if (is_crash) {
+        free_task(t);
+    } else {
+        put_away(t);
+    }
 }
 
 /* From the innermost child out, as calls would be unwound; without recursion, since scripts can

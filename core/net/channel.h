@@ -51,7 +51,8 @@ static inline void hy_channel_wake(hy_channel_t *c) {
     c->ops->wake(c);
 }
 /* Sends what peek gives if that goes at once, says why (where the transport can), and closes. The
- * channel is gone for the caller; its memory goes by itself. Never NULL. */
+ * channel is gone for the caller; its memory goes by itself. Never NULL. HY_CLOSE_LOST: as if the
+ * process had been killed; nothing more is sent. */
 static inline void hy_channel_close(hy_channel_t *c, hy_close_code_t code, const char *reason) {
     c->ops->close(c, code, reason);
 }

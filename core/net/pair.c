@@ -315,13 +315,15 @@ static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
     channel_unref(c);
 }
 
-/* What was sent before the last words arrives before them: a close does not overtake. */
-static void land_up(channel_t *c) {
+/* What was sent before the last words arrives before them: a close does not overtake. At most
+ * `count` messages. */
+static void land_up(channel_t *c, uint64_t count) {
     hy_link_t *l = c->flights.next;
-    while (c->peer && l != &c->flights) {
+    while (c->peer && count > 0 && l != &c->flights) {
         flight_t *f = hy_link_owner(l, flight_t, link);
         if (f->is_up) {
             on_arrival(f);
+            count--;
             l = c->flights.next; /* whatever that brought about */
         } else {
             l = l->next;
@@ -329,16 +331,29 @@ static void land_up(channel_t *c) {
     }
 }
 
+/* The runtime was killed: some first part of what is under way had left its machine. */
+static void land_some(channel_t *c) {
+    uint64_t count = 0;
+    for (hy_link_t *l = c->flights.next; l != &c->flights; l = l->next)
+        count += hy_link_owner(l, flight_t, link)->is_up;
+    if (count == 0) return;
+    uint64_t landing = hy_random_below(&c->pair->network->random, count + 1);
+    land_up(c, landing);
+}
+
 /* The runtime closes. */
 static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *reason) {
     channel_t *c = (channel_t *)base;
-    (void)code;
     (void)reason;
     c->refs++;
     c->is_pumping = false;
-    land_up(c);
-    pump_up(c);
-    land_up(c);
+    if (code == HY_CLOSE_LOST) {
+        land_some(c);
+    } else {
+        land_up(c, UINT64_MAX);
+        pump_up(c);
+        land_up(c, UINT64_MAX);
+    }
     hy_peer_t *peer = c->peer;
     c->peer = NULL;
     if (peer) hy_peer_lost(peer);

@@ -427,6 +427,18 @@ static void say_goodbye(hy_stub_t *s) {
     hy_channel_close(c, HY_CLOSE_NORMAL, "the runtime ends");
 }
 
+void hy_stub_crash(hy_stub_t *s) {
+    if (!s) return;
+    hy_channel_t *c = s->channel;
+    s->channel = NULL;
+    s->is_closing = true;
+    hy_msg_unref(s->handshake);
+    s->handshake = NULL;
+    hy_ring_deinit(&s->queue);
+    if (c) hy_channel_close(c, HY_CLOSE_LOST, "");
+    hy_stub_close(s);
+}
+
 void hy_stub_close(hy_stub_t *s) {
     if (!s) return;
     hy_clock_t *clock = clock_of(s);

@@ -39,6 +39,9 @@ typedef struct hy_stub hy_stub_t;
 int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *err);
 /* Ends the session (close) and the uplink. NULL allowed. Not from inside `changed`. */
 void hy_stub_close(hy_stub_t *s);
+/* The same as at the end of a killed process: the channel breaks (HY_CLOSE_LOST), no word is said
+ * and none that waits is sent. NULL allowed. */
+void hy_stub_crash(hy_stub_t *s);
 /* If it is away and waiting, it tries at once. */
 void hy_stub_hurry(hy_stub_t *s);
 hy_stub_state_t hy_stub_state(const hy_stub_t *s);

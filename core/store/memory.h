@@ -20,13 +20,14 @@ void hy_disk_set_delay(hy_disk_t *d, uint64_t delay_ms);
 /* While it refuses nothing is committed. */
 void hy_disk_set_full(hy_disk_t *d, bool is_full);
 /* Keeps of what was committed since the last synced batch only a beginning of random length (whole
- * batches). With no store on it. */
+ * batches). With no store on it. A disk also syncs by itself when much is not synced. */
 void hy_disk_lose_power(hy_disk_t *d, hy_random_t *random);
 
 /* `disk` is referenced; NULL: one of its own. `log` may be NULL. One store at a time on a disk:
  * HY_ECONFLICT. `is_lasting` is true for a disk that was given. */
 int hy_store_open_memory(hy_clock_t *clock, const hy_log_t *log, hy_disk_t *disk, hy_store_t **out);
-/* The process dies: as hy_store_close, but what is not committed is lost, and nothing is called. */
+/* The process dies: as hy_store_close, but what is not committed is lost, and nothing is called.
+ * Any store but one with a thread. */
 void hy_store_crash(hy_store_t *s);
 
 #endif

@@ -77,8 +77,10 @@ typedef enum {
 /* --- writing ---------------------------------------------------------------------------------- */
 
 /* All copy what they are given, and fail with HY_ENOMEM, or HY_EFULL when more than
- * HY_STORE_QUEUE_BYTES wait to be committed; then nothing was written. Text keys are at most
- * HY_STORE_KEY_BYTES_MAX long. Putting replaces; removing what is not there is fine. */
+ * HY_STORE_QUEUE_BYTES would wait to be committed; HY_ETOO_LARGE for an owner or key of more than
+ * HY_STORE_KEY_BYTES_MAX, or a value of more than half of what may wait; HY_EINVALID for a number
+ * above INT64_MAX; HY_ECLOSED. Then nothing was written. Putting replaces; removing what is not
+ * there is fine. A table is used with the kind of keys that it has. */
 int hy_store_put(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                  const char *value, size_t len);
 int hy_store_put_number(hy_store_t *s, hy_table_t table, const hy_str_t *owner, uint64_t key,
@@ -89,12 +91,12 @@ int hy_store_remove_upto(hy_store_t *s, hy_table_t table, const hy_str_t *owner,
 /* All rows of that owner in one table, or in all (HY_TABLE_COUNT). */
 int hy_store_remove_all(hy_store_t *s, hy_table_t table, const hy_str_t *owner);
 
-/* What was written since the mark is taken back; in the same turn only. Taken back rows do not come
- * back into the count of what waits. */
+/* What was written since the mark is taken back, and does not wait any more; in the same turn only,
+ * and not over a seal. */
 size_t hy_store_mark(const hy_store_t *s);
 void hy_store_undo(hy_store_t *s, size_t mark);
 
-/* The open batch is to be synced, not only kept. */
+/* The open batch is to be synced, not only kept: whatever is or will be written in this turn. */
 void hy_store_sync(hy_store_t *s);
 /* Ticket of the open batch, or of the last one if nothing was written since it was sealed. */
 uint64_t hy_store_ticket(const hy_store_t *s);
@@ -106,7 +108,8 @@ bool hy_store_has_room(const hy_store_t *s);
 /* Seals the open batch now rather than at the end of the turn. */
 void hy_store_seal(hy_store_t *s);
 
-/* Called when `committed` has grown, in order of watching; not from inside a call. */
+/* Called when `committed` has grown, in order of watching; not from inside a call. Every watch is
+ * unwatched by whom it belongs to, before or after the store closes (it is not called again). */
 typedef struct hy_store_watch hy_store_watch_t;
 typedef void (*hy_store_watch_cb)(void *arg);
 int hy_store_watch(hy_store_t *s, hy_store_watch_cb cb, void *arg, hy_store_watch_t **out);
@@ -124,7 +127,7 @@ typedef struct {
 } hy_row_t;
 
 typedef struct hy_rows hy_rows_t;
-/* In order of table and key (bytes); lent. `*pos` from 0; false at the end. */
+/* In order of table, owner and key (bytes); lent. `*pos` from 0; false at the end. */
 bool hy_rows_next(const hy_rows_t *rows, size_t *pos, hy_row_t *out);
 
 /* `code` 0: the rows, lent for the call. Else `rows` is NULL: HY_ENOMEM, HY_EINTERNAL (the file
@@ -145,7 +148,8 @@ int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const 
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* Commits what waits (giving up after HY_STORE_CLOSE_MS if the disk refuses: logged with how much
- * was lost), ends the watches, calls open reads with HY_ECLOSED. NULL allowed. */
+ * was lost), calls open reads with HY_ECLOSED, and no watch any more. Also from inside a callback.
+ * NULL allowed. */
 void hy_store_close(hy_store_t *s);
 /* Where it is, for messages: a path, or "memory". */
 const char *hy_store_name(const hy_store_t *s);

@@ -69,8 +69,11 @@ static hy_outcome_t take_stamp(hy_replica_t *r, const hy_node_t *entry, hy_error
     return outcome;
 }
 
-static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *err) {
+/* Those of the epoch that the copy has, and where they end those of the answer's own. */
+static int take_changes(hy_replica_t *r, const hy_node_t *answer, hy_error_t *err) {
+    const hy_node_t *changes = hy_get_array(answer, "changes");
     for (size_t i = 0; i < hy_node_count(changes); i++) {
+        hy__epoch_enter(r, answer);
         hy_value_t entry = hy_node_at(changes, i);
         if (entry.kind != HY_OBJECT) return hy_fail(err, HY_EINVALID, "malformed list of changes");
         hy_outcome_t outcome = HY_BROKEN;
@@ -83,6 +86,11 @@ static int take_changes(hy_replica_t *r, const hy_node_t *changes, hy_error_t *e
         }
         if (outcome != HY_DONE) return hy_fail(err, HY_EGAP, "changes that do not follow the copy");
     }
+    hy__epoch_enter(r, answer);
+    if (!hy_str_equal(hy_get_str(answer, "epoch"), r->object->epoch))
+        return hy_fail(err, HY_EGAP, "changes that do not reach the new epoch");
+    int64_t version = hy_get_int(answer, "version", 0);
+    if (version > (int64_t)r->head) r->head = (uint64_t)version;
     return 0;
 }
 
@@ -156,9 +164,11 @@ int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason,
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
     if (changes) {
         hy_str_t *epoch = hy_get_str(value, "epoch");
-        if (!r->object || !epoch || !hy_str_equal(epoch, r->object->epoch))
+        int order = r->object && epoch ? hy_epoch_compare(epoch, r->object->epoch) : 1;
+        if (order < 0) return 0; /* an answer that was overtaken */
+        if (!epoch || !r->object || (order > 0 && !hy__epoch_is_reached(r, value)))
             return hy_fail(err, HY_EINVALID, "changes since a position of another epoch");
-        return take_changes(r, changes, err);
+        return take_changes(r, value, err);
     }
     int rc = hy_object_check_whole(value, err);
     if (rc < 0) return rc;
@@ -201,6 +211,7 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
         if (!is_progress && !r->has_lost) retry_later(r); /* so that settling does not read */
         hy__arrival_settle(r);
         bool is_level = r->head <= r->object->version;
+        if (!is_progress && !is_level) r->wants_whole = true; /* those do not lead there */
         if (!is_level) hy__replica_read(r, "gap");
         if (r->aside_count == 0 && !r->has_lost && is_level) {
             hy_timer_stop(hy_bus_clock(r->manager->bus), &r->retry);
@@ -230,6 +241,7 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     } else if (code < 300) {
         take_read(r, hy_get_object(hy_msg_body(answer), "value"));
     } else {
+        r->has_lost = true; /* what was to be read still is */
         retry_later(r);
     }
     hy__replica_tell_status(r);

@@ -57,11 +57,16 @@ void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* Where a position stands to the copy. */
-static hy_outcome_t compare(const hy_replica_t *r, const hy_str_t *epoch, uint64_t version) {
+/* Where a position stands to the copy. A writer of a lower epoch does not count as heard. */
+static hy_outcome_t compare(hy_replica_t *r, const hy_str_t *epoch, uint64_t version) {
     const hy_object_t *o = r->object;
     int order = epoch ? hy_epoch_compare(epoch, o->epoch) : -1;
-    if (order != 0) return order < 0 ? HY_DONE : HY_BROKEN;
+    if (order < 0) return HY_DONE;
+    r->is_heard = true;
+    if (order > 0) {
+        hy__hosted_hear(r->manager, r->url, epoch);
+        return HY_BROKEN;
+    }
     return version <= o->version ? HY_DONE : HY_AHEAD;
 }
 
@@ -413,18 +418,7 @@ static bool take_digest(hy_replica_t *r, hy_msg_t *m) {
     if (m->type != HY_MSG_EVENT || hy_msg_payload(m, &hy_stamp_payload)) return false;
     const hy_node_t *digest = hy_get_object(hy_get_object(hy_msg_body(m), "value"), "digest");
     if (!digest) return false;
-    hy_str_t *epoch = hy_get_str(digest, "epoch");
-    int64_t version = hy_get_int(digest, "version", -1);
-    if (!epoch || version < 0 || !r->object) return true; /* the first answer is on its way */
-    int order = hy_epoch_compare(epoch, r->object->epoch);
-    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    if (order == 0 && (uint64_t)version > r->head) r->head = (uint64_t)version;
-    if (order > 0 || (order == 0 && (uint64_t)version > r->object->version)) {
-        if (order > 0) r->has_lost = true; /* also if a read is under way that is too early */
-        hy__replica_read(r, "gap");
-    } else if (order == 0) {
-        hy__replica_is_back(r);
-    }
+    hy__epoch_digest(r, digest);
     return true;
 }
 
@@ -444,9 +438,11 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
         keep_aside(r, m, version);
         return;
     }
-    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
-    if (apply_message(r, m, &version) == HY_DONE) {
-        hy__replica_is_back(r);
+    r->is_heard = false;
+    hy_outcome_t outcome = apply_message(r, m, &version);
+    if (r->is_heard) r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (outcome == HY_DONE) {
+        if (r->is_heard) hy__replica_is_back(r);
         if (r->aside_count > 0) hy__arrival_settle(r);
         return;
     }

@@ -24,6 +24,7 @@ struct hy_call {
     hy_party_cb on_party;
     hy_value_cb on_value;
     hy_done_cb on_done;
+    hy_parties_cb on_parties;
     void *arg;
 };
 

@@ -100,7 +100,7 @@ static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
     if (rc == 0) rc = hy_put(body, "schema", hy__string_ref(schema->url));
     if (rc == 0) rc = hy_put(body, "resume", hy_bool(false));
     if (rc == 0) rc = hy_put(body, "p2p", hy_bool(what->p2p));
-    if (rc == 0) rc = hy_put(body, "store", hy_bool(what->store));
+    if (rc == 0) rc = hy_put(body, "store", hy__level_value(what->store));
     if (rc == 0 && what->url) rc = hy_put(body, "resource", hy__string_ref(what->url));
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);

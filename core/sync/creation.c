@@ -152,7 +152,7 @@ static const char *unserved(const hy_node_t *body, hy_error_t *err) {
     const hy_str_t *url = hy_get_str(body, "resource");
     if (hy_get_bool(body, "p2p", false))
         return "p2p is not served by this runtime; leave it out: messages go by the message node";
-    if (hy_get_bool(body, "store", false))
+    if (hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
         return "store is not served by this runtime, which keeps objects in memory only; leave it "
                "out";
     if (hy_get_bool(hy_get_object(body, "value"), "mutual", false))

@@ -57,6 +57,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     if (!m) return HY_ENOMEM;
     m->bus = config->bus;
     m->schemas = config->schemas;
+    m->store = config->store;
     m->runtime = hy_str_ref(config->runtime);
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
@@ -77,6 +78,10 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     }
     *out = m;
     return 0;
+}
+
+void hy_manager_crash(hy_manager_t *m) {
+    m->store = NULL;
 }
 
 void hy_manager_free(hy_manager_t *m) {
@@ -142,6 +147,7 @@ typedef struct {
     hy_value_t entry;
     hy_str_t *url;
     bool may_make_up;
+    hy_str_t *instance; /* NULL: none */
     hy_allocated_cb done;
     void *arg;
 } allocation_t;
@@ -150,6 +156,7 @@ static void allocation_end(allocation_t *a, int code, const char *desc) {
     a->done(a->arg, code, desc, a->url);
     hy_value_drop(a->entry);
     hy_str_unref(a->url);
+    hy_str_unref(a->instance);
     hy_free(a);
 }
 
@@ -197,8 +204,8 @@ static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body)
     if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
 }
 
-int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_allocated_cb done,
-                        void *arg) {
+int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, bool may_make_up,
+                        hy_allocated_cb done, void *arg) {
     allocation_t *a = hy_alloc(sizeof *a);
     if (!a) {
         hy_value_drop(entry);
@@ -206,9 +213,11 @@ int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_
     }
     *a = (allocation_t){
         .manager = m, .entry = entry, .may_make_up = may_make_up, .done = done, .arg = arg};
+    if (instance) a->instance = hy_str_ref(instance);
     int rc = hy__domain_allocate(m, "hyperty", on_allocated, a);
     if (rc < 0) {
         hy_value_drop(entry);
+        hy_str_unref(a->instance);
         hy_free(a);
     }
     return rc;

@@ -1,12 +1,13 @@
 /* The sync manager: <Runtime>/sm, one per runtime (PROTOCOL.md section 5). It serves the synchers
  * of all hyperties: has URLs allocated, routes set up and objects registered at the message node,
  * decides with policy and reporter who may observe, and keeps the one copy of each object observed
- * here. */
+ * here. With a store it keeps what is to survive (ledger.h). */
 #ifndef HY_SYNC_MANAGER_H
 #define HY_SYNC_MANAGER_H
 
 #include "../bus/bus.h"
 #include "../data/schema.h"
+#include "../store/store.h"
 
 typedef struct hy_manager hy_manager_t;
 
@@ -15,9 +16,13 @@ typedef struct {
     hy_str_t *runtime;     /* RuntimeURL; referenced */
     const char *domain;    /* copied */
     hy_schemas_t *schemas; /* outlives the manager */
+    hy_store_t *store;     /* NULL: none, who asks to be stored is refused; outlives the manager */
 } hy_manager_config_t;
 
 int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out);
+/* The process dies, as far as the store is concerned: from now on it is not touched any more, and
+ * nothing that waits for a commit leaves. Synchers are closed and the manager is freed as usual. */
+void hy_manager_crash(hy_manager_t *m);
 /* All synchers are closed before. */
 void hy_manager_free(hy_manager_t *m);
 hy_bus_t *hy_manager_bus(const hy_manager_t *m);
@@ -25,11 +30,15 @@ hy_schemas_t *hy_manager_schemas(const hy_manager_t *m);
 
 typedef void (*hy_allocated_cb)(void *arg, int code, const char *desc, hy_str_t *url);
 /* Has the node allocate a hyperty address and registers the hyperty: `entry` (an object with name,
- * user, dataSchemes, resources; taken over) is completed with url, type and runtime. `may_make_up`:
- * if the node cannot be reached, it gets an address all the same. Calls back exactly once. */
-int hy_manager_allocate(hy_manager_t *m, hy_value_t entry, bool may_make_up, hy_allocated_cb done,
-                        void *arg);
-/* Gives the address back and strikes the hyperty from the registry. Nothing is called. */
+ * user, dataSchemes, resources; taken over) is completed with url, type and runtime. `instance`
+ * (NULL: none) names it in the store: who had an address in this runtime under that name gets it
+ * again, which is claimed then (HY_ECONFLICT, HY_EFORBIDDEN: it is another's by now); a new one is
+ * kept. `may_make_up`: if the node cannot be reached, it gets an address all the same. Calls back
+ * exactly once. */
+int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, bool may_make_up,
+                        hy_allocated_cb done, void *arg);
+/* Gives the address back and strikes the hyperty from the registry; one that the store keeps stays
+ * reserved and is told as disconnected. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 
 /* The way to a domain's message node is there (again), or is lost; `domain` NULL: to all of them.

@@ -9,8 +9,9 @@
 
 /* --- replaced --------------------------------------------------------------------------------- */
 
-static void replace(hy_hosted_t *h, const char *why) {
+void hy__hosted_replaced(hy_hosted_t *h, const char *why) {
     hy_manager_t *m = h->manager;
+    if (h->is_replaced) return;
     hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync", "%s is reported elsewhere now: %s",
            h->url->bytes, why);
     h->is_replaced = true;
@@ -27,6 +28,14 @@ static void replace(hy_hosted_t *h, const char *why) {
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     const hy_hosted_t *h = hy__part_find(&m->hosted, url);
     return h && !h->is_replaced;
+}
+
+void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
+    hy_hosted_t *h = hy__part_find(&m->hosted, url);
+    const hy_reporter_t *r = h && !h->is_replaced ? hy__hosted_reporter(h) : NULL;
+    const hy_str_t *own = r ? r->party.object->epoch : NULL;
+    if (own && hy_epoch_compare(epoch, own) > 0)
+        hy__hosted_replaced(h, "it was heard in a higher epoch");
 }
 
 hy_str_t *hy__hosted_epoch(const hy_hosted_t *h) {
@@ -79,7 +88,7 @@ static void admit_more(hy_hosted_t *h) {
 static void on_held(void *hosted, int http, hy_msg_t *answer) {
     hy_hosted_t *h = hosted;
     if (http == 403 || http == 409 || http == 410) {
-        replace(h, hy_msg_desc(answer));
+        hy__hosted_replaced(h, hy_msg_desc(answer));
         return;
     }
     hy_value_drop(h->admitted);

@@ -1,11 +1,9 @@
 /* Replicas: the one copy of an object that all observers of a runtime share, its routes, and its
  * members (PROTOCOL.md section 5, Subscribe and Unsubscribe).
  *
- *      subscribe ─► routes at the node ─► 100 ─► <Object>/subscription ─► answer ─► 200
- *                                          └── what arrives meanwhile is kept aside ──┘
- *
  * A member is one hyperty: asking, in, or out. The routes of a member are its own at the node
- * (source); with the last member the copy goes. What arrives is taken in by arrival.c. */
+ * (source); with the last member the copy goes. What arrives is taken in by
+ * arrival.c; how one becomes a member: joining.c. */
 #include "../base/mem.h"
 #include "sync.h"
 
@@ -35,7 +33,7 @@ int hy__replica_members(const hy_replica_t *r, hy_value_t *out) {
     return 0;
 }
 
-static void member_unref(hy_member_t *m) {
+void hy__member_unref(hy_member_t *m) {
     if (--m->refs > 0) return;
     hy_str_unref(m->hyperty);
     hy_str_unref(m->url);
@@ -52,7 +50,7 @@ static void tidy(hy_replica_t *r) {
         if (m->state != HY_MEMBER_OUT) continue;
         hy_list_remove(&m->link);
         m->replica = NULL;
-        member_unref(m);
+        hy__member_unref(m);
     }
     if (!hy_list_is_empty(&r->members)) return;
     hy__part_remove(&r->manager->replicas, r->url);
@@ -136,7 +134,7 @@ static int replica_init(hy_replica_t *r) {
     return rc < 0 ? rc : hy__part_add(&r->manager->replicas, r->url, r);
 }
 
-static hy_replica_t *replica_new(hy_manager_t *m, hy_str_t *url) {
+hy_replica_t *hy__replica_new(hy_manager_t *m, hy_str_t *url) {
     hy_replica_t *r = hy_alloc_zero(sizeof *r);
     if (!r) return NULL;
     r->manager = m;
@@ -164,7 +162,7 @@ void hy__replica_free(hy_replica_t *r) {
         m->state = HY_MEMBER_OUT;
         m->replica = NULL;
         hy__job_cancel(&m->job);
-        member_unref(m);
+        hy__member_unref(m);
     }
     hy_listener_close(r->on_changes);
     hy_listener_close(r->on_children);
@@ -195,8 +193,7 @@ hy_value_t hy__replica_routes(const hy_replica_t *r) {
     return routes(r, true);
 }
 
-/* A reporter in this runtime hears it without any node. */
-static void send_unsubscribe(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
     hy_str_t *to = hy__url_below(url, "/subscription");
     hy_value_t body = hy__body1("source", hy__string_ref(hyperty));
     if (to && hy__manager_hosts(m, url)) {
@@ -222,25 +219,8 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__job_cancel(&m->job);
     if (m->observer) hy__observer_end(m->observer, false, false);
     hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
-    if (tell) send_unsubscribe(r->manager, r->url, m->hyperty);
+    if (tell) hy__replica_say_left(r->manager, r->url, m->hyperty);
     hy__replica_exit(r);
-}
-
-/* A 200 that nobody waits for any more: left to the manager, who knows whether the hyperty has
- * asked again since. */
-static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
-    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
-    hy_span_t object = hy_address_object(request->to);
-    hy_str_t *url = hy_str_new(object.bytes, object.len);
-    hy_value_t body = url ? hy__body1("resource", hy_string(url)) : hy_absent();
-    bool is_yes = hy_msg_code(answer) == 200 && subscriber && body.kind == HY_OBJECT;
-    if (!is_yes || hy_put(body.as.n, "source", hy__string_ref(subscriber)) < 0) {
-        hy_value_drop(body);
-        return;
-    }
-    hy_msg_t *m = hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(), request->from, request->from, body);
-    if (m) hy_bus_send(bus, m);
-    hy_msg_unref(m);
 }
 
 /* The reporter let in somebody who did not wait for it: it is told that nobody observes. */
@@ -248,7 +228,7 @@ static void take_back(hy_manager_t *m, const hy_node_t *body) {
     hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
     const hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
     if (url && hyperty && !(r && hy__replica_find_member(r, hyperty)))
-        send_unsubscribe(m, url, hyperty);
+        hy__replica_say_left(m, url, hyperty);
 }
 
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
@@ -262,180 +242,6 @@ void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
     if (member) hy__member_leave(member, true);
     hy_bus_respond(m->bus, request, member ? 200 : 404,
                    member ? NULL : "this hyperty does not observe that object", hy_absent());
-}
-
-/* --- subscribing ------------------------------------------------------------------------------ */
-
-static void refuse(hy_member_t *m, int http, const char *desc) {
-    hy_bus_respond(m->replica->manager->bus, m->request, http, desc, hy_absent());
-    hy__member_leave(m, false);
-}
-
-bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
-    const hy_str_t *url = hy_get_str(r->object->metadata, "schema");
-    const hy_schema_t *schema = hy_schemas_find(r->manager->schemas, wanted);
-    if (!url || hy_str_equal(url, wanted)) return true;
-    return schema && schema == hy_schemas_find(r->manager->schemas, url);
-}
-
-/* Where two subscribed at once, the first answer made the copy. What the second has seen more is on
- * its way or is read as changes: nobody has to start over for a fellow. */
-static bool is_copied(hy_replica_t *r, const hy_node_t *value) {
-    hy_str_t *epoch = hy_get_str(value, "epoch");
-    int64_t version = hy_get_int(value, "version", -1);
-    bool is_whole = hy_get(value, "changes").kind == HY_ABSENT;
-    if (!r->object || !is_whole || !epoch || !hy_str_equal(epoch, r->object->epoch)) return false;
-    if (version > (int64_t)r->head) r->head = (uint64_t)version;
-    return true;
-}
-
-static int take_subscribed(hy_replica_t *r, const hy_node_t *value, hy_error_t *err) {
-    if (!value) return hy_fail(err, HY_EINVALID, "the answer has no object");
-    return is_copied(r, value) ? 0 : hy__answer_take(r, value, "catching up", err);
-}
-
-static void admit(hy_member_t *m, hy_msg_t *answer) {
-    hy_replica_t *r = m->replica;
-    hy_error_t err = {.text = ""};
-    const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
-    hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
-    hy__replica_enter(r);
-    int rc = take_subscribed(r, value, &err);
-    if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
-        rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
-    if (rc < 0) {
-        refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
-        send_unsubscribe(r->manager, r->url, m->hyperty);
-    } else {
-        m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions || m->is_doubtful)
-            hy__member_renew(m); /* its routes are gone; or it may be struck off */
-        hy__pulse_start(r->manager);
-        hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
-        hy__arrival_settle(r);
-        if (r->head > r->object->version) hy__replica_read(r, "gap");
-        hy__replica_tell_status(r);
-    }
-    hy__replica_exit(r);
-}
-
-/* It got lost somewhere: the reporter may have let it in. */
-static bool is_unsure(const hy_member_t *m, int code) {
-    bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
-    return was_cut || m->was_leaving || code == 408 || code == 503;
-}
-
-static void on_asked(void *arg, hy_msg_t *answer, int code) {
-    hy_member_t *m = arg;
-    bool is_final = code >= 200;
-    if (m->state == HY_MEMBER_ASKING && m->replica) {
-        hy_bus_t *bus = m->replica->manager->bus;
-        if (!is_final) {
-            hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
-        } else if (code < 300) {
-            admit(m, answer);
-        } else {
-            if (is_unsure(m, code)) send_unsubscribe(m->manager, m->url, m->hyperty);
-            refuse(m, code, hy_msg_desc(answer));
-        }
-    } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
-        send_unsubscribe(m->manager, m->url, m->hyperty);
-    }
-    if (is_final) member_unref(m);
-}
-
-hy_value_t hy__member_subscription(const hy_member_t *m) {
-    const hy_replica_t *r = m->replica;
-    hy_node_t *body = hy_node_new(HY_OBJECT);
-    int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
-    if (rc == 0) rc = hy_put(body, "source", hy__string_ref(m->hyperty));
-    if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
-    const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
-    if (rc == 0 && s) rc = hy__put_identity(body, s);
-    if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
-    if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
-    if (rc == 0) return hy_node_value(body);
-    if (body) hy_node_unref(body);
-    return hy_absent();
-}
-
-/* The routes stand: whatever happens to the object from now on reaches this runtime. */
-static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
-    hy_member_t *m = arg;
-    (void)body;
-    if (m->state != HY_MEMBER_ASKING || !m->replica) {
-        member_unref(m);
-        return;
-    }
-    hy_manager_t *manager = m->replica->manager;
-    const hy_str_t *name = hy_get_str(hy_msg_body(m->request), "schema");
-    if (code == 0) {
-        const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
-        hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
-        hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
-        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
-        code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
-                                        hy__member_subscription(m), on_asked, m, on_late, NULL)
-                  : HY_ENOMEM;
-        hy_str_unref(to);
-        if (code == 0) return;
-    }
-    refuse(m, hy_error_http(code), desc);
-    member_unref(m);
-}
-
-static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
-    hy_member_t *m = hy_alloc_zero(sizeof *m);
-    if (!m) return NULL;
-    m->refs = 2; /* the replica's and that of the callbacks to come */
-    m->replica = r;
-    m->manager = r->manager;
-    m->url = hy_str_ref(r->url);
-    m->hyperty = hy_str_ref(request->from);
-    m->request = hy_msg_ref(request);
-    m->session = r->manager->sessions;
-    hy__member_init_job(m);
-    hy_list_append(&r->members, &m->link);
-    return m;
-}
-
-/* What this runtime cannot do is refused, never ignored; a well-formed address is needed to listen
- * on. */
-static const char *check_subscribe(const hy_node_t *body, const hy_str_t *url, hy_error_t *err) {
-    if (hy_get_bool(body, "p2p", false)) return "p2p is not served by this runtime; leave it out";
-    if (!url) return "subscribe needs \"resource\"";
-    return hy__check_object_url(url, err) < 0 ? err->text : NULL;
-}
-
-void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
-    const hy_node_t *body = hy_msg_body(request);
-    hy_str_t *url = hy_get_str(body, "resource");
-    hy_error_t err = {.text = ""};
-    const char *refusal = check_subscribe(body, url, &err);
-    if (refusal) {
-        hy_bus_respond(m->bus, request, 400, refusal, hy_absent());
-        return;
-    }
-    hy_replica_t *r = hy__part_find(&m->replicas, url);
-    const hy_member_t *known = r ? hy__replica_find_member(r, request->from) : NULL;
-    if (known) {
-        bool is_in = known->state == HY_MEMBER_IN;
-        hy_bus_respond(m->bus, request, is_in ? 200 : 409,
-                       is_in ? NULL : "a subscription of this hyperty is under way", hy_absent());
-        return;
-    }
-    if (!r) r = replica_new(m, url);
-    hy_member_t *member = r ? member_new(r, request) : NULL;
-    if (!member) {
-        if (r) tidy(r);
-        hy_bus_respond(m->bus, request, 503, "out of memory", hy_absent());
-        return;
-    }
-    hy__domain_route_wanted(m, r->url, member->hyperty);
-    int rc = hy__domain_subscribe(m, hy__replica_routes(r), member->hyperty, on_routed, member);
-    if (rc == 0) return;
-    refuse(member, hy_error_http(rc), hy_error_text(rc));
-    member_unref(member);
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
@@ -478,7 +284,8 @@ hy_party_status_t hy__replica_status(const hy_replica_t *r) {
     if (status.head < status.version) status.head = status.version;
     if (r->is_disconnected) {
         status.state = HY_PARTY_DISCONNECTED;
-    } else if (r->read || r->aside_count > 0 || status.head > status.version) {
+    } else if (r->read || r->aside_count > 0 || r->has_lost || r->wants_whole ||
+               status.head > status.version) {
         status.state = HY_PARTY_LAGGING;
     }
     status.age_ms = hy_clock_now(hy_bus_clock(r->manager->bus)) - r->heard_ms;

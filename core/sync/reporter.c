@@ -1,6 +1,6 @@
 /* The reporter's side of an object: every write is a change with the next version, published at
- * once; reads and executes are answered (PROTOCOL.md section 5: Change, Read, Execute). Child
- * operations: moderation.c. */
+ * once (PROTOCOL.md section 5, Change). Reads and executes: reading.c; child operations:
+ * moderation.c. */
 #include "../base/mem.h"
 #include "sync.h"
 
@@ -137,91 +137,11 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
-/* --- being asked ------------------------------------------------------------------------------ */
-
-static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
-    hy_bus_t *bus = r->party.syncher->manager->bus;
-    hy_value_t value;
-    int rc =
-        hy__object_answer(r->party.object, hy_get_object(hy_msg_body(request), "since"), &value);
-    if (rc < 0) {
-        hy_bus_respond(bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
-        return;
-    }
-    hy_bus_respond(bus, request, 200, NULL, value);
-}
-
-static void read_decided(void *arg, hy_decision_t *d, int code, const char *reason) {
-    hy_manager_t *m = arg;
-    if (code == 0 && d->party && d->party->is_open) {
-        answer_read((hy_reporter_t *)d->party, d->request);
-        return;
-    }
-    int http = code < 0 && code != HY_EFORBIDDEN ? hy_error_http(code) : 401;
-    hy_bus_respond(m->bus, d->request, http, reason ? reason : "reading was not accepted",
-                   hy_absent());
-}
-
-static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
-    if (hy_str_equal(hyperty, r->party.syncher->url)) return true;
-    const hy_hosted_t *h = hy__reporter_hosted(r);
-    return h && hy__hosted_has_observer(h, hyperty);
-}
-
-static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request) {
-    hy_syncher_t *s = r->party.syncher;
-    hy_decision_t *d = hy__decision_new(s, &r->party, kind, request, request->from);
-    if (!d) {
-        hy_bus_respond(s->manager->bus, request, 503, "out of memory", hy_absent());
-        return;
-    }
-    const hy_node_t *body = hy_msg_body(request);
-    d->identity = hy_get_object(body, "identity");
-    if (kind == HY_DECIDE_READ) {
-        d->decided = read_decided;
-        d->arg = s->manager;
-    } else {
-        hy__decision_take_call(d, body);
-    }
-    hy__decision_ask(d);
-}
-
-/* An observer that goes on from its position, as it was not there when it was struck off. */
-static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
-    const hy_hosted_t *h = hy__reporter_hosted(r);
-    return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
-}
-
-static void on_object(void *arg, hy_msg_t *m) {
-    hy_reporter_t *r = arg;
-    hy_bus_t *bus = r->party.syncher->manager->bus;
-    if (m->type == HY_MSG_READ) {
-        if (r->is_public || is_participant(r, m->from)) {
-            answer_read(r, m);
-        } else if (is_struck_off(r, m)) {
-            hy_bus_respond(bus, m, 401, "evicted", hy_absent());
-        } else {
-            decide(r, HY_DECIDE_READ, m);
-        }
-    } else if (m->type == HY_MSG_EXECUTE) {
-        if (!hy_get_str(hy_msg_body(m), "method")) {
-            hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
-        } else if (!is_participant(r, m->from)) {
-            hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
-        } else {
-            decide(r, HY_DECIDE_EXECUTE, m);
-        }
-    } else if (m->type != HY_MSG_RESPONSE) {
-        hy_bus_respond(bus, m, 400, "an object takes read and execute", hy_absent());
-    }
-}
-
 /* --- after a lost session --------------------------------------------------------------------- */
 
 static hy_value_t digest_body(const hy_object_t *o) {
-    hy_value_t digest = hy__body1("epoch", hy__string_ref(o->epoch));
-    if (digest.kind == HY_OBJECT &&
-        hy_put(digest.as.n, "version", hy_int((int64_t)o->version)) < 0) {
+    hy_value_t digest = hy_node_value(hy_node_new(HY_OBJECT));
+    if (digest.kind == HY_OBJECT && hy_object_put_position(o, digest.as.n) < 0) {
         hy_value_drop(digest);
         return hy_absent();
     }
@@ -269,7 +189,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     int rc = r->changes && r->children && r->party.view ? 0 : HY_ENOMEM;
     hy_bus_t *bus = s->manager->bus;
     if (rc == 0) rc = hy_port_grant(s->port, object->url);
-    if (rc == 0) rc = hy_bus_listen(bus, object->url, on_object, r, &r->on_object);
+    if (rc == 0) rc = hy_bus_listen(bus, object->url, hy__reporter_on_object, r, &r->on_object);
     if (rc == 0)
         rc = hy_bus_listen(bus, r->children, hy__reporter_child_message, r, &r->on_children);
     if (rc < 0) {

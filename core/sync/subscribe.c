@@ -57,8 +57,18 @@ static bool is_subscribing(const hy_syncher_t *s, const hy_str_t *url) {
     return false;
 }
 
-int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_party_cb done,
-                         void *arg, hy_error_t *err) {
+static hy_value_t subscribe_body(hy_str_t *url, hy_str_t *schema, hy_store_level_t store) {
+    hy_value_t body = hy__body1("resource", hy__string_ref(url));
+    if (body.kind != HY_OBJECT) return body;
+    int rc = schema ? hy_put(body.as.n, "schema", hy__string_ref(schema)) : 0;
+    if (rc == 0) rc = hy_put(body.as.n, "store", hy__level_value(store));
+    if (rc == 0) return body;
+    hy_value_drop(body);
+    return hy_absent();
+}
+
+int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
+                         hy_party_cb done, void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
     bool joins = !known && is_subscribing(s, url);
     if (known && schema &&
@@ -76,13 +86,8 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_pa
     c->url = hy_str_ref(url);
     c->take = take_subscribed;
     if (joins) return 0;
-    hy_value_t body = hy__body1("resource", hy__string_ref(url));
-    if (schema && body.kind == HY_OBJECT &&
-        hy_put(body.as.n, "schema", hy__string_ref(schema)) < 0) {
-        hy_value_drop(body);
-        body = hy_absent();
-    }
-    return hy__call_ask(c, HY_MSG_SUBSCRIBE, s->manager->sm, body, err);
+    return hy__call_ask(c, HY_MSG_SUBSCRIBE, s->manager->sm, subscribe_body(url, schema, store),
+                        err);
 }
 
 /* --- unsubscribe ------------------------------------------------------------------------------ */

@@ -9,13 +9,12 @@
  * domain.c     requests to the functions of the message node
  * creation.c   the reporter's side of the sync manager: making objects;
  * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
- * replica.c    the observers' side: one copy an object, its routes and members
- * arrival.c    what arrives for a replica: positions, gaps, stamps
- * answer.c     what it reads when something is missing, and how the answer is taken in
+ * replica.h    the observers' side: one copy an object; five files
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
- * reporter.c   with stamping.c (child operations done there) and moderation.c (those of others)
+ * reporter.c   with reading.c (what it is asked), stamping.c (child operations done there) and
+ *              moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
  * rejoin.h     what happens when a node is lost and found again: six files more */
@@ -25,17 +24,16 @@
 #include "../base/list.h"
 #include "../data/object.h"
 #include "rejoin.h"
+#include "replica.h"
 #include "syncher.h"
 
 typedef struct hy_hosted hy_hosted_t;
-typedef struct hy_replica hy_replica_t;
-typedef struct hy_member hy_member_t;
 typedef struct hy_reporter hy_reporter_t;
-typedef struct hy_observer hy_observer_t;
 
 struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
+    hy_store_t *store;      /* NULL: none, or crashed */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
@@ -153,6 +151,9 @@ int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_
 /* Nobody waits for an answer to it. */
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                      hy_value_t body);
+/* A level as it stands in a body of the sync manager's: false, true or "sync"; and back. */
+hy_value_t hy__level_value(hy_store_level_t level);
+hy_store_level_t hy__level_read(hy_value_t v);
 hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url);
 void *hy__part_find(const hy_dict_t *parts, const hy_str_t *url);
 /* HY_EINVALID with a text if it cannot be the address of a data object. */
@@ -188,6 +189,11 @@ void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */
 void hy__hosted_renew(hy_hosted_t *h);
+/* Another one writes the object: its reporter here is told, and writes no more. */
+void hy__hosted_replaced(hy_hosted_t *h, const char *why);
+/* The object was heard in that epoch, from its writer. One above that of its reporter here: it is
+ * replaced. */
+void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
 /* Says its position to the observers. */
 void hy__hosted_digest(hy_hosted_t *h);
 /* Says it if nothing was said for long; gives when to look again, UINT64_MAX: never. */
@@ -196,143 +202,6 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h);
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 /* Whole object or what `since` leaves. */
 int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
-
-/* --- replica.c, arrival.c, answer.c ----------------------------------------------------------- */
-
-/* A message that is ahead of the copy. */
-typedef struct {
-    hy_msg_t *message;
-    uint64_t version;
-} hy_aside_t;
-
-/* A child operation without its stamp. */
-typedef struct {
-    hy_str_t *key; /* <child key>@<version> */
-    hy_childop_t *op;
-    uint64_t arrived_ms;
-} hy_op_entry_t;
-
-struct hy_replica {
-    hy_manager_t *manager;
-    hy_str_t *url, *changes, *children, *registration; /* <Object>, …/changes, …/children/, … */
-    hy_str_t *node_sm, *node_registry;                 /* of the object's domain */
-    hy_object_t *object;                               /* NULL until the first answer */
-    hy_listener_t *on_changes, *on_children, *on_registration;
-    hy_link_t members;
-    uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
-    bool is_away;          /* cut off: nothing is asked */
-    bool is_rejoined;      /* one of the members has brought the copy level again */
-    hy_job_t catch_up;     /* a read after the session was taken over */
-    hy_party_state_t told; /* state last told */
-    bool wants_whole;      /* changes since will not do */
-    const char *read_reason;
-    hy_request_t *read; /* under way; NULL: none */
-    hy_timer_t retry;   /* of reading */
-    uint64_t retry_ms;
-    hy_timer_t expiry; /* of pending children and operations */
-    hy_aside_t *aside; /* by version */
-    uint32_t aside_count, aside_room;
-    size_t aside_bytes;
-    bool has_lost; /* something was lost that nothing aside tells of: to be read */
-    hy_dict_t ops; /* "<child key>@<version>" → operation without its stamp */
-    uint64_t head; /* highest version heard of */
-    uint64_t heard_ms;
-};
-
-typedef enum { HY_MEMBER_ASKING, HY_MEMBER_IN, HY_MEMBER_OUT } hy_member_state_t;
-struct hy_member {
-    uint32_t refs;         /* the replica's, and one of each callback under way */
-    hy_replica_t *replica; /* NULL once out and unlinked */
-    hy_manager_t *manager;
-    hy_link_t link;
-    hy_member_state_t state;
-    hy_str_t *hyperty, *url;
-    hy_observer_t *observer; /* once the syncher has made its party */
-    hy_msg_t *request;       /* the syncher's, while asking */
-    uint64_t session;        /* of the manager, when it began to ask */
-    bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
-    bool was_leaving;        /* the reporter may not have heard yet that it left before */
-    hy_job_t job;            /* subscribing again */
-};
-
-void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
-void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
-void hy__replica_free(hy_replica_t *r);
-hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hyperty);
-/* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
- */
-void hy__member_leave(hy_member_t *m, bool tell);
-/* The reporter took the member out. Its hyperty is told; one that has not got its observer yet
- * finds the object gone. */
-void hy__member_end(hy_member_t *m, bool evicted);
-/* It was told so. In another domain than the object's that comes by another node than what the
- * reporter answers, so it may have been let in again since: the reporter hears that it has left.
- * One that is asking again is not meant any more; but abroad it asks once more to be sure. */
-void hy__member_evicted(hy_member_t *m);
-hy_value_t hy__replica_routes(const hy_replica_t *r);
-/* Of a subscribe to <Object>/subscription. */
-hy_value_t hy__member_subscription(const hy_member_t *m);
-/* Hyperty URLs as an array of strings; the caller owns it. */
-int hy__replica_members(const hy_replica_t *r, hy_value_t *out);
-/* True if the copy is of that schema, named short or by catalogue URL. */
-bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted);
-hy_party_status_t hy__replica_status(const hy_replica_t *r);
-void hy__replica_tell_status(hy_replica_t *r);
-
-/* reobserve.c: cut off; back with routes intact; with a new session. */
-void hy__replica_offline(hy_replica_t *r);
-void hy__replica_online(hy_replica_t *r);
-void hy__replica_renew(hy_replica_t *r);
-void hy__replica_init_job(hy_replica_t *r);
-void hy__member_init_job(hy_member_t *m);
-/* Something of the object was heard that leaves nothing open: it is not disconnected. */
-void hy__replica_is_back(hy_replica_t *r);
-/* Subscribes again, unless that is under way. */
-void hy__member_renew(hy_member_t *m);
-/* On <Object>/registration: the status of the object's entry. */
-void hy__replica_on_registration(void *replica, hy_msg_t *m);
-/* Asks if nothing was heard for too long; gives when to look again. */
-uint64_t hy__replica_pulse(hy_replica_t *r);
-
-/* What became of something that arrived: in (or known already), ahead of the copy, or not to be
- * applied. */
-typedef enum { HY_DONE, HY_AHEAD, HY_BROKEN } hy_outcome_t;
-
-void hy__arrival_change(void *replica, hy_msg_t *m);
-void hy__arrival_child(void *replica, hy_msg_t *m);
-hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c);
-hy_outcome_t hy__arrival_apply_stamp(hy_replica_t *r, const hy_stamp_t *s);
-/* An operation came: shown as pending, or put by for its stamp. `op` is borrowed. */
-void hy__arrival_take_op(hy_replica_t *r, hy_str_t *collection, hy_str_t *creator,
-                         hy_childop_t *op);
-/* Tells the members of an applied change and releases its effects. */
-void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *effects);
-/* Takes in an answer's value (whole, or changes since): answer.c. A whole one is told to the
- * members as a resync for that reason. */
-int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason, hy_error_t *err);
-/* Applies what was kept aside and now fits; reads what is still missing. */
-void hy__arrival_settle(hy_replica_t *r);
-/* A child event for all members; the child's waiters are told. */
-void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
-                            hy_change_t *change);
-void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
-/* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
-void hy__replica_read(hy_replica_t *r, const char *reason);
-void hy__replica_retry(void *replica);
-/* An answer to a read. */
-void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int http);
-/* "since": the copy's position. */
-int hy__put_since(hy_node_t *body, const hy_object_t *o);
-
-/* While entered, members that leave stay linked and the replica lives; exit may free it. */
-void hy__replica_enter(hy_replica_t *r);
-void hy__replica_exit(hy_replica_t *r);
-/* The object was deleted, or this runtime's observers struck off: all are told and go. */
-void hy__replica_end(hy_replica_t *r, bool evicted);
-/* Calls `fn` for every member that is in; safe against members that leave meanwhile. */
-typedef void (*hy_member_cb)(hy_member_t *m, void *arg);
-void hy__replica_each(hy_replica_t *r, hy_member_cb fn, void *arg);
 
 /* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 
@@ -374,6 +243,8 @@ struct hy_reporter {
 
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 void hy__reporter_deinit(hy_reporter_t *r);
+/* A message to the object itself: reading.c. */
+void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* Publishes its position. */

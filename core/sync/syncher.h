@@ -88,8 +88,9 @@ typedef struct {
  * NULL. The table is borrowed for good. */
 int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
                     const hy_syncher_events_t *events, void *arg, hy_syncher_t **out);
-/* Ends all parties: objects it reports are deleted, observed ones unsubscribed; pending decisions
- * are refused. References that the host keeps stay valid and closed. */
+/* Ends all parties: objects it reports are deleted, observed ones unsubscribed; those that are
+ * stored rest, to be resumed by a syncher of the same address. Pending decisions are refused.
+ * References that the host keeps stay valid and closed. */
 void hy_syncher_close(hy_syncher_t *s);
 
 /* --- making parties --------------------------------------------------------------------------- */
@@ -97,6 +98,8 @@ void hy_syncher_close(hy_syncher_t *s);
 typedef void (*hy_party_cb)(void *arg, int code, const char *desc, hy_party_t *party);
 typedef void (*hy_value_cb)(void *arg, int code, const char *desc, hy_value_t value); /* lent */
 typedef void (*hy_done_cb)(void *arg, int code, const char *desc);
+typedef void (*hy_parties_cb)(void *arg, int code, const char *desc, hy_party_t **parties,
+                              uint32_t count); /* lent */
 
 typedef struct {
     hy_str_t *schema;     /* name or catalogue URL */
@@ -105,17 +108,29 @@ typedef struct {
     hy_value_t metadata;  /* object: description, tags …; or ABSENT; taken over */
     hy_str_t **observers; /* hyperty URLs to invite */
     uint32_t observer_count;
-    hy_str_t *url;   /* reuse a known URL; NULL: a new one */
-    bool is_public;  /* publicObservation: reading and observing need no decision */
-    bool is_new;     /* also if this syncher reports one of that schema and name */
-    bool store, p2p; /* refused where they cannot be served: HY_EINVALID with a text */
+    hy_str_t *url;  /* reuse a known URL; NULL: a new one */
+    bool is_public; /* publicObservation: reading and observing need no decision */
+    bool is_new;    /* also if this hyperty reports, or reported, one of that schema and name */
+    /* Refused where they cannot be served: HY_EINVALID with a text. */
+    hy_store_level_t store;
+    bool p2p;
 } hy_create_t;
 
+/* Gives back the one of that schema and name that this syncher reports, or that the store keeps for
+ * its address. A stored one is committed when it is called back. HY_ECONFLICT: the one that is kept
+ * is reported by another runtime now; what is stored of it stays. */
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err);
-/* `schema` NULL: any; else the object's must be the same. */
-int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_party_cb done,
-                         void *arg, hy_error_t *err);
+/* `schema` NULL: any; else the object's must be the same. `store`: the copy is kept, too, unless
+ * the object forbids it (HY_EFORBIDDEN); one that is kept is given back at once, its status
+ * disconnected until something of the object is heard. */
+int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
+                         hy_party_cb done, void *arg, hy_error_t *err);
+/* All that the store keeps for this hyperty, and what it takes part in, of that schema and name
+ * (NULL: any). What cannot be resumed is logged and left out; if there is nothing else, the call
+ * fails for its reason. Nothing kept is an empty list. */
+int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_parties_cb done,
+                      void *arg, hy_error_t *err);
 /* Metadata, data and children once: {metadata…, "data", "epoch", "version", "childrenObjects",
  * "childMarks"}. */
 int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg, hy_error_t *err);
@@ -146,6 +161,10 @@ const hy_schema_t *hy_party_schema(const hy_party_t *p);
 uint64_t hy_party_version(const hy_party_t *p);
 hy_str_t *hy_party_epoch(const hy_party_t *p);
 hy_party_status_t hy_party_status(const hy_party_t *p);
+hy_store_level_t hy_party_store(const hy_party_t *p);
+/* Calls back when all that was written of the object so far (an observer: applied) is committed;
+ * the value is its version at the call, an integer. HY_EINVALID: it is not stored. */
+int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err);
 /* For the host: whatever it hangs on the party; NULL at first. The host takes it off by itself when
  * the party is closed or its instance stops. */
 void *hy_party_tag(const hy_party_t *p);

@@ -172,6 +172,49 @@ static void changes_since_a_known_position_are_told(void **state) {
     hy_object_free(o);
 }
 
+static void add_change(hy_object_t *o, const char *text) {
+    hy_change_t *c = change_of(text);
+    hy_history_add_change(&o->history, c);
+    o->version = c->version;
+    hy_change_unref(c);
+}
+
+static void assert_since(const hy_object_t *o, const char *position, const char *wanted) {
+    hy_value_t v;
+    assert_int_equal(since(o, position, &v), 0);
+    assert_text_of(v, wanted);
+    hy_value_drop(v);
+}
+
+#define FOLLOWS "\"version\":2,\"epoch\":\"2-b\",\"follows\":{\"epoch\":\"1-a\",\"version\":1}}"
+
+static void changes_are_told_over_one_boundary_of_epochs(void **state) {
+    (void)state;
+    hy_object_t *o = object_of("{}", NULL);
+    hy_value_t v;
+    hy_str_t *second = str_of("2-b"), *third = str_of("3-c");
+    place(o, "1-a", 0);
+    add_change(o, "{\"epoch\":\"1-a\",\"version\":1,\"attribute\":\"k\"}");
+    hy_object_begin_epoch(o, second);
+    add_change(o, "{\"epoch\":\"2-b\",\"version\":2,\"attribute\":\"k\"}");
+    assert_since(o, "{\"epoch\":\"1-a\",\"version\":0}",
+                 "{\"changes\":[{\"epoch\":\"1-a\",\"version\":1,\"attribute\":\"k\"},"
+                 "{\"epoch\":\"2-b\",\"version\":2,\"attribute\":\"k\"}]," FOLLOWS);
+    assert_since(o, "{\"epoch\":\"1-a\",\"version\":1}",
+                 "{\"changes\":[{\"epoch\":\"2-b\",\"version\":2,\"attribute\":\"k\"}]," FOLLOWS);
+    assert_since(o, "{\"epoch\":\"2-b\",\"version\":2}", "{\"changes\":[]," FOLLOWS);
+    /* What the epoch before had above the boundary is no state on the way here. */
+    assert_int_equal(since(o, "{\"epoch\":\"1-a\",\"version\":2}", &v), HY_ENOT_FOUND);
+    hy_object_begin_epoch(o, third);
+    assert_int_equal(since(o, "{\"epoch\":\"1-a\",\"version\":1}", &v), HY_ENOT_FOUND);
+    assert_since(o, "{\"epoch\":\"2-b\",\"version\":2}",
+                 "{\"changes\":[],\"version\":2,\"epoch\":\"3-c\","
+                 "\"follows\":{\"epoch\":\"2-b\",\"version\":2}}");
+    hy_str_unref(second);
+    hy_str_unref(third);
+    hy_object_free(o);
+}
+
 /* --- loading ---------------------------------------------------------------------------------- */
 
 static void a_whole_is_loaded_and_written_again(void **state) {
@@ -417,6 +460,7 @@ int main(void) {
         TEST(the_whole_holds_everything),
         TEST(metadata_cannot_pass_for_something_else),
         TEST(changes_since_a_known_position_are_told),
+        TEST(changes_are_told_over_one_boundary_of_epochs),
         TEST(a_whole_is_loaded_and_written_again),
         TEST(loading_keeps_what_is_equal_and_tells_differences_once),
         TEST(what_is_no_whole_is_refused_with_a_reason),

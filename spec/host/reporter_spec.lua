@@ -121,15 +121,11 @@ describe("a reporter", function()
       has("call it with a colon", raised(anna, [[self.syncher.create { schema = "Resource" }]]))
     end)
 
-    it("where store or p2p cannot be served", function()
+    it("where p2p cannot be served", function()
       local gave, text, code = anna:eval(
         [[return self.syncher:create { schema = "Resource", p2p = true }]])
       assert.same({ nil, "invalid" }, { gave, code })
       has("p2p", text)
-      gave, text, code = anna:eval(
-        [[return self.syncher:create { schema = "Resource", store = true }]])
-      assert.same({ nil, "invalid" }, { gave, code })
-      has("store", text)
     end)
 
     it("for a schema that nobody knows", function()

@@ -141,7 +141,8 @@ static void create(world_t *w) {
 
 static void subscribe(world_t *w) {
     hy_str_t *url = hy_str_from(OBJECT);
-    assert_int_equal(hy_syncher_subscribe(w->ben.syncher, url, NULL, on_party, &w->ben, NULL), 0);
+    assert_int_equal(
+        hy_syncher_subscribe(w->ben.syncher, url, NULL, HY_STORE_NONE, on_party, &w->ben, NULL), 0);
     hy_str_unref(url);
 }
 

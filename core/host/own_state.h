@@ -1,0 +1,26 @@
+/* self.state: the tree that belongs to one hyperty and outlives it in the store, under its URL.
+ *
+ *      STATES   ""        {"version", "data"}     a snapshot
+ *      CHANGES  version   a change, as objects have them
+ *
+ * So an assignment costs its own bytes and not those of the state; once the changes are as much as
+ * the snapshot, there is a new one. All that is written in one turn is committed together. */
+#ifndef HY_HOST_OWN_STATE_H
+#define HY_HOST_OWN_STATE_H
+
+#include "../store/store.h"
+#include "internal.h"
+
+/* `code` 0: the view shows what was kept. Else `desc` says what is wrong with it. */
+typedef void (*hy_own_state_cb)(void *arg, int code, const char *desc);
+
+/* Reads what the store (it outlives the state) has of that hyperty; calls back once, in a turn of
+ * its own, unless it is closed before. `name` is for errors. */
+int hy__own_state_open(hy_store_t *store, hy_str_t *url, const char *name, hy_own_state_cb done,
+                       void *arg, hy_own_state_t **out);
+/* Lent. */
+hy_view_t *hy__own_state_view(const hy_own_state_t *s);
+/* What is kept stays. NULL allowed. */
+void hy__own_state_close(hy_own_state_t *s);
+
+#endif

@@ -1,0 +1,204 @@
+/* How a hyperty comes to observe (PROTOCOL.md section 5, Subscribe): it becomes a member of the
+ * replica, asking at first.
+ *
+ *      subscribe ─► routes at the node ─► 100 ─► <Object>/subscription ─► answer ─► 200
+ *                                          └── what arrives meanwhile is kept aside ──┘ */
+#include "../base/mem.h"
+#include "sync.h"
+
+/* --- let in ----------------------------------------------------------------------------------- */
+
+static void refuse(hy_member_t *m, int http, const char *desc) {
+    hy_bus_respond(m->replica->manager->bus, m->request, http, desc, hy_absent());
+    hy__member_leave(m, false);
+}
+
+bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
+    const hy_str_t *url = hy_get_str(r->object->metadata, "schema");
+    const hy_schema_t *schema = hy_schemas_find(r->manager->schemas, wanted);
+    if (!url || hy_str_equal(url, wanted)) return true;
+    return schema && schema == hy_schemas_find(r->manager->schemas, url);
+}
+
+/* Where two subscribed at once, the first answer made the copy. What the second has seen more is on
+ * its way or is read as changes: nobody has to start over for a fellow. */
+static bool is_copied(hy_replica_t *r, const hy_node_t *value) {
+    hy_str_t *epoch = hy_get_str(value, "epoch");
+    int64_t version = hy_get_int(value, "version", -1);
+    bool is_whole = hy_get(value, "changes").kind == HY_ABSENT;
+    if (!r->object || !is_whole || !epoch || !hy_str_equal(epoch, r->object->epoch)) return false;
+    if (version > (int64_t)r->head) r->head = (uint64_t)version;
+    return true;
+}
+
+static int take_subscribed(hy_replica_t *r, const hy_node_t *value, hy_error_t *err) {
+    if (!value) return hy_fail(err, HY_EINVALID, "the answer has no object");
+    return is_copied(r, value) ? 0 : hy__answer_take(r, value, "catching up", err);
+}
+
+static void admit(hy_member_t *m, hy_msg_t *answer) {
+    hy_replica_t *r = m->replica;
+    hy_error_t err = {.text = ""};
+    const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
+    hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
+    hy__replica_enter(r);
+    int rc = take_subscribed(r, value, &err);
+    if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
+        rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
+    if (rc < 0) {
+        refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
+        hy__replica_say_left(r->manager, r->url, m->hyperty);
+    } else {
+        m->state = HY_MEMBER_IN;
+        if (m->session != r->manager->sessions || m->is_doubtful)
+            hy__member_renew(m); /* its routes are gone; or it may be struck off */
+        hy__pulse_start(r->manager);
+        hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
+        hy__arrival_settle(r);
+        if (r->head > r->object->version) hy__replica_read(r, "gap");
+        hy__replica_tell_status(r);
+    }
+    hy__replica_exit(r);
+}
+
+/* It got lost somewhere: the reporter may have let it in. */
+static bool is_unsure(const hy_member_t *m, int code) {
+    bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
+    return was_cut || m->was_leaving || code == 408 || code == 503;
+}
+
+static void on_asked(void *arg, hy_msg_t *answer, int code) {
+    hy_member_t *m = arg;
+    bool is_final = code >= 200;
+    if (m->state == HY_MEMBER_ASKING && m->replica) {
+        hy_bus_t *bus = m->replica->manager->bus;
+        if (!is_final) {
+            hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
+        } else if (code < 300) {
+            admit(m, answer);
+        } else {
+            if (is_unsure(m, code)) hy__replica_say_left(m->manager, m->url, m->hyperty);
+            refuse(m, code, hy_msg_desc(answer));
+        }
+    } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
+        hy__replica_say_left(m->manager, m->url, m->hyperty);
+    }
+    if (is_final) hy__member_unref(m);
+}
+
+hy_value_t hy__member_subscription(const hy_member_t *m) {
+    const hy_replica_t *r = m->replica;
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(body, "source", hy__string_ref(m->hyperty));
+    if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
+    const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
+    if (rc == 0 && s) rc = hy__put_identity(body, s);
+    if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
+    if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
+    if (rc == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+/* A 200 that nobody waits for any more: left to the manager, who knows whether the hyperty has
+ * asked again since. */
+static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
+    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
+    hy_span_t object = hy_address_object(request->to);
+    hy_str_t *url = hy_str_new(object.bytes, object.len);
+    hy_value_t body = url ? hy__body1("resource", hy_string(url)) : hy_absent();
+    bool is_yes = hy_msg_code(answer) == 200 && subscriber && body.kind == HY_OBJECT;
+    if (!is_yes || hy_put(body.as.n, "source", hy__string_ref(subscriber)) < 0) {
+        hy_value_drop(body);
+        return;
+    }
+    hy_msg_t *m = hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(), request->from, request->from, body);
+    if (m) hy_bus_send(bus, m);
+    hy_msg_unref(m);
+}
+
+/* The routes stand: whatever happens to the object from now on reaches this runtime. */
+static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
+    hy_member_t *m = arg;
+    (void)body;
+    if (m->state != HY_MEMBER_ASKING || !m->replica) {
+        hy__member_unref(m);
+        return;
+    }
+    hy_manager_t *manager = m->replica->manager;
+    const hy_str_t *name = hy_get_str(hy_msg_body(m->request), "schema");
+    if (code == 0) {
+        const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
+        hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
+        hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
+        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
+        code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
+                                        hy__member_subscription(m), on_asked, m, on_late, NULL)
+                  : HY_ENOMEM;
+        hy_str_unref(to);
+        if (code == 0) return;
+    }
+    refuse(m, hy_error_http(code), desc);
+    hy__member_unref(m);
+}
+
+static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
+    hy_member_t *m = hy_alloc_zero(sizeof *m);
+    if (!m) return NULL;
+    m->refs = 2; /* the replica's and that of the callbacks to come */
+    m->replica = r;
+    m->manager = r->manager;
+    m->url = hy_str_ref(r->url);
+    m->hyperty = hy_str_ref(request->from);
+    m->request = hy_msg_ref(request);
+    m->session = r->manager->sessions;
+    hy__member_init_job(m);
+    hy_list_append(&r->members, &m->link);
+    return m;
+}
+
+/* What this runtime cannot do is refused, never ignored; a well-formed address is needed to listen
+ * on. */
+static const char *check_subscribe(const hy_node_t *body, const hy_str_t *url, hy_error_t *err) {
+    if (hy_get_bool(body, "p2p", false)) return "p2p is not served by this runtime; leave it out";
+    if (hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
+        return "store is not served by this runtime, which keeps objects in memory only; leave it "
+               "out";
+    if (!url) return "subscribe needs \"resource\"";
+    return hy__check_object_url(url, err) < 0 ? err->text : NULL;
+}
+
+void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *body = hy_msg_body(request);
+    hy_str_t *url = hy_get_str(body, "resource");
+    hy_error_t err = {.text = ""};
+    const char *refusal = check_subscribe(body, url, &err);
+    if (refusal) {
+        hy_bus_respond(m->bus, request, 400, refusal, hy_absent());
+        return;
+    }
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    const hy_member_t *known = r ? hy__replica_find_member(r, request->from) : NULL;
+    if (known) {
+        bool is_in = known->state == HY_MEMBER_IN;
+        hy_bus_respond(m->bus, request, is_in ? 200 : 409,
+                       is_in ? NULL : "a subscription of this hyperty is under way", hy_absent());
+        return;
+    }
+    if (!r) r = hy__replica_new(m, url);
+    hy_member_t *member = r ? member_new(r, request) : NULL;
+    if (!member) {
+        if (r) {
+            hy__replica_enter(r);
+            hy__replica_exit(r); /* frees it if it was made for this one */
+        }
+        hy_bus_respond(m->bus, request, 503, "out of memory", hy_absent());
+        return;
+    }
+    hy__domain_route_wanted(m, r->url, member->hyperty);
+    int rc = hy__domain_subscribe(m, hy__replica_routes(r), member->hyperty, on_routed, member);
+    if (rc == 0) return;
+    refuse(member, hy_error_http(rc), hy_error_text(rc));
+    hy__member_unref(member);
+}
