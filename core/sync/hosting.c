@@ -8,6 +8,7 @@
  * A hosted object owns its listener on <Object>/subscription and knows who may observe and who
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "hosted.h"
 
 /* --- guests ----------------------------------------------------------------------------------- */
@@ -129,8 +130,13 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_guest_t *g = NULL;
     hy_value_t answer = hy_absent();
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
+    const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
     int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
                : HY_ENOT_FOUND;
+    if (rc == 0 && early) {
+        hy_value_drop(answer);
+        rc = hy_value_copy(hy_get(body, "early"), &answer);
+    }
     if (rc == 0) rc = put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
@@ -192,6 +198,10 @@ static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t 
 }
 
 static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+    hy_value_t early = hy_absent();
+    const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
+    if (r && hy__object_answer(r->party.object, NULL, &early) == 0)
+        hy_put(hy_msg_body(request), "early", early);
     asking_t *a = hy_alloc(sizeof *a);
     hy_value_t body =
         forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
@@ -396,10 +406,15 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     hy_guest_t *g = find_guest(h, hyperty);
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
+    bool is_served = HY_MUTANT(EVICTED_SERVED);
+    int rc = is_served ? hy__domain_ask(h->manager, HY_MSG_EXECUTE,
+                                        hy__domain_sm(h->manager, h->url),
+                                        hy__guard_body("holder", h->url, hyperty), done, arg)
+                       : hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
+    if (!is_served)
+        say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;
