@@ -52,6 +52,24 @@
 #define HY_RETRY_MIN_MS        1000u
 #define HY_RETRY_MAX_MS        30000u
 
+/* An object that does not fit into one message (PROTOCOL.md section 5, Read): how large a part is
+ * made, and what surely fits without parts; parts that are sent before their reader asks for more;
+ * how many and how large a reader takes; how often it asks for the same ones. What is frozen to be
+ * read: how much of it may be kept because it changed meanwhile, how many objects at once, and how
+ * long one stays that nobody reads. Between two slices of one, and between two parts, the loop does
+ * something else. */
+#define HY_PART_BYTES              (128u << 10)
+#define HY_PARTS_AHEAD             8u
+#define HY_PARTS_MAX               8192u
+#define HY_PARTS_BYTES_MAX         (512u << 20)
+#define HY_PARTS_TRIES_MAX         4u
+#define HY_SNAPSHOT_KEPT_BYTES_MAX (64u << 20)
+#define HY_SNAPSHOTS_MAX           64u
+#define HY_SNAPSHOT_READERS_MAX    4096u
+#define HY_SNAPSHOT_MS             15000u
+#define HY_SLICE_PAUSE_MS          1u
+#define HY_PART_PAUSE_MS           4u
+
 /* What is said of an object that is silent, when silence is too long, and how often one looks. What
  * is set up at a node again after a lost session, at a time; what is remembered to be said there.
  */
@@ -63,6 +81,12 @@
 #define HY_LASTING_MAX          (1u << 16)
 #define HY_BURIED_MAX           1024u
 #define HY_LASTING_TRIES_MAX    128u /* about an hour */
+
+/* Handing an object over: how long it may take until it is moved; after which time its new reporter
+ * asks the node whether it is, and how long it goes on asking. */
+#define HY_HANDOVER_MS      30000u
+#define HY_HANDOVER_ASK_MS  2000u
+#define HY_HANDOVER_WAIT_MS 60000u
 
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
@@ -92,6 +116,8 @@
 #define HY_NODE_ANSWERS_KEPT_MAX     (1u << 14)
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
+#define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
 /* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
@@ -199,6 +225,7 @@
 
 _Static_assert(HY_VALUE_DEPTH_MAX + 8 <= HY_JSON_DEPTH_MAX, "data must fit into a message");
 _Static_assert(HY_KEY_BYTES_MAX < HY_MESSAGE_BYTES_MAX, "a key must fit into a message");
+_Static_assert(HY_HANDOVER_MS < HY_HANDOVER_WAIT_MS, "who gives ends before who takes");
 _Static_assert(HY_DECISION_BEAT_MS < HY_REQUEST_TIMEOUT_MS, "a 100 must come before the deadline");
 _Static_assert(HY_ALLOCATION_MAX *(HY_DOMAIN_BYTES_MAX + HY_SCHEME_BYTES_MAX + 64) <
                    HY_MESSAGE_BYTES_MAX,
@@ -207,6 +234,9 @@ _Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry
 _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
 _Static_assert(HY_STUB_HOLD_MS < HY_REQUEST_TIMEOUT_MS, "who asks is told why");
+_Static_assert(HY_PART_BYTES * 2 < HY_MESSAGE_BYTES_MAX, "a part fits into a message");
+_Static_assert(HY_PARTS_AHEAD *HY_MESSAGE_BYTES_MAX <= HY_STUB_QUEUE_BYTES_MAX,
+               "what is sent ahead can wait");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 

@@ -104,7 +104,7 @@ static uint32_t option_bound(lua_State *L, const char *name, lua_Number scale) {
 }
 
 /* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
- * (seconds)} */
+ * (seconds), node_store= (a disk, for that of the first domain)} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t seed = option_seed(L);
@@ -113,11 +113,18 @@ static int host_network(lua_State *L) {
                                .grace_ms = option_bound(L, "grace", 1000)};
     lua_getfield(L, 1, "domain");
     const char *domain = luaL_optstring(L, -1, "localhost");
+    hy_disk_t *disk = hy_module_disk_option(L, "node_store");
     hy_world_t *w = push_world(L, HY_NETWORK_CLASS);
     int rc = hy_world_open(w, false, seed);
     w->faults = faults;
     w->limits = limits;
+    w->node_disk = disk;
     if (!rc) rc = hy_world_add_domain(w, domain);
+    if (!rc && disk) { /* it reads before anybody comes */
+        lua_State *before = hy_world_enter(L, w, true);
+        hy_world_rest(w);
+        hy_world_leave(w, before);
+    }
     return rc ? luaL_error(L, "network: %s", hy_error_text(rc)) : 1;
 }
 
@@ -249,7 +256,7 @@ static int network_break_off(lua_State *L) {
     return 0;
 }
 
-/* net:kill_node([domain]): its process is gone, with all that it knew */
+/* net:kill_node([domain]): its process is gone, with all that it did not store */
 static int network_kill_node(lua_State *L) {
     hy_world_t *w = check_network(L);
     hy_domain_t *d = check_domain(L, w, 2);
@@ -259,7 +266,8 @@ static int network_kill_node(lua_State *L) {
     return 0;
 }
 
-/* net:restart_node([domain]): another one that remembers nothing; runtimes connect when told to */
+/* net:restart_node([domain]): another one, with what is on its disk; runtimes connect when told to
+ */
 static int network_restart_node(lua_State *L) {
     hy_world_t *w = check_network(L);
     hy_domain_t *d = check_domain(L, w, 2);

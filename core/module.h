@@ -31,6 +31,7 @@
 typedef struct {
     hy_str_t *name;
     hy_node_server_t *node; /* NULL: it is down */
+    hy_store_t *store;      /* of the node; NULL: it remembers nothing */
     hy_network_t *network;
 } hy_domain_t;
 
@@ -51,6 +52,7 @@ typedef struct {
     uint32_t domain_count;                     /* 0: each runtime has a node of its own */
     hy_network_faults_t faults;
     hy_node_limits_t limits; /* of each node */
+    hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */
@@ -100,7 +102,7 @@ bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 
 /* Adds a domain with its node and network. */
 int hy_world_add_domain(hy_world_t *w, const char *name);
-/* The node's process is killed; it is started again, without any memory. */
+/* The node's process is killed; it is started again, with what it finds on its disk. */
 void hy_world_kill_node(hy_domain_t *d);
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d);
 /* The index of a domain, -1 if the world has none of that name. */
@@ -132,6 +134,8 @@ void hy_module_runtime_open(lua_State *L); /* classes */
 /* --- disks and stores (module_disk.c) --------------------------------------------------------- */
 
 int hy_module_disk(lua_State *L); /* host.disk{…} */
+/* A reference to the disk that option `name` of the table at index 1 names; NULL: none. Raises. */
+hy_disk_t *hy_module_disk_option(lua_State *L, const char *name);
 /* Raises if the value is neither nil, nor a path, nor a disk that is open. */
 void hy_module_store_check(lua_State *L, int index);
 /* Opens the runtime's store of such a value; nothing for nil. */

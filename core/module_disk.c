@@ -86,6 +86,14 @@ static int disk_gc(lua_State *L) {
     return 0;
 }
 
+hy_disk_t *hy_module_disk_option(lua_State *L, const char *name) {
+    lua_getfield(L, 1, name);
+    const hy_module_disk_t *d = luaL_testudata(L, -1, HY_DISK_CLASS);
+    if (!lua_isnil(L, -1) && !(d && d->disk)) luaL_error(L, "%s must be a disk (host.disk)", name);
+    lua_pop(L, 1);
+    return d ? hy_disk_ref(d->disk) : NULL;
+}
+
 /* --- stores of runtimes ----------------------------------------------------------------------- */
 
 void hy_module_store_check(lua_State *L, int index) {

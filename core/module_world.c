@@ -48,6 +48,8 @@ void hy_world_close(hy_world_t *w) {
         hy_network_free(d->network);
         hy_str_unref(d->name);
     }
+    hy_disk_unref(w->node_disk);
+    w->node_disk = NULL;
     if (w->loop) {
         hy_sockets_close(w->sockets);
         w->sockets = NULL;
@@ -63,14 +65,28 @@ void hy_world_close(hy_world_t *w) {
 void hy_world_kill_node(hy_domain_t *d) {
     if (d->network) hy_network_set_node(d->network, NULL);
     hy_node_server_free(d->node);
+    hy_store_crash(d->store);
     d->node = NULL;
+    d->store = NULL;
+}
+
+/* Nobody reaches it while it reads. */
+static void on_node_ready(void *domain, int code) {
+    hy_domain_t *d = domain;
+    if (code == 0) hy_network_set_node(d->network, d->node);
 }
 
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
+    bool has_disk = w->node_disk && d == w->domains;
+    int rc = has_disk ? hy_store_open_memory(w->clock, NULL, w->node_disk, &d->store) : 0;
+    if (rc) return rc;
     hy_node_config_t config = {
         .domain = d->name->bytes, .clock = w->clock, .random = &w->random, .limits = w->limits};
-    int rc = hy_node_server_new(&config, &d->node);
-    if (!rc) hy_network_set_node(d->network, d->node);
+    config.store = d->store;
+    config.ready = on_node_ready;
+    config.ready_arg = d;
+    rc = hy_node_server_new(&config, &d->node);
+    if (!rc && !has_disk) hy_network_set_node(d->network, d->node);
     return rc;
 }
 

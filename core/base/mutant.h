@@ -17,11 +17,11 @@
     X(EMPTY_STAMP, 200, "a stamp is applied without the child operation that it is for")           \
     X(UPDATE_LOST, 50, "the reporter stamps an update of a child and does not do it")              \
     X(ID_REUSED, 300, "a child gets the number of one that was deleted")                           \
-    X(ROUTE_DROPPED, 1000, "a route is taken down though a new subscriber has asked for it")       \
+    X(ROUTE_DROPPED, 1000, "who leaves takes the route of a fellow in the runtime along")          \
     X(REQUEST_REUSED, 300, "an execute leaves with the id of one before")                          \
     X(EXECUTE_TWICE, 500, "a repeated request is delivered and answered again")                    \
     X(CLAIM_BY_USE, 2000, "an object's address is claimed by who first sends from it")             \
-    X(WHOLE_BELOW, 2000, "a whole object below the copy's position takes its place")               \
+    X(WHOLE_BELOW, 2000, "a whole object that is not above the copy takes its place")              \
     X(GAP, 500, "a change is applied over a gap")                                                  \
     X(HALF_BATCH, 50, "an observer applies all of a batch but the last change")                    \
     X(DUPLICATE, 500, "a change that was applied comes again and is applied again")                \

@@ -328,8 +328,7 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
 
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, false}, config, done, arg,
-                          err);
+    return load_and_start(h, &(script_t){chunk, source, len, false, false}, config, done, arg, err);
 }
 
 int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
@@ -339,8 +338,7 @@ int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, siz
 
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, true}, config, done, arg,
-                          err);
+    return load_and_start(h, &(script_t){chunk, source, len, false, true}, config, done, arg, err);
 }
 
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {

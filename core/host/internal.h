@@ -68,8 +68,8 @@ void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *
 /* Makes the state with its environment and libraries. On failure nothing is owed. */
 int hy__state_open(hy_instance_t *i, hy_error_t *err);
 void hy__state_close(hy_instance_t *i);
-/* Compiles and runs the script (`source` NULL: the file i->file; compiled already if so said), checks
- * the table that it returns and keeps it. The text in `err` has file and line. */
+/* Compiles and runs the script (`source` NULL: the file i->file; compiled already if so said),
+ * checks the table that it returns and keeps it. The text in `err` has file and line. */
 int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_compiled,
                    hy_error_t *err);
 /* What a loaded script is checked for by `hyperty check` only (check.c). */

@@ -28,9 +28,9 @@ typedef struct {
     hy_child_event_kind_t kind;
 } lua_event_t;
 
-/* A request or an invitation. */
+/* A request, an invitation or an offer. */
 typedef struct {
-    hy_party_t *party; /* NULL: an invitation */
+    hy_party_t *party; /* only of a request */
     hy_decision_t *decision;
 } lua_request_t;
 
@@ -187,7 +187,7 @@ void hy_child_event_fire(hy_box_t *b, hy_child_event_kind_t kind, hy_child_t *ch
     hy_box_fire(b, HY_ON_CHILD, push_event, &event, NULL);
 }
 
-/* --- requests and invitations ----------------------------------------------------------------- */
+/* --- requests, invitations and offers --------------------------------------------------------- */
 
 enum { FROM = 1, IDENTITY, METHOD, PARAMS, URL, NAME, SCHEMA, VALUE };
 static const hy_field_t request_fields[] = {{"from", FROM},     {"identity", IDENTITY},
@@ -200,11 +200,17 @@ static const hy_field_t invitation_fields[] = {
 /* user values */
 enum { IDENTITY_SLOT = 1, CONTENT_SLOT, REQUEST_SLOTS = CONTENT_SLOT };
 
+static const char *class_of(const lua_request_t *request) {
+    if (request->party) return HY_REQUEST_CLASS;
+    bool is_offer = hy_decision_kind(request->decision) == HY_DECIDE_DELEGATE;
+    return is_offer ? HY_OFFER_CLASS : HY_INVITATION_CLASS;
+}
+
 static int push_request(lua_State *L, void *arg) {
     const lua_request_t *request = arg;
     lua_request_t *r = lua_newuserdatauv(L, sizeof *r, REQUEST_SLOTS);
     *r = (lua_request_t){.party = NULL};
-    luaL_setmetatable(L, request->party ? HY_REQUEST_CLASS : HY_INVITATION_CLASS);
+    luaL_setmetatable(L, class_of(request));
     r->party = request->party ? hy_party_ref(request->party) : NULL;
     r->decision = hy_decision_ref(request->decision);
     return 1;
@@ -254,7 +260,11 @@ static int request_index(lua_State *L) {
 
 static int request_tostring(lua_State *L) {
     const lua_request_t *r = lua_touserdata(L, 1);
-    lua_pushfstring(L, "%s from %s", r->party ? "request" : "invitation",
+    bool is_offer = hy_decision_kind(r->decision) == HY_DECIDE_DELEGATE;
+    lua_pushfstring(L, "%s from %s",
+                    r->party   ? "request"
+                    : is_offer ? "offer"
+                               : "invitation",
                     hy_decision_from(r->decision)->bytes);
     return 1;
 }
@@ -296,6 +306,21 @@ static int invitation_decline(lua_State *L) {
     return decided(L, hy_decision_reject(r->decision, HY_EFORBIDDEN, reason));
 }
 
+/* Gives the reporter, once the object is here. */
+static int offer_accept(lua_State *L) {
+    const lua_request_t *r = luaL_checkudata(L, 1, HY_OFFER_CLASS);
+    hy_error_t err = {0};
+    hy_wait_t *w = hy_wait_open(L, "accept");
+    int rc = hy_decision_take_over(r->decision, hy_box_made, w, &err);
+    return hy_wait_end(L, w, rc, &err);
+}
+
+static int offer_decline(lua_State *L) {
+    const lua_request_t *r = luaL_checkudata(L, 1, HY_OFFER_CLASS);
+    const char *reason = check_reason(L);
+    return decided(L, hy_decision_reject(r->decision, HY_EFORBIDDEN, reason));
+}
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
 static hy_on_t event_of(const hy_decision_t *d) {
@@ -311,6 +336,8 @@ static hy_on_t event_of(const hy_decision_t *d) {
     case HY_DECIDE_INVITE:
     case HY_DECIDE_CALL:
         return HY_ON_INVITE;
+    case HY_DECIDE_DELEGATE:
+        return HY_ON_DELEGATE;
     }
     return HY_ON_INVITE;
 }
@@ -354,6 +381,10 @@ void hy_asked_fire(hy_instance_t *i, hy_box_t *box, hy_handlers_t *invites, hy_d
     hy_on_t event = event_of(d);
     hy_handlers_t *set = box ? &box->handlers : invites;
     hy_asked_t *a = set && hy_handlers_has(set, event) ? asked_new(i, event, d) : NULL;
+    if (!a && event == HY_ON_DELEGATE) {
+        hy_decision_reject(d, HY_EFORBIDDEN, "it has no handler of \"delegate\"");
+        return;
+    }
     if (!a) {
         hy_decision_end(d);
         return;
@@ -374,6 +405,8 @@ void hy_lib_event_open(lua_State *L) {
         {"accept", request_accept}, {"reject", request_reject}, {NULL, NULL}};
     static const luaL_Reg invitation_methods[] = {
         {"accept", invitation_accept}, {"decline", invitation_decline}, {NULL, NULL}};
+    static const luaL_Reg offer_methods[] = {
+        {"accept", offer_accept}, {"decline", offer_decline}, {NULL, NULL}};
     static const luaL_Reg request_meta[] = {
         {"__gc", request_gc}, {"__tostring", request_tostring}, {NULL, NULL}};
     lua_newtable(L);
@@ -385,4 +418,7 @@ void hy_lib_event_open(lua_State *L) {
     lua_newtable(L);
     hy_class_names(L, "an invitation", invitation_fields, invitation_methods);
     hy_class_open(L, HY_INVITATION_CLASS, request_index, 1, request_meta);
+    lua_newtable(L);
+    hy_class_names(L, "an offer", invitation_fields, offer_methods);
+    hy_class_open(L, HY_OFFER_CLASS, request_index, 1, request_meta);
 }

@@ -157,29 +157,35 @@ static int reporter_invite(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-static int reporter_evict(lua_State *L) {
-    hy_box_t *b = check(L, "evict");
+typedef int (*hyperty_call)(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
+                            hy_error_t *err);
+
+static int call_with(lua_State *L, const char *method, hyperty_call call) {
+    hy_box_t *b = check(L, method);
     hy_class_text(L, 2, NULL);
     if (!hy_box_is_open(b)) return hy_box_closed(L, b);
     hy_error_t err = {0};
-    hy_wait_t *w = hy_wait_open(L, "evict");
+    hy_wait_t *w = hy_wait_open(L, method);
     hy_str_t *hyperty = hy_class_str(L, 2);
-    int rc = HY_ENOMEM;
-    if (hyperty) {
-        rc = hy_party_evict(b->lua.party, hyperty, hy_wait_done, w, &err);
-        hy_str_unref(hyperty);
-    }
+    int rc = hyperty ? call(b->lua.party, hyperty, hy_wait_done, w, &err) : HY_ENOMEM;
+    hy_str_unref(hyperty);
     return hy_wait_end(L, w, rc, &err);
+}
+
+static int reporter_evict(lua_State *L) {
+    return call_with(L, "evict", hy_party_evict);
+}
+
+static int reporter_delegate(lua_State *L) {
+    return call_with(L, "delegate", hy_party_delegate);
 }
 
 static int reporter_delete(lua_State *L) {
     return hy_box_end(L, HY_ROLE_REPORTER, "delete", hy_party_delete);
 }
 
-const luaL_Reg hy_reporter_methods[] = {{"set", reporter_set},
-                                        {"batch", reporter_batch},
-                                        {"saved", reporter_saved},
-                                        {"invite", reporter_invite},
-                                        {"evict", reporter_evict},
-                                        {"delete", reporter_delete},
-                                        {NULL, NULL}};
+const luaL_Reg hy_reporter_methods[] = {
+    {"set", reporter_set},       {"batch", reporter_batch},
+    {"saved", reporter_saved},   {"invite", reporter_invite},
+    {"evict", reporter_evict},   {"delegate", reporter_delegate},
+    {"delete", reporter_delete}, {NULL, NULL}};

@@ -20,6 +20,7 @@
 #define HY_EVENT_CLASS        "hyperty.child_event"
 #define HY_REQUEST_CLASS      "hyperty.request"
 #define HY_INVITATION_CLASS   "hyperty.invitation"
+#define HY_OFFER_CLASS        "hyperty.offer"
 #define HY_HANDLER_CLASS      "hyperty.handler"
 #define HY_SYNCHER_CLASS      "hyperty.syncher"
 
@@ -101,7 +102,8 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(RESYNC, "resync", HY_ROLE_OBSERVER)                                                          \
     X(DELETE, "delete", HY_ROLE_OBSERVER)                                                          \
     X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER)                                       \
-    X(INVITE, "invite", HY_ROLE_SYNCHER)
+    X(INVITE, "invite", HY_ROLE_SYNCHER)                                                           \
+    X(DELEGATE, "delegate", HY_ROLE_SYNCHER)
 
 typedef enum {
 #define X(name, word, roles) HY_ON_##name,
@@ -242,8 +244,8 @@ void hy_change_fire(hy_box_t *b, hy_change_t *change, const hy_effect_t *effects
 void hy_change_push_list(lua_State *L, hy_change_t *change, const hy_node_t *root);
 void hy_child_event_fire(hy_box_t *b, hy_child_event_kind_t kind, hy_child_t *child,
                          hy_change_t *change);
-/* Has the handlers decide; with none, ends the decision at once. `box` NULL: an invitation, whose
- * handlers are `invites`. */
+/* Has the handlers decide; with none, ends the decision at once. `box` NULL: an invitation or an
+ * offer, whose handlers are `invites`. */
 void hy_asked_fire(hy_instance_t *i, hy_box_t *box, hy_handlers_t *invites, hy_decision_t *d);
 hy_asked_t *hy_asked_ref(hy_asked_t *a);
 /* The last one ends the decision. */

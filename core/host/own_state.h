@@ -8,8 +8,10 @@
 #ifndef HY_HOST_OWN_STATE_H
 #define HY_HOST_OWN_STATE_H
 
+#include "../data/view.h"
 #include "../store/store.h"
-#include "internal.h"
+
+typedef struct hy_own_state hy_own_state_t;
 
 /* `code` 0: the view shows what was kept. Else `desc` says what is wrong with it. */
 typedef void (*hy_own_state_cb)(void *arg, int code, const char *desc);

@@ -99,6 +99,18 @@ static hy__block_t *block_open(hy_node_server_t *n, const hy__owner_t *o, hy_str
     return b;
 }
 
+int hy__allocation_join(hy_node_server_t *n, hy__address_t *a, hy_str_t *key) {
+    hy__block_t *b = block_open(n, a->owner, key);
+    if (!b) return HY_ENOMEM;
+    a->block = b;
+    hy_list_append(&b->addresses, &a->of_block);
+    return 0;
+}
+
+const hy_str_t *hy__allocation_key(const hy__address_t *a) {
+    return a->block ? a->block->key : NULL;
+}
+
 /* --- create ----------------------------------------------------------------------------------- */
 
 static int check_scheme(hy_value_t scheme, hy_error_t *err) {
@@ -164,6 +176,8 @@ static int allocate_all(hy_session_t *s, const char *scheme, uint32_t count, hy_
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < count; i++)
         r = allocate(s, scheme, block, list, err);
+    if (r == 0 && hy__lots_make(n, s->owner, list) < 0)
+        r = hy_fail(err, HY_ENOMEM, "out of memory");
     if (r == 0) return 0;
     size_t made = hy_node_count(list);
     if (block && made == 0) block_tidy(n->allocation, block);
@@ -290,6 +304,7 @@ void hy__serve_allocation(hy_session_t *s, hy_msg_t *m) {
     else
         r = hy_fail(&err, HY_EINVALID, "%s does not serve %s", m->to->bytes,
                     hy_msg_type_text(m->type));
+    hy__lots_flush(s->server);
     if (r < 0)
         hy__refuse(s, m, &err);
     else

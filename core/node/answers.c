@@ -54,7 +54,7 @@ bool hy__answers_repeat(hy_session_t *s, hy_msg_t *m) {
     const kept_t *k = hy_dict_get(&n->answers, key);
     hy_str_unref(key);
     if (!k) return false;
-    hy__deliver(s, k->answer);
+    hy__keep_hand(s, k->answer, true); /* it may not have left yet */
     return true;
 }
 

@@ -235,10 +235,14 @@ int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated
     ++*(allocated ? &n->stats.allocated : &n->stats.claims);
     if (!allocated) o->claims_bytes += claim_bytes(url);
     n->claims_turn++;
+    hy__keep_claim(n, a); /* what is allocated: with its lot */
     return 0;
 }
 
 void hy__address_release(hy_node_server_t *n, hy__address_t *a) {
+    hy_str_t *object = a->epoch ? hy_str_ref(a->url) : NULL;
+    hy__keep_claim_end(n, a);
+    hy__lot_leave(n, a);
     --*(a->is_allocated ? &a->owner->allocated_count : &a->owner->claims_count);
     --*(a->is_allocated ? &n->stats.allocated : &n->stats.claims);
     if (!a->is_allocated) a->owner->claims_bytes -= claim_bytes(a->url);
@@ -250,6 +254,8 @@ void hy__address_release(hy_node_server_t *n, hy__address_t *a) {
     a->epoch = NULL;
     record_tidy(n, a);
     n->claims_turn++;
+    if (object) hy__keep_object(n, object, true);
+    hy_str_unref(object);
 }
 
 int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err) {
@@ -262,11 +268,14 @@ int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *
     if (is_full)
         return hy_fail(err, HY_EFULL, "%s holds too many addresses to take %s", to->runtime->bytes,
                        a->url->bytes);
-    return a->is_allocated ? 0 : hy__session_check_room(to->session, claim_bytes(a->url), err);
+    if (!a->is_allocated) return hy__session_check_room(to->session, claim_bytes(a->url), err);
+    if (hy__lot_part(to->session->server, a) == 0) return 0;
+    return hy_fail(err, HY_ENOMEM, "%s cannot move: out of memory", a->url->bytes);
 }
 
 void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to) {
     hy__owner_t *from = a->owner;
+    hy__keep_claim_end(n, a);
     hy__allocation_leave(n, a);
     --*(a->is_allocated ? &from->allocated_count : &from->claims_count);
     ++*(a->is_allocated ? &to->allocated_count : &to->claims_count);
@@ -276,6 +285,8 @@ void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to) {
     hy_list_append(a->is_allocated ? &to->allocated : &to->claims, &a->link);
     a->owner = to;
     n->claims_turn++;
+    hy__keep_claim(n, a);
+    hy__lot_pass(n, a, to);
 }
 
 bool hy__claim_by_use(hy_session_t *s, hy_str_t *url) {

@@ -134,6 +134,7 @@ static void publish_status(hy__entry_t *e) {
 
 void hy__entry_set_live(hy__entry_t *e, bool is_live, bool is_lapsed) {
     bool was_live = e->is_live;
+    if (e->session && (was_live != is_live || e->is_lapsed != is_lapsed)) e->is_kept = false;
     e->is_live = is_live;
     e->is_lapsed = is_lapsed;
     /* The key is there since the entry was made; only memory for the word can lack. */
@@ -144,6 +145,7 @@ void hy__entry_set_live(hy__entry_t *e, bool is_live, bool is_lapsed) {
 
 static void on_expired(void *arg) {
     hy__entry_set_live(arg, false, true);
+    hy__keep_entry(arg);
 }
 
 /* Who keeps it alive pays for it. */
@@ -151,6 +153,7 @@ static void belong(hy__entry_t *e, hy_session_t *s) {
     size_t bytes = e->bytes + ENTRY_BYTES;
     if (e->session) e->session->held -= bytes;
     if (s) s->held += bytes;
+    if (s && s != e->session) e->is_kept = false; /* what it left is known by its id */
     e->session = s;
     hy_list_remove(&e->link);
     hy_list_append(s ? &s->entries : &e->server->registry->left, &e->link);
@@ -205,6 +208,7 @@ static bool make_room(hy__registry_t *r, size_t bytes, const hy__entry_t *keep) 
 
 void hy__entry_drop(hy__entry_t *e) {
     hy_node_server_t *n = e->server;
+    hy__keep_entry_end(e);
     hy_timer_stop(n->clock, &e->timer);
     if (e->session) e->session->held -= e->bytes + ENTRY_BYTES;
     hy_list_remove(&e->link);
@@ -242,7 +246,7 @@ int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy
     hy__registry_t *registry = e->server->registry;
     size_t bytes;
     int r = measure(value, e->url, &bytes, err);
-    if (r == 0 && (e->session != s || bytes > e->bytes))
+    if (r == 0 && s && (e->session != s || bytes > e->bytes))
         r = hy__session_check_room(s, bytes + ENTRY_BYTES, err);
     if (r == 0 && !make_room(registry, bytes, e))
         r = hy_fail(err, HY_EFULL, "the registry is full: no room for %s", e->url->bytes);
@@ -252,6 +256,7 @@ int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy
     }
     hy_node_unref(e->value);
     e->value = value;
+    e->is_kept = false;
     registry->bytes += bytes;
     registry->bytes -= e->bytes;
     if (e->session) e->session->held = e->session->held + bytes - e->bytes;
@@ -281,6 +286,28 @@ int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *va
     return r;
 }
 
+int hy__entry_restore(hy_node_server_t *n, hy_session_t *s, hy_str_t *url, hy__type_t type,
+                      hy_node_t *value, uint64_t expires_ms, bool is_lapsed) {
+    bool is_live = hy_str_is(hy_get_str(value, "status"), "live");
+    hy__entry_t *e = entry_make(n, url, type);
+    if (!e) {
+        hy_node_unref(value);
+        return HY_ENOMEM;
+    }
+    belong(e, s);
+    e->is_live = is_live; /* nobody is told what is as it was */
+    int r = hy__entry_change(e, s, value, NULL);
+    if (r == 0 && s && is_live) r = hy__entry_touch(e, s, expires_ms, NULL);
+    if (r < 0) {
+        hy__entry_drop(e);
+        return r;
+    }
+    e->is_lapsed = is_lapsed;
+    e->is_kept = true;
+    if (!s && is_live) hy__entry_set_live(e, false, true);
+    return 0;
+}
+
 int hy__registry_new(hy_node_server_t *n) {
     hy__registry_t *r = hy_alloc_zero(sizeof *r);
     if (!r) return HY_ENOMEM;
@@ -300,7 +327,9 @@ void hy__registry_forget(hy_node_server_t *n, hy_str_t *url) {
 
 void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to) {
     hy__entry_t *e = hy__entry_find(n->registry, url->bytes, url->len);
-    if (e) belong(e, to);
+    if (!e) return;
+    belong(e, to);
+    hy__keep_entry(e);
 }
 
 void hy__registry_free(hy_node_server_t *n) {

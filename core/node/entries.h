@@ -27,7 +27,7 @@ typedef struct {
     hy_link_t entries;
 } hy__bucket_t;
 
-typedef struct {
+struct hy__entry {
     hy_node_server_t *server;
     hy_str_t *url;
     hy__type_t type;
@@ -35,13 +35,14 @@ typedef struct {
     size_t bytes;     /* of that as text */
     bool is_live;
     bool is_lapsed;      /* not live because it was left, not because its holder said so */
+    bool is_kept;        /* its row in the store is right */
     uint64_t expires_ms; /* 0: never */
     hy_timer_t timer;
     hy_session_t *session; /* that keeps it alive and is charged for it, NULL: it was left */
     hy_link_t link;        /* in that session's entries, or among those without session */
     hy__bucket_t *buckets[HY__FIELDS];
     hy_link_t links[HY__FIELDS];
-} hy__entry_t;
+};
 
 struct hy__registry {
     hy_dict_t entries; /* of hy__slot_t */
@@ -68,6 +69,11 @@ int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *va
                   hy__entry_t **out, hy_error_t *err);
 /* Gives it another value, taken over, also on failure; for the session that will keep it alive. */
 int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy_error_t *err);
+/* As it was in an earlier life of the node; `s` NULL: it was left. `value` is taken over. */
+int hy__entry_restore(hy_node_server_t *n, hy_session_t *s, hy_str_t *url, hy__type_t type,
+                      hy_node_t *value, uint64_t expires_ms, bool is_lapsed);
+/* Its `expires` in milliseconds, 0: never (registry.c). */
+int hy__entry_expires(const hy_node_t *value, uint64_t *ms, hy_error_t *err);
 void hy__entry_drop(hy__entry_t *e);
 /* The session keeps it alive for another `expires_ms`. */
 int hy__entry_touch(hy__entry_t *e, hy_session_t *s, uint64_t expires_ms, hy_error_t *err);

@@ -49,6 +49,7 @@ void hy__object_tidy(hy_node_server_t *n, hy__object_t *o) {
     disown(o);
     hy__topic_free(n, o->changes);
     hy__slot_remove(&n->objects, o->url);
+    if (o->is_kept) hy__keep_object(n, o->url, true);
     hy_str_unref(o->url);
     hy_free(o);
 }
@@ -117,7 +118,9 @@ void hy__object_drop(hy_node_server_t *n, hy_str_t *url) {
         const hy__topic_t *t = o->changes;
         for (hy_link_t *l = o->topics.next; t->count == 0; l = l->next)
             t = hy_link_owner(l, hy__topic_t, link);
-        hy__route_drop(t->targets[t->count - 1].route);
+        hy__route_t *r = t->targets[t->count - 1].route;
+        if (hy__keep_has_room(n)) hy__route_unkeep(r); /* else its tombstone tells */
+        hy__route_drop(r);
     }
 }
 
@@ -168,10 +171,25 @@ void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node
 
     hy_str_t *epoch = hy_get_str(body, "epoch");
     hy__address_t *a = epoch ? hy__address_get(n, url) : NULL;
-    if (!a) return;
-    hy_str_unref(a->epoch);
-    a->epoch = hy_str_ref(epoch);
-    a->epoch_session = s->id;
+    if (a) {
+        hy_str_unref(a->epoch);
+        a->epoch = hy_str_ref(epoch);
+        a->epoch_session = s->id;
+    }
+    hy__keep_object(n, url, is_new);
+}
+
+void hy__object_restore(hy__object_t *o, hy_session_t *session, hy_str_t *reporter,
+                        bool is_guarded) {
+    o->is_guarded = is_guarded;
+    o->is_kept = true;
+    if (session) {
+        o->said = session;
+        o->holder_id = session->id;
+        hy_list_append(&session->objects, &o->link);
+        o->reporter = reporter ? hy_str_ref(reporter) : NULL;
+    }
+    review(o);
 }
 
 void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter) {
@@ -194,7 +212,10 @@ void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter) {
 
 bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s) {
     admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    if (a && a->session == 0) a->session = s->id;
+    if (a && a->session == 0) {
+        a->session = s->id;
+        hy__keep_admission(o, hyperty, s->id);
+    }
     return a && a->session == s->id;
 }
 
@@ -204,7 +225,9 @@ static void sweep(const hy_node_server_t *n, hy__object_t *o) {
     admission_t *a;
     for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
         const hy_session_t *s = hy__holder_of(n, a->hyperty->bytes, a->hyperty->len);
-        if (a->session && (!s || s->id != a->session)) strike(o, a);
+        if (!a->session || (s && s->id == a->session)) continue;
+        hy__keep_admission_end(o, a->hyperty);
+        strike(o, a);
     }
     uint32_t twice = o->admitted.count * 2;
     o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
@@ -219,6 +242,32 @@ static void reply_here(hy_session_t *s, hy_msg_t *m, bool is_here) {
     }
     hy_node_unref(value);
     hy__reply(s, m, 200, NULL, hy_absent());
+}
+
+/* The whole grace is for whom nobody has yet. */
+static void await(hy__object_t *o, admission_t *a) {
+    const hy_node_server_t *n = o->said->server;
+    a->since_ms = hy_clock_now(n->clock);
+    if (!hy_timer_is_started(&o->absent)) hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
+}
+
+int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session) {
+    admission_t *a = hy_dict_put(&o->admitted, hyperty, NULL);
+    if (!a) return HY_ENOMEM;
+    o->said->held += admission_bytes(hyperty);
+    a->session = session;
+    const hy_session_t *s = hy__holder_of(o->said->server, hyperty->bytes, hyperty->len);
+    if (session == 0)
+        await(o, a);
+    else if (s)
+        review_session(o, s);
+    return 0;
+}
+
+void hy__object_keep_admitted(hy__object_t *o) {
+    const admission_t *a;
+    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
+        hy__keep_admission(o, a->hyperty, a->session);
 }
 
 static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
@@ -239,12 +288,11 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     }
     const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
     a->session = observer ? observer->id : 0;
-    a->since_ms = hy_clock_now(n->clock);
-    if (observer) {
+    hy__keep_admission(o, hyperty, a->session);
+    if (observer)
         review_session(o, observer);
-    } else if (!hy_timer_is_started(&o->absent)) {
-        hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
-    }
+    else
+        await(o, a);
     reply_here(s, m, observer != NULL);
 }
 
@@ -261,7 +309,11 @@ static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
  * the object reaches it after the answer. */
 static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
     admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    if (a) strike(o, a);
+    if (a) {
+        hy__keep_admission_end(o, hyperty);
+        hy__keep_sync(s->server);
+        strike(o, a);
+    }
     hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
     if (observer) {
         review_session(o, observer);
@@ -324,8 +376,10 @@ static void on_absent(void *object) {
         uint64_t end_ms = a->since_ms + n->limits.grace_ms;
         if (observer) {
             a->session = observer->id;
+            hy__keep_admission(o, a->hyperty, a->session);
         } else if (now_ms >= end_ms) {
             tell_gone(holder, o, a->hyperty);
+            hy__keep_admission_end(o, a->hyperty);
             strike(o, a);
         } else if (end_ms < next_ms) {
             next_ms = end_ms;

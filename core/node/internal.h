@@ -34,6 +34,9 @@ typedef struct hy_peer hy_peer_t;
 typedef struct hy__registry hy__registry_t;
 typedef struct hy__allocation hy__allocation_t;
 typedef struct hy__block hy__block_t;
+typedef struct hy__entry hy__entry_t;
+typedef struct hy__keep hy__keep_t;
+typedef struct hy__lot hy__lot_t;
 
 static inline bool hy__span_is(hy_span_t span, const char *text) {
     return strlen(text) == span.len && memcmp(span.bytes, text, span.len) == 0;
@@ -55,11 +58,13 @@ struct hy_node_server {
     hy_dict_t tombstones, answers;                /* tombstones.c, answers.c */
     size_t answers_bytes;
     const hy_msg_t *serving;    /* the request that a function is at work on */
+    uint64_t serving_written;   /* hy__keep_written when that began */
     const hy_session_t *origin; /* whose message is being served */
     hy_link_t peers;
     hy_timer_t watch; /* for sessions that do not read */
     hy__allocation_t *allocation;
     hy__registry_t *registry;
+    hy__keep_t *keep;       /* NULL: there is no store */
     uint64_t claims_turn;   /* counts changes of ownership */
     uint64_t sessions_made; /* the next session's id */
     uint64_t marks;         /* counts deliveries that mark sessions */
@@ -96,6 +101,7 @@ struct hy_session {
     size_t held;       /* memory of its routes, admissions and registrations, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
+    hy_link_t waiting; /* answers that wait for a commit */
     hy__rate_t messages, bytes, allocations;
 };
 
@@ -130,6 +136,8 @@ void hy__refuse_slow(hy_session_t *s, hy_msg_t *m);
 int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out, hy_error_t *err);
 /* The same owner opens anew: it keeps its claims, all else begins again. */
 int hy__session_renew(hy_session_t *s, hy_error_t *err);
+/* As it was in an earlier life of the node; its grace begins. */
+int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id);
 /* The session of a RuntimeURL, and of <RuntimeURL>/<token>; NULL if there is none. */
 hy_session_t *hy__session_find(const hy_node_server_t *n, const char *runtime, size_t len);
 hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *from);
@@ -211,6 +219,7 @@ struct hy__address {
     hy_link_t link;     /* in its owner's claims or allocated */
     hy__block_t *block; /* of its allocation key (allocation.c), NULL if none */
     hy_link_t of_block;
+    hy__lot_t *lot;  /* of its row in the store, NULL if none */
     hy_str_t *epoch; /* highest that a holder has told, NULL if none */
     uint64_t epoch_session;
 };
@@ -253,6 +262,9 @@ bool hy__is_object_scheme(hy_span_t scheme);
 
 void hy__tombstones_init(hy_node_server_t *n);
 void hy__tombstone_put(hy_node_server_t *n, hy_str_t *url);
+/* In order of `until_ms`. */
+void hy__tombstone_restore(hy_node_server_t *n, hy_str_t *url, uint64_t until_ms);
+void hy__tombstones_keep(hy_node_server_t *n); /* writes all of them */
 /* True if the object to which the address belongs was deleted lately. */
 bool hy__tombstone_has(hy_node_server_t *n, const hy_str_t *url);
 
@@ -314,7 +326,8 @@ int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *
 /* Takes out a source (NULL: all); the route goes with its last one. */
 void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source);
 hy__route_t *hy__route_find(const hy_session_t *s, hy_str_t *url);
-void hy__route_drop(hy__route_t *r);
+void hy__route_drop(hy__route_t *r);         /* its rows in the store remain, */
+void hy__route_unkeep(const hy__route_t *r); /* but for this */
 bool hy__route_is_open(const hy__route_t *r);
 /* Opens or shuts it, as the guard of its object now says. */
 void hy__route_review(hy__route_t *r);
@@ -338,6 +351,7 @@ struct hy__object {
     hy_link_t link;     /* in that session's objects */
     hy_str_t *reporter; /* the hyperty that holds it */
     bool is_guarded;
+    bool is_kept;       /* has rows in the store */
     hy_dict_t admitted; /* hyperty -> session id */
     uint32_t sweep_at;  /* that many admitted: strike those who are gone */
     hy_timer_t absent;  /* for those admitted whom nobody has claimed yet */
@@ -358,6 +372,12 @@ void hy__object_orphan(hy__object_t *o);
 void hy__objects_bereave(hy_session_t *s);
 /* The object is deleted: drops all its routes. */
 void hy__object_drop(hy_node_server_t *n, hy_str_t *url);
+/* As it was in an earlier life of the node: then those who were admitted, each. `session` is NULL
+ * if that who held it is gone. */
+void hy__object_restore(hy__object_t *o, hy_session_t *session, hy_str_t *reporter,
+                        bool is_guarded);
+int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session);
+void hy__object_keep_admitted(hy__object_t *o);       /* writes all of them */
 void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder, move */
 /* The object that the session holds and has subscribed, for one who wants to `method` with it. */
 int hy__object_of_holder(hy_session_t *s, hy_str_t *url, const char *method, hy__object_t **out,
@@ -381,6 +401,9 @@ int hy__allocation_new(hy_node_server_t *n);
 void hy__allocation_free(hy_node_server_t *n);
 /* The address is released: takes it out of its allocation key. */
 void hy__allocation_leave(hy_node_server_t *n, hy__address_t *a);
+/* It is one of those of its owner's allocation key. */
+int hy__allocation_join(hy_node_server_t *n, hy__address_t *a, hy_str_t *key);
+const hy_str_t *hy__allocation_key(const hy__address_t *a); /* NULL: it has none */
 void hy__serve_allocation(hy_session_t *s, hy_msg_t *m);
 
 int hy__registry_new(hy_node_server_t *n);
@@ -392,5 +415,55 @@ void hy__registry_leave(hy_session_t *s);
 void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to);
 /* The address is nobody's any more. */
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
+
+/* --- keep.c, lots.c, keep_start.c: what goes into the store, if there is one (keep.h) ----------
+ */
+
+/* Begins to read the store. */
+int hy__keep_open(hy_node_server_t *n, const hy_node_config_t *config);
+void hy__keep_close(hy_node_server_t *n);
+bool hy__keep_is_reading(const hy_node_server_t *n);
+
+/* Each writes a row, its `…_end` removes it. */
+void hy__keep_end(hy_node_server_t *n, unsigned table, const hy_str_t *owner, const hy_str_t *key);
+void hy__keep_session(const hy_session_t *s, bool is_renewed); /* then its routes are gone */
+void hy__keep_session_end(const hy_session_t *s);              /* and claims and routes */
+void hy__keep_claim(hy_node_server_t *n, const hy__address_t *a);
+void hy__keep_claim_end(hy_node_server_t *n, const hy__address_t *a);
+void hy__keep_route(const hy_session_t *s, const hy_str_t *url, const hy_str_t *source);
+void hy__keep_route_end(const hy_session_t *s, const hy_str_t *url, const hy_str_t *source);
+/* What is known of the object by now: anew, if nobody is admitted any more. */
+void hy__keep_object(hy_node_server_t *n, hy_str_t *url, bool is_anew);
+void hy__keep_admission(const hy__object_t *o, const hy_str_t *hyperty, uint64_t session);
+void hy__keep_admission_end(const hy__object_t *o, const hy_str_t *hyperty);
+void hy__keep_tombstone(hy_node_server_t *n, const hy_str_t *url, uint64_t until_ms);
+void hy__keep_tombstone_end(hy_node_server_t *n, const hy_str_t *url);
+void hy__keep_entry(hy__entry_t *e); /* unless what is stored is still right */
+void hy__keep_entry_end(hy__entry_t *e);
+
+/* The addresses of a list were allocated by one request. */
+int hy__lots_make(hy_node_server_t *n, const hy__owner_t *o, const hy_node_t *list);
+void hy__lot_leave(hy_node_server_t *n, hy__address_t *a);
+/* It lies in a row of its own from now on. HY_ENOMEM. */
+int hy__lot_part(hy_node_server_t *n, hy__address_t *a);
+/* Which passes to another owner. */
+void hy__lot_pass(hy_node_server_t *n, hy__address_t *a, const hy__owner_t *to);
+void hy__lots_flush(hy_node_server_t *n); /* writes those that some have left */
+
+/* --- keep_answers.c: answers that wait for a commit --------------------------------------------
+ */
+
+bool hy__keep_has_room(const hy_node_server_t *n); /* false without a store */
+/* May the request be served? HY_EFULL if what it brings about cannot be kept. */
+int hy__keep_check(const hy_session_t *s, const hy_msg_t *m, hy_error_t *err);
+/* Delivers what the node itself says: bound to all that is written by now, or only behind what its
+ * session waits for already. */
+void hy__keep_hand(hy_session_t *s, hy_msg_t *m, bool is_bound);
+void hy__keep_forget(hy_session_t *s); /* what waits for it */
+int hy__keep_watch(hy__keep_t *k);
+uint64_t hy__keep_written(const hy_node_server_t *n); /* counts rows */
+void hy__keep_sync(hy_node_server_t *n);              /* what is written is to survive power loss */
+/* Something could not be written, nor can it now: nothing may be acknowledged. */
+bool hy__keep_is_torn(const hy_node_server_t *n);
 
 #endif

@@ -34,6 +34,9 @@
     X(malformed_total, counter, "What came in and was no message.", s->malformed)                  \
     X(queue_messages, gauge, "Messages that wait for connections.", s->queued)                     \
     X(queue_bytes, gauge, "Their memory, each queue counted.", s->queued_bytes)                    \
+    X(store_waiting_messages, gauge, "Answers that wait for the store.", s->waiting)               \
+    X(store_waiting_bytes, gauge, "Their memory.", s->waiting_bytes)                               \
+    X(store_refused_total, counter, "Requests refused for want of room there.", s->store_refused)  \
     X(session_memory_bytes, gauge, "Memory held for sessions, without queues.", held.all)          \
     X(session_memory_largest_bytes, gauge, "The same for the largest session.", held.largest)
 

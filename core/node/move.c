@@ -131,6 +131,8 @@ static void commit(const move_t *v) {
     hy__registry_pass(n, v->url, v->to);
     drop_routes(v);
     hy__object_pass(v->object, v->to, v->reporter);
+    hy__keep_object(n, v->url, false);
+    hy__keep_sync(n);
 }
 
 static int move(const move_t *v, hy_error_t *err) {
@@ -140,7 +142,7 @@ static int move(const move_t *v, hy_error_t *err) {
     int r = notice ? add_routes(v, added, &count, err) : hy_fail(err, HY_ENOMEM, "out of memory");
     if (r == 0) {
         commit(v);
-        hy__deliver(v->to, notice);
+        hy__keep_hand(v->to, notice, true);
     }
     while (r < 0 && count > 0)
         hy__route_remove(v->to, added[--count], v->reporter);

@@ -18,6 +18,7 @@
 #include "../bus/address.h"
 #include "../bus/message.h"
 #include "../loop/clock.h"
+#include "../store/store.h"
 
 typedef struct hy_node_server hy_node_server_t;
 
@@ -30,12 +31,18 @@ typedef struct {
     uint32_t messages_per_s, bytes_per_s, allocations_per_s;
 } hy_node_limits_t;
 
+/* The store has been read (`code` 0), or could not be: then the node is of no use. */
+typedef void (*hy_node_ready_cb)(void *arg, int code);
+
 typedef struct {
     const char *domain; /* copied */
     hy_clock_t *clock;
     hy_random_t *random;
     const hy_log_t *log;
     hy_node_limits_t limits;
+    hy_store_t *store;      /* lent, for as long as there is the node; NULL: it remembers nothing */
+    hy_node_ready_cb ready; /* with a store: called once, in a turn of its own; may be NULL */
+    void *ready_arg;
 } hy_node_config_t;
 
 /* What is delivered is sent, waits, or was dropped for a reason that is counted:
@@ -56,9 +63,14 @@ typedef struct {
     uint64_t rate_refused;  /* requests beyond a session's rate; also in `refused` */
     uint64_t rate_dropped;  /* the same without id */
     uint64_t queued, queued_bytes;
+    uint64_t waiting, waiting_bytes; /* answers, for a commit: not delivered yet */
+    uint64_t store_refused;          /* for want of room in the store; also in `refused` */
     uint32_t peers, sessions, routes, claims, allocated, entries, objects;
 } hy_node_stats_t;
 
+/* With a store it is read first: until then connections are turned away (HY_CLOSE_TRY_LATER). What
+ * was there is there again: sessions as if their connections had just been lost. What the node
+ * acknowledges (answers of its functions) leaves after the commit; what it routes does not wait. */
 int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out);
 /* Peers are closed, sessions end; nothing is delivered any more. */
 void hy_node_server_free(hy_node_server_t *n);

@@ -289,7 +289,9 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     p->is_gone = &is_gone;
     if (n->lapsed > 0 && !n->origin) hy__sessions_sweep(n);
     hy_session_t *s = p->session;
-    if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
+    if (hy__keep_is_reading(n)) {
+        hy__peer_end(p, HY_CLOSE_TRY_LATER, "the node reads its store");
+    } else if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
         if (p->own.count < HY_PEER_ANSWERS_MAX)
             handshake(p, m);
         else

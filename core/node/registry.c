@@ -83,7 +83,7 @@ static int read_status(hy_value_t v, bool *is_live, hy_error_t *err) {
 }
 
 /* Seconds, 0 or absent for never, as milliseconds. */
-static int read_expires(const hy_node_t *value, uint64_t *ms, hy_error_t *err) {
+int hy__entry_expires(const hy_node_t *value, uint64_t *ms, hy_error_t *err) {
     hy_value_t v = hy_get(value, "expires");
     double s = v.kind == HY_INT ? (double)v.as.i : v.kind == HY_REAL ? v.as.r : 0;
     bool is_none = v.kind == HY_ABSENT || v.kind == HY_NULL;
@@ -123,7 +123,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     hy__type_t type;
     uint64_t expires_ms = 0;
     int r = check_value(s, value, &type, err);
-    if (r == 0) r = read_expires(value, &expires_ms, err);
+    if (r == 0) r = hy__entry_expires(value, &expires_ms, err);
     if (r < 0) return r;
     hy_str_t *status = hy_get_str(value, "status");
     bool is_live = !hy_str_is(status, "disconnected");
@@ -137,6 +137,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     r = hy__entry_put(s, hy_get_str(value, "url"), type, copy, &e, err);
     if (r == 0) r = hy__entry_touch(e, s, expires_ms, err);
     if (r == 0) hy__entry_set_live(e, is_live, false);
+    if (r == 0) hy__keep_entry(e);
     return r;
 }
 
@@ -176,7 +177,7 @@ static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
             r = hy_fail(err, HY_ENOMEM, "out of memory");
         if (r == 0) r = merge(copy, body, err);
         if (r == 0) r = read_status(hy_get(copy, "status"), &is_live, err);
-        if (r == 0) r = read_expires(copy, &expires_ms, err);
+        if (r == 0) r = hy__entry_expires(copy, &expires_ms, err);
         if (r < 0) {
             hy_node_unref(copy);
             return r;
@@ -185,6 +186,7 @@ static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     }
     r = hy__entry_touch(e, s, expires_ms, err);
     if (r == 0) hy__entry_set_live(e, is_live, false);
+    if (r == 0) hy__keep_entry(e);
     return r;
 }
 

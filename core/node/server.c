@@ -51,14 +51,26 @@ void hy__reply(hy_session_t *s, hy_msg_t *m, int code, const char *desc, hy_valu
         return;
     }
     hy_node_server_t *n = s->server;
+    bool is_served = n->serving == m;
+    if (is_served && code == 200 && hy__keep_is_torn(n)) {
+        hy_value_drop(value);
+        value = hy_absent();
+        code = 503;
+        desc = "the node has no memory to store what was asked for";
+    }
     hy_msg_t *answer = hy_msg_response(m, NULL, code, desc, value);
     if (!answer) {
         hy_log(n->log, HY_LOG_ERROR, "node", "no memory to answer %s", m->from->bytes);
         return;
     }
     bool is_passing = code == 429 || code == 503; /* nothing was done, and the next try may do it */
-    if (n->serving == m && !is_passing) hy__answers_keep(n, m, answer);
-    hy__deliver(s, answer);
+    if (is_served && !is_passing) hy__answers_keep(n, m, answer);
+    if (is_served) {
+        bool is_bound = m->type == HY_MSG_EXECUTE || hy__keep_written(n) != n->serving_written;
+        hy__keep_hand(s, answer, is_bound);
+    } else {
+        hy__deliver(s, answer);
+    }
     hy_msg_unref(answer);
 }
 
@@ -121,6 +133,7 @@ int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out) {
     hy__tombstones_init(n);
     hy__answers_init(n);
     int r = build(n, config->domain);
+    if (r == 0 && config->store) r = hy__keep_open(n, config);
     if (r < 0) {
         hy_node_server_free(n);
         return r;
@@ -150,6 +163,7 @@ void hy_node_server_free(hy_node_server_t *n) {
     hy_dict_deinit(&n->topics);
     hy_dict_deinit(&n->objects);
     hy__answers_deinit(n);
+    hy__keep_close(n);
     hy_dict_deinit(&n->tombstones);
     hy_str_unref(n->domain);
     hy_str_unref(n->session_url);

@@ -57,6 +57,7 @@ static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
     hy_dict_init(&s->routes, sizeof(hy__slot_t));
     hy_link_init(&s->objects);
     hy_link_init(&s->entries);
+    hy_link_init(&s->waiting);
     return s;
 }
 
@@ -92,7 +93,19 @@ int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out,
     o->session = s;
     n->stats.sessions++;
     n->claims_turn++; /* what is allocated to it has a holder again */
+    hy__keep_session(s, false);
     *out = s;
+    return 0;
+}
+
+int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id) {
+    hy_session_t *s;
+    int r = hy__session_open(n, runtime, &s, NULL);
+    if (r < 0) return r;
+    hy_str_unref(s->token);
+    s->token = hy_str_ref(token);
+    s->id = id;
+    hy__session_detach(s);
     return 0;
 }
 
@@ -104,6 +117,7 @@ static void clear(hy_session_t *s) {
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
         hy__route_drop(slot->item);
     hy__registry_leave(s);
+    hy__keep_forget(s);
     hy__outgoing_clear(s);
 }
 
@@ -118,6 +132,7 @@ int hy__session_renew(hy_session_t *s, hy_error_t *err) {
     s->token = token;
     s->id = ++n->sessions_made;
     n->claims_turn++; /* who holds what has another id now */
+    hy__keep_session(s, true);
     hy__outgoing_attach(s);
     return 0;
 }
@@ -125,6 +140,7 @@ int hy__session_renew(hy_session_t *s, hy_error_t *err) {
 void hy_session_close(hy_session_t *s) {
     hy_node_server_t *n = s->server;
     hy__owner_t *o = s->owner;
+    hy__keep_session_end(s);
     o->session = NULL;
     n->stats.sessions--;
     n->claims_turn++;
@@ -338,13 +354,21 @@ static void serve(hy_session_t *s, hy_msg_t *m, hy__serve_cb function) {
     hy_node_server_t *n = s->server;
     hy_error_t err;
     if (m->type == HY_MSG_RESPONSE || hy__answers_repeat(s, m)) return;
+    if (hy__keep_check(s, m, &err) < 0) {
+        n->stats.store_refused++;
+        hy__refuse(s, m, &err);
+        return;
+    }
     const hy_msg_t *outer = n->serving; /* a connection may bring a message while one is served */
+    uint64_t outer_written = n->serving_written;
     n->serving = m;
+    n->serving_written = hy__keep_written(n);
     if (hy_msg_check_body(m, &err) < 0)
         hy__refuse(s, m, &err);
     else
         function(s, m);
     n->serving = outer;
+    n->serving_written = outer_written;
 }
 
 /* Nobody gets it. What is published in the node's own domain may go unheard. */

@@ -169,7 +169,10 @@ static void unsubscribe_one(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
         !is_in_use(s, claim)) {
         hy__object_t *o = hy__slot_get(&s->server->objects, claim);
         hy__address_release(s->server, a);
-        if (o && o->holder_id == s->id) hy__object_orphan(o);
+        if (o && o->holder_id == s->id) {
+            hy__object_orphan(o);
+            hy__keep_object(s->server, claim, true);
+        }
     }
     hy_str_unref(claim);
 }

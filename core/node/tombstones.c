@@ -19,6 +19,7 @@ static void sweep(hy_node_server_t *n, uint32_t count_max) {
     tombstone_t *t;
     for (uint32_t pos = 0; (t = hy_dict_next(&n->tombstones, &pos));) {
         if (t->until_ms > now && n->tombstones.count <= count_max) return;
+        hy__keep_tombstone_end(n, t->url);
         hy_dict_remove(&n->tombstones, t);
     }
 }
@@ -28,7 +29,20 @@ void hy__tombstone_put(hy_node_server_t *n, hy_str_t *url) {
     tombstone_t *t = hy_dict_get(&n->tombstones, url);
     if (t) hy_dict_remove(&n->tombstones, t); /* to the end of the order */
     t = hy_dict_put(&n->tombstones, url, NULL);
-    if (t) t->until_ms = hy_clock_now(n->clock) + HY_TOMBSTONE_MS;
+    if (!t) return;
+    t->until_ms = hy_clock_now(n->clock) + HY_TOMBSTONE_MS;
+    hy__keep_tombstone(n, url, t->until_ms);
+}
+
+void hy__tombstone_restore(hy_node_server_t *n, hy_str_t *url, uint64_t until_ms) {
+    tombstone_t *t = hy_dict_put(&n->tombstones, url, NULL);
+    if (t) t->until_ms = until_ms;
+}
+
+void hy__tombstones_keep(hy_node_server_t *n) {
+    const tombstone_t *t;
+    for (uint32_t pos = 0; (t = hy_dict_next(&n->tombstones, &pos));)
+        hy__keep_tombstone(n, t->url, t->until_ms);
 }
 
 bool hy__tombstone_has(hy_node_server_t *n, const hy_str_t *url) {

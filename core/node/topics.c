@@ -246,9 +246,19 @@ int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *
         if (r && r->sources.count == 0) hy__route_drop(r);
         return hy_fail(err, HY_ENOMEM, "%s not subscribed: out of memory", url->bytes);
     }
-    if (is_made) charge(r, source_bytes(source));
+    if (is_made) {
+        charge(r, source_bytes(source));
+        hy__keep_route(s, url, source);
+    }
     hy__route_review(r);
     return 0;
+}
+
+void hy__route_unkeep(const hy__route_t *r) {
+    if (!r->session->server->keep) return;
+    hy_str_t *const *source;
+    for (uint32_t pos = 0; (source = hy_dict_next(&r->sources, &pos));)
+        hy__keep_route_end(r->session, r->topic->url, *source);
 }
 
 void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
@@ -258,7 +268,10 @@ void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
     if (entry) {
         r->bytes -= (uint32_t)source_bytes(source);
         s->held -= source_bytes(source);
+        hy__keep_route_end(s, url, source);
         hy_dict_remove(&r->sources, entry);
+    } else if (!source) {
+        hy__route_unkeep(r);
     }
     if (!source || r->sources.count == 0)
         hy__route_drop(r);

@@ -25,11 +25,19 @@ static hy_batch_t *batch_at(hy_link_t *link) {
     return hy_link_owner(link, hy_batch_t, link);
 }
 
-/* The first batches of the queue that are due, as a number. */
+static hy_store_read_t *first_read(clocked_t *c) {
+    if (hy_list_is_empty(&c->reads)) return NULL;
+    return hy_link_owner(c->reads.next, hy_store_read_t, link);
+}
+
+/* The first batches of the queue that are due, as a number; none that the first read must not see.
+ */
 static size_t count_due(clocked_t *c, uint64_t now_ms, bool *is_sync) {
     size_t count = 0;
+    const hy_store_read_t *read = first_read(c);
+    uint64_t last = read ? read->ticket : UINT64_MAX;
     for (hy_link_t *l = c->batches.next; l != &c->batches; l = l->next, count++) {
-        if (batch_at(l)->due_ms > now_ms) break;
+        if (batch_at(l)->due_ms > now_ms || batch_at(l)->ticket > last) break;
         *is_sync |= batch_at(l)->is_sync;
     }
     return count;
@@ -102,16 +110,22 @@ static int clocked_find(hy_backend_t *b, hy_table_t table, const hy_str_t *owner
     return 0;
 }
 
-static void clocked_turn(hy_backend_t *b) {
-    clocked_t *c = (clocked_t *)b;
-    commit(c);
-    while (!hy_list_is_empty(&c->reads)) {
-        hy_store_read_t *r = hy_link_owner(c->reads.next, hy_store_read_t, link);
-        if (r->ticket > c->committed) break;
+/* Tells whether there was a read to be done. */
+static bool do_reads(clocked_t *c) {
+    bool has_some = false;
+    for (hy_store_read_t *r; (r = first_read(c)) && r->ticket <= c->committed; has_some = true) {
         hy_list_remove(&r->link);
         hy__engine_read(c->engine, r);
         hy__store_read_done(c->base.store, r);
     }
+    return has_some;
+}
+
+static void clocked_turn(hy_backend_t *b) {
+    clocked_t *c = (clocked_t *)b;
+    do {
+        commit(c);
+    } while (do_reads(c));
 }
 
 static uint64_t clocked_next_ms(const hy_backend_t *b) {
@@ -133,12 +147,6 @@ static size_t clocked_close(hy_backend_t *b, bool is_crash) {
         hy_list_remove(&batch->link);
         lost += batch->ops.len;
         hy__batch_free(batch);
-    }
-    while (!hy_list_is_empty(&c->reads)) {
-        hy_store_read_t *r = hy_link_owner(c->reads.next, hy_store_read_t, link);
-        hy_list_remove(&r->link);
-        r->code = HY_ECLOSED;
-        hy__store_read_done(c->base.store, r);
     }
     c->engine->ops->close(c->engine, is_crash);
     hy_free(c);

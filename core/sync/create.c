@@ -22,6 +22,7 @@ static hy_party_t *find_reporter(const hy_syncher_t *s, const hy_schema_t *schem
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
         if (!p->is_reporter || p->object->schema != schema) continue;
+        if (((hy_reporter_t *)p)->is_replaced) continue; /* it is another's by now */
         const hy_str_t *own = hy_get_str(p->object->metadata, "name");
         if (name ? own && hy_str_equal(own, name) : !own) return p;
     }
@@ -270,6 +271,7 @@ static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *d
 
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
     int rc = check_reporter(p, err);
+    if (rc == 0 && ((hy_reporter_t *)p)->heir) rc = hy__reporter_check((hy_reporter_t *)p, err);
     hy_call_t *c = rc == 0 ? party_call(p, done, arg) : NULL;
     if (!c) return rc < 0 ? rc : HY_ENOMEM;
     c->take = take_deleted;

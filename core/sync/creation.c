@@ -61,12 +61,10 @@ static void create_registered(void *arg, int code, const char *desc, hy_node_t *
     creating_end(c, code, desc, value);
 }
 
-/* What the registry says of the object: the metadata that finds it. */
-static hy_value_t registry_entry(const creating_t *c) {
+hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata) {
     static const char *const copied[] = {"name", "description", "tags", "user"};
-    const hy_node_t *metadata = hy_get_object(hy_msg_body(c->request), "value");
     hy_node_t *entry = hy_node_new(HY_OBJECT);
-    int rc = entry ? hy_put(entry, "url", hy__string_ref(c->hosted->url)) : HY_ENOMEM;
+    int rc = entry ? hy_put(entry, "url", hy__string_ref(h->url)) : HY_ENOMEM;
     for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof copied[0]; i++) {
         hy_value_t copy, v = hy_get(metadata, copied[i]);
         if (v.kind == HY_ABSENT) continue;
@@ -74,13 +72,17 @@ static hy_value_t registry_entry(const creating_t *c) {
         if (rc == 0) rc = hy_put(entry, copied[i], copy);
     }
     if (rc == 0) rc = hy_put(entry, "type", hy_text("dataObject"));
-    if (rc == 0) rc = hy_put(entry, "schema", hy__string_ref(c->hosted->schema->url));
-    if (rc == 0) rc = hy_put(entry, "reporter", hy__string_ref(c->hosted->reporter));
-    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(c->manager->runtime));
+    if (rc == 0) rc = hy_put(entry, "schema", hy__string_ref(h->schema->url));
+    if (rc == 0) rc = hy_put(entry, "reporter", hy__string_ref(h->reporter));
+    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(h->manager->runtime));
     if (rc == 0) rc = hy_put(entry, "status", hy_text("live"));
     if (rc == 0) return hy_node_value(entry);
     if (entry) hy_node_unref(entry);
     return hy_absent();
+}
+
+static hy_value_t registry_entry(const creating_t *c) {
+    return hy__hosted_entry(c->hosted, hy_get_object(hy_msg_body(c->request), "value"));
 }
 
 static int hold(creating_t *c, uint64_t n);

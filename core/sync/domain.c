@@ -193,7 +193,7 @@ hy_value_t hy__hold_body(hy_value_t resources, hy_str_t *source, hy_str_t *epoch
 }
 
 hy_value_t hy__guard_body(const char *method, hy_str_t *object, hy_str_t *hyperty) {
-    hy_value_t params = hy__list2(hy_str_ref(object), hy_str_ref(hyperty));
+    hy_value_t params = hy__list2(hy_str_ref(object), hyperty ? hy_str_ref(hyperty) : NULL);
     return body2("method", hy_text(method), "params", params);
 }
 
@@ -226,12 +226,15 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
 
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source) {
     hy_str_t *to = node_of(m, resources);
+    if (HY_MUTANT(ROUTE_DROPPED)) { /* the node takes it for all sources */
+        hy__domain_ask(m, HY_MSG_UNSUBSCRIBE, to, hy__route_body(resources, NULL), NULL, NULL);
+        return;
+    }
     hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, NULL, to,
                      hy__route_body(resources, source), NULL, NULL);
 }
 
 void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source) {
-    if (HY_MUTANT(ROUTE_DROPPED)) return;
     hy__lasting_drop(m, "unroute", about, source);
 }
 

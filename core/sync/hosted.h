@@ -14,6 +14,8 @@ typedef struct {
     uint32_t accepted; /* how often */
 } hy_guest_t;
 
+typedef struct hy_delegation hy_delegation_t;
+
 struct hy_hosted {
     hy_manager_t *manager;
     hy_str_t *url, *subscription, *reporter, *epoch;
@@ -26,14 +28,22 @@ struct hy_hosted {
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
     size_t admitted_count;
+    hy_delegation_t *delegation; /* it is being handed over (handover.h); NULL: it is not */
 };
 
 /* hosting.c */
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
 hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
+/* The guest of that hyperty, made if missing; HY_EFULL. */
+int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out);
 /* <Object>, …/subscription and the children, which the reporter keeps. */
 hy_value_t hy__hosted_resources(const hy_hosted_t *h);
+/* creation.c: what the registry says of it: the metadata that finds it. ABSENT when out of memory.
+ */
+hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
 /* rehost.c */
 void hy__hosted_init_job(hy_hosted_t *h);
+/* An epoch above that one; NULL when out of memory. */
+hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch);
 
 #endif

@@ -9,7 +9,8 @@
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
-#include "hosted.h"
+#include "answering.h"
+#include "handover.h"
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
@@ -68,8 +69,7 @@ static void forget_absent(hy_hosted_t *h) {
     }
 }
 
-/* Finds or makes it. */
-static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
+int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
     *out = find_guest(h, hyperty);
     if (*out) return 0;
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_absent(h);
@@ -80,6 +80,7 @@ static int put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
 
 void hy__hosted_free(hy_hosted_t *h) {
     hy_guest_t *g;
+    hy__delegation_free(h, "the object was deleted");
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
         hy_str_unref(g->user);
     }
@@ -109,11 +110,6 @@ hy_value_t hy__hosted_resources(const hy_hosted_t *h) {
     return hy_absent();
 }
 
-int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
-    int rc = since ? hy_object_since(o, since, out) : HY_ENOT_FOUND;
-    return rc == HY_ENOT_FOUND ? hy_object_whole(o, out) : rc;
-}
-
 /* --- subscribe -------------------------------------------------------------------------------- */
 
 /* A subscription that waits for the reporter's decision. The hosted object is found again by URL:
@@ -125,24 +121,24 @@ typedef struct {
 } asking_t;
 
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
-    const hy_reporter_t *r = hy__hosted_reporter(h);
+    hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
-    hy_value_t answer = hy_absent();
+    hy_answer_t answer = {.value = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
-    int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
-               : HY_ENOT_FOUND;
+    int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
     if (rc == 0 && early) {
-        hy_value_drop(answer);
-        rc = hy_value_copy(hy_get(body, "early"), &answer);
+        hy__answer_drop(&answer);
+        answer = (hy_answer_t){.value = hy_absent()};
+        rc = hy_value_copy(hy_get(body, "early"), &answer.value);
     }
-    if (rc == 0) rc = put_guest(h, subscriber, &g);
+    if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
     if (rc < 0) {
         if (g && !g->is_authorised && !g->is_observing && !g->is_evicted) remove_guest(h, g);
-        hy_value_drop(answer);
+        hy__answer_drop(&answer);
         hy_bus_respond(h->manager->bus, request, r ? hy_error_http(rc) : 404,
                        r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
         return;
@@ -157,7 +153,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     g->accepted++;
     g->is_evicted = false;
     hy__pulse_start(h->manager);
-    hy_bus_respond(h->manager->bus, request, 200, NULL, answer);
+    hy__answer_send(r, request, subscriber, &answer);
 }
 
 static void on_decided(void *arg, hy_msg_t *answer, int code) {
@@ -173,7 +169,7 @@ static void on_decided(void *arg, hy_msg_t *answer, int code) {
                        hy_msg_desc(answer), hy_absent());
     } else if (!h) {
         hy_bus_respond(bus, a->request, 410, "the object was deleted", hy_absent());
-    } else {
+    } else if (!hy__delegation_defers(h, a->request)) {
         accept(h, a->request, hy_get_str(hy_msg_body(a->request), "subscriber"));
     }
     hy_msg_unref(a->request);
@@ -200,7 +196,7 @@ static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t 
 static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_value_t early = hy_absent();
     const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
-    if (r && hy__object_answer(r->party.object, NULL, &early) == 0)
+    if (r && hy_object_whole(r->party.object, &early) == 0)
         hy_put(hy_msg_body(request), "early", early);
     asking_t *a = hy_alloc(sizeof *a);
     hy_value_t body =
@@ -254,6 +250,8 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
 }
 
 static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, NULL);
     hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
     hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
                      forward_body(h, "unsubscribe", hyperty, hy_absent()));
@@ -275,8 +273,9 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     (void)desc;
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
     hy_guest_t *g = h ? find_guest(h, d->hyperty) : NULL;
+    if (h) hy__delegation_note_gone(h);
     bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
-    if (g && g->is_observing && g->accepted == d->accepted && !is_here)
+    if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
         leave(h, g, d->hyperty, true);
     hy_str_unref(d->url);
     hy_str_unref(d->hyperty);
@@ -300,8 +299,9 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? find_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
+        hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
-        if (g && g->is_observing && !is_own) doubt(h, g);
+        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g);
         return;
     }
     if (g && g->is_observing) {
@@ -325,6 +325,8 @@ static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
 
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
+    bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
@@ -351,7 +353,7 @@ static int say(hy_hosted_t *h, const char *what, hy_msg_type_t type, hy_str_t *h
 
 static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) {
     hy_guest_t *g;
-    int rc = put_guest(h, hyperty, &g);
+    int rc = hy__hosted_put_guest(h, hyperty, &g);
     if (rc < 0) return rc;
     g->is_authorised = true;
     g->is_evicted = false;
@@ -412,6 +414,8 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
                                         hy__guard_body("holder", h->url, hyperty), done, arg)
                        : hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, "evicted");
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
     if (!is_served)
         say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));

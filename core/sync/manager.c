@@ -3,13 +3,17 @@
 #include "manager.h"
 
 #include "../base/mem.h"
-#include "sync.h"
+#include "handover.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void on_sm(void *arg, hy_msg_t *m) {
     hy_manager_t *manager = arg;
     const hy_node_t *body = hy_msg_body(m);
+    if (m->type == HY_MSG_EXECUTE) {
+        hy__takeover_asked(manager, m);
+        return;
+    }
     bool takes_back = m->type == HY_MSG_UNSUBSCRIBE || m->type == HY_MSG_DELETE;
     if (!takes_back && !hy__manager_find_syncher(manager, m->from)) {
         hy_bus_respond(manager->bus, m, 403, "the sync manager serves hyperties of its own runtime",
@@ -37,7 +41,7 @@ static void on_sm(void *arg, hy_msg_t *m) {
         return;
     default:
         hy_bus_respond(manager->bus, m, 400,
-                       "the sync manager knows create, subscribe, unsubscribe and delete",
+                       "the sync manager knows create, subscribe, unsubscribe, delete and execute",
                        hy_absent());
     }
 }
@@ -63,6 +67,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
     hy_dict_init(&m->creating, sizeof(hy_part_entry_t));
     hy_dict_init(&m->replicas, sizeof(hy_part_entry_t));
+    hy_dict_init(&m->takeovers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
     hy_dict_init(&m->buried, sizeof(hy__buried_t));
@@ -99,6 +104,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);
+    hy_dict_deinit(&m->takeovers);
     hy_dict_deinit(&m->hosted);
     hy_dict_deinit(&m->creating);
     hy_dict_deinit(&m->synchers);

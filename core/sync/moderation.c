@@ -10,7 +10,7 @@
  * marks and versions. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
-#include "sync.h"
+#include "handover.h"
 
 #define WAITING_MAX 64
 
@@ -45,11 +45,15 @@ static void take(hy_reporter_t *r, hy_msg_t *m);
 
 /* --- memory of answers ------------------------------------------------------------------------ */
 
+/* The same in every process (FNV-1a): who takes the object over compares with it, too. */
 static uint32_t digest_of(const hy_childop_t *op) {
     hy_buf_t text;
     hy_buf_init(&text);
     op->payload.ops->write(&op->payload, &text);
-    uint32_t digest = hy_hash(text.bytes ? text.bytes : "", text.len);
+    uint32_t digest = 2166136261u;
+    for (size_t i = 0; i < text.len; i++) {
+        digest = (digest ^ (unsigned char)text.bytes[i]) * 16777619u;
+    }
     hy_buf_deinit(&text);
     return digest;
 }
@@ -148,6 +152,7 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
                          child->n);
             child->state = HY_CHILD_REFUSED;
         } else {
+            hy_children_touch(r->party.object->children, child);
             child->version = j->op->version; /* refused counts as seen */
         }
         if (!reason) reason = err.text[0] ? err.text : "refused by the reporter";
@@ -165,6 +170,8 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     const hy_child_t *child = d->child;
     if (r->party.is_open && r->is_replaced) {
         respond(r, d->request, 503, "the object is reported elsewhere now");
+    } else if (r->party.is_open && hy__delegation_defers(hy__reporter_hosted(r), d->request)) {
+        go_on(r, child->key);
     } else if (r->party.is_open && r->party.object) {
         if (j->op->kind != HY_CHILDOP_CREATE && child->state != HY_CHILD_KEPT) {
             respond(r, d->request, 410, "the child was deleted"); /* while the hyperty thought */
@@ -364,11 +371,51 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     } else if (m->type == HY_MSG_EVENT) {
         on_event(r, m);
     } else if (m->type <= HY_MSG_DELETE && m->type != HY_MSG_READ) {
-        take(r, m);
+        if (!hy__delegation_defers(h, m)) take(r, m);
     } else {
         respond(r, m, 400, "children take create, update, delete and event");
     }
     hy_party_unref(&r->party);
+}
+
+/* --- handing over ----------------------------------------------------------------------------- */
+
+static int put_answer(hy_node_t *list, const answer_t *a) {
+    hy_node_t *entry = hy_node_new(HY_ARRAY);
+    int rc = entry ? hy_node_insert(entry, 0, hy__string_ref(a->key)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_node_insert(entry, 1, hy_int(a->digest));
+    if (rc == 0) rc = hy_node_insert(entry, 2, hy_int(a->code));
+    if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
+    if (entry) hy_node_unref(entry);
+    return rc;
+}
+
+hy_value_t hy__moderation_write(const hy_reporter_t *r) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    const answer_t *a;
+    for (uint32_t pos = 0; rc == 0 && (a = hy_dict_next(&r->answers, &pos));) {
+        rc = put_answer(list, a);
+    }
+    if (rc == 0) return hy_node_value(list);
+    if (list) hy_node_unref(list);
+    return hy_absent();
+}
+
+int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers) {
+    for (size_t i = 0; answers && i < hy_node_count(answers); i++) {
+        hy_value_t at = hy_node_at(answers, i);
+        if (at.kind != HY_ARRAY) return HY_EINVALID;
+        hy_value_t key = hy_node_at(at.as.n, 0), digest = hy_node_at(at.as.n, 1);
+        hy_value_t code = hy_node_at(at.as.n, 2);
+        if (key.kind != HY_STR || digest.kind != HY_INT || code.kind != HY_INT) return HY_EINVALID;
+        if (r->answers.count >= HY_CHILD_ANSWERS_MAX) return 0;
+        answer_t *a = hy_dict_put(&r->answers, key.as.s, NULL);
+        if (!a) return HY_ENOMEM;
+        a->digest = (uint32_t)digest.as.i;
+        a->code = (int)code.as.i;
+    }
+    return 0;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

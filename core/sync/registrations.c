@@ -125,6 +125,20 @@ int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool 
     return rc;
 }
 
+int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry) {
+    registration_t *r = entry.kind == HY_OBJECT ? hy_alloc_zero(sizeof *r) : NULL;
+    if (!r || hy__part_add(&m->registrations, url, r) < 0) {
+        hy_value_drop(entry);
+        hy_free(r);
+        return HY_ENOMEM;
+    }
+    r->url = hy_str_ref(url);
+    r->entry = entry;
+    hy__job_init(&r->job, m, m->node_registry, run, r);
+    hy__job_want(&r->job);
+    return 0;
+}
+
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told) {
     registration_t *r = hy__part_find(&m->registrations, url);
     if (!r) return;

@@ -4,14 +4,20 @@
  *               └─ held by another ─► replaced: this reporter writes no more
  *
  * Nobody is asked whether the observers may: they observe already. */
+#include <stdlib.h>
+
 #include "../base/mem.h"
-#include "hosted.h"
+#include "handover.h"
 
 /* --- replaced --------------------------------------------------------------------------------- */
 
 void hy__hosted_replaced(hy_hosted_t *h, const char *why) {
     hy_manager_t *m = h->manager;
     if (h->is_replaced) return;
+    if (h->delegation) { /* the heir has it */
+        hy__delegation_commit(h);
+        return;
+    }
     hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync", "%s is reported elsewhere now: %s",
            h->url->bytes, why);
     h->is_replaced = true;
@@ -28,6 +34,11 @@ void hy__hosted_replaced(hy_hosted_t *h, const char *why) {
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     const hy_hosted_t *h = hy__part_find(&m->hosted, url);
     return h && !h->is_replaced;
+}
+
+hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
+    unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
+    return hy_str_format("%llu-%08x", strtoull(epoch->bytes, NULL, 10) + 1, random);
 }
 
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
@@ -63,6 +74,7 @@ static void finish(hy_hosted_t *h) {
     hy__hosted_digest(h);
     hy__job_end(&h->job);
     hy__registration_renew(m, h->url);
+    hy__delegation_returned(h);
 }
 
 /* A number of them at once, the last of which is waited for: they are answered in their order. */
@@ -113,7 +125,7 @@ void hy__hosted_init_job(hy_hosted_t *h) {
 }
 
 void hy__hosted_renew(hy_hosted_t *h) {
-    if (!h->is_replaced) hy__job_want(&h->job);
+    if (!h->is_replaced && !hy__delegation_renew(h)) hy__job_want(&h->job);
 }
 
 /* --- digests ---------------------------------------------------------------------------------- */

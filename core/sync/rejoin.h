@@ -101,6 +101,8 @@ void hy__lasting_free(hy_manager_t *m);
  * to register it again. `done` as in hy__domain_register. */
 int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool is_hyperty,
                          hy_domain_cb done, void *arg);
+/* The same for an object that is held here already: kept at once, and entered as soon as can be. */
+int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
 /* Strikes it from the registry. `is_told` false: the entry is another's by now. */
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told);
 /* Claims (a hyperty) and registers again. Nothing if it is not registered. */

@@ -2,7 +2,9 @@
  * once (PROTOCOL.md section 5, Change). Reads and executes: reading.c; child operations:
  * moderation.c. */
 #include "../base/mem.h"
-#include "sync.h"
+#include "../data/snapshot.h"
+#include "answering.h"
+#include "handover.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -46,12 +48,17 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         hy_value_drop(edit->value);
         return rc;
     }
+    hy_object_touch(r->party.object);
     rc = hy_edit_apply(r->party.object->data, edit, &r->batch_effects[n], err);
     if (rc < 0) hy_change_drop_last(r->batch);
     return rc;
 }
 
 int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
+    if (r->heir)
+        return hy_fail(err, HY_ECONFLICT,
+                       "%s is being handed over to %s: write when it has turned out whose it is",
+                       r->party.url->bytes, r->heir->bytes);
     if (!r->is_replaced) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s is reported by another session now; this one is replaced",
                    r->party.url->bytes);
@@ -75,6 +82,7 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
+        hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
     }
     if (rc < 0) {
@@ -137,20 +145,48 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
+/* One key of the metadata; NULL: it stays as it is. */
+static int set_metadata(hy_change_t *c, const char *key, hy_str_t *value) {
+    hy_step_t step = {.key = value ? hy_str_from(key) : NULL};
+    if (!value) return 0;
+    int rc = step.key ? hy_change_add(c, HY_OP_SET, &step, 1, hy__string_ref(value), 0) : HY_ENOMEM;
+    hy_str_unref(step.key);
+    return rc;
+}
+
+int hy__reporter_sign(hy_reporter_t *r) {
+    const hy_syncher_t *s = r->party.syncher;
+    hy_change_t *c = hy_change_new();
+    int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
+    if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
+    if (rc == 0) rc = set_metadata(c, "user", s->user);
+    if (rc == 0) rc = hy_change_apply(c, r->party.object->metadata, NULL, NULL);
+    if (rc < 0) {
+        hy_change_unref(c);
+        return rc;
+    }
+    c->is_metadata = c->is_batch = true;
+    publish(r, c);
+    return 0;
+}
+
 /* --- after a lost session --------------------------------------------------------------------- */
 
-static hy_value_t digest_body(const hy_object_t *o) {
+/* In an epoch that follows another one, also who speaks for the object now. */
+static hy_value_t digest_body(const hy_reporter_t *r) {
+    const hy_object_t *o = r->party.object;
     hy_value_t digest = hy_node_value(hy_node_new(HY_OBJECT));
-    if (digest.kind == HY_OBJECT && hy_object_put_position(o, digest.as.n) < 0) {
-        hy_value_drop(digest);
-        return hy_absent();
-    }
-    return digest.kind == HY_OBJECT ? hy__body1("value", hy__body1("digest", digest)) : digest;
+    int rc = digest.kind == HY_OBJECT ? hy_object_put_position(o, digest.as.n) : HY_ENOMEM;
+    if (rc == 0 && o->follows_epoch)
+        rc = hy_put(digest.as.n, "reporter", hy__string_ref(r->party.syncher->url));
+    if (rc == 0) return hy__body1("value", hy__body1("digest", digest));
+    hy_value_drop(digest);
+    return hy_absent();
 }
 
 void hy__reporter_digest(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
-    hy_value_t body = digest_body(r->party.object);
+    hy_value_t body = digest_body(r);
     hy_msg_t *m = body.kind == HY_OBJECT
                       ? hy_msg_new(HY_MSG_EVENT, hy_absent(), r->party.url, r->changes, body)
                       : NULL;
@@ -162,6 +198,7 @@ void hy__reporter_digest(hy_reporter_t *r) {
 void hy__reporter_replaced(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
     r->is_replaced = true;
+    hy__answers_close(r);
     hy_listener_close(r->on_object);
     hy_listener_close(r->on_children);
     r->on_object = r->on_children = NULL;
@@ -171,7 +208,7 @@ void hy__reporter_replaced(hy_reporter_t *r) {
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
     hy_reporter_t *r = hy_alloc_zero(sizeof *r);
     if (!r) {
         hy_object_free(object);
@@ -182,16 +219,35 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);
+    hy_link_init(&r->frozen);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
     r->party.view = hy_view_new(object->data, &reporter_view, r, object->url);
-    int rc = r->changes && r->children && r->party.view ? 0 : HY_ENOMEM;
+    if (!r->changes || !r->children || !r->party.view) {
+        hy__party_close(&r->party);
+        return HY_ENOMEM;
+    }
+    *out = r;
+    return 0;
+}
+
+int hy__reporter_open(hy_reporter_t *r) {
+    hy_syncher_t *s = r->party.syncher;
     hy_bus_t *bus = s->manager->bus;
-    if (rc == 0) rc = hy_port_grant(s->port, object->url);
-    if (rc == 0) rc = hy_bus_listen(bus, object->url, hy__reporter_on_object, r, &r->on_object);
-    if (rc == 0)
+    int rc = hy_port_grant(s->port, r->party.url);
+    if (rc == 0 && !r->on_object)
+        rc = hy_bus_listen(bus, r->party.url, hy__reporter_on_object, r, &r->on_object);
+    if (rc == 0 && !r->on_children)
         rc = hy_bus_listen(bus, r->children, hy__reporter_child_message, r, &r->on_children);
+    return rc;
+}
+
+int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out) {
+    hy_reporter_t *r;
+    int rc = hy__reporter_make(s, object, is_public, &r);
+    if (rc < 0) return rc;
+    rc = hy__reporter_open(r);
     if (rc < 0) {
         hy__party_close(&r->party);
         return rc;
@@ -202,6 +258,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
+    hy__answers_close(r);
     hy__moderation_deinit(r);
     hy__reporter_drop_own(r);
     hy_listener_close(r->on_object);

@@ -43,6 +43,7 @@ int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, boo
         rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
         return rc < 0 ? rc : hy_children_keep(o->children, child, o->version + 1);
     case HY_CHILDOP_UPDATE:
+        hy_children_touch(o->children, child);
         if (!is_applied && !HY_MUTANT(UPDATE_LOST))
             rc = hy_change_apply(op->change, child->data, NULL, err);
         if (rc == 0) child->version = op->version;

@@ -13,10 +13,11 @@
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
- * reporter.c   with reading.c (what it is asked), stamping.c (child operations done there) and
- *              moderation.c (those of others)
+ * reporter.c   with reading.c (what it is asked), answering.h (answers, in parts if need be),
+ *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
+ * handover.h   how an object passes to another reporter: three files more
  * rejoin.h     what happens when a node is lost and found again: six files more */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
@@ -38,10 +39,12 @@ struct hy_manager {
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
     hy_listener_t *on_sm;
-    hy_dict_t synchers; /* hyperty URL → hy_syncher_t */
-    hy_dict_t hosted;   /* object URL → hy_hosted_t */
-    hy_dict_t creating; /* object URL → what makes it, creation.c */
-    hy_dict_t replicas; /* object URL → hy_replica_t */
+    hy_dict_t synchers;  /* hyperty URL → hy_syncher_t */
+    hy_dict_t hosted;    /* object URL → hy_hosted_t */
+    hy_dict_t creating;  /* object URL → what makes it, creation.c */
+    hy_dict_t replicas;  /* object URL → hy_replica_t */
+    hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
+    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
@@ -200,8 +203,6 @@ void hy__hosted_digest(hy_hosted_t *h);
 uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
-/* Whole object or what `since` leaves. */
-int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
 /* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 
@@ -236,12 +237,20 @@ struct hy_reporter {
     hy_dict_t busy;    /* child key → messages waiting for a decision on an earlier one */
     hy_dict_t answers; /* child operation → its answer, bounded */
     hy_link_t echoes;  /* own operations whose message has not come round */
+    hy_link_t frozen;  /* states that are read in parts, answering.c */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
+    hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
     uint64_t published_ms;
 };
 
+/* `object` is taken over, also on failure. In two steps: made, it is not known to anybody but its
+ * syncher; opened, it may send and is asked. Opening that has failed may be tried again. */
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
+int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
+int hy__reporter_open(hy_reporter_t *r);
+/* Writes into the metadata who reports the object now, as a change. */
+int hy__reporter_sign(hy_reporter_t *r);
 void hy__reporter_deinit(hy_reporter_t *r);
 /* A message to the object itself: reading.c. */
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
@@ -272,6 +281,10 @@ void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);
 void hy__reporter_drop_own(hy_reporter_t *r);
 void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
+/* What is remembered of child operations that were answered, as an array; ABSENT when out of
+ * memory. Reading adds to what is there. */
+hy_value_t hy__moderation_write(const hy_reporter_t *r);
+int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
 int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);

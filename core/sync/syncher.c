@@ -4,7 +4,7 @@
 #include "syncher.h"
 
 #include "../base/mem.h"
-#include "sync.h"
+#include "handover.h"
 
 /* --- what arrives ----------------------------------------------------------------------------- */
 
@@ -94,6 +94,9 @@ static void on_url(void *arg, hy_msg_t *m) {
     case HY_MSG_UNSUBSCRIBE:
         on_evicted(s, m);
         return;
+    case HY_MSG_EVENT:
+        hy__takeover_moved(s, m);
+        return;
     case HY_MSG_RESPONSE:
         return;
     default:
@@ -154,6 +157,7 @@ void hy_syncher_close(hy_syncher_t *s) {
     while (!hy_list_is_empty(&s->decisions)) {
         hy__decision_cancel(hy_link_owner(s->decisions.next, hy_decision_t, link));
     }
+    hy__takeovers_close(s);
     hy__calls_close(s);
     while (!hy_list_is_empty(&s->parties)) {
         end_party(hy_link_owner(s->parties.next, hy_party_t, link));

@@ -76,8 +76,8 @@ typedef struct {
      * changes and child events. */
     void (*resync)(void *arg, hy_party_t *party, uint64_t from_version, uint64_t to_version,
                    const char *reason);
-    /* Observer: the reporter deleted the object, or struck this observer off (`evicted`). The party
-     * is closed after the call. */
+    /* Observer: the reporter deleted the object, or struck this observer off (`evicted`). Reporter:
+     * the object was handed over. The party is closed after the call. */
     void (*ended)(void *arg, hy_party_t *party, bool evicted);
     void (*status)(void *arg, hy_party_t *party, hy_party_status_t status);
     /* An event that a followed hyperty emitted. */
@@ -192,6 +192,11 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
                     hy_error_t *err);
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err);
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err);
+/* Hands the object over to another hyperty of its domain, which is asked whether it wants it. Until
+ * that has turned out nothing can be written (HY_ECONFLICT). `done` with 0: the other one reports
+ * it now; this party was told the status REPLACED, and is closed. Else it goes on here. */
+int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
+                      hy_error_t *err);
 /* Hyperty URLs that observe now: array of strings, owned by the caller. */
 int hy_party_observers(const hy_party_t *p, hy_value_t *out);
 
@@ -200,10 +205,11 @@ int hy_party_observers(const hy_party_t *p, hy_value_t *out);
 typedef enum {
     HY_DECIDE_SUBSCRIBE,
     HY_DECIDE_READ,
-    HY_DECIDE_EXECUTE, /* method, params */
-    HY_DECIDE_CHILD,   /* child_kind, child; kept unless refused */
-    HY_DECIDE_INVITE,  /* url, name, schema, value (metadata) */
-    HY_DECIDE_CALL     /* execute on the hyperty itself: method, params */
+    HY_DECIDE_EXECUTE,  /* method, params */
+    HY_DECIDE_CHILD,    /* child_kind, child; kept unless refused */
+    HY_DECIDE_INVITE,   /* url, name, schema, value (metadata) */
+    HY_DECIDE_DELEGATE, /* the same, of an object that its reporter wants to hand over */
+    HY_DECIDE_CALL      /* execute on the hyperty itself: method, params */
 } hy_decision_kind_t;
 
 /* While it is open, the asker gets a 100 every HY_DECISION_BEAT_MS; after HY_DECISION_MAX_MS it is
@@ -224,6 +230,9 @@ hy_change_t *hy_decision_change(const hy_decision_t *d); /* of a child update, e
 /* Each decides once: HY_ECONFLICT if it is decided already. `value` (EXECUTE and CALL; else ABSENT)
  * is taken over. Accepting an invitation only answers it; subscribing is the next call. */
 int hy_decision_accept(hy_decision_t *d, hy_value_t value);
+/* Accepts an offer (DELEGATE): `done` gets the reporter once the object is here. On failure the
+ * offer is refused. */
+int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_error_t *err);
 /* `code` negative, HY_EFORBIDDEN as a rule; `reason` may be NULL. */
 int hy_decision_reject(hy_decision_t *d, int code, const char *reason);
 /* The handler ended: what is still open is refused, a child kept. */

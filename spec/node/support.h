@@ -147,7 +147,7 @@ static void begin_node(hy_node_limits_t limits) {
     open_as(&c, "hyperty-runtime://d/c");
 }
 
-static int begin(void **state) {
+static inline int begin(void **state) {
     (void)state;
     blocks_before = hy_mem_blocks();
     hy_clock_init(&the_clock, 0);
@@ -173,7 +173,7 @@ static inline void assert_adds_up(void) {
                      s.sent + s.queued + s.lost + s.expelled + s.outdated + s.ended);
 }
 
-static int end(void **state) {
+static inline int end(void **state) {
     (void)state;
     hy_mem_fail_after(-1);
     hy_node_server_free(the_node);

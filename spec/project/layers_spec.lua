@@ -59,6 +59,13 @@ describe("the layer rule", function()
     has("is not for bus", rules.includes("core/bus/bus.c", "#include <uv.h>"))
   end)
 
+  it("keeps SQLite in the store", function()
+    none(rules.includes("core/store/sqlite.c", "#include <sqlite3.h>"))
+    has("is not for sync", rules.includes("core/sync/sync.c", "#include <sqlite3.h>"))
+    has("is not for host", rules.includes("core/host/state.c", "#include <sqlite3.h>"))
+    has("sqlite3.h", rules.includes("core/runtime.c", '#include "sqlite3.h"'))
+  end)
+
   it("keeps foreign JSON out", function()
     has("cJSON.h", rules.includes("core/base/json.c", "#include <cJSON.h>"))
     has("cjson/cJSON.h", rules.includes("core/host/state.c", "#include <cjson/cJSON.h>"))

@@ -8,12 +8,12 @@ local EACH = 40 -- messages, one every 0.25 s
 describe("a room whose node is killed and started again while three people write", function()
   local world
 
-  before_each(function()
-    world = network.world { delay = { 0, 0.02 }, "anna", "ben", "carl" }
+  local function begin(disk)
+    world = network.world { delay = { 0, 0.02 }, node_disk = disk, "anna", "ben", "carl" }
     world:room({}, world.anna, world.ben, world.carl)
     world:settle()
     for _, name in ipairs(NAMES) do world:listen(name) end
-  end)
+  end
 
   after_each(function() world:finish() end)
 
@@ -55,7 +55,7 @@ describe("a room whose node is killed and started again while three people write
       return texts]]
   end
 
-  it("has every message once, in one order, and says how it stands", function()
+  local function tell_story()
     all_write()
     world:run(3)
     world.net:kill_node()
@@ -75,5 +75,15 @@ describe("a room whose node is killed and started again while three people write
       assert.same(order, shown(name), name)
       if name ~= "anna" then assert.same({ "live", "disconnected", "live" }, states, name) end
     end
+  end
+
+  it("has every message once, in one order, and says how it stands", function()
+    begin()
+    tell_story()
+  end)
+
+  it("has so too if the node comes back with its store, whose disk is slow", function()
+    begin { delay = 0.01 }
+    tell_story()
   end)
 end)

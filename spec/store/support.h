@@ -169,6 +169,7 @@ static inline void assert_rows(world_t *w, hy_store_t *s, uint32_t tables, const
     ask(s, tables, owner, &a);
     turn(w);
     assert_int_equal(a.calls, 1);
+    if (a.code) print_error("%s", w->logged);
     assert_int_equal(a.code, 0);
     assert_string_equal(text_of(&a), expected);
     hy_buf_deinit(&a.rows);

@@ -15,8 +15,9 @@ World.__index = World
 
 function M.world(options)
   local world = setmetatable({ logged = {}, blocks = host.blocks(), runtimes = {} }, World)
+  if options.node_disk then world.disk = host.disk(options.node_disk) end
   world.net = host.network { seed = 1, delay = options.delay, queue_bytes = options.queue_bytes,
-    grace = options.grace }
+    grace = options.grace, node_store = world.disk }
   for _, names in ipairs(options) do
     if type(names) == "table" and names.domain then world.net:domain(names.domain) end
   end
@@ -108,6 +109,7 @@ end
 ---Nothing was logged as an error, and nothing is left.
 function World:finish()
   self.net:stop()
+  if self.disk then self.disk:close() end
   assert(#self.logged == 0, self.logged[1])
   assert(host.blocks() == self.blocks, "memory is left")
 end

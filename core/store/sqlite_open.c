@@ -1,0 +1,257 @@
+/* Opening an SQLite file, and what its failures mean to a person.
+ *
+ * Nothing is written before the file is known to be ours or empty. A new one gets its marks and
+ * tables in one transaction, and only then the WAL; so whenever the process ends there is an empty
+ * file or a whole one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/mem.h"
+#include "sqlite_private.h"
+
+#define BUSY_MS        1000 /* for a foreign program that reads or writes in the file */
+#define WAL_PAGES      4096 /* then they are brought home, */
+#define WAL_BYTES_KEPT 67108864
+#define CACHE_KIB      16384
+#define SQL_BYTES_MAX  256
+
+static const struct {
+    const char *name, *key;
+    bool is_number;
+} tables[] = {
+#define TEXT                   false
+#define NUMBER                 true
+#define X(id, name, key, kind) {name, key, kind},
+    HY_TABLE_MAP(X)
+#undef X
+#undef TEXT
+#undef NUMBER
+};
+
+const char *hy__sqlite_key(hy_table_t table) {
+    return tables[table].key;
+}
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+static int fail_to_reach(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
+    int error = db ? sqlite3_system_errno(db) : 0;
+    if (error == 0 && access(path, F_OK) != 0) error = errno;
+    if (error == 0 && access(path, R_OK | W_OK) != 0) error = errno;
+    if (error == ENOENT || error == ENOTDIR)
+        return hy_fail(err, HY_ENOT_FOUND, "there is no store %s", path);
+    struct stat st;
+    if (error == EISDIR || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return hy_fail(err, HY_EINVALID, "%s is a folder; give a file", path);
+    if (error == EACCES || error == EPERM || error == EROFS) {
+        return hy_fail(err, HY_EFORBIDDEN,
+                       "the store %s may not be opened: %s; allow it, or give another file", path,
+                       strerror(error));
+    }
+    return hy_fail(err, HY_EINTERNAL, "cannot open the store %s: %s", path,
+                   error ? strerror(error) : sqlite3_errstr(rc));
+}
+
+int hy__sqlite_fail(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
+    const char *why = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    int error = db ? sqlite3_system_errno(db) : 0;
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return hy_fail(err, HY_ENOMEM, "no memory for the store %s", path);
+    case SQLITE_NOTADB:
+        return hy_fail(err, HY_EINVALID,
+                       "%s is no store: it is not an SQLite file; give another file (it is left as "
+                       "it is)",
+                       path);
+    case SQLITE_CORRUPT:
+        return hy_fail(err, HY_EINTERNAL,
+                       "the store %s is damaged (%s) and left as it is; see `hyperty store check "
+                       "%s`, and take a copy of it that is whole",
+                       path, why, path);
+    case SQLITE_FULL:
+        return hy_fail(err, HY_EFULL, "there is no room on the disk of %s; make some", path);
+    case SQLITE_READONLY:
+        return hy_fail(err, HY_EFORBIDDEN,
+                       "the store %s may not be written; allow it, or give another file", path);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return hy_fail(err, HY_ECONFLICT, "another program works in %s; stop it", path);
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return fail_to_reach(db, path, rc, err);
+    default:
+        return hy_fail(err, HY_EINTERNAL, "the store %s: %s%s%s", path, why, error ? ": " : "",
+                       error ? strerror(error) : "");
+    }
+}
+
+int hy__sqlite_exec(sqlite3 *db, const char *path, const char *sql, hy_error_t *err) {
+    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? 0 : hy__sqlite_fail(db, path, rc, err);
+}
+
+int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *out,
+                      hy_error_t *err) {
+    sqlite3_stmt *statement = NULL;
+    int64_t number = 0;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) number = sqlite3_column_int64(statement, 0);
+    bool is_good = rc == SQLITE_ROW;
+    int code =
+        is_good ? 0 : hy__sqlite_fail(db, path, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, err);
+    sqlite3_finalize(statement);
+    if (is_good) *out = number;
+    return code;
+}
+
+/* --- format ----------------------------------------------------------------------------------- */
+
+/* 0, and whether nothing is in it yet; or why it is not for us. */
+static int check_format(sqlite3 *db, const char *path, bool *is_new, hy_error_t *err) {
+    int64_t application = 0, format = 0, things = 0;
+    int code = hy__sqlite_number(db, path, "PRAGMA application_id", &application, err);
+    if (!code) code = hy__sqlite_number(db, path, "PRAGMA user_version", &format, err);
+    if (!code)
+        code = hy__sqlite_number(db, path, "SELECT count(*) FROM sqlite_schema", &things, err);
+    if (code) return code;
+    *is_new = application == 0 && format == 0 && things == 0;
+    if (*is_new) return 0;
+    if (application != HY_SQLITE_APPLICATION) {
+        return hy_fail(err, HY_EINVALID,
+                       "%s is no store: it is an SQLite file of another program; give another file "
+                       "(it is left as it is)",
+                       path);
+    }
+    if (format > HY_SQLITE_FORMAT) {
+        return hy_fail(err, HY_EINVALID,
+                       "the store %s has format %lld, which a newer version of hyperty made; this "
+                       "one knows %d (it is left as it is)",
+                       path, (long long)format, HY_SQLITE_FORMAT);
+    }
+    return 0;
+}
+
+static int make_tables(sqlite3 *db, const char *path, hy_error_t *err) {
+    int code = hy__sqlite_exec(
+        db, path,
+        "CREATE TABLE IF NOT EXISTS owners(id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE)", err);
+    for (size_t i = 0; i < HY_TABLE_COUNT && !code; i++) {
+        char sql[SQL_BYTES_MAX];
+        snprintf(sql, sizeof sql,
+                 "CREATE TABLE IF NOT EXISTS %s(owner INTEGER NOT NULL, %s %s NOT NULL, value TEXT "
+                 "NOT NULL, PRIMARY KEY(owner, %s)) WITHOUT ROWID",
+                 tables[i].name, tables[i].key, tables[i].is_number ? "INTEGER" : "TEXT",
+                 tables[i].key);
+        code = hy__sqlite_exec(db, path, sql, err);
+    }
+    return code;
+}
+
+static int make_format(sqlite3 *db, const char *path, bool is_new, hy_error_t *err) {
+    char sql[SQL_BYTES_MAX];
+    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d",
+             HY_SQLITE_APPLICATION, HY_SQLITE_FORMAT);
+    int code = hy__sqlite_exec(db, path, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", err);
+    if (!code && is_new) code = hy__sqlite_exec(db, path, sql, err);
+    if (!code) code = make_tables(db, path, err); /* also those that came since, for an old one */
+    if (!code) code = hy__sqlite_exec(db, path, "COMMIT", err);
+    return code;
+}
+
+static int begin_writing(sqlite3 *db, const char *path, bool is_new, hy_error_t *err) {
+    char sql[SQL_BYTES_MAX];
+    snprintf(sql, sizeof sql,
+             "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; PRAGMA cache_size=-%d; "
+             "PRAGMA synchronous=NORMAL",
+             WAL_PAGES, WAL_BYTES_KEPT, CACHE_KIB);
+    int code = make_format(db, path, is_new, err);
+    if (!code) code = hy__sqlite_exec(db, path, "PRAGMA journal_mode=WAL", err);
+    if (!code) code = hy__sqlite_exec(db, path, sql, err);
+    return code;
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static int open_file(const char *path, const char *vfs, hy_sqlite_mode_t mode, sqlite3 **out,
+                     hy_error_t *err) {
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    flags |=
+        mode == HY_SQLITE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open_v2(path, &db, flags, vfs);
+    int code = rc == SQLITE_OK ? 0 : hy__sqlite_fail(db, path, rc, err);
+    /* Of a file that it may not write SQLite would make the best; we would find out too late. */
+    if (!code && mode == HY_SQLITE_WRITE && sqlite3_db_readonly(db, "main") == 1)
+        code = hy__sqlite_fail(db, path, SQLITE_READONLY, err);
+    if (code) {
+        sqlite3_close(db);
+        return code;
+    }
+    *out = db;
+    return 0;
+}
+
+int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode, sqlite3 **out,
+                       hy_error_t *err) {
+    sqlite3 *db = NULL;
+    bool is_new = false;
+    int code = open_file(path, vfs, mode, &db, err);
+    if (code) return code;
+    sqlite3_busy_timeout(db, BUSY_MS);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* until it is ours */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (vfs) code = hy__sqlite_exec(db, path, "PRAGMA locking_mode=EXCLUSIVE", err);
+    if (!code) code = hy__sqlite_exec(db, path, "PRAGMA cell_size_check=ON", err);
+    if (!code) code = check_format(db, path, &is_new, err);
+    if (!code && mode == HY_SQLITE_WRITE) {
+        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+        code = begin_writing(db, path, is_new, err);
+    } else if (!code && is_new) {
+        code = hy_fail(err, HY_EINVALID, "%s is empty, no store yet", path);
+    }
+    if (code) {
+        sqlite3_close(db);
+        return code;
+    }
+    *out = db;
+    return 0;
+}
+
+static int open_engine(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
+                       hy_error_t *err) {
+    hy_lock_t *lock = NULL;
+    sqlite3 *db = NULL;
+    int code = vfs ? 0 : hy__lock_take(path, &lock, err); /* a VFS of worlds has nobody else */
+    if (!code) code = hy__sqlite_connect(path, vfs, HY_SQLITE_WRITE, &db, err);
+    if (code) {
+        hy__lock_release(lock);
+        return code;
+    }
+    code = hy__sqlite_new(db, lock, path, delay_ms, out);
+    return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;
+}
+
+int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path, hy_store_t **out,
+                         hy_error_t *err) {
+    hy_engine_t *engine = NULL;
+    int code = open_engine(path, NULL, 0, &engine, err);
+    if (code) return code;
+    code = hy__store_open_threaded(loop, log, path, engine, out);
+    return code ? hy_fail(err, code, "cannot begin to write the store %s: %s", path,
+                          hy_loop_error_text(code))
+                : 0;
+}
+
+int hy_store_open_sqlite_on(hy_clock_t *clock, const hy_log_t *log, const char *path,
+                            const char *vfs, uint64_t delay_ms, hy_store_t **out, hy_error_t *err) {
+    hy_engine_t *engine = NULL;
+    int code = open_engine(path, vfs, delay_ms, &engine, err);
+    if (code) return code;
+    code = hy__store_open_clocked(clock, log, path, true, engine, out);
+    return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;
+}

@@ -1,0 +1,261 @@
+/* What is handed over with an object (handover.h): the whole of it, the changes and stamps that led
+ * there, who may observe or does, and what child operations were answered. With that its new
+ * reporter goes on as the old one would have:
+ *
+ *      {"resource", "source", "hyperty", "epoch", "schema", "public",
+ *       "object": whole answer, "changes": as in an answer since,
+ *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
+ *       "answers": [[operation, digest, code]]}
+ *
+ * In "params" of the execute, as its only one. */
+#include "handover.h"
+#include "../base/json.h"
+#include "../base/mem.h"
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int put_guest(hy_node_t *list, const hy_guest_t *g) {
+    hy_node_t *entry = hy_node_new(HY_OBJECT);
+    int rc = entry ? hy_put(entry, "hyperty", hy__string_ref(g->key)) : HY_ENOMEM;
+    if (rc == 0 && g->user) rc = hy_put(entry, "user", hy__string_ref(g->user));
+    if (rc == 0) rc = hy_put(entry, "authorised", hy_bool(g->is_authorised));
+    if (rc == 0) rc = hy_put(entry, "observing", hy_bool(g->is_observing));
+    if (rc == 0) rc = hy_put(entry, "evicted", hy_bool(g->is_evicted));
+    if (rc == 0) rc = hy_put(entry, "gone", hy_bool(g->is_gone));
+    if (rc == 0) rc = hy_put(entry, "accepted", hy_int((int64_t)g->accepted));
+    if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
+    if (entry) hy_node_unref(entry);
+    return rc;
+}
+
+static hy_value_t write_guests(const hy_hosted_t *h) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    const hy_guest_t *g;
+    for (uint32_t pos = 0; rc == 0 && (g = hy_dict_next(&h->guests, &pos));) {
+        rc = put_guest(list, g);
+    }
+    if (rc == 0) return hy_node_value(list);
+    if (list) hy_node_unref(list);
+    return hy_absent();
+}
+
+/* The last `count` of the history; none if they are not all kept. */
+static hy_value_t write_changes(const hy_object_t *o, uint32_t count) {
+    hy_value_t changes;
+    if (count == 0 || hy_history_since(&o->history, o->version - count, o->version, &changes) < 0)
+        return hy_node_value(hy_node_new(HY_ARRAY));
+    return changes;
+}
+
+static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t changes) {
+    hy_value_t whole;
+    int rc = hy_put(offer, "changes", write_changes(r->party.object, changes));
+    if (rc == 0) rc = hy_put(offer, "guests", write_guests(h));
+    if (rc == 0 && changes > 0) rc = hy_put(offer, "answers", hy__moderation_write(r));
+    if (rc == 0) rc = hy_object_whole(r->party.object, &whole);
+    return rc < 0 ? rc : hy_put(offer, "object", whole);
+}
+
+static hy_value_t write_body(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
+                             uint32_t changes) {
+    hy_node_t *offer = hy_node_new(HY_OBJECT), *params = hy_node_new(HY_ARRAY);
+    int rc = offer && params ? hy_put(offer, "resource", hy__string_ref(h->url)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(offer, "source", hy__string_ref(h->reporter));
+    if (rc == 0) rc = hy_put(offer, "hyperty", hy__string_ref(heir));
+    if (rc == 0) rc = hy_put(offer, "epoch", hy__string_ref(epoch));
+    if (rc == 0) rc = hy_put(offer, "schema", hy__string_ref(h->schema->url));
+    if (rc == 0) rc = hy_put(offer, "public", hy_bool(h->is_public));
+    if (rc == 0) rc = put_rest(offer, h, r, changes);
+    if (rc == 0) {
+        rc = hy_node_insert(params, 0, hy_node_value(offer));
+        offer = NULL;
+    }
+    if (offer) hy_node_unref(offer);
+    hy_value_t body = hy_absent();
+    if (rc == 0)
+        body = hy__body1("params", hy_node_value(params));
+    else if (params)
+        hy_node_unref(params);
+    if (body.kind == HY_OBJECT && hy_put(body.as.n, "method", hy_text("delegate")) < 0) {
+        hy_value_drop(body);
+        return hy_absent();
+    }
+    return body;
+}
+
+/* Room in a message for what stands around a body. */
+#define ENVELOPE_BYTES (2 * HY_URL_BYTES_MAX + 256)
+
+static size_t text_bytes(hy_value_t body) {
+    hy_buf_t text;
+    hy_buf_init(&text);
+    hy_json_write(&text, body);
+    size_t len = text.failed ? SIZE_MAX : text.len;
+    hy_buf_deinit(&text);
+    return len;
+}
+
+/* What came last is what those who are a little behind need. */
+int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
+                       hy_value_t *out, hy_error_t *err) {
+    for (uint32_t changes = r->party.object->history.count;; changes /= 2) {
+        hy_value_t body = write_body(h, r, heir, epoch, changes);
+        if (body.kind == HY_ABSENT) return HY_ENOMEM;
+        size_t bytes = text_bytes(body);
+        if (bytes <= HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES) {
+            *out = body;
+            return 0;
+        }
+        hy_value_drop(body);
+        if (changes == 0)
+            return hy_fail(err, HY_ETOO_LARGE,
+                           "%s does not fit into a message of at most %u bytes (it has %zu): it "
+                           "cannot be handed over and stays here",
+                           h->url->bytes, HY_MESSAGE_BYTES_MAX, bytes);
+    }
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static int read_guests(hy_hosted_t *h, const hy_node_t *list) {
+    for (size_t i = 0; list && i < hy_node_count(list); i++) {
+        hy_value_t at = hy_node_at(list, i);
+        const hy_node_t *entry = at.kind == HY_OBJECT ? at.as.n : NULL;
+        hy_str_t *hyperty = hy_get_str(entry, "hyperty"), *user = hy_get_str(entry, "user");
+        if (!hyperty) return HY_EINVALID;
+        hy_guest_t *g;
+        int rc = hy__hosted_put_guest(h, hyperty, &g);
+        if (rc < 0) return rc;
+        if (!g->user && user) g->user = hy_str_ref(user);
+        g->is_authorised = hy_get_bool(entry, "authorised", false);
+        if (!g->is_observing && hy_get_bool(entry, "observing", false)) h->observers++;
+        g->is_observing = hy_get_bool(entry, "observing", false);
+        g->is_evicted = hy_get_bool(entry, "evicted", false);
+        g->is_gone = hy_get_bool(entry, "gone", false);
+        g->accepted = (uint32_t)hy_get_int(entry, "accepted", 0);
+    }
+    return 0;
+}
+
+static hy_hosted_t *make_hosted(hy_syncher_t *s, const hy_node_t *offer,
+                                const hy_schema_t *schema) {
+    hy_hosted_t *h = hy_alloc_zero(sizeof *h);
+    if (!h) return NULL;
+    h->manager = s->manager;
+    h->schema = schema;
+    h->reporter = hy_str_ref(s->url);
+    h->epoch = hy_str_ref(hy_get_str(offer, "epoch"));
+    h->url = hy_str_ref(hy_get_str(offer, "resource"));
+    h->is_public = hy_get_bool(offer, "public", false);
+    hy_dict_init(&h->guests, sizeof(hy_guest_t));
+    h->subscription = hy__url_below(h->url, "/subscription");
+    hy__hosted_init_job(h);
+    if (h->subscription) return h;
+    hy__hosted_free(h);
+    return NULL;
+}
+
+static int read_stamp(hy_history_t *history, const hy_node_t *entry, hy_error_t *err) {
+    const hy_node_t *body = hy_get_object(entry, "body");
+    hy_stamp_t *stamp;
+    hy_childop_t *op = NULL;
+    int rc = hy_stamp_read(entry, &stamp, err);
+    if (rc < 0) return rc;
+    if (body && stamp->kind != HY_CHILDOP_REFUSE) rc = hy_childop_read(stamp->kind, body, &op, err);
+    if (rc == 0) hy_history_add_stamp(history, stamp, op);
+    hy_childop_unref(op);
+    hy_stamp_unref(stamp);
+    return rc;
+}
+
+static int read_changes(hy_object_t *o, const hy_node_t *list, hy_error_t *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && list && i < hy_node_count(list); i++) {
+        hy_value_t at = hy_node_at(list, i);
+        const hy_node_t *entry = at.kind == HY_OBJECT ? at.as.n : NULL;
+        hy_change_t *c;
+        if (!entry) return hy_fail(err, HY_EINVALID, "malformed list of changes");
+        if (hy_get_object(entry, "child")) {
+            rc = read_stamp(&o->history, entry, err);
+        } else if ((rc = hy_change_read(entry, &c, err)) == 0) {
+            hy_history_add_change(&o->history, c);
+            hy_change_unref(c);
+        }
+    }
+    return rc;
+}
+
+static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
+                        hy_change_t *change) {
+    (void)arg;
+    (void)what;
+    (void)child;
+    (void)change;
+}
+
+static int load(hy_object_t *o, const hy_node_t *offer, hy_error_t *err) {
+    hy_change_t *change;
+    hy_effect_t *effects;
+    int rc = hy_object_load(o, hy_get_object(offer, "object"), &change, &effects, tell_nobody, NULL,
+                            err);
+    for (uint32_t i = 0; change && i < change->count; i++) {
+        hy_effect_release(&effects[i]);
+    }
+    hy_free(effects);
+    hy_change_unref(change);
+    return rc < 0 ? rc : read_changes(o, hy_get_array(offer, "changes"), err);
+}
+
+static int make_object(const hy_node_t *offer, const hy_schema_t *schema, hy_object_t **out,
+                       hy_error_t *err) {
+    const hy_node_t *whole = hy_get_object(offer, "object");
+    int rc = whole ? hy_object_check_whole(whole, err)
+                   : hy_fail(err, HY_EINVALID, "delegate: there is no \"object\"");
+    if (rc < 0) return rc;
+    hy_value_t metadata = hy_node_value(hy_node_new(HY_OBJECT));
+    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
+    hy_object_t *o;
+    if (metadata.kind == HY_ABSENT || data.kind == HY_ABSENT) {
+        hy_value_drop(metadata);
+        hy_value_drop(data);
+        return HY_ENOMEM;
+    }
+    rc = hy_object_new(hy_get_str(offer, "resource"), schema, metadata, data, &o);
+    if (rc < 0) return rc;
+    rc = load(o, offer, err);
+    if (rc < 0) {
+        hy_object_free(o);
+        return rc;
+    }
+    hy_object_begin_epoch(o, hy_get_str(offer, "epoch"));
+    *out = o;
+    return 0;
+}
+
+int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, hy_reporter_t **reporter,
+                      hy_hosted_t **hosted, hy_error_t *err) {
+    hy_str_t *name = hy_get_str(offer, "schema");
+    const hy_schema_t *schema = name ? hy_schemas_find(s->manager->schemas, name) : NULL;
+    if (!schema)
+        return hy_fail(err, HY_ESCHEMA, "the schema %s is not known there",
+                       name ? name->bytes : "(none)");
+    hy_hosted_t *h = make_hosted(s, offer, schema);
+    hy_object_t *object;
+    hy_reporter_t *r = NULL;
+    int rc = h ? read_guests(h, hy_get_array(offer, "guests")) : HY_ENOMEM;
+    if (rc == 0) rc = make_object(offer, schema, &object, err);
+    if (rc == 0) rc = hy__reporter_make(s, object, h->is_public, &r);
+    if (rc == 0) {
+        hy_list_remove(&r->party.link);
+        rc = hy__moderation_read(r, hy_get_array(offer, "answers"));
+    }
+    if (rc < 0) {
+        if (r) hy__party_close(&r->party);
+        if (h) hy__hosted_free(h);
+        return rc;
+    }
+    *reporter = r;
+    *hosted = h;
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* Inside sync/: an object passes from its reporter to another hyperty, as a rule of another runtime
+ * (PROTOCOL.md section 5, Delegate). The URL stays, and so do those who observe.
+ *
+ *      R1 (delegation.c)                      R2 (takeover.c)                        node
+ *      frozen ── execute delegate, all of it ──► its hyperty decides
+ *             ◄────────────── 200 ───────────── everything is made, nothing is open
+ *             ── execute move ───────────────────────────────────────────────────► passes it
+ *             ◄──────────────────────── 200: the commit ──────────────────────────
+ *      closed                                 opens ◄──────────── moved ─────────────
+ *                                             digest, metadata ──► all who observe
+ *
+ * There is one writer at any time: R1 writes no more from the offer on, R2 not before the node has
+ * moved it. Either answer of the node may get lost: who lacks it asks who the holder is. */
+#ifndef HY_SYNC_HANDOVER_H
+#define HY_SYNC_HANDOVER_H
+
+#include "hosted.h"
+
+/* --- delegation.c: the side that gives -------------------------------------------------------- */
+
+/* A message that has to wait for the end: answered 503 with {"again": true}, so that its sender
+ * repeats it. False if nothing is under way (`h` NULL: nor is the object here). */
+bool hy__delegation_defers(hy_hosted_t *h, hy_msg_t *m);
+/* Somebody who observes was said to be gone meanwhile: looked after once it is over. */
+void hy__delegation_note_gone(hy_hosted_t *h);
+/* A new session: false if nothing is under way that has to be known before it is held again. */
+bool hy__delegation_renew(hy_hosted_t *h);
+/* The object is held again, in a new epoch. */
+void hy__delegation_returned(hy_hosted_t *h);
+/* The node has moved the object to the heir: the reporter here ends, and `h` with it. */
+void hy__delegation_commit(hy_hosted_t *h);
+/* Dropped, with its hosted object; who waits for it is told why. */
+void hy__delegation_free(hy_hosted_t *h, const char *why);
+
+/* --- takeover.c: the side that takes ---------------------------------------------------------- */
+
+/* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */
+void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request);
+/* `event` from a node: it has moved an object to that syncher's hyperty. */
+void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event);
+void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */
+
+/* --- handover.c: what is handed over ---------------------------------------------------------- */
+
+/* The body of `execute delegate`. History and memory of answers as far as they fit; HY_ETOO_LARGE
+ * with a text if the object itself does not fit into a message. */
+int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
+                       hy_value_t *out, hy_error_t *err);
+/* Makes of an offer a reporter and a hosted object in the offered epoch. Neither is known to
+ * anybody: the reporter is not among the parties of its syncher, and nothing is listened to. */
+int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, hy_reporter_t **reporter,
+                      hy_hosted_t **hosted, hy_error_t *err);
+
+#endif

@@ -1,0 +1,327 @@
+/* Taking an object over, on the side of its new reporter (handover.h):
+ *
+ *      offered ─► the hyperty decides ─► made, 200 ─► waits ─┬─ the node says moved ─┐
+ *                                          │                 └─ or says so when asked ┴─► open
+ *                                          └── taken back, or it has come to nothing: dropped
+ *
+ * What comes for the object comes after the node's word that it was moved, on the same way; so from
+ * then on, and not before, it is listened to here. */
+#include "../base/mem.h"
+#include "call.h"
+#include "handover.h"
+
+typedef struct {
+    hy_manager_t *manager;
+    hy_syncher_t *syncher;
+    hy_str_t *url, *epoch;
+    hy_msg_t *offer;
+    hy_decision_t *decision; /* referenced, while it is open */
+    hy_reporter_t *reporter; /* both NULL until it was accepted */
+    hy_hosted_t *hosted;
+    hy_call_t **slot; /* who accepted it and waits; NULL: nobody */
+    hy_timer_t ask;
+    hy_job_t job; /* asks the node whose it is */
+    uint64_t until_ms;
+} takeover_t;
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static hy_clock_t *clock_of(const takeover_t *t) {
+    return hy_bus_clock(t->manager->bus);
+}
+
+static const hy_node_t *offer_of(hy_msg_t *m) {
+    const hy_node_t *params = hy_get_array(hy_msg_body(m), "params");
+    hy_value_t first = params ? hy_node_at(params, 0) : hy_absent();
+    return first.kind == HY_OBJECT ? first.as.n : NULL;
+}
+
+/* Out of the manager; what it has made is the caller's. */
+static void detach(takeover_t *t) {
+    hy__part_remove(&t->manager->takeovers, t->url);
+    hy_timer_stop(clock_of(t), &t->ask);
+    hy__job_cancel(&t->job);
+}
+
+/* Who waits is called back, and may do anything. */
+static void finish(takeover_t *t, int code, const char *desc, hy_party_t *party) {
+    hy_call_t **slot = t->slot, *c = slot ? *slot : NULL;
+    hy_str_unref(t->url);
+    hy_str_unref(t->epoch);
+    hy_msg_unref(t->offer);
+    hy_free(t);
+    if (c) hy__call_end(c, code, desc, party, hy_absent());
+    hy_free(slot);
+}
+
+static void drop(takeover_t *t, int code, const char *desc) {
+    hy_decision_t *d = t->decision;
+    t->decision = NULL;
+    detach(t);
+    if (d) {
+        d->decided = NULL;
+        hy_decision_reject(d, code, desc);
+        hy_decision_unref(d);
+    }
+    if (t->reporter) hy__party_close(&t->reporter->party);
+    if (t->hosted) hy__hosted_free(t->hosted);
+    finish(t, code, desc, NULL);
+}
+
+void hy__takeovers_close(hy_syncher_t *s) {
+    const hy_part_entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&s->manager->takeovers, &pos));) {
+        takeover_t *t = e->part;
+        if (t->syncher == s) drop(t, HY_ECLOSED, "the hyperty has stopped");
+    }
+}
+
+/* --- it is here ------------------------------------------------------------------------------- */
+
+static int tune_in(takeover_t *t) {
+    hy_hosted_t *h = t->hosted;
+    int rc = h->on_subscription ? 0
+                                : hy_bus_listen(t->manager->bus, h->subscription,
+                                                hy__hosted_on_subscription, h, &h->on_subscription);
+    return rc < 0 ? rc : hy__reporter_open(t->reporter);
+}
+
+/* What the node has to hear besides is said again until it has: who observes is admitted once more,
+ * so that it tells of those who went without a word; and the registry gets its entry. */
+static void settle(hy_hosted_t *h, hy_reporter_t *r) {
+    hy_manager_t *m = h->manager;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
+    hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
+    hy__job_want(&h->job);
+    hy__pulse_start(m);
+}
+
+static void take(takeover_t *t) {
+    hy_manager_t *m = t->manager;
+    hy_hosted_t *before = hy__part_find(&m->hosted, t->url);
+    if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
+    if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
+    int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
+    if (rc < 0) { /* no memory: the node is asked, and it is tried again */
+        hy__job_want(&t->job);
+        return;
+    }
+    hy_hosted_t *h = t->hosted;
+    hy_reporter_t *r = t->reporter;
+    hy_log(hy_bus_log(m->bus), HY_LOG_INFO, "sync", "%s is reported by %s now", h->url->bytes,
+           h->reporter->bytes);
+    hy_list_append(&t->syncher->parties, &r->party.link);
+    detach(t);
+    settle(h, r);
+    hy_party_ref(&r->party);
+    finish(t, 0, "", &r->party);
+    hy_party_unref(&r->party);
+}
+
+void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {
+    const hy_node_t *moved = hy_get_object(hy_get_object(hy_msg_body(event), "value"), "moved");
+    hy_str_t *url = hy_get_str(moved, "resource"), *epoch = hy_get_str(moved, "epoch");
+    hy_str_t *node_sm = url && epoch ? hy__domain_sm(s->manager, url) : NULL;
+    bool is_node = node_sm && hy_str_equal(event->from, node_sm);
+    hy_str_unref(node_sm);
+    takeover_t *t = is_node ? hy__part_find(&s->manager->takeovers, url) : NULL;
+    if (t && t->syncher == s && t->hosted && hy_str_equal(t->epoch, epoch)) take(t);
+}
+
+/* --- waiting for it --------------------------------------------------------------------------- */
+
+static void on_holder(void *takeover, int http, hy_msg_t *answer) {
+    takeover_t *t = takeover;
+    const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
+    const hy_str_t *holder = hy_get_str(value, "holder"), *epoch = hy_get_str(value, "epoch");
+    bool is_here = http < 300 && holder && hy_str_equal(holder, t->hosted->reporter);
+    bool is_known = http < 300 || http == 404 || http == 410;
+    if (is_here && epoch && hy_str_equal(epoch, t->epoch)) {
+        hy__job_retry(&t->job); /* should it not be done now */
+        take(t);
+    } else if (epoch && hy_epoch_compare(epoch, t->epoch) >= 0) {
+        drop(t, HY_ECONFLICT, "the object went on elsewhere");
+    } else if (is_known && hy_clock_now(clock_of(t)) >= t->until_ms) {
+        drop(t, HY_ETIMEOUT, "the object was not handed over in time");
+    } else {
+        hy__job_retry(&t->job);
+    }
+}
+
+static void run(void *takeover) {
+    takeover_t *t = takeover;
+    hy_manager_t *m = t->manager;
+    hy__job_ask(&t->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, t->url),
+                hy__guard_body("holder", t->url, NULL), on_holder);
+}
+
+static void on_ask(void *takeover) {
+    takeover_t *t = takeover;
+    hy__job_want(&t->job);
+}
+
+/* --- deciding --------------------------------------------------------------------------------- */
+
+static int prepare(takeover_t *t, hy_error_t *err) {
+    if (t->hosted) return 0;
+    int rc = hy__handover_read(t->syncher, offer_of(t->offer), &t->reporter, &t->hosted, err);
+    if (rc == 0) rc = hy_timer_start(clock_of(t), &t->ask, HY_HANDOVER_ASK_MS);
+    t->until_ms = hy_clock_now(clock_of(t)) + HY_HANDOVER_WAIT_MS;
+    return rc;
+}
+
+static void decided(void *takeover, hy_decision_t *d, int code, const char *reason) {
+    takeover_t *t = takeover;
+    hy_manager_t *m = t->manager;
+    hy_error_t err = {.text = ""};
+    t->decision = NULL;
+    if (code == 0) code = prepare(t, &err);
+    if (code == 0) {
+        hy_bus_respond(m->bus, d->request, 200, NULL, hy_absent());
+        hy_decision_unref(d);
+        return;
+    }
+    if (!reason) reason = err.text[0] ? err.text : hy_error_text(code);
+    hy_bus_respond(m->bus, d->request, hy_error_http(code), reason, hy_absent());
+    drop(t, code, reason);
+    hy_decision_unref(d);
+}
+
+int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_error_t *err) {
+    if (!d->is_open) return hy_fail(err, HY_ECONFLICT, "this is decided already");
+    takeover_t *t = d->arg;
+    hy_error_t why = {.text = ""};
+    hy_call_t *c = hy__call_new(t->syncher, arg);
+    hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
+    int rc = slot ? prepare(t, &why) : HY_ENOMEM;
+    if (rc < 0) {
+        if (c) hy__call_free(c);
+        hy_free(slot);
+        hy_decision_reject(d, rc, why.text[0] ? why.text : NULL);
+        return hy_fail(err, rc, "%s", why.text[0] ? why.text : hy_error_text(rc));
+    }
+    *slot = c;
+    c->slot = slot;
+    c->on_party = done;
+    t->slot = slot;
+    return hy_decision_accept(d, hy_absent());
+}
+
+/* --- what is asked ---------------------------------------------------------------------------- */
+
+static void ask_hyperty(takeover_t *t, hy_msg_t *m, const hy_node_t *offer) {
+    hy_decision_t *d =
+        hy__decision_new(t->syncher, NULL, HY_DECIDE_DELEGATE, m, hy_get_str(offer, "source"));
+    if (!d) {
+        hy_bus_respond(t->manager->bus, m, 503, "out of memory", hy_absent());
+        drop(t, HY_ENOMEM, "out of memory");
+        return;
+    }
+    d->url = hy_str_ref(t->url);
+    d->value = hy_get_object(offer, "object");
+    d->decided = decided;
+    d->arg = t;
+    t->decision = hy_decision_ref(d);
+    hy__decision_ask(d);
+}
+
+/* The same offer once more, as its answer was lost. */
+static void offer_again(takeover_t *t, hy_msg_t *m) {
+    if (!t->decision) {
+        hy_bus_respond(t->manager->bus, m, 200, NULL, hy_absent());
+        return;
+    }
+    hy_msg_unref(t->decision->request);
+    t->decision->request = hy_msg_ref(m);
+    t->decision->value = hy_get_object(offer_of(m), "object");
+}
+
+/* Only who holds an object sends from below it; in its own domain its node sees to that. */
+static const char *refusal(const hy_manager_t *m, const hy_msg_t *request, const hy_node_t *offer) {
+    hy_str_t *url = hy_get_str(offer, "resource"), *hyperty = hy_get_str(offer, "hyperty");
+    hy_error_t err;
+    if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
+        return "delegate needs resource, source, hyperty and epoch";
+    if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
+    if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
+        !hy_address_is_under(request->from, url))
+        return "delegate comes from <Object>/subscription";
+    if (!hy_address_same_domain(url, m->runtime))
+        return "delegate: the object is of another domain than this runtime";
+    return NULL;
+}
+
+static void on_offer(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *offer = offer_of(request);
+    const char *why = refusal(m, request, offer);
+    if (why) {
+        hy_bus_respond(m->bus, request, 400, why, hy_absent());
+        return;
+    }
+    hy_str_t *url = hy_get_str(offer, "resource"), *epoch = hy_get_str(offer, "epoch");
+    hy_syncher_t *s = hy__manager_find_syncher(m, hy_get_str(offer, "hyperty"));
+    takeover_t *t = hy__part_find(&m->takeovers, url);
+    if (!s) {
+        hy_bus_respond(m->bus, request, 404, "there is no such hyperty in this runtime",
+                       hy_absent());
+        return;
+    }
+    if (t && t->syncher == s && hy_str_equal(t->epoch, epoch)) {
+        offer_again(t, request);
+        return;
+    }
+    if (t) drop(t, HY_ECONFLICT, "another offer has come");
+    t = hy_alloc_zero(sizeof *t);
+    if (!t || hy__part_add(&m->takeovers, url, t) < 0) {
+        hy_free(t);
+        hy_bus_respond(m->bus, request, 503, "out of memory", hy_absent());
+        return;
+    }
+    *t = (takeover_t){.manager = m,
+                      .syncher = s,
+                      .url = hy_str_ref(url),
+                      .epoch = hy_str_ref(epoch),
+                      .offer = hy_msg_ref(request)};
+    hy_timer_init(&t->ask, on_ask, t);
+    hy__job_init(&t->job, m, t->url, run, t);
+    ask_hyperty(t, request, offer);
+}
+
+/* The object's sync manager, or the runtime that it is in as long as it is nobody's. */
+static bool is_from_giver(const takeover_t *t, const hy_msg_t *request) {
+    const hy_str_t *runtime = hy_get_str(hy_get_object(offer_of(t->offer), "object"), "runtime");
+    return hy_str_equal(request->from, t->offer->from) ||
+           (runtime && hy_address_is_under(request->from, runtime));
+}
+
+/* Who offered it asks whether it is here. If it is not, it will not be: not with that epoch. */
+static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
+    hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
+    hy_value_t epoch = params ? hy_node_at(params, 1) : hy_absent();
+    if (url.kind != HY_STR || epoch.kind != HY_STR) {
+        hy_bus_respond(m->bus, request, 400, "delegated: params must be [object, epoch]",
+                       hy_absent());
+        return;
+    }
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url.as.s);
+    bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch.as.s) >= 0;
+    takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
+    if (t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request))
+        drop(t, HY_ECONFLICT, "the object was not handed over");
+    hy_bus_respond(m->bus, request, 200, NULL, hy__body1("taken", hy_bool(is_here)));
+}
+
+void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {
+    const hy_str_t *method = hy_get_str(hy_msg_body(request), "method");
+    if (hy_str_is(method, "delegate")) {
+        on_offer(m, request);
+    } else if (hy_str_is(method, "delegated")) {
+        on_delegated(m, request);
+    } else {
+        hy_bus_respond(m->bus, request, 400, "execute: a sync manager knows delegate and delegated",
+                       hy_absent());
+    }
+}
