@@ -194,8 +194,8 @@ local function ask(self, name, method, ...)
     note(self, "asks", { party = name, method = method, version = party.version,
       who = arguments[1] })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
-    note(self, "answer", { party = name, method = method, who = arguments[1], value = value,
-      text = text, code = code })
+    note(self, "answer", { party = name, method = method, who = arguments[1],
+      asked = arguments[2], value = value, text = text, code = code })
   end)
 end
 

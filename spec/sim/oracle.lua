@@ -103,7 +103,7 @@ local function take_later(self, actor, entry)
   elseif party and party.is_reporter then
     take_reporter(party, entry)
   elseif party then
-    party:take(entry)
+    party:take(entry, self.edits)
   end
 end
 
@@ -112,7 +112,10 @@ function Oracle:take(actor, entries)
   for _, entry in ipairs(entries) do
     local object = entry.party and self.parties[entry.party] and self.parties[entry.party].object
     if entry.what == "wrote" then
-      object:write(self.edits[entry.number], entry)
+      local edit = self.edits[entry.number]
+      if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
+      edit.is_done = true
+      object:write(edit, entry)
     elseif entry.what == "judged" then
       object:judge(entry)
     elseif entry.what == "asks" and entry.method == "evict" then
@@ -189,6 +192,7 @@ function M.check_copy(story, look, original)
     check.fault("level", "%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
       original.epoch, original.version)
   end
+  if story.is_adrift then story:anchor(look.version) end
   local kept = check.plain_kept(object.kept)
   check.equal("copy", object.data, look.data, name)
   check.equal("copy", kept, check.plain_kept(look.children), "%s, children", name)
@@ -290,6 +294,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
     end
   end
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
+  for _, object in ipairs(self.objects) do object.may_resync = false end
   local order = {}
   for _, party in ipairs(self.order) do
     party.was_open, party.heard = party.is_open, {}

@@ -111,6 +111,24 @@ local function burst(world)
   world:drain(party.actor)
 end
 
+-- More than the history of an object holds: who is behind cannot be told what it missed.
+local function huge(world)
+  local party = some_party(world, "reporter")
+  if not party or world.is_narrow or world.has_burst then return end
+  world.has_burst, party.object.may_resync = true, true
+  world:drain(party.actor)
+  slow_down_one(world, party.object)
+  tell(world, party, "writes more than is remembered")
+  for i = 1, 3 do
+    local text = i < 3 and ("huge"):rep(150000) or "small"
+    local value = plain.is_array(party.object.data) and plain.array { text } or { text = text }
+    local edit = { kind = "whole", value = value }
+    world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
+    world.net:run(0.3)
+  end
+  world:drain(party.actor)
+end
+
 local function delete(world)
   local party = some_party(world, "reporter")
   if not party then return end
@@ -285,9 +303,9 @@ end
 
 local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
-  { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
+  { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst },
+  { 1, burst }, { 1, huge },
 }
 
 local FAULTS = {
