@@ -207,6 +207,21 @@ static int network_stall(lua_State *L) {
     return 0;
 }
 
+/* net:slow(rt, bytes_per_second [, domain]): so much comes down to it and no more; 0: no bound */
+static int network_slow(lua_State *L) {
+    lua_Integer rate = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, rate >= 0 && rate <= UINT32_MAX, 3, "bytes a second expected");
+    hy_pair_slow(check_pair(L, 4), (uint32_t)rate);
+    return 0;
+}
+
+/* net:jump(seconds): everybody's wall clock is put forward, or back; time goes on as it did */
+static int network_jump(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    w->clock->wall_start_ms += (int64_t)(luaL_checknumber(L, 2) * 1000);
+    return 0;
+}
+
 /* What becomes of a connection. */
 typedef enum { ENDED, BROKEN, BACK } fate_t;
 
@@ -322,6 +337,8 @@ static const luaL_Reg network_methods[] = {
     {"settle", network_settle},
     {"cut", network_cut},
     {"stall", network_stall},
+    {"slow", network_slow},
+    {"jump", network_jump},
     {"disconnect", network_disconnect},
     {"connect", network_connect},
     {"reconnect", network_reconnect},
