@@ -99,6 +99,12 @@
 #define HY_STORE_CLOSE_MS          5000u
 #define HY_STORE_CHANGES_BYTES_MIN (64u << 10)
 
+/* Messages of stored objects that wait for their commit; answers: twice that. Answers to executes
+ * that are kept of one object. */
+#define HY_OUTLET_MESSAGES_MAX (1u << 17)
+#define HY_OUTLET_BYTES_MAX    (64u << 20)
+#define HY_LEDGER_ANSWERS_MAX  4096u
+
 /* The message node: what one request may ask for, what one session or object may hold, and what the
  * node keeps for all of them. */
 #define HY_DOMAIN_BYTES_MAX          255u

@@ -122,6 +122,10 @@ void hy_bus_end_requests(hy_bus_t *bus);
  */
 int hy_bus_respond(hy_bus_t *bus, hy_msg_t *request, int code, const char *desc, hy_value_t value);
 
+/* As if that request (execute or create) had been delivered and finally answered here `age_ms` ago:
+ * should it come again, it gets this answer again. `answer` is referenced. */
+int hy_bus_recall(hy_bus_t *bus, hy_msg_t *answer, uint64_t age_ms);
+
 /* --- interceptors ----------------------------------------------------------------------------- */
 
 typedef enum { HY_PASS, HY_DROP, HY_HOLD } hy_verdict_t;

@@ -68,23 +68,57 @@ static recall_t *find(hy_bus_t *bus, hy_str_t *from, hy_str_t *to, hy_value_t id
 }
 
 /* The record of that request, made if missing; NULL when out of memory. */
-static recall_t *remember(hy_bus_t *bus, const hy_msg_t *m) {
-    uint32_t hash = hash_of(m->from, m->to, m->id);
-    recall_t *r = find(bus, m->from, m->to, m->id, hash);
+static recall_t *record(hy_bus_t *bus, hy_str_t *from, hy_str_t *to, hy_value_t id) {
+    uint32_t hash = hash_of(from, to, id);
+    recall_t *r = find(bus, from, to, id, hash);
     if (r) return r;
     if (bus->recalls.count >= HY_BUS_ANSWERS_KEPT_MAX) forget(bus, oldest(bus));
     r = hy_alloc(sizeof *r);
     if (!r) return NULL;
-    *r = (recall_t){.until_ms = hy_clock_now(bus->config.clock) + HY_ANSWER_KEPT_MS, .id = m->id};
+    *r = (recall_t){.until_ms = hy_clock_now(bus->config.clock) + HY_ANSWER_KEPT_MS, .id = id};
     if (!hy__table_add(&bus->recalls, &r->entry, hash)) {
         hy_free(r);
         return NULL;
     }
     if (r->id.kind == HY_STR) hy_str_ref(r->id.as.s);
-    r->from = hy_str_ref(m->from);
-    r->to = hy_str_ref(m->to);
+    r->from = hy_str_ref(from);
+    r->to = hy_str_ref(to);
     hy_list_append(&bus->recalls_by_age, &r->link);
     return r;
+}
+
+static recall_t *remember(hy_bus_t *bus, const hy_msg_t *m) {
+    return record(bus, m->from, m->to, m->id);
+}
+
+static void keep_answer(hy_bus_t *bus, recall_t *r, hy_msg_t *answer) {
+    r->answer = hy_msg_ref(answer);
+    bus->recalls_bytes += hy_msg_bytes(answer);
+    while (bus->recalls_bytes > HY_BUS_ANSWERS_BYTES_MAX)
+        forget(bus, oldest(bus));
+}
+
+/* Where it belongs by age. */
+static void age(hy_bus_t *bus, recall_t *r, uint64_t age_ms) {
+    uint64_t now = hy_clock_now(bus->config.clock);
+    r->until_ms = now + HY_ANSWER_KEPT_MS - age_ms;
+    hy_link_t *before = &bus->recalls_by_age;
+    hy_list_remove(&r->link);
+    while (before->prev != &bus->recalls_by_age &&
+           hy_link_owner(before->prev, recall_t, link)->until_ms > r->until_ms)
+        before = before->prev;
+    hy_list_append(before, &r->link);
+}
+
+int hy_bus_recall(hy_bus_t *bus, hy_msg_t *answer, uint64_t age_ms) {
+    if (age_ms >= HY_ANSWER_KEPT_MS) return 0;
+    recall_t *r = record(bus, answer->to, answer->from, answer->id);
+    if (!r) return HY_ENOMEM;
+    if (r->answer) return 0;
+    r->is_delivered = true;
+    age(bus, r, age_ms);
+    keep_answer(bus, r, answer);
+    return 0;
 }
 
 bool hy__recall_request(hy_bus_t *bus, const hy_msg_t *m) {
@@ -113,10 +147,7 @@ hy_uplink_t *hy__recall_response(hy_bus_t *bus, hy_msg_t *response) {
     if (!r) return NULL;
     hy_uplink_t *way = r->way;
     if (r->is_delivered && !r->has_no_answer && !r->answer && hy_msg_code(response) >= 200) {
-        r->answer = hy_msg_ref(response);
-        bus->recalls_bytes += hy_msg_bytes(response);
-        while (bus->recalls_bytes > HY_BUS_ANSWERS_BYTES_MAX)
-            forget(bus, oldest(bus));
+        keep_answer(bus, r, response);
     }
     return way;
 }

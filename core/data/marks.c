@@ -136,6 +136,11 @@ static int write_entry(const entry_t *e, hy_value_t *out) {
     return 0;
 }
 
+int hy_marks_write_one(const hy_dict_t *m, const hy_str_t *creator, hy_value_t *out) {
+    const entry_t *e = find(m, creator);
+    return e ? write_entry(e, out) : HY_ENOT_FOUND;
+}
+
 int hy_marks_write(const hy_dict_t *m, hy_value_t *out) {
     hy_node_t *marks = hy_node_new(HY_OBJECT);
     if (!marks) return HY_ENOMEM;

@@ -34,6 +34,9 @@ hy_node_t *hy_object_metadata(hy_object_t *o);
 /* `epoch` is referenced; NULL: the object has none (an older peer's). */
 void hy_object_set_position(hy_object_t *o, hy_str_t *epoch, uint64_t version);
 
+/* True for a member of a whole answer that is metadata. */
+bool hy_object_is_metadata(const hy_str_t *key);
+
 /* A new run of one writer: it follows the position that the object has, whose version goes on. The
  * history stays, so that who is at a position before it can go on from there. */
 void hy_object_begin_epoch(hy_object_t *o, hy_str_t *epoch);

@@ -80,7 +80,10 @@ static int send_part(const hy_frozen_t *f, const reader_t *reader, uint32_t i, b
     if (id.kind == HY_STR) hy_str_ref(id.as.s);
     hy_msg_t *m = hy_msg_new_payload(HY_MSG_RESPONSE, id, reader->request->to,
                                      reader->request->from, &part->payload);
-    int rc = m ? hy_bus_send(bus_of(f->reporter), m) : HY_ENOMEM;
+    if (!m) return HY_ENOMEM;
+    int rc = f->reporter->ledger ? 0 : hy_bus_send(bus_of(f->reporter), m);
+    if (f->reporter->ledger)
+        hy__reporter_send(f->reporter, m); /* what it tells is committed then */
     hy_msg_unref(m);
     return rc;
 }
@@ -285,7 +288,7 @@ void hy__answer_drop(hy_answer_t *a) {
 void hy__answer_send(hy_reporter_t *r, hy_msg_t *request, hy_str_t *hyperty, hy_answer_t *a) {
     hy_frozen_t *f = a->frozen;
     if (!f) {
-        hy_bus_respond(bus_of(r), request, 200, NULL, a->value);
+        hy__ledger_respond(r->ledger, r->party.syncher->manager, request, 200, NULL, a->value);
         a->value = hy_absent();
         return;
     }

@@ -87,6 +87,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     if (rc == 0) {
         o->version = c->version;
         if (c->modified_ms) o->modified_ms = c->modified_ms;
+        hy__copy_changed(r->ledger, c);
         if (c->is_metadata) {
             for (uint32_t i = 0; i < c->count; i++) {
                 hy_effect_release(&effects[i]);
@@ -126,6 +127,7 @@ static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     if (is_first) hy__children_sort(o->children);
     hy__outbox_stamped(r, child, 0, false);
     o->version = s->version;
+    hy__copy_stamped(r->ledger, s, child, NULL);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_CREATE, child, NULL);
     return true;
 }
@@ -138,6 +140,7 @@ static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
         child->version = s->child_version;
         hy__outbox_stamped(r, child, s->child_version, false);
         r->object->version = s->version;
+        hy__copy_stamped(r->ledger, s, child, op);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_UPDATE, child, op->change);
     }
     hy_childop_unref(op);
@@ -146,9 +149,10 @@ static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
 
 static bool stamp_delete(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child) {
     r->object->version = s->version;
+    if (child) hy_children_remove(r->object->children, child, HY_CHILD_DELETED);
+    hy__copy_stamped(r->ledger, s, child, NULL);
     if (!child) return true;
     hy_childop_unref(take_op(r, child, s->child_version));
-    hy_children_remove(r->object->children, child, HY_CHILD_DELETED);
     hy__outbox_gone(r, child);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_DELETE, child, NULL);
     return true;
@@ -158,12 +162,11 @@ static bool stamp_refuse(hy_replica_t *r, const hy_stamp_t *s, hy_str_t *creator
                          hy_child_t *child) {
     r->object->version = s->version;
     if (s->child_version == 0) hy_marks_see(hy_children_marks(r->object->children), creator, n, n);
+    if (child && s->child_version > 0) child->version = s->child_version;
+    hy__copy_stamped(r->ledger, s, child, NULL);
     if (!child) return true;
     bool is_own = child->draft != NULL;
-    if (s->child_version > 0) {
-        hy_childop_unref(take_op(r, child, s->child_version));
-        child->version = s->child_version;
-    }
+    if (s->child_version > 0) hy_childop_unref(take_op(r, child, s->child_version));
     hy__outbox_stamped(r, child, s->child_version, true);
     if (!is_own && child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);

@@ -11,6 +11,16 @@ void hy__call_free(hy_call_t *c) {
     hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->now);
     if (c->request) hy_request_cancel(c->request);
     if (c->slot) *c->slot = NULL;
+    if (c->syncher->manager->store) hy_store_read_cancel(c->rows);
+    hy__commit_cancel(&c->commit);
+    if (c->ledger) hy_object_free(c->ledger->object);
+    hy__ledger_free(c->ledger);
+    hy_value_drop(c->value);
+    while (c->party_count > 0) {
+        hy_party_unref(c->parties[--c->party_count]);
+    }
+    hy_free(c->parties);
+    hy_str_unref(c->why);
     hy_list_remove(&c->link);
     hy_party_unref(c->party);
     hy_str_unref(c->url);
@@ -160,6 +170,23 @@ hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
     hy_timer_init(&c->now, on_now, c);
     hy_list_append(&s->calls, &c->link);
     return c;
+}
+
+static void on_committed(void *call) {
+    hy_call_t *c = call;
+    hy_value_t value = c->value;
+    c->value = hy_absent();
+    if (c->party && !c->on_value) {
+        hy__call_take_party(c, NULL, 0, "");
+    } else {
+        hy__call_end(c, 0, "", NULL, value);
+    }
+    hy_value_drop(value);
+}
+
+int hy__call_wait(hy_call_t *c, uint64_t ticket) {
+    hy__commit_init(&c->commit, on_committed, c);
+    return hy__commit_wait(c->syncher->manager, &c->commit, ticket);
 }
 
 int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body,

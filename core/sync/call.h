@@ -12,11 +12,21 @@ struct hy_call {
     hy_syncher_t *syncher;
     hy_party_t *party; /* referenced, or NULL */
     hy_request_t *request;
-    hy_timer_t now;     /* for an answer that is known at once */
+    hy_timer_t now;             /* for an answer that is known at once */
+    hy_store_read_t *rows;      /* being read */
+    void (*next)(hy_call_t *c); /* when they are there */
+    hy_ledger_t *ledger;        /* restored, with its object; owned */
+    hy_commit_t commit;         /* that is waited for */
+    hy_value_t value;           /* to call back with then */
+    hy_party_t **parties;       /* of a resume */
+    uint32_t party_count, awaited;
+    int failure; /* of one of them */
+    hy_str_t *why;
     hy_str_t *url;      /* of a subscription */
     hy_str_t *followed; /* hyperty, of a follow */
     hy_create_t create;
     hy_value_t criteria, found; /* of a discovery */
+    bool resumes;               /* the store keeps what it asks for */
     bool is_second;             /* it has asked for objects, now for hyperties */
     hy_str_t *read;             /* object that it reads, which may come in parts */
     hy_collecting_t collecting;
@@ -44,6 +54,36 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
 int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_error_t *err);
 /* Calls back in the next turn; on failure the call is gone. */
 int hy__call_answer_now(hy_call_t *c);
+/* Calls back with its party or value once that ticket is committed; on failure it goes on. */
+int hy__call_wait(hy_call_t *c, uint64_t ticket);
 void hy__create_release(hy_create_t *c);
+/* The syncher's reporter of that schema and name (NULL: of none). */
+hy_party_t *hy__find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
+                              const hy_str_t *name);
+/* Asks the sync manager for a new object; on failure the call goes on. */
+int hy__create_anew(hy_call_t *c, hy_error_t *err);
+
+/* Asks the sync manager to let it observe `url`, at the level and of the schema of `create`; on
+ * failure the call goes on. */
+int hy__subscribe_anew(hy_call_t *c, hy_error_t *err);
+/* All who subscribed to that object meanwhile get the same answer. */
+void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
+                           hy_party_t *p);
+
+/* --- kept.c, resume.c ------------------------------------------------------------------------- */
+
+/* Calls `next` when the syncher knows what the store keeps for it; on failure the call is gone. */
+int hy__kept_then(hy_call_t *c, void (*next)(hy_call_t *c));
+/* True if it is of that schema and name; NULL: of any. */
+bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *schema,
+                 const hy_str_t *name);
+/* Goes on with the kept object, or anew; that may end the call. */
+void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k);
+void hy__resume_observer(hy_call_t *c, const hy_kept_t *k);
+/* The steps of create and subscribe with a store. */
+void hy__create_or_resume(hy_call_t *c);
+void hy__subscribe_or_resume(hy_call_t *c);
+/* Stores the object of that reporter from now on. On failure nothing was written. */
+int hy__reporter_store(hy_reporter_t *r, hy_store_level_t level);
 
 #endif

@@ -17,8 +17,8 @@ void hy__create_release(hy_create_t *c) {
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-static hy_party_t *find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
-                                 const hy_str_t *name) {
+hy_party_t *hy__find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
+                              const hy_str_t *name) {
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
         if (!p->is_reporter || p->object->schema != schema) continue;
@@ -70,6 +70,8 @@ static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     if (code == 0 && !url) code = HY_EINVALID;
     if (code == 0) {
         code = make_reporter(c, url, &r);
+        if (code == 0) code = hy__reporter_store(r, c->create.store);
+        if (code < 0 && r) hy__party_close(&r->party);
         hy_hosted_t *h = code < 0 ? hy__part_find(&c->syncher->manager->hosted, url) : NULL;
         if (h) hy__hosted_delete(h); /* nobody reports it */
     }
@@ -79,7 +81,11 @@ static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     }
     if (c->create.observer_count > 0)
         hy_party_invite(&r->party, c->create.observers, c->create.observer_count, NULL, NULL, NULL);
-    hy__call_end(c, 0, "", &r->party, hy_absent());
+    if (r->ledger) {
+        c->party = hy_party_ref(&r->party);
+        code = hy__call_wait(c, r->ledger->ticket);
+    }
+    if (!r->ledger || code < 0) hy__call_end(c, code, hy_error_text(code), &r->party, hy_absent());
 }
 
 static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
@@ -106,6 +112,13 @@ static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);
     return hy_absent();
+}
+
+int hy__create_anew(hy_call_t *c, hy_error_t *err) {
+    hy_manager_t *m = c->syncher->manager;
+    const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
+    c->take = take_created;
+    return hy__call_transmit(c, HY_MSG_CREATE, m->sm, create_body(c, schema), err);
 }
 
 /* A copy of its own of what the caller lent; data and metadata are taken over. */
@@ -168,15 +181,17 @@ int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void
         return rc;
     }
     c->on_party = done;
-    hy_party_t *known = what->is_new ? NULL : find_reporter(s, schema, what->name);
+    hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
     if (known) {
         known->is_resumed = true;
         c->party = hy_party_ref(known);
         c->take = hy__call_take_party;
         return hy__call_answer_now(c);
     }
-    c->take = take_created;
-    return hy__call_ask(c, HY_MSG_CREATE, s->manager->sm, create_body(c, schema), err);
+    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
+    rc = hy__create_anew(c, err);
+    if (rc < 0) hy__call_free(c);
+    return rc;
 }
 
 /* --- invite, evict, delete -------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ typedef struct {
     hy_str_t *url;                               /* NULL: not known yet */
     bool is_allocated, is_routed, is_registered; /* what to give back on failure */
     bool is_second;                              /* the node told a higher epoch */
+    uint64_t epoch;                              /* number of the first that is tried */
     uint64_t session;                            /* of the manager, when it began */
 } creating_t;
 
@@ -135,7 +136,16 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
                            &h->on_subscription);
     if (rc < 0) return rc;
     hy__hosted_init_job(h);
-    return hold(c, 1);
+    hy__domain_route_wanted(m, url, NULL);
+    hy__lasting_drop(m, "rest", url, NULL);
+    return hold(c, c->epoch);
+}
+
+/* One that is resumed begins above the epoch that it was stored in. */
+static uint64_t first_epoch(const hy_node_t *body) {
+    const hy_str_t *before = hy_get_str(body, "epoch");
+    uint64_t n = before ? strtoull(before->bytes, NULL, 10) : 0;
+    return n < UINT64_MAX ? n + 1 : n;
 }
 
 static void create_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -150,11 +160,11 @@ static void create_allocated(void *arg, int code, const char *desc, hy_node_t *b
 }
 
 /* What this runtime cannot do is refused, never ignored. */
-static const char *unserved(const hy_node_t *body, hy_error_t *err) {
+static const char *unserved(const hy_manager_t *m, const hy_node_t *body, hy_error_t *err) {
     const hy_str_t *url = hy_get_str(body, "resource");
     if (hy_get_bool(body, "p2p", false))
         return "p2p is not served by this runtime; leave it out: messages go by the message node";
-    if (hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
+    if (!m->store && hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
         return "store is not served by this runtime, which keeps objects in memory only; leave it "
                "out";
     if (hy_get_bool(hy_get_object(body, "value"), "mutual", false))
@@ -168,7 +178,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     hy_str_t *schema_name = hy_get_str(body, "schema"), *url = hy_get_str(body, "resource");
     const hy_schema_t *schema = schema_name ? hy_schemas_find(m->schemas, schema_name) : NULL;
     hy_error_t err = {.text = ""};
-    const char *refusal = unserved(body, &err), *desc = "out of memory";
+    const char *refusal = unserved(m, body, &err), *desc = "out of memory";
     if (!schema || refusal || !hy_get_object(body, "value")) {
         hy_bus_respond(m->bus, request, refusal ? 400 : 404,
                        refusal ? refusal : "there is no such schema here", hy_absent());
@@ -183,6 +193,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     }
     *c = (creating_t){
         .manager = m, .request = hy_msg_ref(request), .hosted = h, .session = m->sessions};
+    c->epoch = first_epoch(body);
     h->manager = m;
     h->schema = schema;
     h->reporter = hy_str_ref(request->from);

@@ -66,7 +66,9 @@ static int finish(hy_decision_t *d, int code, const char *reason, hy_value_t val
     } else if (d->request) {
         int http = code < 0 ? hy_error_http(code) : 200;
         if (d->kind == HY_DECIDE_READ && code == HY_EFORBIDDEN) http = 401;
-        hy_bus_respond(s->manager->bus, d->request, http, reason, value);
+        bool is_execute = d->kind == HY_DECIDE_EXECUTE && d->party;
+        hy__ledger_answer(is_execute ? ((hy_reporter_t *)d->party)->ledger : NULL, s->manager,
+                          d->request, http, reason, value);
     } else {
         hy_value_drop(value);
     }

@@ -32,6 +32,13 @@ struct hy_hosted {
 };
 
 /* hosting.c */
+hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* NULL; lent */
+/* guests.c: writes what is known of that guest, or that there is none, if the object is stored. */
+void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty);
+/* What could not be written then is written. */
+void hy__hosted_save_guests(hy_hosted_t *h);
+/* From its rows (hy_ledger_t). */
+int hy__hosted_restore_guests(hy_hosted_t *h, const hy_node_t *guests);
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
 hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
 /* The guest of that hyperty, made if missing; HY_EFULL. */

@@ -14,28 +14,28 @@
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
-static hy_guest_t *find_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
+hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
     return hy_dict_find(&h->guests, hyperty->bytes, hyperty->len,
                         hy_hash(hyperty->bytes, hyperty->len));
 }
 
 bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
     return g && !g->is_evicted;
 }
 
 bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
     return g && g->is_evicted;
 }
 
 bool hy__hosted_has_observer(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
     return g && g->is_observing;
 }
 
 hy_str_t *hy__hosted_user(const hy_hosted_t *h, const hy_str_t *hyperty) {
-    const hy_guest_t *g = find_guest(h, hyperty);
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
     return g ? g->user : NULL;
 }
 
@@ -55,10 +55,13 @@ int hy__hosted_observers(const hy_hosted_t *h, hy_value_t *out) {
 }
 
 static void remove_guest(hy_hosted_t *h, hy_guest_t *g) {
+    hy_str_t *hyperty = hy_str_ref(g->key);
     if (g->is_observing) h->observers--;
     hy_str_unref(g->user);
     g->user = NULL;
     hy_dict_remove(&h->guests, g);
+    hy__hosted_save_guest(h, hyperty);
+    hy_str_unref(hyperty);
 }
 
 /* Those who are remembered only in case that they come back. */
@@ -70,7 +73,7 @@ static void forget_absent(hy_hosted_t *h) {
 }
 
 int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out) {
-    *out = find_guest(h, hyperty);
+    *out = hy__hosted_guest(h, hyperty);
     if (*out) return 0;
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) forget_absent(h);
     if (h->guests.count >= HY_OBJECT_ADMITTED_MAX) return HY_EFULL;
@@ -153,6 +156,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     g->accepted++;
     g->is_evicted = false;
     hy__pulse_start(h->manager);
+    hy__hosted_save_guest(h, subscriber);
     hy__answer_send(r, request, subscriber, &answer);
 }
 
@@ -226,7 +230,7 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
     }
-    hy_guest_t *g = find_guest(h, subscriber);
+    hy_guest_t *g = hy__hosted_guest(h, subscriber);
     bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
     if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
@@ -258,7 +262,11 @@ static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone
     g->is_observing = false;
     g->is_gone = is_gone;
     h->observers--;
-    if (!g->is_authorised && !g->is_gone) remove_guest(h, g);
+    if (!g->is_authorised && !g->is_gone) {
+        remove_guest(h, g);
+    } else {
+        hy__hosted_save_guest(h, hyperty);
+    }
 }
 
 /* Who is said to be gone may have come back before the notice did, or come while it is asked. */
@@ -272,7 +280,7 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     doubt_t *d = arg;
     (void)desc;
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
-    hy_guest_t *g = h ? find_guest(h, d->hyperty) : NULL;
+    hy_guest_t *g = h ? hy__hosted_guest(h, d->hyperty) : NULL;
     if (h) hy__delegation_note_gone(h);
     bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
     if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
@@ -297,7 +305,7 @@ static void doubt(hy_hosted_t *h, const hy_guest_t *g) {
 
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
-    hy_guest_t *g = source ? find_guest(h, source) : NULL;
+    hy_guest_t *g = source ? hy__hosted_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
         hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
@@ -306,7 +314,7 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     }
     if (g && g->is_observing) {
         hy_str_ref(source);
-        leave(h, g, source, false);
+        leave(h, g, source, hy_get_bool(hy_msg_body(request), "rests", false));
         hy_str_unref(source);
     }
     hy_bus_respond(h->manager->bus, request, 200, NULL, hy_absent());
@@ -357,6 +365,7 @@ static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) 
     if (rc < 0) return rc;
     g->is_authorised = true;
     g->is_evicted = false;
+    hy__hosted_save_guest(h, hyperty);
     hy_node_t *invitation = hy_node_new(HY_OBJECT);
     hy_value_t value;
     rc = invitation ? hy_put(invitation, "source", hy__string_ref(h->reporter)) : HY_ENOMEM;
@@ -406,7 +415,7 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
 
 /* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = find_guest(h, hyperty);
+    hy_guest_t *g = hy__hosted_guest(h, hyperty);
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     bool is_served = HY_MUTANT(EVICTED_SERVED);
     int rc = is_served ? hy__domain_ask(h->manager, HY_MSG_EXECUTE,
@@ -422,6 +431,7 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = false;
     g->is_evicted = true;
+    hy__hosted_save_guest(h, hyperty);
     return 0;
 }
 
@@ -456,6 +466,11 @@ void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request) {
     if (!h || !hy_str_equal(h->reporter, request->from)) {
         hy_bus_respond(m->bus, request, h ? 403 : 404, h ? "only its reporter deletes it" : NULL,
                        hy_absent());
+        return;
+    }
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r && r->ledger) {
+        hy__stored_delete(r, request);
         return;
     }
     hy__hosted_delete(h);

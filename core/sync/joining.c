@@ -61,6 +61,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
+    if (rc == 0)
+        rc = hy__member_keep(m, hy__level_read(hy_get(hy_msg_body(m->request), "store")), &err);
     if (rc < 0) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
         hy__replica_say_left(r->manager, r->url, m->hyperty);
@@ -196,15 +198,17 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     hy__member_unref(m);
 }
 
-static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
+/* `request` NULL: it is in already. */
+static hy_member_t *member_new(hy_replica_t *r, hy_str_t *hyperty, hy_msg_t *request) {
     hy_member_t *m = hy_alloc_zero(sizeof *m);
     if (!m) return NULL;
-    m->refs = 2; /* the replica's and that of the callbacks to come */
+    m->refs = request ? 2 : 1; /* the replica's and that of the callbacks to come */
+    m->state = request ? HY_MEMBER_ASKING : HY_MEMBER_IN;
     m->replica = r;
     m->manager = r->manager;
     m->url = hy_str_ref(r->url);
-    m->hyperty = hy_str_ref(request->from);
-    m->request = hy_msg_ref(request);
+    m->hyperty = hy_str_ref(hyperty);
+    m->request = request ? hy_msg_ref(request) : NULL;
     m->session = r->manager->sessions;
     hy__member_init_job(m);
     hy_list_append(&r->members, &m->link);
@@ -213,9 +217,10 @@ static hy_member_t *member_new(hy_replica_t *r, hy_msg_t *request) {
 
 /* What this runtime cannot do is refused, never ignored; a well-formed address is needed to listen
  * on. */
-static const char *check_subscribe(const hy_node_t *body, const hy_str_t *url, hy_error_t *err) {
+static const char *check_subscribe(const hy_manager_t *m, const hy_node_t *body,
+                                   const hy_str_t *url, hy_error_t *err) {
     if (hy_get_bool(body, "p2p", false)) return "p2p is not served by this runtime; leave it out";
-    if (hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
+    if (!m->store && hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
         return "store is not served by this runtime, which keeps objects in memory only; leave it "
                "out";
     if (!url) return "subscribe needs \"resource\"";
@@ -226,7 +231,7 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *body = hy_msg_body(request);
     hy_str_t *url = hy_get_str(body, "resource");
     hy_error_t err = {.text = ""};
-    const char *refusal = check_subscribe(body, url, &err);
+    const char *refusal = check_subscribe(m, body, url, &err);
     if (refusal) {
         hy_bus_respond(m->bus, request, 400, refusal, hy_absent());
         return;
@@ -240,7 +245,7 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
         return;
     }
     if (!r) r = hy__replica_new(m, url);
-    hy_member_t *member = r ? member_new(r, request) : NULL;
+    hy_member_t *member = r ? member_new(r, request->from, request) : NULL;
     if (!member) {
         if (r) {
             hy__replica_enter(r);
@@ -254,4 +259,45 @@ void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request) {
     if (rc == 0) return;
     refuse(member, hy_error_http(rc), hy_error_text(rc));
     hy__member_unref(member);
+}
+
+/* --- restored --------------------------------------------------------------------------------- */
+
+/* What it may still be told is not true any more. */
+static void come_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+    hy__domain_route_wanted(m, url, hyperty);
+    hy__lasting_drop(m, "leave", url, hyperty);
+}
+
+int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out) {
+    hy_manager_t *m = s->manager;
+    hy_object_t *o = l->object;
+    hy_store_level_t level = l->level;
+    hy_replica_t *r = hy__replica_new(m, o->url);
+    if (!r) {
+        hy_object_free(o);
+        hy__ledger_free(l);
+        return HY_ENOMEM;
+    }
+    r->object = o;
+    r->ledger = l;
+    hy_history_clear(&o->history); /* reporters alone answer from it */
+    hy__copy_check_owner(r);
+    r->head = o->version;
+    r->heard_ms = hy_clock_now(hy_bus_clock(m->bus));
+    r->is_disconnected = true;
+    r->told = HY_PARTY_DISCONNECTED;
+    hy__replica_enter(r);
+    hy_member_t *member = member_new(r, s->url, NULL);
+    int rc = member ? hy__observer_new(s, member, out) : HY_ENOMEM;
+    if (rc == 0) {
+        member->store = level;
+        come_back(m, o->url, s->url);
+        hy__member_renew(member);
+        hy__pulse_start(m);
+    } else if (member) {
+        member->state = HY_MEMBER_OUT;
+    }
+    hy__replica_exit(r);
+    return rc;
 }

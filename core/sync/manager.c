@@ -1,5 +1,5 @@
-/* <Runtime>/sm: hands each message of the synchers to the part that serves it, knows all parts, and
- * has addresses of hyperties allocated and registered. */
+/* <Runtime>/sm: hands each message of the synchers to the part that serves it, and knows all parts.
+ */
 #include "manager.h"
 
 #include "../base/mem.h"
@@ -62,6 +62,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     m->bus = config->bus;
     m->schemas = config->schemas;
     m->store = config->store;
+    m->is_lasting = m->store && hy_store_is_lasting(m->store);
     m->runtime = hy_str_ref(config->runtime);
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->hosted, sizeof(hy_part_entry_t));
@@ -75,7 +76,10 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
     hy__pulse_init(m);
-    int rc = make_addresses(m, config->domain);
+    hy_link_init(&m->leavings);
+    hy__addresses_init(m);
+    int rc = hy__outlet_init(m);
+    if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
         hy_manager_free(m);
@@ -86,6 +90,9 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
 }
 
 void hy_manager_crash(hy_manager_t *m) {
+    if (!m->store) return;
+    hy__outlet_clear(m);
+    hy_store_unwatch(m->outlet.watch);
     m->store = NULL;
 }
 
@@ -101,6 +108,9 @@ void hy_manager_free(hy_manager_t *m) {
     hy__registrations_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
+    hy__leavings_free(m);
+    hy__addresses_deinit(m);
+    hy__outlet_deinit(m);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);
@@ -144,94 +154,6 @@ void hy__part_remove(hy_dict_t *parts, hy_str_t *url) {
 
 hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url) {
     return hy__part_find(&m->synchers, url);
-}
-
-/* --- addresses of hyperties ------------------------------------------------------------------- */
-
-typedef struct {
-    hy_manager_t *manager;
-    hy_value_t entry;
-    hy_str_t *url;
-    bool may_make_up;
-    hy_str_t *instance; /* NULL: none */
-    hy_allocated_cb done;
-    void *arg;
-} allocation_t;
-
-static void allocation_end(allocation_t *a, int code, const char *desc) {
-    a->done(a->arg, code, desc, a->url);
-    hy_value_drop(a->entry);
-    hy_str_unref(a->url);
-    hy_str_unref(a->instance);
-    hy_free(a);
-}
-
-/* True if there is no node to ask, and it shall go on without one. */
-static bool goes_on(const allocation_t *a, int code) {
-    return a->may_make_up && (code == HY_EUNREACHABLE || code == HY_ETIMEOUT);
-}
-
-static void on_registered(void *arg, int code, const char *desc, hy_node_t *body) {
-    (void)body;
-    allocation_end(arg, goes_on(arg, code) ? 0 : code, desc);
-}
-
-/* A hyperty address is also claimed by its first use. */
-static int make_up(allocation_t *a) {
-    hy_manager_t *m = a->manager;
-    hy_span_t domain = hy_address_domain(m->runtime);
-    hy_str_t *uuid = hy_random_uuid(hy_bus_random(m->bus));
-    if (uuid) {
-        a->url = hy_str_format("hyperty://%.*s/%s", (int)domain.len, domain.bytes, uuid->bytes);
-    }
-    hy_str_unref(uuid);
-    return a->url ? 0 : HY_ENOMEM;
-}
-
-static void on_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
-    allocation_t *a = arg;
-    if (goes_on(a, code)) code = make_up(a);
-    hy_node_t *list = hy_get_array(hy_get_object(body, "value"), "allocated");
-    hy_value_t url = list ? hy_node_at(list, 0) : hy_absent();
-    if (code < 0 || (url.kind != HY_STR && !a->url)) {
-        allocation_end(a, code < 0 ? code : HY_EINVALID, desc);
-        return;
-    }
-    if (!a->url) a->url = hy_str_ref(url.as.s);
-    hy_node_t *entry = a->entry.as.n;
-    int rc = hy_put(entry, "url", hy__string_ref(a->url));
-    if (rc == 0) rc = hy_put(entry, "type", hy_text("hyperty"));
-    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(a->manager->runtime));
-    if (rc == 0) {
-        hy_value_t whole = a->entry;
-        a->entry = hy_absent();
-        rc = hy__registration_add(a->manager, a->url, whole, true, on_registered, a);
-    }
-    if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
-}
-
-int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, bool may_make_up,
-                        hy_allocated_cb done, void *arg) {
-    allocation_t *a = hy_alloc(sizeof *a);
-    if (!a) {
-        hy_value_drop(entry);
-        return HY_ENOMEM;
-    }
-    *a = (allocation_t){
-        .manager = m, .entry = entry, .may_make_up = may_make_up, .done = done, .arg = arg};
-    if (instance) a->instance = hy_str_ref(instance);
-    int rc = hy__domain_allocate(m, "hyperty", on_allocated, a);
-    if (rc < 0) {
-        hy_value_drop(entry);
-        hy_str_unref(a->instance);
-        hy_free(a);
-    }
-    return rc;
-}
-
-void hy_manager_release(hy_manager_t *m, hy_str_t *url) {
-    hy__registration_end(m, url, true);
-    hy__domain_deallocate(m, url);
 }
 
 /* --- for the prompt --------------------------------------------------------------------------- */

@@ -77,7 +77,7 @@ static void remember(hy_reporter_t *r, const hy_str_t *creator, const judging_t 
 }
 
 static void respond(hy_reporter_t *r, hy_msg_t *m, int http, const char *desc) {
-    hy_bus_respond(r->party.syncher->manager->bus, m, http, desc, hy_absent());
+    hy__ledger_respond(r->ledger, r->party.syncher->manager, m, http, desc, hy_absent());
 }
 
 /* 409 with the version that is there; -1: not even the create. */
@@ -87,8 +87,9 @@ static void respond_missing(hy_reporter_t *r, hy_msg_t *m, int64_t version) {
         if (value) hy_node_unref(value);
         value = NULL;
     }
-    hy_bus_respond(r->party.syncher->manager->bus, m, 409, "operations before this one are missing",
-                   value ? hy_node_value(value) : hy_absent());
+    hy__ledger_respond(r->ledger, r->party.syncher->manager, m, 409,
+                       "operations before this one are missing",
+                       value ? hy_node_value(value) : hy_absent());
 }
 
 /* --- one after the other ---------------------------------------------------------------------- */
@@ -139,14 +140,24 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
     hy_child_t *child = d->child;
     hy_error_t err = {.text = ""};
     hy_stamp_t *s = hy__reporter_make_stamp(r, j->collection, child, j->op);
-    if (!s) { /* not done, to be tried again */
-        respond(r, d->request, 503, "out of memory");
+    int rc = code;
+    bool is_undone = !s, is_refused = s && code < 0;
+    if (s && code == 0) {
+        rc = hy__reporter_keep(r, s, child, j->op, false, &err);
+        is_undone = rc == HY_ENOMEM || rc == HY_EFULL; /* not the operation is at fault */
+        is_refused = rc < 0 && !is_undone;
+    }
+    if (is_refused) {
+        s->kind = HY_CHILDOP_REFUSE;
+        is_undone = r->ledger && hy__ledger_stamp(r->ledger, s, child, j->op) < 0;
+    }
+    if (is_undone) { /* to be tried again */
+        hy_stamp_unref(s);
+        respond(r, d->request, 503, "the reporter has no room just now");
         return;
     }
-    int rc = code == 0 ? hy__reporter_keep(r, child, j->op, false, &err) : code;
     if (rc == HY_EGAP) rc = HY_ESCHEMA;
-    if (rc < 0) {
-        s->kind = HY_CHILDOP_REFUSE;
+    if (is_refused) {
         if (j->op->kind == HY_CHILDOP_CREATE) {
             hy_marks_see(hy_children_marks(r->party.object->children), child->reporter, child->n,
                          child->n);
@@ -331,7 +342,8 @@ static void take(hy_reporter_t *r, hy_msg_t *m) {
     if (!r->party.is_open) return; /* ended by a handler */
     hy_error_t err = {.text = ""};
     hy_childop_t *op;
-    int rc = hy_childop_of(m, &op, &err);
+    int rc = hy__ledger_check(r->ledger, &err);
+    if (rc == 0) rc = hy_childop_of(m, &op, &err);
     if (rc < 0) {
         respond(r, m, hy_error_http(rc), err.text);
         return;

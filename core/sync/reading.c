@@ -59,6 +59,7 @@ static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
+    hy_error_t err;
     if (m->type == HY_MSG_READ) {
         if (r->is_public || is_participant(r, m->from)) {
             answer_read(r, m);
@@ -72,6 +73,8 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
             hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
         } else if (!is_participant(r, m->from)) {
             hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
+        } else if (hy__ledger_check(r->ledger, &err) < 0) {
+            hy_bus_respond(bus, m, 503, err.text, hy_absent());
         } else if (!hy__delegation_defers(hy__reporter_hosted(r), m)) {
             decide(r, HY_DECIDE_EXECUTE, m);
         }

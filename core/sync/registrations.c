@@ -148,6 +148,22 @@ void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told) {
     registration_free(r);
 }
 
+void hy__registration_rest(hy_manager_t *m, hy_str_t *url) {
+    registration_t *r = hy__part_find(&m->registrations, url);
+    if (!r) return;
+    hy__registration_end(m, url, false);
+    hy_value_t body = hy__body1("resource", hy__string_ref(url));
+    if (body.kind != HY_OBJECT) return;
+    int rc = hy_put(body.as.n, "attribute", hy_text("status"));
+    if (rc == 0) rc = hy_put(body.as.n, "value", hy_text("disconnected"));
+    if (rc < 0) {
+        hy_value_drop(body);
+        return;
+    }
+    hy__lasting_send(m, "rest", url, NULL, HY_MSG_UPDATE, NULL, hy_str_ref(m->node_registry), body,
+                     NULL, NULL);
+}
+
 void hy__registrations_free(hy_manager_t *m) {
     hy_part_entry_t *e;
     for (uint32_t pos = 0; (e = hy_dict_next(&m->registrations, &pos));) {

@@ -138,6 +138,7 @@ void hy__hosted_digest(hy_hosted_t *h) {
 uint64_t hy__hosted_pulse(hy_hosted_t *h) {
     const hy_reporter_t *r = h->observers > 0 ? hy__hosted_reporter(h) : NULL;
     if (!r || h->is_replaced) return UINT64_MAX;
+    hy__hosted_save_guests(h);
     uint64_t now_ms = hy_clock_now(hy_bus_clock(h->manager->bus));
     if (now_ms >= r->published_ms + HY_DIGEST_MS) hy__hosted_digest(h);
     return r->published_ms + HY_DIGEST_MS;

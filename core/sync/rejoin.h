@@ -105,6 +105,8 @@ int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool 
 int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
 /* Strikes it from the registry. `is_told` false: the entry is another's by now. */
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told);
+/* It is told as disconnected, and not kept any more. */
+void hy__registration_rest(hy_manager_t *m, hy_str_t *url);
 /* Claims (a hyperty) and registers again. Nothing if it is not registered. */
 void hy__registration_renew(hy_manager_t *m, const hy_str_t *url);
 void hy__registrations_renew(hy_manager_t *m); /* all hyperties */

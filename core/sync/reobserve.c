@@ -181,6 +181,7 @@ void hy__replica_on_registration(void *replica, hy_msg_t *m) {
 
 uint64_t hy__replica_pulse(hy_replica_t *r) {
     uint64_t now_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    hy__copy_catch_up(r->ledger);
     if (!r->object || r->is_away) return now_ms + HY_SILENCE_MS;
     if (now_ms < r->heard_ms + HY_SILENCE_MS) return r->heard_ms + HY_SILENCE_MS;
     hy__replica_enter(r);

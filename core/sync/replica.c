@@ -172,6 +172,7 @@ void hy__replica_free(hy_replica_t *r) {
     hy_listener_close(r->on_registration);
     hy__arrival_drop(r);
     hy_dict_deinit(&r->ops);
+    hy__ledger_free(r->ledger);
     hy_object_free(r->object);
     hy_str_unref(r->url);
     hy_str_unref(r->changes);
@@ -196,15 +197,23 @@ hy_value_t hy__replica_routes(const hy_replica_t *r) {
     return routes(r, true);
 }
 
-void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+static void say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty, bool rests) {
     hy_str_t *to = hy__url_below(url, "/subscription");
     hy_value_t body = hy__body1("source", hy__string_ref(hyperty));
+    if (rests && body.kind == HY_OBJECT && hy_put(body.as.n, "rests", hy_bool(true)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
     if (to && hy__manager_hosts(m, url)) {
         hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, body);
         hy_str_unref(to);
     } else {
         hy__lasting_send(m, "leave", url, hyperty, HY_MSG_UNSUBSCRIBE, NULL, to, body, NULL, NULL);
     }
+}
+
+void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+    say_left(m, url, hyperty, false);
 }
 
 /* A reporter that observed its own object goes on hearing of the children. */
@@ -222,7 +231,8 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__job_cancel(&m->job);
     if (m->observer) hy__observer_end(m->observer, false, false);
     hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
-    if (tell) hy__replica_say_left(r->manager, r->url, m->hyperty);
+    if (tell) say_left(r->manager, r->url, m->hyperty, m->rests);
+    hy__member_unkeep(m, m->rests);
     hy__replica_exit(r);
 }
 

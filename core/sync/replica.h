@@ -13,6 +13,7 @@
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "ledger.h"
 #include "rejoin.h"
 #include "syncher.h"
 
@@ -59,8 +60,9 @@ struct hy_replica {
     hy_collecting_t collecting;
     hy_timer_t retry; /* of reading */
     uint64_t retry_ms;
-    hy_timer_t expiry; /* of pending children and operations */
-    hy_aside_t *aside; /* by version */
+    hy_timer_t expiry;   /* of pending children and operations */
+    hy_ledger_t *ledger; /* owned; NULL: nobody keeps it */
+    hy_aside_t *aside;   /* by version */
     uint32_t aside_count, aside_room;
     size_t aside_bytes;
     bool has_lost; /* something was lost that nothing aside tells of: to be read */
@@ -82,10 +84,12 @@ struct hy_member {
     hy_msg_t *request;       /* the syncher's, while asking */
     hy_request_t *asking;    /* to /subscription, or for parts */
     hy_collecting_t collecting;
-    uint64_t session; /* of the manager, when it began to ask */
-    bool is_doubtful; /* it was told that it is struck off, while asking: before or after? */
-    bool was_leaving; /* the reporter may not have heard yet that it left before */
-    hy_job_t job;     /* subscribing again */
+    uint64_t session;       /* of the manager, when it began to ask */
+    bool is_doubtful;       /* it was told that it is struck off, while asking: before or after? */
+    bool was_leaving;       /* the reporter may not have heard yet that it left before */
+    hy_store_level_t store; /* at which it keeps the copy */
+    bool rests;             /* it goes, and will come back for it */
+    hy_job_t job;           /* subscribing again */
 };
 
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);

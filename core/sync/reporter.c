@@ -12,23 +12,40 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
 }
 
-/* Counts the position up and publishes what was applied; `change` is taken over. Should the message
- * get lost here, it is a gap, which the observers read. */
+/* Gives the change its position, the next one, and writes it into the store, if the object has one.
+ * Before it is published, since writing may fail. */
+static int prepare(hy_reporter_t *r, hy_change_t *change) {
+    hy_object_t *o = r->party.object;
+    hy_syncher_t *s = r->party.syncher;
+    change->epoch = hy_str_ref(o->epoch);
+    change->version = o->version + 1;
+    change->source = hy_str_ref(s->url);
+    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    return r->ledger ? hy__ledger_change(r->ledger, change) : 0;
+}
+
+/* Counts the position up and publishes what was prepared and applied; `change` is taken over.
+ * Should the message get lost here, it is a gap, which the observers read. */
 static void publish(hy_reporter_t *r, hy_change_t *change) {
     hy_object_t *o = r->party.object;
     hy_syncher_t *s = r->party.syncher;
-    o->version++;
-    change->epoch = hy_str_ref(o->epoch);
-    change->version = o->version;
-    change->source = hy_str_ref(s->url);
-    change->modified_ms = hy_clock_wall(hy_bus_clock(s->manager->bus));
+    o->version = change->version;
     o->modified_ms = change->modified_ms;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_history_add_change(&o->history, change);
     hy_msg_t *m =
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
+    hy__ledger_settle(r->ledger);
+}
+
+void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m) {
+    if (r->ledger) {
+        hy__ledger_send(r->ledger, r->party.syncher->manager, m);
+    } else if (m) {
+        hy_port_send(r->party.syncher->port, m, NULL);
+    }
 }
 
 static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
@@ -66,6 +83,7 @@ int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
 
 static int check_room(const hy_reporter_t *r, hy_error_t *err) {
     int rc = hy__reporter_check(r, err);
+    if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc < 0) return rc;
     if (hy_bus_has_room(r->party.syncher->manager->bus)) return 0;
     return hy_fail(err, HY_EFULL, "%s: too many changes wait to be delivered; write less at once",
@@ -79,11 +97,14 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) rc = prepare(r, change);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
         hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
+        if (rc < 0) hy__ledger_undo(r->ledger, mark);
     }
     if (rc < 0) {
         hy_change_unref(change);
@@ -126,6 +147,7 @@ static int view_commit(void *owner, hy_error_t *err) {
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0 && change->count > 0) rc = prepare(r, change);
     if (rc < 0) {
         view_rollback(r);
         return rc;
@@ -160,12 +182,17 @@ int hy__reporter_sign(hy_reporter_t *r) {
     int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
     if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
     if (rc == 0) rc = set_metadata(c, "user", s->user);
+    size_t mark = hy__ledger_mark(r->ledger);
+    if (rc == 0) {
+        c->is_metadata = c->is_batch = true;
+        rc = prepare(r, c);
+    }
     if (rc == 0) rc = hy_change_apply(c, r->party.object->metadata, NULL, NULL);
     if (rc < 0) {
+        hy__ledger_undo(r->ledger, mark);
         hy_change_unref(c);
         return rc;
     }
-    c->is_metadata = c->is_batch = true;
     publish(r, c);
     return 0;
 }
@@ -191,7 +218,7 @@ void hy__reporter_digest(hy_reporter_t *r) {
                       ? hy_msg_new(HY_MSG_EVENT, hy_absent(), r->party.url, r->changes, body)
                       : NULL;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
-    if (m) hy_port_send(s->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
 }
 
@@ -266,5 +293,7 @@ void hy__reporter_deinit(hy_reporter_t *r) {
     hy_port_revoke(r->party.syncher->port, r->party.url);
     hy_str_unref(r->changes);
     hy_str_unref(r->children);
+    hy__ledger_free(r->ledger);
+    r->ledger = NULL;
     hy_object_free(r->party.object);
 }

@@ -1,6 +1,15 @@
-/* What a hyperty takes part in, and what the store keeps for it (PROTOCOL.md section 8). */
+/* Objects that the store keeps, taken up again by a hyperty of the same address (PROTOCOL.md
+ * section 8).
+ *
+ *      reporter:  rows ─► object ─► claim and routes, above its epoch ─► new epoch stored
+ *                   └─ deleted meanwhile: forgotten        │ held by another: conflict, rows stay
+ *                              observers admitted, digest ◄┘
+ *      observer:  rows ─► copy, given back at once ─► routes, subscribe since its position
+ *
+ * What `create` and `subscribe` ask for is looked for among what is kept before anything else. */
 #include "../base/mem.h"
 #include "call.h"
+#include "hosted.h"
 
 hy_value_t hy__level_value(hy_store_level_t level) {
     return level == HY_STORE_SYNCED ? hy_text("sync") : hy_bool(level == HY_STORE_KEPT);
@@ -11,59 +20,399 @@ hy_store_level_t hy__level_read(hy_value_t v) {
     return v.kind == HY_BOOL && v.as.b ? HY_STORE_KEPT : HY_STORE_NONE;
 }
 
-hy_store_level_t hy_party_store(const hy_party_t *p) {
-    (void)p;
-    return HY_STORE_NONE;
+/* The whole call, with all that joined it. */
+static void end(hy_call_t *c, int code, const char *desc, hy_party_t *p) {
+    if (!c->url) {
+        hy__call_end(c, code, desc, p, hy_absent());
+        return;
+    }
+    hy_str_t *url = hy_str_ref(c->url), *text = hy_str_from(desc);
+    hy__subscriptions_end(c->syncher, url, code, text ? text->bytes : "", p);
+    hy_str_unref(text);
+    hy_str_unref(url);
 }
 
-int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err) {
-    (void)done;
-    (void)arg;
-    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
-    return hy_fail(err, HY_EINVALID, "%s is not stored; create it with store = true",
-                   p->url->bytes);
+static void fail(hy_call_t *c, int code, const hy_error_t *err) {
+    end(c, code, err->text[0] ? err->text : hy_error_text(code), NULL);
 }
 
-static bool matches(const hy_party_t *p, const hy_schema_t *schema, const hy_str_t *name) {
-    const hy_str_t *own = hy_get_str(p->object->metadata, "name");
-    if (schema && p->object->schema != schema) return false;
-    return !name || (own && hy_str_equal(own, name));
+static int read_object(hy_call_t *c, hy_str_t *url, hy_rows_cb take) {
+    hy_store_t *store = c->syncher->manager->store;
+    if (!store) return HY_ECLOSED;
+    return hy_store_read(store, HY_LEDGER_TABLES, url, take, c, &c->rows);
+}
+
+/* --- reporters -------------------------------------------------------------------------------- */
+
+int hy__reporter_store(hy_reporter_t *r, hy_store_level_t level) {
+    hy_syncher_t *s = r->party.syncher;
+    hy_store_t *store = s->manager->store;
+    hy_ledger_t *l;
+    if (level == HY_STORE_NONE || !store) return 0;
+    int rc = hy__ledger_new(s->manager, r->party.object, level, true, &l);
+    if (rc < 0) return rc;
+    size_t mark = hy_store_mark(store);
+    rc = hy__ledger_begin(l);
+    if (rc == 0) rc = hy__party_keep(s->manager, s->url, r->party.object, true, level);
+    if (rc < 0) {
+        hy_store_undo(store, mark);
+        hy__ledger_free(l);
+        return rc;
+    }
+    r->ledger = l;
+    return 0;
+}
+
+/* There is nothing to resume. */
+static void make_anew(hy_call_t *c) {
+    hy_error_t err = {.text = ""};
+    if (!c->create.schema) {
+        end(c, HY_ENOT_FOUND, "nothing is stored of it", NULL);
+        return;
+    }
+    int rc = hy__create_anew(c, &err);
+    if (rc < 0) fail(c, rc, &err);
+}
+
+/* It was deleted, or never was whole. */
+static void forget(const hy_call_t *c, hy_str_t *url) {
+    hy_manager_t *m = c->syncher->manager;
+    hy__ledger_remove(m, url);
+    hy__party_forget(m, c->syncher->url, url);
+}
+
+/* The sync manager holds it: reported from now on, in the epoch in which it is held. */
+static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
+    hy_ledger_t *l = c->ledger;
+    hy_object_t *o = l->object;
+    bool is_public = hy_get_bool(o->metadata, "publicObservation", false);
+    c->ledger = NULL;
+    hy_object_begin_epoch(o, hy__hosted_epoch(h));
+    int rc = hy__reporter_new(c->syncher, o, is_public, out);
+    if (rc < 0) {
+        hy__ledger_free(l);
+        return rc;
+    }
+    (*out)->ledger = l;
+    hy_value_t guests = l->guests;
+    l->guests = hy_absent();
+    rc = guests.kind == HY_ARRAY ? hy__hosted_restore_guests(h, guests.as.n) : 0;
+    hy_value_drop(guests);
+    if (rc == 0) rc = hy__ledger_snapshot(l);
+    if (rc < 0) hy__party_close(&(*out)->party);
+    return rc;
+}
+
+static void resumed(hy_call_t *c) {
+    hy_manager_t *m = c->syncher->manager;
+    hy_hosted_t *h = hy__part_find(&m->hosted, c->ledger->object->url);
+    hy_reporter_t *r;
+    int rc = h ? report(c, h, &r) : HY_EDELETED;
+    if (rc < 0) {
+        if (h) hy__hosted_rest(h);
+        end(c, rc, hy_error_text(rc), NULL);
+        return;
+    }
+    r->party.is_resumed = true;
+    hy__job_want(&h->job); /* admits its observers, and says where it stands */
+    hy__pulse_start(m);
+    c->party = hy_party_ref(&r->party);
+    rc = hy__call_wait(c, r->ledger->ticket);
+    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
 }
 
 static void take_resumed(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
-    hy_syncher_t *s = c->syncher;
-    hy_party_t **parties;
-    uint32_t count = 0;
+    hy_str_t *url = c->ledger->object->url;
+    hy_error_t err = {.text = ""};
+    hy_party_t *p = hy__syncher_find_party(c->syncher, url, true);
     (void)answer;
-    (void)desc;
-    for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next)
-        count++;
-    parties = hy_alloc((count + 1) * sizeof(hy_party_t *));
-    if (!parties) code = HY_ENOMEM;
-    count = 0;
-    for (hy_link_t *l = s->parties.next; parties && l != &s->parties; l = l->next) {
-        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        const hy_schema_t *schema =
-            c->create.schema ? hy_schemas_find(s->manager->schemas, c->create.schema) : NULL;
-        if (matches(p, schema, c->create.name)) parties[count++] = hy_party_ref(p);
+    if (code == 0) {
+        resumed(c);
+    } else if (p) { /* two asked at once */
+        end(c, 0, "", p);
+    } else if (code == HY_EDELETED) {
+        forget(c, url);
+        make_anew(c);
+    } else if (code == HY_ECONFLICT || code == HY_EFORBIDDEN) {
+        hy_fail(&err, HY_ECONFLICT,
+                "%s is reported by another runtime now (%s); what is stored of it here stays: "
+                "stop that one, or create another with new = true",
+                url->bytes, desc);
+        fail(c, HY_ECONFLICT, &err);
+    } else {
+        hy_fail(&err, code, "%s cannot be resumed: %s", url->bytes, desc);
+        fail(c, code, &err);
     }
+}
+
+static hy_value_t resume_body(const hy_ledger_t *l) {
+    hy_object_t *o = l->object;
+    hy_value_t metadata;
+    hy_value_t lent = {.kind = HY_OBJECT, .as.n = hy_object_metadata(o)};
+    hy_value_t body = hy__body1("resource", hy__string_ref(o->url));
+    if (body.kind != HY_OBJECT) return body;
+    int rc = hy_put(body.as.n, "resume", hy_bool(true));
+    if (rc == 0) rc = hy_put(body.as.n, "schema", hy__string_ref(o->schema->url));
+    if (rc == 0) rc = hy_put(body.as.n, "epoch", hy__string_ref(o->epoch));
+    if (rc == 0) rc = hy_put(body.as.n, "store", hy__level_value(l->level));
+    if (rc == 0) rc = hy_value_copy(lent, &metadata);
+    if (rc == 0) rc = hy_put(body.as.n, "value", metadata);
+    if (rc == 0) return body;
+    hy_value_drop(body);
+    return hy_absent();
+}
+
+static void on_original(void *call, int code, const hy_rows_t *rows) {
+    hy_call_t *c = call;
+    hy_manager_t *m = c->syncher->manager;
+    hy_error_t err = {.text = ""};
+    c->rows = NULL;
+    if (code == 0)
+        code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
+    if (code == HY_ENOT_FOUND) {
+        forget(c, c->create.url);
+        make_anew(c);
+        return;
+    }
+    if (code == 0 && !c->ledger->object->schema)
+        code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
+                       c->create.url->bytes);
+    if (code == 0) {
+        c->take = take_resumed;
+        code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c->ledger), &err);
+    }
+    if (code < 0) fail(c, code, &err);
+}
+
+void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k) {
+    hy_str_t *url = hy_str_ref(k->key);
+    hy_str_unref(c->create.url);
+    c->create.url = url;
+    c->create.store = k->level;
+    int rc = read_object(c, url, on_original);
+    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
+}
+
+static const hy_kept_t *find_kept(const hy_call_t *c) {
+    const hy_syncher_t *s = c->syncher;
+    const hy_create_t *what = &c->create;
+    const hy_kept_t *k;
+    for (uint32_t pos = 0; (k = hy_dict_next(&s->kept, &pos));) {
+        bool is_named = what->name ? k->name && hy_str_equal(k->name, what->name) : !k->name;
+        if (!k->is_reporter || !is_named || (what->url && !hy_str_equal(k->key, what->url)))
+            continue;
+        if (hy__kept_is(k, s->manager->schemas, what->schema, NULL)) return k;
+    }
+    return NULL;
+}
+
+void hy__create_or_resume(hy_call_t *c) {
+    const hy_schema_t *schema = hy_schemas_find(c->syncher->manager->schemas, c->create.schema);
+    hy_party_t *known = hy__find_reporter(c->syncher, schema, c->create.name);
+    const hy_kept_t *k = known ? NULL : find_kept(c);
+    if (known) { /* made while it was being looked for */
+        known->is_resumed = true;
+        end(c, 0, "", known);
+    } else if (k) {
+        hy__resume_reporter(c, k);
+    } else {
+        make_anew(c);
+    }
+}
+
+/* --- observers -------------------------------------------------------------------------------- */
+
+static void observe_anew(hy_call_t *c) {
+    hy_error_t err = {.text = ""};
+    int rc = hy__subscribe_anew(c, &err);
+    if (rc < 0) fail(c, rc, &err);
+}
+
+static void on_copy(void *call, int code, const hy_rows_t *rows) {
+    hy_call_t *c = call;
+    hy_syncher_t *s = c->syncher;
+    hy_error_t err = {.text = ""};
+    hy_observer_t *o = NULL;
+    hy_ledger_t *l = NULL;
+    c->rows = NULL;
+    if (code == 0)
+        code = hy__ledger_restore(s->manager, c->url, rows, c->create.store, false, &l, &err);
+    if (code == HY_EINVALID)
+        hy_log(hy_bus_log(s->manager->bus), HY_LOG_ERROR, "sync", "%s; it is read anew", err.text);
+    bool is_there = hy__part_find(&s->manager->replicas, c->url) != NULL; /* by now */
+    if (code == HY_EINVALID || code == HY_ENOT_FOUND || (code == 0 && is_there)) {
+        if (l) hy_object_free(l->object);
+        hy__ledger_free(l);
+        observe_anew(c);
+        return;
+    }
+    if (code == 0) code = hy__replica_restore(s, l, &o);
+    if (code < 0) {
+        fail(c, code, &err);
+        return;
+    }
+    o->party.is_resumed = true;
+    end(c, 0, "", &o->party);
+}
+
+void hy__resume_observer(hy_call_t *c, const hy_kept_t *k) {
+    const hy_manager_t *m = c->syncher->manager;
+    if (c->create.store < k->level) c->create.store = k->level;
+    c->resumes = true;
+    int rc = hy__part_find(&m->replicas, c->url) ? HY_ECONFLICT : read_object(c, c->url, on_copy);
+    if (rc < 0) observe_anew(c);
+}
+
+void hy__subscribe_or_resume(hy_call_t *c) {
+    const hy_syncher_t *s = c->syncher;
+    const hy_kept_t *k = hy_dict_get(&s->kept, c->url);
+    hy_party_t *known = hy__syncher_find_party(s, c->url, false);
+    if (known) {
+        end(c, 0, "", known);
+        return;
+    }
+    bool is_kept =
+        k && !k->is_reporter && hy__kept_is(k, s->manager->schemas, c->create.schema, NULL);
+    if (is_kept) {
+        hy__resume_observer(c, k);
+    } else {
+        observe_anew(c);
+    }
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static bool matches(const hy_party_t *p, const hy_schemas_t *schemas, hy_str_t *schema,
+                    const hy_str_t *name) {
+    hy_kept_t k = {.schema = hy_get_str(p->object->metadata, "schema"),
+                   .name = hy_get_str(p->object->metadata, "name")};
+    return hy__kept_is(&k, schemas, schema, name);
+}
+
+static int add_party(hy_call_t *c, hy_party_t *p) {
+    hy_party_t **parties = hy_realloc(c->parties, (c->party_count + 1) * sizeof(hy_party_t *));
+    if (!parties) return HY_ENOMEM;
+    c->parties = parties;
+    parties[c->party_count++] = hy_party_ref(p);
+    return 0;
+}
+
+static void all_resumed(hy_call_t *c) {
     hy_parties_cb done = c->on_parties;
     void *arg = c->arg;
+    hy_party_t **parties = c->parties;
+    uint32_t count = c->party_count;
+    hy_str_t *why = c->why;
+    int code = count == 0 ? c->failure : 0;
+    c->parties = NULL;
+    c->party_count = 0;
+    c->why = NULL;
     hy__call_free(c);
-    done(arg, code, code < 0 ? hy_error_text(code) : "", parties, count);
-    while (count > 0)
+    done(arg, code, code < 0 && why ? why->bytes : "", parties, count);
+    while (count > 0) {
         hy_party_unref(parties[--count]);
+    }
     hy_free(parties);
+    hy_str_unref(why);
+}
+
+static void on_one(void *call, int code, const char *desc, hy_party_t *party) {
+    hy_call_t *c = call;
+    c->awaited--;
+    if (code == 0 && party) code = add_party(c, party);
+    if (code < 0) {
+        hy_log(hy_bus_log(c->syncher->manager->bus), HY_LOG_WARN, "sync", "not resumed: %s", desc);
+        if (c->failure == 0) {
+            c->failure = code;
+            c->why = hy_str_from(desc);
+        }
+    }
+    if (c->awaited == 0) all_resumed(c);
+}
+
+/* One that calls back to the call for all. */
+static int resume_one(hy_call_t *all, hy_str_t *url) {
+    hy_syncher_t *s = all->syncher;
+    const hy_kept_t *k = hy_dict_get(&s->kept, url);
+    if (!k) return 0;
+    hy_call_t *c = hy__call_new(s, all);
+    if (!c) return HY_ENOMEM;
+    c->on_party = on_one;
+    all->awaited++;
+    if (k->is_reporter) {
+        hy__resume_reporter(c, k);
+        return 0;
+    }
+    c->url = hy_str_ref(url);
+    hy__resume_observer(c, k);
+    return 0;
+}
+
+/* URLs of what is kept, of that schema and name, and not there yet: calls change what is kept. */
+static int list_kept(const hy_call_t *c, hy_node_t *list) {
+    const hy_syncher_t *s = c->syncher;
+    const hy_kept_t *k;
+    int rc = 0;
+    for (uint32_t pos = 0; rc == 0 && (k = hy_dict_next(&s->kept, &pos));) {
+        if (!hy__kept_is(k, s->manager->schemas, c->create.schema, c->create.name)) continue;
+        if (hy__syncher_find_party(s, k->key, k->is_reporter)) continue;
+        rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(k->key));
+    }
+    return rc;
+}
+
+static void resume_all(hy_call_t *c) {
+    hy_syncher_t *s = c->syncher;
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? list_kept(c, list) : HY_ENOMEM;
+    for (hy_link_t *l = s->parties.next; rc == 0 && l != &s->parties; l = l->next) {
+        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
+        if (matches(p, s->manager->schemas, c->create.schema, c->create.name)) rc = add_party(c, p);
+    }
+    c->awaited = 1; /* until all have begun */
+    for (size_t i = 0; rc == 0 && i < hy_node_count(list); i++) {
+        rc = resume_one(c, hy_node_at(list, i).as.s);
+    }
+    if (list) hy_node_unref(list);
+    on_one(c, rc, hy_error_text(rc), NULL);
 }
 
 int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_parties_cb done,
                       void *arg, hy_error_t *err) {
-    (void)err;
     hy_call_t *c = hy__call_new(s, arg);
+    (void)err;
     if (!c) return HY_ENOMEM;
     c->create.schema = schema ? hy_str_ref(schema) : NULL;
     c->create.name = name ? hy_str_ref(name) : NULL;
     c->on_parties = done;
-    c->take = take_resumed;
-    return hy__call_answer_now(c);
+    return hy__kept_then(c, resume_all);
+}
+
+/* --- saved ------------------------------------------------------------------------------------ */
+
+static hy_ledger_t *ledger_of(const hy_party_t *p) {
+    if (p->is_reporter) return ((const hy_reporter_t *)p)->ledger;
+    return ((const hy_observer_t *)p)->member->replica->ledger;
+}
+
+hy_store_level_t hy_party_store(const hy_party_t *p) {
+    if (!p->is_open) return HY_STORE_NONE;
+    if (!p->is_reporter) return ((const hy_observer_t *)p)->member->store;
+    const hy_ledger_t *l = ledger_of(p);
+    return l ? l->level : HY_STORE_NONE;
+}
+
+int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err) {
+    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+    const hy_ledger_t *l = ledger_of(p);
+    if (!l || !p->syncher->manager->store)
+        return hy_fail(err, HY_EINVALID, "%s is not stored; %s it with store = true", p->url->bytes,
+                       p->is_reporter ? "create" : "subscribe to");
+    hy_call_t *c = hy__call_new(p->syncher, arg);
+    if (!c) return HY_ENOMEM;
+    c->on_value = done;
+    c->value = hy_int((int64_t)p->object->version);
+    int rc = hy__call_wait(c, l->ticket);
+    if (rc < 0) hy__call_free(c);
+    return rc;
 }

@@ -30,18 +30,26 @@ void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op) {
     r->published_ms = hy_clock_now(hy_bus_clock(r->party.syncher->manager->bus));
     hy_history_add_stamp(&o->history, s, s->kind == HY_CHILDOP_REFUSE ? NULL : op);
     hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
-    if (m) hy_port_send(r->party.syncher->port, m, NULL);
+    hy__reporter_send(r, m);
     hy_msg_unref(m);
+    hy__ledger_settle(r->ledger);
 }
 
-int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
-                      hy_error_t *err) {
+static int keep_new(hy_object_t *o, hy_child_t *child) {
+    int rc = hy_children_keep(o->children, child, o->version + 1);
+    if (rc < 0) return rc;
+    rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
+    if (rc < 0) hy_children_remove(o->children, child, HY_CHILD_PENDING);
+    return rc;
+}
+
+static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
+                hy_error_t *err) {
     hy_object_t *o = r->party.object;
     int rc = 0;
     switch (op->kind) {
     case HY_CHILDOP_CREATE:
-        rc = hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n);
-        return rc < 0 ? rc : hy_children_keep(o->children, child, o->version + 1);
+        return keep_new(o, child);
     case HY_CHILDOP_UPDATE:
         hy_children_touch(o->children, child);
         if (!is_applied && !HY_MUTANT(UPDATE_LOST))
@@ -52,6 +60,16 @@ int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, boo
         hy_children_remove(o->children, child, HY_CHILD_DELETED);
         return 0;
     }
+}
+
+int hy__reporter_keep(hy_reporter_t *r, const hy_stamp_t *s, hy_child_t *child, hy_childop_t *op,
+                      bool is_applied, hy_error_t *err) {
+    size_t mark = hy__ledger_mark(r->ledger);
+    int rc = r->ledger ? hy__ledger_stamp(r->ledger, s, child, op) : 0;
+    if (rc < 0) return rc;
+    rc = keep(r, child, op, is_applied, err);
+    if (rc < 0) hy__ledger_undo(r->ledger, mark);
+    return rc;
 }
 
 /* --- own operations --------------------------------------------------------------------------- */
@@ -76,6 +94,7 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
                           hy_child_t *child, hy_error_t *err) {
     hy_str_t *url = r->party.url;
     int rc = hy__reporter_check(r, err);
+    if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc == 0 && !hy_bus_has_room(r->party.syncher->manager->bus))
         rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered", url->bytes);
     hy_msg_t *m =
@@ -85,9 +104,9 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
     if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
     hy_stamp_t *s = rc == 0 ? hy__reporter_make_stamp(r, collection, child, op) : NULL;
     if (rc == 0 && !s) rc = HY_ENOMEM;
-    if (rc == 0) rc = hy__reporter_keep(r, child, op, true, err);
+    if (rc == 0) rc = hy__reporter_keep(r, s, child, op, true, err);
     if (rc == 0) {
-        if (add_echo(r, op, child) == 0) hy_port_send(r->party.syncher->port, m, NULL);
+        if (add_echo(r, op, child) == 0) hy__reporter_send(r, m);
         hy__reporter_stamp(r, s, op);
     } else {
         hy_stamp_unref(s);

@@ -6,8 +6,8 @@
 /* --- subscribe -------------------------------------------------------------------------------- */
 
 /* All who subscribed to that object meanwhile get the same answer. */
-static void end_subscriptions(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
-                              hy_party_t *p) {
+void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
+                           hy_party_t *p) {
     hy_link_t waiting;
     hy_list_take(&s->calls, &waiting);
     hy_link_t same;
@@ -34,6 +34,7 @@ static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char
     hy_replica_t *r = hy__part_find(&s->manager->replicas, c->url);
     hy_member_t *member = r ? hy__replica_find_member(r, s->url) : NULL;
     hy_observer_t *o = NULL;
+    bool resumes = c->resumes;
     if (code == 0 && (!member || member->state != HY_MEMBER_IN)) {
         code = HY_ECLOSED;
         desc = "the object went away meanwhile";
@@ -44,7 +45,8 @@ static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char
     }
     hy_str_t *url = hy_str_ref(c->url);
     hy_msg_ref(answer); /* `desc` is its */
-    end_subscriptions(s, url, code, desc, o ? &o->party : NULL);
+    if (o) o->party.is_resumed = resumes;
+    hy__subscriptions_end(s, url, code, desc, o ? &o->party : NULL);
     hy_msg_unref(answer);
     hy_str_unref(url);
 }
@@ -67,6 +69,12 @@ static hy_value_t subscribe_body(hy_str_t *url, hy_str_t *schema, hy_store_level
     return hy_absent();
 }
 
+int hy__subscribe_anew(hy_call_t *c, hy_error_t *err) {
+    c->take = take_subscribed;
+    return hy__call_transmit(c, HY_MSG_SUBSCRIBE, c->syncher->manager->sm,
+                             subscribe_body(c->url, c->create.schema, c->create.store), err);
+}
+
 int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
                          hy_party_cb done, void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
@@ -74,6 +82,12 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
     if (known && schema &&
         !hy__replica_has_schema(((hy_observer_t *)known)->member->replica, schema))
         return hy_fail(err, HY_ESCHEMA, "%s is not of schema %s", url->bytes, schema->bytes);
+    if (known && hy_party_store(known) < store) {
+        int rc = s->manager->store
+                     ? hy__member_keep(((hy_observer_t *)known)->member, store, err)
+                     : hy_fail(err, HY_EINVALID, "store is not served by this runtime");
+        if (rc < 0) return rc;
+    }
     hy_call_t *c = hy__call_new(s, arg);
     if (!c) return HY_ENOMEM;
     c->on_party = done;
@@ -84,10 +98,13 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
         return hy__call_answer_now(c);
     }
     c->url = hy_str_ref(url);
-    c->take = take_subscribed;
     if (joins) return 0;
-    return hy__call_ask(c, HY_MSG_SUBSCRIBE, s->manager->sm, subscribe_body(url, schema, store),
-                        err);
+    c->create.schema = schema ? hy_str_ref(schema) : NULL;
+    c->create.store = store;
+    if (s->manager->is_lasting) return hy__kept_then(c, hy__subscribe_or_resume);
+    int rc = hy__subscribe_anew(c, err);
+    if (rc < 0) hy__call_free(c);
+    return rc;
 }
 
 /* --- unsubscribe ------------------------------------------------------------------------------ */

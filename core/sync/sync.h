@@ -18,12 +18,16 @@
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
  * handover.h   how an object passes to another reporter: three files more
- * rejoin.h     what happens when a node is lost and found again: six files more */
+ * rejoin.h     what happens when a node is lost and found again: six files more
+ * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
+ *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
+ *              guests.c, resume.c and resting.c */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
 #include "syncher.h"
@@ -35,6 +39,7 @@ struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
+    bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
@@ -55,11 +60,22 @@ struct hy_manager {
     uint32_t jobs_flying;
     bool is_going; /* jobs are being begun */
     hy_timer_t pulse;
+    hy_outlet_t outlet;
+    hy_link_t leavings;    /* resting.c */
+    hy_dict_t names, kept; /* instance name → URL; URLs that were kept: addresses.c */
+    hy_link_t allocations; /* that wait for the names */
+    hy_store_read_t *names_read;
+    bool knows_names;
 };
 
 typedef struct {
     hy_str_t *key; /* domain */
 } hy_away_t;
+
+typedef struct {
+    hy_str_t *key; /* hyperty URL */
+    bool is_old;   /* somebody had it before */
+} hy_address_kept_t;
 
 typedef struct {
     hy_str_t *key; /* object URL */
@@ -86,6 +102,9 @@ struct hy_syncher {
     void *arg;
     hy_link_t parties, calls, follows, decisions;
     hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
+    hy_dict_t kept;    /* object URL → what the store keeps, kept.c */
+    bool knows_kept;
+    bool is_old; /* its hyperty was there before this run of the runtime */
     bool is_closing;
 };
 
@@ -204,6 +223,44 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 
+/* --- addresses.c ------------------------------------------------------------------------------ */
+
+void hy__addresses_init(hy_manager_t *m);
+void hy__addresses_deinit(hy_manager_t *m);
+
+/* --- kept.c, resting.c ------------------------------------------------------------------------ */
+
+/* A hyperty's part in an object. */
+typedef struct {
+    hy_str_t *key; /* object URL */
+    bool is_reporter;
+    hy_store_level_t level;
+    hy_str_t *schema, *name; /* NULL: none */
+} hy_kept_t;
+
+void hy__kept_init(hy_syncher_t *s);
+void hy__kept_deinit(hy_syncher_t *s);
+/* That hyperty takes part in that object, in the store. */
+int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_reporter,
+                   hy_store_level_t level);
+int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* The member keeps the copy from now on, at that level (NONE: nothing). */
+int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
+/* It does not any more; `rests`: it will come back for it. */
+void hy__member_unkeep(hy_member_t *m, bool rests);
+/* Lets go of the replica's ledger if the rows are those of the original. */
+void hy__copy_check_owner(hy_replica_t *r);
+/* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as
+ * an observer that is in: it subscribes again by itself. There is no replica of it yet. */
+int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out);
+/* The object's reporter goes, to be resumed; frees it. */
+void hy__hosted_rest(hy_hosted_t *h);
+/* Its rows go, without anybody waiting for it. */
+void hy__stored_forget(const hy_reporter_t *r);
+/* Answers the request when the store has forgotten the object and it was deleted. */
+void hy__stored_delete(hy_reporter_t *r, hy_msg_t *request);
+void hy__leavings_free(hy_manager_t *m);
+
 /* --- party.c, reporter.c, moderation.c, observer.c, outbox.c ---------------------------------- */
 
 void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_reporter);
@@ -234,10 +291,11 @@ struct hy_reporter {
     hy_change_t *batch; /* open batch */
     hy_effect_t *batch_effects;
     uint32_t batch_room;
-    hy_dict_t busy;    /* child key → messages waiting for a decision on an earlier one */
-    hy_dict_t answers; /* child operation → its answer, bounded */
-    hy_link_t echoes;  /* own operations whose message has not come round */
-    hy_link_t frozen;  /* states that are read in parts, answering.c */
+    hy_dict_t busy;      /* child key → messages waiting for a decision on an earlier one */
+    hy_dict_t answers;   /* child operation → its answer, bounded */
+    hy_link_t echoes;    /* own operations whose message has not come round */
+    hy_ledger_t *ledger; /* owned; NULL: it is not stored */
+    hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
@@ -256,6 +314,9 @@ void hy__reporter_deinit(hy_reporter_t *r);
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
+/* What it publishes leaves when all that was written before is committed. `m` NULL: out of memory.
+ */
+void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m);
 /* Publishes its position. */
 void hy__reporter_digest(hy_reporter_t *r);
 /* Another session holds the object: writing ends, and the hyperty is told. */
@@ -272,9 +333,10 @@ hy_stamp_t *hy__reporter_make_stamp(const hy_reporter_t *r, hy_str_t *collection
 /* Publishes that stamp (taken over) and counts the version up. Should its message get lost here, it
  * is a gap, which the observers read. */
 void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op);
-/* Does the operation on the reporter's children, an applied update's data apart. */
-int hy__reporter_keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_applied,
-                      hy_error_t *err);
+/* Does the operation on the reporter's children, an applied update's data apart, and writes its
+ * stamp into the store. On failure nothing was done. */
+int hy__reporter_keep(hy_reporter_t *r, const hy_stamp_t *s, hy_child_t *child, hy_childop_t *op,
+                      bool is_applied, hy_error_t *err);
 /* Tells the hyperty of its own operations up to that of the message, NULL: of all. May end the
  * party. */
 void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);

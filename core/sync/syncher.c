@@ -122,6 +122,7 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
     hy_link_init(&s->follows);
     hy_link_init(&s->decisions);
     hy_dict_init(&s->numbers, sizeof(hy_number_entry_t));
+    hy__kept_init(s);
     int rc = hy_port_open(manager->bus, url, &s->port);
     if (rc == 0) rc = hy_bus_listen(manager->bus, url, on_url, s, &s->on_url);
     if (rc == 0) rc = hy__part_add(&manager->synchers, url, s);
@@ -133,13 +134,25 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
     return 0;
 }
 
+/* Nobody will ever ask for what is kept of it. */
+static void delete_hosted(hy_hosted_t *h) {
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r && r->ledger) hy__stored_forget(r);
+    hy__hosted_delete(h);
+}
+
 static void end_party(hy_party_t *p) {
+    hy_syncher_t *s = p->syncher;
     hy_party_ref(p);
     if (p->is_reporter) {
         hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
-        if (h) hy__hosted_delete(h);
+        bool rests = s->manager->is_lasting && ((hy_reporter_t *)p)->ledger;
+        if (h && rests) hy__hosted_rest(h);
+        if (h && !rests) delete_hosted(h);
     } else {
-        hy__member_leave(((hy_observer_t *)p)->member, true);
+        hy_member_t *m = ((hy_observer_t *)p)->member;
+        m->rests = s->manager->is_lasting && m->store != HY_STORE_NONE;
+        hy__member_leave(m, true);
     }
     hy__party_close(p); /* also one whose closing goes on further up the stack */
     hy_party_unref(p);
@@ -163,6 +176,7 @@ void hy_syncher_close(hy_syncher_t *s) {
         end_party(hy_link_owner(s->parties.next, hy_party_t, link));
     }
     hy_dict_deinit(&s->numbers);
+    hy__kept_deinit(s);
     hy_listener_close(s->on_url);
     if (s->port) hy__part_remove(&s->manager->synchers, s->url);
     hy_port_close(s->port);

@@ -12,6 +12,7 @@ local M = {}
 
 local World = {}
 World.__index = World
+M.World = World -- for those that extend it
 
 function M.world(options)
   local world = setmetatable({ logged = {}, blocks = host.blocks(), runtimes = {} }, World)

@@ -1,0 +1,70 @@
+/* The guests of a stored object as rows: who may observe, does, or was struck off, to be let in
+ * again, or not, after a restart. What cannot be written is written with the next one, or in time
+ * with the digests. */
+#include "../base/json.h"
+#include "../base/mem.h"
+#include "hosted.h"
+
+static int write_row(hy_ledger_t *l, const hy_guest_t *g) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_buf_format(&b, "{\"authorised\":%s,\"observing\":%s,\"evicted\":%s,\"gone\":%s",
+                  g->is_authorised ? "true" : "false", g->is_observing ? "true" : "false",
+                  g->is_evicted ? "true" : "false", g->is_gone ? "true" : "false");
+    if (g->user) {
+        hy_buf_text(&b, ",\"user\":");
+        hy_json_write_str(&b, g->user->bytes, g->user->len);
+    }
+    hy_buf_char(&b, '}');
+    return hy__ledger_put(l, HY_TABLE_GUESTS, g->key, &b);
+}
+
+static hy_ledger_t *ledger_of(const hy_hosted_t *h) {
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    return r && r->ledger && h->manager->store ? r->ledger : NULL;
+}
+
+void hy__hosted_save_guests(hy_hosted_t *h) {
+    hy_ledger_t *l = ledger_of(h);
+    if (!l || !l->lacks_guests) return;
+    hy_store_t *store = h->manager->store;
+    size_t mark = hy_store_mark(store);
+    int rc = hy_store_remove_all(store, HY_TABLE_GUESTS, h->url);
+    const hy_guest_t *g;
+    for (uint32_t pos = 0; rc == 0 && (g = hy_dict_next(&h->guests, &pos));) {
+        rc = write_row(l, g);
+    }
+    if (rc < 0) {
+        hy_store_undo(store, mark);
+    } else {
+        l->lacks_guests = false;
+    }
+}
+
+void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty) {
+    hy_ledger_t *l = ledger_of(h);
+    if (!l) return;
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
+    int rc =
+        g ? write_row(l, g) : hy_store_remove(h->manager->store, HY_TABLE_GUESTS, h->url, hyperty);
+    if (rc < 0) l->lacks_guests = true;
+    if (rc == 0) hy__hosted_save_guests(h);
+}
+
+int hy__hosted_restore_guests(hy_hosted_t *h, const hy_node_t *guests) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < hy_node_count(guests); i++) {
+        const hy_node_t *row = hy_node_at(guests, i).as.n;
+        hy_guest_t *g;
+        rc = hy__hosted_put_guest(h, hy_get_str(row, "hyperty"), &g);
+        if (rc < 0) return rc;
+        g->is_authorised = hy_get_bool(row, "authorised", false);
+        g->is_evicted = hy_get_bool(row, "evicted", false);
+        g->is_gone = hy_get_bool(row, "gone", false);
+        g->is_observing = hy_get_bool(row, "observing", false);
+        g->user = hy_get_str(row, "user");
+        if (g->user) hy_str_ref(g->user);
+        if (g->is_observing) h->observers++;
+    }
+    return rc;
+}

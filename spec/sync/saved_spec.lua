@@ -1,0 +1,183 @@
+-- PROTOCOL.md section 8: what belongs to a position leaves only after the commit that holds it.
+local durable = require "spec.support.durable"
+
+local CREATE = [[
+  self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,
+    data = { n = 0 } })
+  self.room:on("subscribe", function(request) request:accept() end)
+  return self.room.url]]
+
+describe("on a slow disk", function()
+  local world, url
+
+  before_each(function()
+    world = durable.world { disk_delay = 0, without = { ben = true }, "anna", "ben" }
+    url = world.anna:eval(CREATE)
+    world:join(world.ben, url)
+    world:listen "ben"
+    world.disks.anna:delay(1)
+  end)
+
+  after_each(function()
+    world:finish()
+  end)
+
+  it("a change is heard once it is committed, not before", function()
+    world.anna:eval "self.room.data.n = 1"
+    world:run(0.9)
+    assert.same({}, world:heard "ben")
+    world:run(0.2)
+    assert.same({ "n=1" }, world:heard "ben")
+  end)
+
+  it("what was not committed was heard by nobody, and is not there after a crash", function()
+    world.anna:eval "self.room.data.n = 1 self.room:saved()"
+    world.anna:eval [[self.room.data.n = 2 self.room:add_child("items", { text = "a" })]]
+    world:run(0.5)
+    assert.same({ "n=1" }, world:heard "ben")
+    world:crash "anna"
+    world:run(1)
+    world:start "anna"
+    world.anna:eval(CREATE)
+    assert.same({ data = { n = 1 }, items = {} }, world:state "anna")
+    world:run(3)
+    assert.same(world:state "anna", world:state "ben")
+  end)
+
+  it("saved waits for it, and gives the version", function()
+    local before, after, version, saved = world.anna:eval [[
+      local hyperty = require "hyperty"
+      self.room.data.n = 1
+      self.room.data.n = 2
+      local before = hyperty.now()
+      local saved = self.room:saved()
+      return before, hyperty.now(), self.room.version, saved]]
+    assert.is_true(after - before > 0.9)
+    assert.equal(version, saved)
+    assert.equal(version, world.anna:eval "return self.room:saved()")
+  end)
+
+  it("saved has a deadline", function()
+    local saved, why, code = world.anna:eval "self.room.data.n = 1 return self.room:saved(0.5)"
+    assert.is_nil(saved)
+    assert.equal("timeout", code)
+    assert.truthy(why)
+  end)
+
+  it("creating waits for it", function()
+    local before, after = world.anna:eval [[
+      local hyperty = require "hyperty"
+      local before = hyperty.now()
+      assert(self.syncher:create { schema = "Resource", name = "other", store = true })
+      return before, hyperty.now()]]
+    assert.is_true(after - before > 0.9)
+  end)
+
+  it("a child is acknowledged when it is kept for good", function()
+    world.ben:eval [[self.child = self.room:add_child("items", { text = "a" })]]
+    world:run(0.5)
+    assert.equal("pending", world.ben:eval "return self.child.state")
+    world:run(0.6)
+    assert.equal("kept", world.ben:eval "return self.child.state")
+  end)
+
+  it("an execute is answered after the commit of what its handler wrote", function()
+    world.anna:eval [[
+      self.room:on("execute", function(request)
+        self.room.data.n = self.room.data.n + 1
+        request:accept(self.room.data.n)
+      end)]]
+    local before, after, value = world.ben:eval [[
+      local hyperty = require "hyperty"
+      local before = hyperty.now()
+      local value = assert(self.room:execute("add"))
+      return before, hyperty.now(), value]]
+    assert.equal(1, value)
+    assert.is_true(after - before > 0.9)
+  end)
+
+  it("who reads or subscribes gets a committed state", function()
+    world.anna:eval "self.room.data.n = 1"
+    local before, after, n = world.ben:eval([[
+      local hyperty = require "hyperty"
+      local before = hyperty.now()
+      local whole = assert(self.syncher:read(...))
+      return before, hyperty.now(), whole.data.n]], url)
+    assert.equal(1, n)
+    assert.is_true(after - before > 0.9)
+  end)
+
+  it("deleting waits for it: the object cannot come back to life", function()
+    local before, after = world.anna:eval [[
+      local hyperty = require "hyperty"
+      local before = hyperty.now()
+      assert(self.room:delete())
+      return before, hyperty.now()]]
+    assert.is_true(after - before > 0.9)
+    world:crash "anna"
+    world:start "anna"
+    assert.not_equal(url, world.anna:eval(CREATE))
+  end)
+
+  it("objects that are not stored do not wait", function()
+    local other = world.anna:eval [[
+      self.other = assert(self.syncher:create { schema = "Resource", name = "other" })
+      self.other:on("subscribe", function(request) request:accept() end)
+      return self.other.url]]
+    world.ben:eval("self.other = assert(self.syncher:subscribe(...))", other)
+    world.anna:eval "self.room.data.n = 1 self.other.data.m = 2"
+    world:run(0.1)
+    assert.equal(2, world.ben:eval "return self.other.data.m")
+    assert.equal(0, world.ben:eval "return self.room.data.n")
+  end)
+end)
+
+describe("on a full disk", function()
+  local world, url
+
+  before_each(function()
+    world = durable.world { without = { ben = true }, "anna", "ben" }
+    url = world.anna:eval(CREATE)
+    world:join(world.ben, url)
+    world:listen "ben"
+    world.disks.anna:full(true)
+  end)
+
+  after_each(function() world:finish() end)
+
+  it("what is written waits, and goes on when there is room", function()
+    world.anna:eval "self.room.data.n = 1"
+    world:run(10)
+    assert.equal(0, world.ben:eval "return self.room.data.n")
+    world.disks.anna:full(false)
+    world:run(3)
+    assert.equal(1, world.ben:eval "return self.room.data.n")
+    assert.truthy(url)
+    world.logged = {} -- of the disk
+  end)
+
+  it("writing ends with full, and begins again", function()
+    local n, why, code = world.anna:eval [[
+      local big = ("x"):rep(500000)
+      for i = 1, 200 do
+        local ok, err = pcall(function() self.room.data["k" .. i % 10] = big .. i end)
+        if not ok then return i, tostring(err) end
+      end
+      return 0]]
+    assert.truthy(n > 10 and n < 200, n)
+    assert.truthy(why:find("cannot follow", 1, true), why)
+    assert.is_nil(code)
+    local ok, text = world.ben:eval [[
+      local child = self.room:add_child("items", { text = "a" })
+      local ok, text = child:wait(3)
+      return ok, text]]
+    assert.is_falsy(ok, text)
+    world.disks.anna:full(false)
+    world:run(40)
+    world.anna:eval "self.room.data.n = 1 assert(self.room:saved())"
+    world:run(40)
+    assert.equal(1, #world:state("ben").items)
+    assert.same(world:state "anna", world:state "ben")
+    world.logged = {}
+  end)
+end)
