@@ -27,6 +27,7 @@ end
 function Story:anchor(version)
   local object, state = self.object, self.object:state(version, self.name)
   self.version, self.data, self.children = version, state.data, state.children
+  object:promise(version)
   self.is_adrift, self.last = false, nil
   while (object.changed[self.next_change] or math.huge) <= version do
     self.next_change = self.next_change + 1
@@ -56,6 +57,7 @@ local function go_on(self, version)
   if due < version then check.fault("order", "%s heard nothing of version %d", self.name, due) end
   if due > version then check.fault("order", "%s heard of version %d again", self.name, version) end
   self.version = version
+  self.object:promise(version)
 end
 
 function Story:change(entry)
@@ -175,6 +177,7 @@ local function executed(self, entry, all_edits)
     check.equal("acknowledged", plain.array { asked }, entry.value, "%s: what came back", self.name)
   elseif not self.object:is_beyond(entry.value) then
     self.object:state(entry.value, self.name)
+    self.object:promise(entry.value)
     if not all_edits[entry.asked].is_done then
       check.fault("acknowledged", "%s was told that %s was done, which it never was", self.name,
         plain.show(all_edits[entry.asked], 300))
@@ -188,6 +191,8 @@ function Story:answer(entry, all_edits)
 end
 
 function Story:waited(entry)
+  local child = entry.kept and self.object.by_id[entry.id]
+  if child then self.object:promise(child.order) end
   if not entry.kept or self.object.was_kept[entry.id] or self.object.is_dying then return end
   check.fault("acknowledged", "%s was told that child %s is kept, which it never was", self.name,
     entry.id)

@@ -67,7 +67,7 @@ local function create(world)
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3) })
+    description = "in a world", public = draw:chance(0.3), store = world.is_durable and world.level })
 end
 
 local function write(world)
@@ -183,6 +183,7 @@ local function invite(world)
 end
 
 local function leave_the_world(world)
+  if world.is_durable then return end -- what is stored stays, without anybody to report it
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -292,6 +293,13 @@ local function execute(world)
     edit)
 end
 
+local function save(world)
+  local party = world.is_durable and some_party(world, "reporter")
+  if not party then return end
+  tell(world, party, "waits until all is saved")
+  world:call(party.actor, "ask", party.name, "saved")
+end
+
 local function read(world)
   local object, actor = some_object(world), some_actor(world)
   if not object then return end
@@ -305,12 +313,12 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge },
+  { 1, burst }, { 1, huge }, { 4, save },
 }
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.join }, { 1, faults.leave },
+  { 2, faults.weather }, { 6, faults.kill }, { 1, faults.join }, { 1, faults.leave },
   { 1, function(world) world:wait() end },
 }
 
