@@ -230,6 +230,11 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
     }
+    if (!hy__hosted_reporter(h)) { /* being resumed: it is not known yet who observes */
+        hy_bus_respond(h->manager->bus, request, 404, "the object has no reporter yet",
+                       hy_absent());
+        return;
+    }
     hy_guest_t *g = hy__hosted_guest(h, subscriber);
     bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
     if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
