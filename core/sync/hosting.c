@@ -230,11 +230,6 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
     }
-    if (!hy__hosted_reporter(h)) { /* being resumed: it is not known yet who observes */
-        hy_bus_respond(h->manager->bus, request, 404, "the object has no reporter yet",
-                       hy_absent());
-        return;
-    }
     hy_guest_t *g = hy__hosted_guest(h, subscriber);
     bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
     if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
@@ -340,7 +335,12 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    if (m->type == HY_MSG_SUBSCRIBE) {
+    bool is_early = !hy__hosted_reporter(h); /* being resumed: it is not known yet who observes */
+    if (is_early && m->type == HY_MSG_SUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 404, "the object has no reporter yet", hy_absent());
+    } else if (is_early && m->type == HY_MSG_UNSUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 503, "the object has no reporter yet", hy_absent());
+    } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
         on_unsubscribe(h, m);

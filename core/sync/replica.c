@@ -276,7 +276,7 @@ void hy__member_evicted(hy_member_t *m) {
     if (m->state == HY_MEMBER_IN)
         end(m, true, is_abroad);
     else
-        m->is_doubtful = is_abroad;
+        m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

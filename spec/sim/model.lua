@@ -88,7 +88,9 @@ end
 
 ---A party (by name) made a child of these parts.
 function Model:expect_child(id, party, collection, data)
-  if self.made[id] then check.fault("child ids", "child id %s was given twice", id) end
+  if self.made[id] and not self.has_lost then
+    check.fault("child ids", "child id %s was given twice", id)
+  end
   self.made[id] = { id = id, party = party, collection = collection,
     data = data, operations = {} }
 end

@@ -127,9 +127,14 @@ function Oracle:killed(actor, is_lossy)
       party.is_open = false
       if party.is_reporter then
         local object = party.object
-        object.is_down, object.is_lossy = true, object.is_lossy or is_lossy and not object.is_synced
+        object.is_down = true
+        object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
+        object.has_lost = object.has_lost or object.is_lossy
       end
     end
+  end
+  for _, object in ipairs(self.objects) do -- and can tell nobody any more that it has deleted one
+    if object.actor == actor and not object.is_live then object.is_orphan = true end
   end
   for _, party in ipairs(self.order) do
     if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end
@@ -144,7 +149,7 @@ function Oracle:resumed(actor, entry, expected)
       schema = expected.schema, data = expected.data, is_synced = expected.is_synced }
     return
   end
-  if not object.is_live then
+  if not object.is_live and not object.is_lossy then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
   local state = object:state(entry.version, entry.party)
@@ -157,7 +162,8 @@ function Oracle:resumed(actor, entry, expected)
     check.plain_kept(entry.children), "%s as it came back, children", object.label)
   object:restore(entry.version)
   object.promised, object.party = entry.version, entry.party
-  object.is_down, object.is_dying, object.may_resync = false, false, object.is_lossy
+  object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
+  object.may_resync = object.may_resync or object.is_lossy
   self:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,
     is_open = true, heard = {} }
 end
@@ -283,6 +289,7 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
+  if object.is_lossy then return end -- who was let in last may be lost, too
   check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 

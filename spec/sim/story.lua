@@ -28,7 +28,7 @@ function Story:anchor(version)
   local object, state = self.object, self.object:state(version, self.name)
   self.version, self.data, self.children = version, state.data, state.children
   object:promise(version)
-  self.is_adrift, self.last = false, nil
+  self.is_adrift, self.last, self.next_change, self.next_child = false, nil, 1, 1
   while (object.changed[self.next_change] or math.huge) <= version do
     self.next_change = self.next_change + 1
   end
