@@ -33,7 +33,12 @@
     X(LOSS_UNHEARD, 2000, "what the node says it has dropped is not read again")                   \
     X(SINCE_ANY_EPOCH, 2000, "changes since a version are given whatever the epoch")               \
     X(REFUSAL_UNDONE, 100, "a refused update of a child stays as it is at its creator")            \
-    X(QUIET_RESYNC, 2000, "a copy is brought level without a word to its hyperty")
+    X(QUIET_RESYNC, 2000, "a copy is brought level without a word to its hyperty")                 \
+    X(PUBLISH_EARLY, 500, "what is stored is published before its commit")                         \
+    X(SAVED_EARLY, 1000, "saved() says yes before the commit")                                     \
+    X(SYNC_FORGOTTEN, 500, "what has to survive power loss is committed and not synced")           \
+    X(EPOCH_KEPT, 2000, "who resumes an object takes no higher epoch")                             \
+    X(TORN_TURN, 2000, "what is written in one turn is committed row by row")
 /* clang-format on */
 
 typedef enum {
