@@ -2,6 +2,7 @@
  * or stamped (PROTOCOL.md section 6). An answer that refuses undoes it at once; a 200 leaves it to
  * its stamp, and if that stays away, it was lost and is read. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -57,7 +58,7 @@ static void refuse(sent_t *s, const char *reason) {
     if (reason && !child->reason) child->reason = hy_str_from(reason);
     sent_free(s);
     if (!is_create) {
-        rebuild_draft(o, child);
+        if (!HY_MUTANT(REFUSAL_UNDONE)) rebuild_draft(o, child);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
     } else if (child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
