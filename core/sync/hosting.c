@@ -1,5 +1,5 @@
 /* Hosting: the sync manager's side of objects that are reported here (PROTOCOL.md section 5:
- * invite, subscribe, unsubscribe, evict, delete). Creating them: creation.c.
+ * invite, subscribe, unsubscribe, delete). Creating them: creation.c; striking off: eviction.c.
  *
  *      subscribe at <Object>/subscription:
  *               pre-authorised, observing already, public ──────► admit, snapshot, 200
@@ -225,7 +225,8 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
-    if (h->is_public || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
+    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
+    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else {
         ask_reporter(h, request, subscriber);
@@ -336,7 +337,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     }
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, delete --------------------------------------------------------------------------- */
 
 /* From <Object>/subscription to a hyperty: repeated if it is away; one of this runtime is not.
  * `body` is taken over. */
@@ -400,23 +401,6 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
     }
     hy_bus_respond(m->bus, request, rc < 0 ? hy_error_http(rc) : 200,
                    rc < 0 ? hy_error_text(rc) : NULL, hy_absent());
-}
-
-/* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
-int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = hy__hosted_guest(h, hyperty);
-    if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
-    if (rc < 0) return rc;
-    hy_reporter_t *r = hy__hosted_reporter(h);
-    if (r) hy__answers_end(r, hyperty, "evicted");
-    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
-    if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = false;
-    g->is_evicted = true;
-    hy__hosted_save_guest(h, hyperty);
-    return 0;
 }
 
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {
