@@ -52,6 +52,24 @@
 #define HY_RETRY_MIN_MS        1000u
 #define HY_RETRY_MAX_MS        30000u
 
+/* An object that does not fit into one message (PROTOCOL.md section 5, Read): how large a part is
+ * made, and what surely fits without parts; parts that are sent before their reader asks for more;
+ * how many and how large a reader takes; how often it asks for the same ones. What is frozen to be
+ * read: how much of it may be kept because it changed meanwhile, how many objects at once, and how
+ * long one stays that nobody reads. Between two slices of one, and between two parts, the loop does
+ * something else. */
+#define HY_PART_BYTES              (128u << 10)
+#define HY_PARTS_AHEAD             8u
+#define HY_PARTS_MAX               8192u
+#define HY_PARTS_BYTES_MAX         (512u << 20)
+#define HY_PARTS_TRIES_MAX         4u
+#define HY_SNAPSHOT_KEPT_BYTES_MAX (64u << 20)
+#define HY_SNAPSHOTS_MAX           64u
+#define HY_SNAPSHOT_READERS_MAX    4096u
+#define HY_SNAPSHOT_MS             15000u
+#define HY_SLICE_PAUSE_MS          1u
+#define HY_PART_PAUSE_MS           4u
+
 /* What is said of an object that is silent, when silence is too long, and how often one looks. What
  * is set up at a node again after a lost session, at a time; what is remembered to be said there.
  */
@@ -222,6 +240,9 @@ _Static_assert(HY_REGISTRY_ENTRY_BYTES_MAX < HY_REGISTRY_ANSWER_BYTES, "an entry
 _Static_assert(HY_PROMPT_TEXT_BYTES_MAX * 6 + 256 <= HY_PROMPT_FRAME_BYTES_MAX,
                "a text of escapes only must fit into a frame");
 _Static_assert(HY_STUB_HOLD_MS < HY_REQUEST_TIMEOUT_MS, "who asks is told why");
+_Static_assert(HY_PART_BYTES * 2 < HY_MESSAGE_BYTES_MAX, "a part fits into a message");
+_Static_assert(HY_PARTS_AHEAD *HY_MESSAGE_BYTES_MAX <= HY_STUB_QUEUE_BYTES_MAX,
+               "what is sent ahead can wait");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 

@@ -33,6 +33,7 @@ struct hy_children {
     hy_dict_t collections;
     slots_t pending;
     hy_dict_t marks;
+    hy_link_t watches;
 };
 
 const char *hy_child_state_word(hy_child_state_t s) {
@@ -198,6 +199,7 @@ int hy_children_new(hy_children_t **out) {
     hy_dict_init(&c->by_key, sizeof(by_key_t));
     hy_dict_init(&c->collections, sizeof(collection_t));
     hy_marks_init(&c->marks);
+    hy_link_init(&c->watches);
     *out = c;
     return 0;
 }
@@ -290,6 +292,7 @@ void hy_children_remove(hy_children_t *c, hy_child_t *child, hy_child_state_t st
     by_key_t *e = hy_dict_get(&c->by_key, child->key);
     if (!e || e->child != child) return;
     bool was_kept = child->state == HY_CHILD_KEPT;
+    hy_children_touch(c, child);
     child->state = state;
     hy_dict_remove(&c->by_key, e);
     slots_remove(was_kept ? &find_collection(c, child->collection)->kept : &c->pending, child);
@@ -326,4 +329,75 @@ size_t hy_children_count(const hy_children_t *c, const hy_str_t *collection) {
         if (!collection || hy_str_equal(e->key, collection)) count += e->kept.count;
     }
     return count;
+}
+
+/* --- watched, and walked over many turns ------------------------------------------------------ */
+
+void hy_children_watch(hy_children_t *c, hy_children_watch_t *w) {
+    hy_list_append(&c->watches, &w->link);
+}
+
+void hy_children_touch(hy_children_t *c, hy_child_t *child) {
+    if (child->state != HY_CHILD_KEPT) return;
+    for (hy_link_t *l = c->watches.next; l != &c->watches;) {
+        hy_children_watch_t *w = hy_link_owner(l, hy_children_watch_t, link);
+        l = l->next;
+        w->before(w->arg, child);
+    }
+}
+
+/* First slot of a higher order, holes apart. */
+static size_t slots_seek(const slots_t *s, const hy_children_place_t *at) {
+    size_t low = 0, high = s->used, hint = at->slot;
+    if (hint > 0 && hint <= high && s->slots[hint - 1] && s->slots[hint - 1]->order == at->order)
+        return hint;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, k = middle;
+        while (k < high && !s->slots[k]) {
+            k++;
+        }
+        if (k == high || s->slots[k]->order > at->order) {
+            high = middle;
+        } else {
+            low = k + 1;
+        }
+    }
+    return low;
+}
+
+hy_child_t *hy_children_behind(const hy_children_t *c, hy_children_place_t *at) {
+    const collection_t *e;
+    uint32_t pos = at->collection;
+    while ((e = hy_dict_next(&c->collections, &pos))) {
+        size_t slot = slots_seek(&e->kept, at);
+        hy_child_t *child = slots_next(&e->kept, &slot);
+        if (child) {
+            at->order = child->order;
+            at->slot = slot;
+            return child;
+        }
+        *at = (hy_children_place_t){.collection = pos};
+    }
+    return NULL;
+}
+
+bool hy_children_is_passed(const hy_children_t *c, const hy_children_place_t *at,
+                           const hy_child_t *child) {
+    const collection_t *e = find_collection(c, child->collection);
+    uint32_t next = e ? hy_dict_after(&c->collections, e) : 0;
+    if (next <= at->collection) return true;
+    uint32_t pos = at->collection;
+    const collection_t *current = hy_dict_next(&c->collections, &pos);
+    return current == e && child->order <= at->order;
+}
+
+bool hy__children_exchange(hy_children_t *c, hy_children_t *with) {
+    bool is_free = c->by_key.count == 0 && hy_list_is_empty(&c->watches);
+    if (!is_free || !hy_list_is_empty(&with->watches)) return false;
+    hy_children_t before = *c;
+    *c = *with;
+    *with = before;
+    hy_link_init(&c->watches);
+    hy_link_init(&with->watches);
+    return true;
 }

@@ -81,6 +81,28 @@ hy_child_t *hy_children_next(const hy_children_t *c, const hy_str_t *collection,
 /* Kept ones; of all collections for NULL. */
 size_t hy_children_count(const hy_children_t *c, const hy_str_t *collection);
 
+/* Walks the kept ones by collection, in order, over many turns: it goes on behind a place that
+ * stays true whatever comes and goes. *at begins as {0}. */
+typedef struct {
+    uint32_t collection; /* position after it */
+    uint64_t order;      /* of the last one given */
+    size_t slot;         /* a hint */
+} hy_children_place_t;
+hy_child_t *hy_children_behind(const hy_children_t *c, hy_children_place_t *at);
+/* True if the walk has given that kept child already, or goes past it no more. */
+bool hy_children_is_passed(const hy_children_t *c, const hy_children_place_t *at,
+                           const hy_child_t *child);
+
+/* Is told of each kept child before it is changed or taken out. Whoever changes one (its data or
+ * fields) says so before: hy_children_touch; taking out does so by itself. */
+typedef struct {
+    hy_link_t link; /* hy_list_remove ends it */
+    void (*before)(void *arg, hy_child_t *child);
+    void *arg;
+} hy_children_watch_t;
+void hy_children_watch(hy_children_t *c, hy_children_watch_t *w);
+void hy_children_touch(hy_children_t *c, hy_child_t *child);
+
 /* What was seen of each creator (marks.h). */
 hy_dict_t *hy_children_marks(const hy_children_t *c);
 
@@ -95,9 +117,21 @@ typedef enum { HY_CHILD_CREATED, HY_CHILD_UPDATED, HY_CHILD_GONE } hy_child_diff
 typedef void (*hy_child_difference_cb)(void *arg, hy_child_difference_t what, hy_child_t *child,
                                        hy_change_t *change);
 int hy_children_write(const hy_children_t *c, hy_value_t *objects, hy_value_t *marks);
+/* One entry of a list in childrenObjects, as text. */
+void hy_child_write(const hy_child_t *child, hy_buf_t *b);
+/* For children that nobody has seen yet: keeps those of the answer, and its marks, beside what is
+ * there (NULL: none). HY_EINVALID (also for one that is there already) and HY_ETOO_LARGE, with a
+ * text, HY_ENOMEM: some of them may be there. */
+int hy_children_add(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
+                    hy_error_t *err);
+/* As reading, from children that were put together before and are only to be freed then. */
+int hy_children_take(hy_children_t *c, hy_children_t *from, hy_child_difference_cb event, void *arg,
+                     hy_error_t *err);
 int hy_children_read(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
                      hy_child_difference_cb event, void *arg, hy_error_t *err);
-/* Puts what is kept back into the order of its stamps; for reading alone. */
+/* Puts what is kept back into the order of its stamps: after adding, and for reading. */
 void hy__children_sort(hy_children_t *c);
+/* Where there is none: takes over all of the other's, and gives what was here. False: not done. */
+bool hy__children_exchange(hy_children_t *c, hy_children_t *with);
 
 #endif

@@ -6,6 +6,7 @@
  *
  * Reading brings a set of children level with an answer and tells each difference; what stays the
  * same keeps its record and its nodes. */
+#include "../base/json.h"
 #include "../loop/clock.h"
 #include "child.h"
 
@@ -72,69 +73,84 @@ int hy_children_write(const hy_children_t *c, hy_value_t *objects, hy_value_t *m
     return 0;
 }
 
+static void write_text(hy_buf_t *b, const char *name, const hy_str_t *text) {
+    if (!text) return;
+    hy_buf_text(b, name);
+    hy_json_write_str(b, text->bytes, text->len);
+}
+
+void hy_child_write(const hy_child_t *child, hy_buf_t *b) {
+    char iso[25];
+    hy_clock_iso(child->created_ms, iso);
+    write_text(b, "{\"resource\":", child->id);
+    write_text(b, ",\"reporter\":", child->reporter);
+    hy_buf_text(b, ",\"version\":");
+    hy_buf_int(b, (int64_t)child->version);
+    hy_buf_text(b, ",\"order\":");
+    hy_buf_int(b, (int64_t)child->order);
+    hy_buf_text(b, ",\"value\":{\"created\":\"");
+    hy_buf_text(b, iso);
+    hy_buf_char(b, '"');
+    write_text(b, ",\"user\":", child->user);
+    hy_buf_text(b, ",\"data\":");
+    hy_json_write(b, (hy_value_t){.kind = hy_node_kind(child->data), .as.n = child->data});
+    hy_buf_text(b, "}}");
+}
+
 /* --- in --------------------------------------------------------------------------------------- */
 
 typedef struct {
-    hy_children_t *children;
-    hy_dict_t wanted; /* the answer's children, checked, in its order */
-    hy_dict_t marks;  /* the answer's */
+    hy_children_t *children, *wanted;
     hy_child_difference_cb event;
     void *arg;
     hy_error_t *err;
 } reading_t;
 
-typedef struct {
-    hy_str_t *key;
-    hy_child_t *child;
-} wanted_t;
-
-static int make_child(reading_t *r, hy_str_t *collection, const hy_node_t *entry,
-                      hy_child_t **out) {
+static int make_child(hy_str_t *collection, const hy_node_t *entry, hy_child_t **out,
+                      hy_error_t *err) {
     hy_str_t *id = hy_get_str(entry, "resource"), *reporter = hy_get_str(entry, "reporter");
     const hy_node_t *value = hy_get_object(entry, "value");
     int64_t version = hy_get_int(entry, "version", -1), order = hy_get_int(entry, "order", -1);
     hy_value_t data = hy_get(value, "data");
     if (!id || !reporter || version < 0 || order < 1 || !hy_is_node(data))
-        return hy_fail(r->err, HY_EINVALID, "malformed child of %s", collection->bytes);
+        return hy_fail(err, HY_EINVALID, "malformed child of %s", collection->bytes);
     hy_value_t copy;
     int rc = hy_value_copy(data, &copy);
-    if (rc == 0) rc = hy_child_new(collection, reporter, id, copy, out, r->err);
+    if (rc == 0) rc = hy_child_new(collection, reporter, id, copy, out, err);
     if (rc < 0) return rc;
     hy_str_t *created = hy_get_str(value, "created"), *user = hy_get_str(value, "user");
     (*out)->created_ms = created ? hy_clock_from_iso(created->bytes) : 0;
     (*out)->user = user ? hy_str_ref(user) : NULL;
     (*out)->version = (uint64_t)version;
-    (*out)->order = (uint64_t)order;
     return 0;
 }
 
-static int want_child(reading_t *r, hy_str_t *collection, hy_value_t entry) {
+static int add_child(hy_children_t *c, hy_str_t *collection, hy_value_t entry, hy_error_t *err) {
     if (entry.kind != HY_OBJECT)
-        return hy_fail(r->err, HY_EINVALID, "malformed child of %s", collection->bytes);
+        return hy_fail(err, HY_EINVALID, "malformed child of %s", collection->bytes);
     hy_child_t *child;
-    bool made = false;
-    int rc = make_child(r, collection, entry.as.n, &child);
+    int rc = make_child(collection, entry.as.n, &child, err);
     if (rc < 0) return rc;
-    wanted_t *w = hy_dict_put(&r->wanted, child->key, &made);
-    if (w && made) {
-        w->child = child;
-        return 0;
-    }
-    rc = w ? hy_fail(r->err, HY_EINVALID, "malformed children: %s is given twice", child->id->bytes)
-           : HY_ENOMEM;
+    rc = hy_children_keep(c, child, (uint64_t)hy_get_int(entry.as.n, "order", 0));
+    if (rc == HY_ECONFLICT)
+        rc = hy_fail(err, HY_EINVALID, "malformed children: %s is given twice", child->id->bytes);
     hy_child_unref(child);
     return rc;
 }
 
-static int want_all(reading_t *r, const hy_node_t *objects) {
+int hy_children_add(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
+                    hy_error_t *err) {
     hy_str_t *collection;
     hy_value_t list;
+    int rc = marks ? hy_marks_read(hy_children_marks(c), marks) : 0;
+    if (rc == HY_EINVALID) hy_fail(err, rc, "malformed childMarks");
+    if (rc < 0 || !objects) return rc;
     for (uint32_t pos = 0; hy_node_next(objects, &pos, &collection, &list);) {
         if (list.kind != HY_ARRAY)
-            return hy_fail(r->err, HY_EINVALID, "malformed children: %s is no list",
+            return hy_fail(err, HY_EINVALID, "malformed children: %s is no list",
                            collection->bytes);
         for (size_t i = 0; i < hy_node_count(list.as.n); i++) {
-            int rc = want_child(r, collection, hy_node_at(list.as.n, i));
+            rc = add_child(c, collection, hy_node_at(list.as.n, i), err);
             if (rc < 0) return rc;
         }
     }
@@ -203,9 +219,9 @@ static int take_child(reading_t *r, hy_child_t *want) {
 }
 
 static int take_all(reading_t *r) {
-    const wanted_t *w;
-    for (uint32_t pos = 0; (w = hy_dict_next(&r->wanted, &pos));) {
-        int rc = take_child(r, w->child);
+    hy_child_t *want;
+    for (size_t pos = 0; (want = hy_children_next(r->wanted, NULL, &pos));) {
+        int rc = take_child(r, want);
         if (rc < 0) return rc;
     }
     return 0;
@@ -213,35 +229,48 @@ static int take_all(reading_t *r) {
 
 /* Kept ones that the answer lacks are gone; so are pending ones that its marks have seen. */
 static void drop_missing(reading_t *r) {
+    const hy_dict_t *marks = hy_children_marks(r->wanted);
     hy_child_t *child;
     for (size_t pos = 0; (child = hy_children_next(r->children, NULL, &pos));) {
-        if (hy_dict_get(&r->wanted, child->key)) continue;
+        if (hy_children_find(r->wanted, child->reporter, child->n)) continue;
         bool is_kept = child->state == HY_CHILD_KEPT;
-        if (is_kept || hy_marks_seen(&r->marks, child->reporter, child->n)) drop(r, child);
+        if (is_kept || hy_marks_seen(marks, child->reporter, child->n)) drop(r, child);
     }
+}
+
+/* Nothing was here: no two are compared. */
+static void tell_all(const reading_t *r) {
+    hy_child_t *child;
+    for (size_t pos = 0; (child = hy_children_next(r->children, NULL, &pos));) {
+        r->event(r->arg, HY_CHILD_CREATED, child, NULL);
+    }
+}
+
+int hy_children_take(hy_children_t *c, hy_children_t *from, hy_child_difference_cb event, void *arg,
+                     hy_error_t *err) {
+    reading_t r = {.children = c, .wanted = from, .event = event, .arg = arg, .err = err};
+    if (hy__children_exchange(c, from)) {
+        tell_all(&r);
+        hy__children_sort(c);
+        return 0;
+    }
+    int rc = take_all(&r);
+    if (rc < 0) return rc;
+    drop_missing(&r);
+    hy__children_sort(c);
+    hy_dict_t before = *hy_children_marks(c);
+    *hy_children_marks(c) = *hy_children_marks(from);
+    *hy_children_marks(from) = before;
+    return 0;
 }
 
 int hy_children_read(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
                      hy_child_difference_cb event, void *arg, hy_error_t *err) {
-    reading_t r = {.children = c, .event = event, .arg = arg, .err = err};
-    hy_dict_init(&r.wanted, sizeof(wanted_t));
-    hy_marks_init(&r.marks);
-    int rc = marks ? hy_marks_read(&r.marks, marks) : 0;
-    if (rc == HY_EINVALID) hy_fail(err, rc, "malformed childMarks");
-    if (rc == 0 && objects) rc = want_all(&r, objects);
-    if (rc == 0) rc = take_all(&r);
-    if (rc == 0) {
-        drop_missing(&r);
-        hy__children_sort(c);
-        hy_dict_t before = *hy_children_marks(c);
-        *hy_children_marks(c) = r.marks;
-        r.marks = before;
-    }
-    wanted_t *w;
-    for (uint32_t pos = 0; (w = hy_dict_next(&r.wanted, &pos));) {
-        hy_child_unref(w->child);
-    }
-    hy_dict_deinit(&r.wanted);
-    hy_marks_deinit(&r.marks);
+    hy_children_t *from;
+    int rc = hy_children_new(&from);
+    if (rc < 0) return rc;
+    rc = hy_children_add(from, objects, marks, err);
+    if (rc == 0) rc = hy_children_take(c, from, event, arg, err);
+    hy_children_free(from);
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "../base/mem.h"
 #include "../loop/clock.h"
+#include "snapshot.h"
 
 /* Members of a whole answer that are not metadata. */
 static const char *const not_metadata[] = {
@@ -34,12 +35,14 @@ int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata,
     o->metadata = metadata.as.n;
     o->data = root;
     hy_history_init(&o->history);
+    hy_link_init(&o->snapshots);
     *out = o;
     return 0;
 }
 
 void hy_object_free(hy_object_t *o) {
     if (!o) return;
+    hy__snapshots_fail(o);
     hy_history_deinit(&o->history);
     hy_children_free(o->children);
     hy_node_unref(o->metadata);
@@ -225,16 +228,12 @@ int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err) {
     return 0;
 }
 
-static int load_metadata(hy_object_t *o, const hy_node_t *whole) {
-    hy_node_t *wanted;
-    int rc = copy_metadata(whole, &wanted);
-    if (rc < 0) return rc;
+static int load_metadata(hy_object_t *o, const hy_node_t *wanted) {
     hy_change_t *change = hy_change_new();
-    rc = change ? hy_change_diff(change, o->metadata, wanted) : HY_ENOMEM;
+    int rc = change ? hy_change_diff(change, o->metadata, wanted) : HY_ENOMEM;
     if (rc == 0) rc = hy_change_apply(change, o->metadata, NULL, NULL);
     if (rc == 0) o->modified_ms = 0;
     hy_change_unref(change);
-    hy_node_unref(wanted);
     return rc;
 }
 
@@ -273,28 +272,59 @@ static void unload_data(hy_object_t *o, hy_change_t *change, hy_effect_t *effect
     hy_change_unref(change);
 }
 
-int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
+int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg,
                    hy_error_t *err) {
     hy_change_t *change;
     hy_effect_t *list;
     *data_change = NULL;
     *effects = NULL;
-    int rc = load_data(o, hy_get(whole, "data").as.n, &change, &list, err);
+    hy__snapshots_fail(o); /* there are none in what is loaded, as a rule */
+    int rc = load_data(o, from->data, &change, &list, err);
     if (rc < 0) return rc;
-    rc = hy_children_read(o->children, hy_get_object(whole, "childrenObjects"),
-                          hy_get_object(whole, "childMarks"), event, arg, err);
-    if (rc == 0) rc = load_metadata(o, whole);
+    rc = hy_children_take(o->children, from->children, event, arg, err);
+    if (rc == 0) rc = load_metadata(o, from->metadata);
     if (rc < 0) {
         unload_data(o, change, list);
         return rc;
     }
-    hy_object_set_position(o, hy_get_str(whole, "epoch"),
-                           (uint64_t)hy_get_int(whole, "version", 0));
-    const hy_node_t *follows = hy_get_object(whole, "follows");
-    hy_object_set_follows(o, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
+    hy_object_set_position(o, from->epoch, from->version);
+    hy_object_set_follows(o, from->follows_epoch, (int64_t)from->follows_version);
     if (change) change->version = o->version;
     *data_change = change;
     *effects = list;
     return 0;
+}
+
+/* A whole answer as an object beside the one that it is for; `data` is lent by it. */
+static int stand_in(const hy_object_t *o, const hy_node_t *whole, hy_object_t **out,
+                    hy_error_t *err) {
+    hy_node_t *metadata;
+    int rc = copy_metadata(whole, &metadata);
+    if (rc < 0) return rc;
+    hy_value_t data = hy_get(whole, "data");
+    hy_node_ref(data.as.n);
+    rc = hy_object_new(o->url, NULL, hy_node_value(metadata), data, out);
+    if (rc < 0) return rc;
+    const hy_node_t *follows = hy_get_object(whole, "follows");
+    hy_object_set_position(*out, hy_get_str(whole, "epoch"),
+                           (uint64_t)hy_get_int(whole, "version", 0));
+    hy_object_set_follows(*out, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
+    rc = hy_children_add((*out)->children, hy_get_object(whole, "childrenObjects"),
+                         hy_get_object(whole, "childMarks"), err);
+    if (rc < 0) hy_object_free(*out);
+    return rc;
+}
+
+int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
+                   hy_effect_t **effects, hy_child_difference_cb event, void *arg,
+                   hy_error_t *err) {
+    hy_object_t *from;
+    *data_change = NULL;
+    *effects = NULL;
+    int rc = stand_in(o, whole, &from, err);
+    if (rc < 0) return rc;
+    rc = hy_object_take(o, from, data_change, effects, event, arg, err);
+    hy_object_free(from);
+    return rc;
 }

@@ -4,6 +4,7 @@
 #ifndef HY_DATA_OBJECT_H
 #define HY_DATA_OBJECT_H
 
+#include "../base/list.h"
 #include "child.h"
 #include "history.h"
 #include "schema.h"
@@ -20,6 +21,7 @@ typedef struct {
     uint64_t follows_version;
     int64_t modified_ms;  /* wall clock of the last change; 0: as the metadata says */
     hy_history_t history; /* kept by the reporter's side only */
+    hy_link_t snapshots;  /* that are being made (snapshot.h) */
 } hy_object_t;
 
 /* `metadata` (object) and `data` (node, or ABSENT for {}) are taken over, also on failure. */
@@ -66,6 +68,13 @@ int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err);
  * not data and position. */
 int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
+
+/* The same with an object that was put together from parts (parts.h) and is only to be freed then.
+ * On HY_ENOMEM put it together anew. */
+int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
+                   hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
+/* True for a member of a whole answer that is metadata. */
+bool hy_object_is_metadata(const hy_str_t *key);
 
 /* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
  */

@@ -9,6 +9,7 @@
  *                                │  └ changes that do not apply ─► read whole ─► level, resync
  *                                └ no answer, or one that does not help ─► again, with backoff */
 #include "../base/mem.h"
+#include "../data/parts.h"
 #include "sync.h"
 
 /* A difference among children, told later. */
@@ -137,18 +138,20 @@ static void tell_resync(hy_member_t *m, void *arg) {
     s->events->resync(s->arg, &m->observer->party, news->from, news->to, news->reason);
 }
 
-static int bring_level(hy_replica_t *r, const hy_node_t *whole, const char *reason,
-                       hy_error_t *err) {
+/* With a whole answer, or with an object that came in parts. */
+static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *from,
+                       const char *reason, hy_error_t *err) {
     hy_object_t *o = r->object;
-    hy_str_t *epoch = hy_get_str(whole, "epoch");
+    hy_str_t *epoch = from ? from->epoch : hy_get_str(whole, "epoch");
     int order = hy_epoch_compare(epoch, o->epoch);
-    uint64_t version = (uint64_t)hy_get_int(whole, "version", 0);
+    uint64_t version = from ? from->version : (uint64_t)hy_get_int(whole, "version", 0);
     if (order < 0 || (order == 0 && version <= o->version)) return 0;
     resync_t news = {.from = o->version, .to = version, .reason = order > 0 ? "new epoch" : reason};
     hy_change_t *change;
     hy_effect_t *effects;
     differences_t differences = {0};
-    int rc = hy_object_load(o, whole, &change, &effects, note, &differences, err);
+    int rc = from ? hy_object_take(o, from, &change, &effects, note, &differences, err)
+                  : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
     hy__outbox_level(r);
@@ -173,7 +176,27 @@ int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason,
     }
     int rc = hy_object_check_whole(value, err);
     if (rc < 0) return rc;
-    return r->object ? bring_level(r, value, reason, err) : make_copy(r, value, err);
+    return r->object ? bring_level(r, value, NULL, reason, err) : make_copy(r, value, err);
+}
+
+int hy__answer_take_object(hy_replica_t *r, hy_collecting_t *c, const char *reason,
+                           hy_error_t *err) {
+    hy_object_t *from;
+    uint64_t head = c->head;
+    int rc = hy_parts_finish(c->parts, &from, err);
+    hy__collecting_end(c);
+    if (rc < 0) return rc;
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (r->object) {
+        rc = bring_level(r, NULL, from, reason, err);
+        hy_object_free(from);
+    } else {
+        hy_str_t *url = hy_get_str(from->metadata, "schema");
+        from->schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
+        r->object = from;
+    }
+    if (rc == 0 && head > r->head) r->head = head;
+    return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -193,12 +216,19 @@ static void retry_later(hy_replica_t *r) {
     hy_timer_start(hy_bus_clock(bus), &r->retry, hy__backoff(bus, &r->retry_ms));
 }
 
-static void take_read(hy_replica_t *r, const hy_node_t *value) {
+int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value) {
     hy_error_t err;
+    if (r->collecting.parts && hy_parts_is_complete(r->collecting.parts))
+        return hy__answer_take_object(r, &r->collecting, r->read_reason, &err);
+    hy__collecting_end(&r->collecting);
+    return value ? hy__answer_take(r, value, r->read_reason, &err) : HY_EINVALID;
+}
+
+static void take_read(hy_replica_t *r, const hy_node_t *value) {
     hy_str_t *epoch = hy_str_ref(r->object->epoch);
     uint64_t version = r->object->version;
     bool was_whole = r->wants_whole;
-    if (!value || hy__answer_take(r, value, r->read_reason, &err) < 0) {
+    if (hy__replica_take_value(r, value) < 0) {
         r->wants_whole = true;
         if (was_whole) {
             retry_later(r);
@@ -229,6 +259,33 @@ static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
     hy__replica_read(r, "gap");
 }
 
+static hy_str_t *find_speaker(const hy_replica_t *r);
+static void on_read(void *arg, hy_msg_t *answer, int code);
+
+/* Asks for the parts that are missing; in the end the whole is read again, later. */
+static void ask_for_parts(hy_replica_t *r) {
+    hy_str_t *from = find_speaker(r);
+    bool leads_on = from && !r->is_away && hy__collecting_leads_on(&r->collecting);
+    int rc = leads_on ? hy__manager_request(r->manager, HY_MSG_READ, from, r->url,
+                                            hy__collecting_body(&r->collecting), on_read, r, NULL,
+                                            &r->read)
+                      : HY_ECLOSED;
+    if (rc == 0) return;
+    hy__collecting_end(&r->collecting);
+    r->has_lost = r->wants_whole = true;
+    retry_later(r);
+}
+
+bool hy__replica_take_part(hy_replica_t *r, hy_msg_t *answer) {
+    hy_error_t err;
+    const hy_node_t *body = hy_msg_body(answer);
+    if (!hy_parts_is_part(body)) return false;
+    r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));
+    if (hy__collect(&r->collecting, r->url, body, &err) == HY_COLLECT_ALL) return false;
+    if (!r->read) ask_for_parts(r);
+    return true;
+}
+
 void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     if (code == 410) {
         hy__replica_end(r, false);
@@ -239,6 +296,8 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     if (code < 300) hy__replica_is_back(r);
     if (code == 401 || code == 403) {
         refuse_speaker(r, answer->to);
+    } else if (code < 300 && !r->read && hy__replica_take_part(r, answer)) {
+        /* there is more to come */
     } else if (code < 300) {
         take_read(r, hy_get_object(hy_msg_body(answer), "value"));
     } else {
@@ -251,9 +310,17 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
 
 static void on_read(void *arg, hy_msg_t *answer, int code) {
     hy_replica_t *r = arg;
-    if (code < 200) return;
-    r->read = NULL;
-    hy__replica_take_read(r, answer, code);
+    if (code >= 200) {
+        r->read = NULL;
+        hy__replica_take_read(r, answer, code);
+    } else if (hy_parts_is_part(hy_msg_body(answer)) && !hy__replica_take_part(r, answer)) {
+        hy_request_cancel(r->read); /* all are here: an older peer's last one says 100, too */
+        r->read = NULL;
+        hy__replica_enter(r);
+        take_read(r, NULL);
+        hy__replica_tell_status(r);
+        hy__replica_exit(r);
+    }
 }
 
 /* The first member that is in speaks for the copy. */
@@ -271,6 +338,7 @@ void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);
+    if (rc == 0) rc = hy__put_window(body);
     if (rc == 0) {
         rc = hy__manager_request(r->manager, HY_MSG_READ, from, r->url, hy_node_value(body),
                                  on_read, r, NULL, &r->read);

@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "../base/mem.h"
+#include "../data/parts.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -23,6 +24,8 @@ void hy__call_free(hy_call_t *c) {
     hy_party_unref(c->party);
     hy_str_unref(c->url);
     hy_str_unref(c->followed);
+    hy_str_unref(c->read);
+    hy__collecting_end(&c->collecting);
     hy__create_release(&c->create);
     hy_value_drop(c->criteria);
     hy_value_drop(c->found);
@@ -86,8 +89,51 @@ void hy__call_take_party(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     hy__call_end(c, code, desc, p, hy_absent());
 }
 
+static hy_value_t parts_body(const hy_call_t *c) {
+    hy_value_t body = hy__collecting_body(&c->collecting);
+    if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher) == 0) return body;
+    hy_value_drop(body);
+    return hy_absent();
+}
+
+/* An object that was read came in parts: its whole is put together. */
+static void end_read(hy_call_t *c) {
+    hy_object_t *o;
+    hy_error_t err = {.text = ""};
+    hy_value_t whole = hy_absent();
+    int rc = hy_parts_finish(c->collecting.parts, &o, &err);
+    if (rc == 0) {
+        rc = hy_object_whole(o, &whole);
+        hy_object_free(o);
+    }
+    hy__call_end(c, rc, rc < 0 ? err.text : "", NULL, whole);
+    hy_value_drop(whole);
+}
+
+/* True if the answer is a part, or the last one. */
+static bool take_part(hy_call_t *c, hy_msg_t *answer, int code) {
+    hy_error_t err = {.text = ""};
+    int got = hy__collect(&c->collecting, c->read, hy_msg_body(answer), &err);
+    if (got == HY_COLLECT_NONE) return false;
+    if (got != HY_COLLECT_ALL && code < 200) return true;
+    if (code < 200) hy_request_cancel(c->request);
+    c->request = NULL;
+    if (got == HY_COLLECT_ALL) {
+        end_read(c);
+        return true;
+    }
+    bool leads_on = got != HY_ETOO_LARGE && hy__collecting_leads_on(&c->collecting);
+    int rc = leads_on ? hy__call_transmit(c, HY_MSG_READ, c->read, parts_body(c), &err)
+                      : (got < 0 ? got : HY_EUNREACHABLE);
+    if (rc < 0)
+        hy__call_end(c, rc, err.text[0] ? err.text : "the object did not arrive whole", NULL,
+                     hy_absent());
+    return true;
+}
+
 static void on_answer(void *arg, hy_msg_t *answer, int code) {
     hy_call_t *c = arg;
+    if (code < 300 && c->read && take_part(c, answer, code)) return;
     if (code < 200) return;
     c->request = NULL;
     c->take(c, answer, hy_error_from_http(code), code < 300 ? "" : hy_msg_desc(answer));
@@ -185,11 +231,13 @@ static int ask_value(hy_syncher_t *s, hy_msg_type_t type, hy_str_t *to, hy_value
     }
     c->on_value = done;
     c->take = hy__call_take_value;
+    if (type == HY_MSG_READ) c->read = hy_str_ref(to);
     return hy__call_ask(c, type, to, body, err);
 }
 
 int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg, hy_error_t *err) {
-    hy_value_t body = hy_node_value(hy_node_new(HY_OBJECT));
+    hy_collecting_t nothing = {0};
+    hy_value_t body = hy__collecting_body(&nothing);
     return ask_value(s, HY_MSG_READ, url, body, done, arg, err);
 }
 

@@ -51,6 +51,7 @@ static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     change->child = hy_str_ref(child->id);
     change->version = hy__outbox_next(child);
     hy_effect_t effect;
+    if (a->party->is_reporter) hy_children_touch(a->party->object->children, child);
     rc = hy_change_add_edit(change, edit);
     if (rc < 0) {
         hy_value_drop(edit->value);

@@ -8,6 +8,7 @@
  * A hosted object owns its listener on <Object>/subscription and knows who may observe and who
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
+#include "answering.h"
 #include "handover.h"
 
 /* --- guests ----------------------------------------------------------------------------------- */
@@ -111,11 +112,6 @@ hy_value_t hy__hosted_resources(const hy_hosted_t *h) {
     return hy_absent();
 }
 
-int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out) {
-    int rc = since ? hy_object_since(o, since, out) : HY_ENOT_FOUND;
-    return rc == HY_ENOT_FOUND ? hy_object_whole(o, out) : rc;
-}
-
 /* --- subscribe -------------------------------------------------------------------------------- */
 
 /* A subscription that waits for the reporter's decision. The hosted object is found again by URL:
@@ -127,19 +123,18 @@ typedef struct {
 } asking_t;
 
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
-    const hy_reporter_t *r = hy__hosted_reporter(h);
+    hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
-    hy_value_t answer = hy_absent();
+    hy_answer_t answer = {.value = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
-    int rc = r ? hy__object_answer(r->party.object, hy_get_object(body, "since"), &answer)
-               : HY_ENOT_FOUND;
+    int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
     if (rc < 0) {
         if (g && !g->is_authorised && !g->is_observing && !g->is_evicted) remove_guest(h, g);
-        hy_value_drop(answer);
+        hy__answer_drop(&answer);
         hy_bus_respond(h->manager->bus, request, r ? hy_error_http(rc) : 404,
                        r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
         return;
@@ -155,7 +150,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     g->is_evicted = false;
     hy__pulse_start(h->manager);
     hy__hosted_save_guest(h, subscriber);
-    hy__ledger_respond(r->ledger, h->manager, request, 200, NULL, answer);
+    hy__answer_send(r, request, subscriber, &answer);
 }
 
 static void on_decided(void *arg, hy_msg_t *answer, int code) {
@@ -248,6 +243,8 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
 }
 
 static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, NULL);
     hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
     hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
                      forward_body(h, "unsubscribe", hyperty, hy_absent()));
@@ -411,6 +408,8 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, "evicted");
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
     say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
     if (g->is_observing) h->observers--;

@@ -4,6 +4,7 @@
  *      subscribe ─► routes at the node ─► 100 ─► <Object>/subscription ─► answer ─► 200
  *                                          └── what arrives meanwhile is kept aside ──┘ */
 #include "../base/mem.h"
+#include "../data/parts.h"
 #include "sync.h"
 
 /* --- let in ----------------------------------------------------------------------------------- */
@@ -31,7 +32,21 @@ static bool is_copied(hy_replica_t *r, const hy_node_t *value) {
     return true;
 }
 
-static int take_subscribed(hy_replica_t *r, const hy_node_t *value, hy_error_t *err) {
+/* The same where it comes in parts; the others are not needed then. */
+static bool is_copied_meanwhile(hy_member_t *m) {
+    hy_replica_t *r = m->replica;
+    hy_parts_t *parts = m->collecting.parts;
+    hy_str_t *epoch = parts ? hy_parts_epoch(parts) : NULL;
+    if (!r->object || !epoch || !hy_str_equal(epoch, r->object->epoch)) return false;
+    if (hy_parts_version(parts) > r->head) r->head = hy_parts_version(parts);
+    return true;
+}
+
+static int take_subscribed(hy_member_t *m, const hy_node_t *value, hy_error_t *err) {
+    hy_replica_t *r = m->replica;
+    if (is_copied_meanwhile(m)) return 0;
+    if (m->collecting.parts && hy_parts_is_complete(m->collecting.parts))
+        return hy__answer_take_object(r, &m->collecting, "catching up", err);
     if (!value) return hy_fail(err, HY_EINVALID, "the answer has no object");
     return is_copied(r, value) ? 0 : hy__answer_take(r, value, "catching up", err);
 }
@@ -42,7 +57,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
-    int rc = take_subscribed(r, value, &err);
+    int rc = take_subscribed(m, value, &err);
+    hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc == 0)
@@ -69,16 +85,51 @@ static bool is_unsure(const hy_member_t *m, int code) {
     return was_cut || m->was_leaving || code == 408 || code == 503;
 }
 
+static void on_asked(void *arg, hy_msg_t *answer, int code);
+
+/* Some parts are missing: asks for them. False: that leads nowhere. */
+static bool ask_for_parts(hy_member_t *m) {
+    if (!hy__collecting_leads_on(&m->collecting)) return false;
+    return hy__manager_request(m->manager, HY_MSG_READ, m->hyperty, m->url,
+                               hy__collecting_body(&m->collecting), on_asked, m, NULL,
+                               &m->asking) == 0;
+}
+
+/* A yes, or a part of it. True if it is not the end. */
+static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
+    hy_error_t err = {.text = ""};
+    const hy_node_t *body = hy_msg_body(answer);
+    hy_bus_t *bus = m->manager->bus;
+    int got = hy__collect(&m->collecting, m->url, body, &err);
+    bool is_whole = got == HY_COLLECT_ALL || is_copied_meanwhile(m);
+    if (!is_final && !is_whole) {
+        hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
+        return true;
+    }
+    if (!is_final && got != HY_COLLECT_ALL) return true; /* what else comes is not needed */
+    if (is_whole || got == HY_COLLECT_NONE) {
+        admit(m, answer);
+        return false;
+    }
+    if (got != HY_ETOO_LARGE && ask_for_parts(m)) return true;
+    hy_bus_respond(bus, m->request, got < 0 ? hy_error_http(got) : 503,
+                   err.text[0] ? err.text : "the object did not arrive whole", hy_absent());
+    hy__replica_say_left(m->manager, m->url, m->hyperty);
+    hy__member_leave(m, false);
+    return false;
+}
+
 static void on_asked(void *arg, hy_msg_t *answer, int code) {
     hy_member_t *m = arg;
     bool is_final = code >= 200;
+    if (is_final) m->asking = NULL;
     if (m->state == HY_MEMBER_ASKING && m->replica) {
-        hy_bus_t *bus = m->replica->manager->bus;
-        if (!is_final) {
-            hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
-        } else if (code < 300) {
-            admit(m, answer);
-        } else {
+        if (code < 300 && hear_yes(m, answer, is_final)) return;
+        if (!is_final) { /* all parts are here: an older peer's last one says 100, too */
+            hy_request_cancel(m->asking);
+            m->asking = NULL;
+            is_final = true;
+        } else if (code >= 300) {
             if (is_unsure(m, code)) hy__replica_say_left(m->manager, m->url, m->hyperty);
             refuse(m, code, hy_msg_desc(answer));
         }
@@ -94,6 +145,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     int rc = body ? hy_put(body, "subscriber", hy__string_ref(m->hyperty)) : HY_ENOMEM;
     if (rc == 0) rc = hy_put(body, "source", hy__string_ref(m->hyperty));
     if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
+    if (rc == 0) rc = hy__put_window(body);
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
     if (rc == 0 && s) rc = hy__put_identity(body, s);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
@@ -135,9 +187,10 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
         hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
         m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
-        code = to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
-                                        hy__member_subscription(m), on_asked, m, on_late, NULL)
-                  : HY_ENOMEM;
+        code =
+            to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
+                                     hy__member_subscription(m), on_asked, m, on_late, &m->asking)
+               : HY_ENOMEM;
         hy_str_unref(to);
         if (code == 0) return;
     }

@@ -162,6 +162,7 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
                          child->n);
             child->state = HY_CHILD_REFUSED;
         } else {
+            hy_children_touch(r->party.object->children, child);
             child->version = j->op->version; /* refused counts as seen */
         }
         if (!reason) reason = err.text[0] ? err.text : "refused by the reporter";

@@ -1,18 +1,18 @@
 /* What others ask of a reporter: reads and executes (PROTOCOL.md section 5: Read, Execute). Those
  * who take part are answered at once, others when the hyperty has decided. */
 #include "../base/mem.h"
+#include "answering.h"
 #include "handover.h"
 
 static void answer_read(hy_reporter_t *r, hy_msg_t *request) {
     hy_bus_t *bus = r->party.syncher->manager->bus;
-    hy_value_t value;
-    int rc =
-        hy__object_answer(r->party.object, hy_get_object(hy_msg_body(request), "since"), &value);
+    hy_answer_t answer;
+    int rc = hy__answer_make(r, hy_msg_body(request), &answer);
     if (rc < 0) {
         hy_bus_respond(bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
         return;
     }
-    hy__ledger_respond(r->ledger, r->party.syncher->manager, request, 200, NULL, value);
+    hy__answer_send(r, request, request->from, &answer);
 }
 
 static void read_decided(void *arg, hy_decision_t *d, int code, const char *reason) {

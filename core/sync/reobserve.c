@@ -13,9 +13,11 @@
 static void take_answer(hy_member_t *m, hy_msg_t *answer) {
     hy_replica_t *r = m->replica;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
-    hy_error_t err;
     bool is_taken = r->is_rejoined;
-    if (value && !is_taken) is_taken = hy__answer_take(r, value, "reconnected", &err) == 0;
+    if (!is_taken) {
+        r->read_reason = "reconnected";
+        is_taken = hy__replica_take_part(r, answer) || hy__replica_take_value(r, value) == 0;
+    }
     r->is_rejoined = true;
     hy__replica_is_back(r);
     if (m->state != HY_MEMBER_IN) return; /* ended by what it was told */
@@ -138,6 +140,7 @@ static void catch_up(void *replica) {
         hy_value_drop(body);
         body = hy_absent();
     }
+    if (body.kind == HY_OBJECT) hy__put_window(body.as.n);
     r->has_lost = false;
     hy__job_ask(&r->catch_up, HY_MSG_READ, speaker, hy_str_ref(r->url), body, on_caught_up);
 }

@@ -35,6 +35,7 @@ int hy__replica_members(const hy_replica_t *r, hy_value_t *out) {
 
 void hy__member_unref(hy_member_t *m) {
     if (--m->refs > 0) return;
+    hy__collecting_end(&m->collecting);
     hy_str_unref(m->hyperty);
     hy_str_unref(m->url);
     hy_msg_unref(m->request);
@@ -155,6 +156,7 @@ void hy__replica_free(hy_replica_t *r) {
     hy_timer_stop(clock, &r->retry);
     hy_timer_stop(clock, &r->expiry);
     if (r->read) hy_request_cancel(r->read);
+    hy__collecting_end(&r->collecting);
     hy__job_cancel(&r->catch_up);
     while (!hy_list_is_empty(&r->members)) {
         hy_member_t *m = hy_link_owner(r->members.next, hy_member_t, link);

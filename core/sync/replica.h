@@ -6,6 +6,7 @@
  * arrival.c    what arrives: positions, gaps, stamps
  * epoch.c      what it does at a higher epoch
  * answer.c     what it reads when something is missing, and how the answer is taken in
+ * collecting.c when that comes in parts
  * reobserve.c  after a lost session (rejoin.h) */
 #ifndef HY_SYNC_REPLICA_H
 #define HY_SYNC_REPLICA_H
@@ -33,6 +34,13 @@ typedef struct {
     uint64_t arrived_ms;
 } hy_op_entry_t;
 
+/* What is collected of an object that comes in parts: collecting.c. Begins as {0}. */
+typedef struct {
+    struct hy_parts *parts; /* NULL: none yet */
+    uint64_t head;          /* the reporter's version, if it was above the parts' */
+    uint32_t known, tries;  /* parts that were here when it was last asked; in vain how often */
+} hy_collecting_t;
+
 struct hy_replica {
     hy_manager_t *manager;
     hy_str_t *url, *changes, *children, *registration; /* <Object>, …/changes, …/children/, … */
@@ -49,7 +57,8 @@ struct hy_replica {
     bool wants_whole;      /* changes since will not do */
     const char *read_reason;
     hy_request_t *read; /* under way; NULL: none */
-    hy_timer_t retry;   /* of reading */
+    hy_collecting_t collecting;
+    hy_timer_t retry; /* of reading */
     uint64_t retry_ms;
     hy_timer_t expiry;   /* of pending children and operations */
     hy_ledger_t *ledger; /* owned; NULL: nobody keeps it */
@@ -73,12 +82,14 @@ struct hy_member {
     hy_str_t *hyperty, *url;
     hy_observer_t *observer; /* once the syncher has made its party */
     hy_msg_t *request;       /* the syncher's, while asking */
-    uint64_t session;        /* of the manager, when it began to ask */
-    bool is_doubtful;        /* it was told that it is struck off, while asking: before or after? */
-    bool was_leaving;        /* the reporter may not have heard yet that it left before */
-    hy_store_level_t store;  /* at which it keeps the copy */
-    bool rests;              /* it goes, and will come back for it */
-    hy_job_t job;            /* subscribing again */
+    hy_request_t *asking;    /* to /subscription, or for parts */
+    hy_collecting_t collecting;
+    uint64_t session;       /* of the manager, when it began to ask */
+    bool is_doubtful;       /* it was told that it is struck off, while asking: before or after? */
+    bool was_leaving;       /* the reporter may not have heard yet that it left before */
+    hy_store_level_t store; /* at which it keeps the copy */
+    bool rests;             /* it goes, and will come back for it */
+    hy_job_t job;           /* subscribing again */
 };
 
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
@@ -141,6 +152,24 @@ void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *
 /* Takes in an answer's value (whole, or changes since): answer.c. A whole one is told to the
  * members as a resync for that reason. */
 int hy__answer_take(hy_replica_t *r, const hy_node_t *value, const char *reason, hy_error_t *err);
+/* The same with an object that came in parts, which is taken over. */
+int hy__answer_take_object(hy_replica_t *r, hy_collecting_t *c, const char *reason,
+                           hy_error_t *err);
+/* An answer to a request of the replica, which may be a part: then it goes on. True if it was. */
+bool hy__replica_take_part(hy_replica_t *r, hy_msg_t *answer);
+/* The end of an answer: its value, or what was collected. */
+int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value);
+/* Takes the part in that an answer's body is; not if it is none. Negative: HY_EINVALID,
+ * HY_ETOO_LARGE, HY_ENOMEM, and what was collected is lost. */
+enum { HY_COLLECT_NONE, HY_COLLECT_MORE, HY_COLLECT_ALL };
+int hy__collect(hy_collecting_t *c, hy_str_t *url, const hy_node_t *body, hy_error_t *err);
+/* After a final answer: false if asking has led nowhere for too long. */
+bool hy__collecting_leads_on(hy_collecting_t *c);
+/* Of a read of the parts that are missing; ABSENT when out of memory. */
+hy_value_t hy__collecting_body(const hy_collecting_t *c);
+void hy__collecting_end(hy_collecting_t *c);
+/* "window": how many parts may come at a time. */
+int hy__put_window(hy_node_t *body);
 /* Applies what was kept aside and now fits; reads what is still missing. */
 void hy__arrival_settle(hy_replica_t *r);
 /* A child event for all members; the child's waiters are told. */

@@ -2,6 +2,8 @@
  * once (PROTOCOL.md section 5, Change). Reads and executes: reading.c; child operations:
  * moderation.c. */
 #include "../base/mem.h"
+#include "../data/snapshot.h"
+#include "answering.h"
 #include "handover.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -63,6 +65,7 @@ static int batch_add(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         hy_value_drop(edit->value);
         return rc;
     }
+    hy_object_touch(r->party.object);
     rc = hy_edit_apply(r->party.object->data, edit, &r->batch_effects[n], err);
     if (rc < 0) hy_change_drop_last(r->batch);
     return rc;
@@ -99,6 +102,7 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else {
+        hy_object_touch(r->party.object);
         rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
         if (rc < 0) hy__ledger_undo(r->ledger, mark);
     }
@@ -221,6 +225,7 @@ void hy__reporter_digest(hy_reporter_t *r) {
 void hy__reporter_replaced(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
     r->is_replaced = true;
+    hy__answers_close(r);
     hy_listener_close(r->on_object);
     hy_listener_close(r->on_children);
     r->on_object = r->on_children = NULL;
@@ -241,6 +246,7 @@ int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_r
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);
+    hy_link_init(&r->frozen);
     hy__moderation_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
@@ -279,6 +285,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
+    hy__answers_close(r);
     hy__moderation_deinit(r);
     hy__reporter_drop_own(r);
     hy_listener_close(r->on_object);

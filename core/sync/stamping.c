@@ -50,6 +50,7 @@ static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_a
     case HY_CHILDOP_CREATE:
         return keep_new(o, child);
     case HY_CHILDOP_UPDATE:
+        hy_children_touch(o->children, child);
         if (!is_applied) rc = hy_change_apply(op->change, child->data, NULL, err);
         if (rc == 0) child->version = op->version;
         return rc;

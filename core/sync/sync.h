@@ -13,8 +13,8 @@
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
- * reporter.c   with reading.c (what it is asked), stamping.c (child operations done there) and
- *              moderation.c (those of others)
+ * reporter.c   with reading.c (what it is asked), answering.h (answers, in parts if need be),
+ *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
  * handover.h   how an object passes to another reporter: three files more
@@ -49,6 +49,7 @@ struct hy_manager {
     hy_dict_t creating;  /* object URL → what makes it, creation.c */
     hy_dict_t replicas;  /* object URL → hy_replica_t */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
+    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
@@ -221,8 +222,6 @@ void hy__hosted_digest(hy_hosted_t *h);
 uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
-/* Whole object or what `since` leaves. */
-int hy__object_answer(hy_object_t *o, const hy_node_t *since, hy_value_t *out);
 
 /* --- addresses.c ------------------------------------------------------------------------------ */
 
@@ -296,6 +295,7 @@ struct hy_reporter {
     hy_dict_t answers;   /* child operation → its answer, bounded */
     hy_link_t echoes;    /* own operations whose message has not come round */
     hy_ledger_t *ledger; /* owned; NULL: it is not stored */
+    hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */

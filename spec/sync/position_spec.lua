@@ -74,8 +74,8 @@ describe("an observer at a position", function()
     answer_since(first)
     far:update("n", 2)
     assert.same({ "1 update n 1", "2 update n 2" }, heard())
-    assert.same({ { since = { epoch = far.epoch, version = 0 } } },
-      { far:got "read"[1].body })
+    assert.same({ since = { epoch = far.epoch, version = 0 }, window = 8 },
+      far:got "read"[1].body)
     assert.same({ "lagging", "live" }, ben:eval "return self.states")
     assert.equal("live", state())
   end)

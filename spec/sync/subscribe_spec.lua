@@ -71,7 +71,7 @@ describe("subscribing", function()
     it("asks the reporter's sync manager, saying for whom", function()
       local request = world:only { type = "subscribe", to = url .. "/subscription" }
       assert.equal(sm, request.from)
-      assert.same({ subscriber = ben.url, source = ben.url, ext = 1,
+      assert.same({ subscriber = ben.url, source = ben.url, ext = 1, window = 8,
         identity = { user = "user://localhost/me", verified = false } }, request.body)
     end)
 
