@@ -7,7 +7,7 @@
 #define SLOTS 12
 #define STEPS 4000
 #define ALL   3
-#define KILLS 60  /* at least so many */
+#define KILLS 60 /* at least so many */
 
 typedef enum { NO, YES, UNKNOWN } truth_t;
 
