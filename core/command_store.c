@@ -39,27 +39,22 @@ static int read_names(hy_store_file_t *file, hy_node_t *names, hy_error_t *err) 
 }
 
 typedef struct {
-    int64_t version;
+    int64_t version; /* -1: it cannot be read */
     size_t children, bytes;
 } sums_t;
 
-static int sum_up(hy_store_file_t *file, const hy_row_t *party, sums_t *sums, hy_error_t *err) {
-    hy_rows_t *rows;
-    hy_row_t row;
-    hy_str_t *url = hy_str_new(party->key, party->key_len);
-    int rc = url ? hy_store_file_read(file,
-                                      BIT(STATES) | BIT(CHANGES) | BIT(CHILDREN) | BIT(MARKS) |
-                                          BIT(GUESTS) | BIT(ANSWERS),
-                                      url, &rows, err)
-                 : HY_ENOMEM;
-    hy_str_unref(url);
+static int sum_up(hy_store_file_t *file, hy_str_t *url, sums_t *sums, hy_error_t *err) {
+    hy_value_t object = hy_absent(), list;
+    hy_str_t *collection;
+    sums->version = -1;
+    int rc = hy_store_read_object(file, url, &object, &sums->bytes, err);
+    if (rc == HY_ENOT_FOUND || rc == HY_EINVALID) return 0;
     if (rc < 0) return rc;
-    sums->version = hy_store_version(rows);
-    for (size_t pos = 0; hy_rows_next(rows, &pos, &row);) {
-        sums->children += row.table == HY_TABLE_CHILDREN;
-        sums->bytes += row.key_len + row.value_len;
-    }
-    hy_rows_free(rows);
+    sums->version = hy_get_int(object.as.n, "version", -1);
+    const hy_node_t *children = hy_get_object(object.as.n, "childrenObjects");
+    for (uint32_t pos = 0; children && hy_node_next(children, &pos, &collection, &list);)
+        sums->children += hy_is_node(list) ? hy_node_count(list.as.n) : 0;
+    hy_value_drop(object);
     return 0;
 }
 
@@ -85,7 +80,7 @@ static int add_line(hy_store_file_t *file, const hy_row_t *row, const hy_node_t 
     hy_str_t *url = hy_str_new(row->key, row->key_len),
              *owner = hy_str_new(row->owner, row->owner_len);
     hy_value_t name = owner ? hy_node_find(names, owner) : hy_absent();
-    int rc = url && owner ? sum_up(file, row, &sums, err) : HY_ENOMEM;
+    int rc = url && owner ? sum_up(file, url, &sums, err) : HY_ENOMEM;
     if (rc == 0) rc = add_cell(line, url);
     if (rc == 0) rc = add_cell(line, hy_get_str(n, "role"));
     if (rc == 0) rc = add_cell(line, name.kind == HY_STR ? name.as.s : owner);

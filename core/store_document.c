@@ -1,12 +1,14 @@
-/* Puts together what the rows of a store say. An object's data is its snapshot with the changes
- * above that applied, as a runtime does it that resumes it; a row that cannot be read is left out:
- * `hyperty store check` is what tells of those. */
+/* Puts together what the rows of a store say. An object is its snapshot with the changes after that
+ * done to it, as by a runtime that resumes it. A row that cannot be read is left out: `hyperty
+ * store check` is what tells of those. */
 #include "store_document.h"
 
 #include "base/json.h"
-#include "data/change.h"
+#include "data/rows.h"
 
 #define BIT(name) (1u << HY_TABLE_##name)
+#define OBJECT_TABLES                                                                              \
+    (BIT(STATES) | BIT(CHANGES) | BIT(CHILDREN) | BIT(MARKS) | BIT(GUESTS) | BIT(ANSWERS))
 
 typedef struct {
     hy_store_file_t *file;
@@ -23,25 +25,6 @@ hy_value_t hy_store_row_object(const hy_row_t *row) {
     return hy_absent();
 }
 
-static int64_t version_of(const hy_row_t *row) {
-    if (row->table == HY_TABLE_CHANGES) return (int64_t)row->number;
-    hy_value_t v = hy_store_row_object(row);
-    int64_t version = v.kind == HY_OBJECT ? hy_get_int(v.as.n, "version", -1) : -1;
-    hy_value_drop(v);
-    return version;
-}
-
-int64_t hy_store_version(const hy_rows_t *rows) {
-    hy_row_t row;
-    int64_t highest = -1;
-    for (size_t pos = 0; hy_rows_next(rows, &pos, &row);) {
-        if (row.table != HY_TABLE_STATES && row.table != HY_TABLE_CHANGES) continue;
-        int64_t version = version_of(&row);
-        if (version > highest) highest = version;
-    }
-    return highest;
-}
-
 static hy_value_t text_of(const char *bytes, size_t len) {
     return hy_string(hy_str_new(bytes, len));
 }
@@ -50,91 +33,127 @@ static int append(hy_node_t *list, hy_value_t v) {
     return v.kind == HY_ABSENT ? HY_ENOMEM : hy_node_insert(list, hy_node_count(list), v);
 }
 
-/* --- data ------------------------------------------------------------------------------------- */
+/* --- the state of a hyperty ------------------------------------------------------------------- */
 
-/* A change of the object itself; stamps of children are in their rows already. */
-static int apply(hy_node_t *object, const hy_node_t *entry) {
-    if (hy_get(entry, "child").kind != HY_ABSENT || hy_get(entry, "stamps").kind != HY_ABSENT)
-        return 0;
-    hy_change_t *change;
-    hy_value_t data = hy_get(object, "data");
-    int rc = hy_change_read(entry, &change, NULL);
-    if (rc < 0) return rc;
-    hy_node_t *root = change->is_metadata ? object : hy_is_node(data) ? data.as.n : NULL;
-    rc = root ? hy_change_apply(change, root, NULL, NULL) : HY_EINVALID;
+/* One change of it; what cannot be read is passed over. */
+static int take_change(hy_node_t *state, const hy_row_t *row) {
+    hy_value_t entry = hy_store_row_object(row), data = hy_get(state, "data");
+    hy_change_t *change = NULL;
+    int rc = entry.kind == HY_OBJECT ? hy_change_read(entry.as.n, &change, NULL) : HY_EINVALID;
+    if (rc == 0)
+        rc = hy_is_node(data) ? hy_change_apply(change, data.as.n, NULL, NULL) : HY_EINVALID;
+    if (rc == 0) rc = hy_put(state, "version", hy_int((int64_t)row->number));
     hy_change_unref(change);
-    return rc;
-}
-
-static int take_change(hy_node_t *object, const hy_row_t *row) {
-    if ((int64_t)row->number <= hy_get_int(object, "version", -1)) return 0;
-    hy_value_t entry = hy_store_row_object(row);
-    if (entry.kind == HY_ABSENT) return 0;
-    int rc = apply(object, entry.as.n);
-    hy_str_t *epoch = hy_get_str(entry.as.n, "epoch");
-    if (rc == 0) rc = hy_put(object, "version", hy_int((int64_t)row->number));
-    if (rc == 0 && epoch) rc = hy_put(object, "epoch", hy_string(hy_str_ref(epoch)));
     hy_value_drop(entry);
     return rc == HY_ENOMEM ? rc : 0;
 }
 
-/* --- children --------------------------------------------------------------------------------- */
-
-/* The list of a collection, made if it is not there. */
-static hy_node_t *list_in(hy_node_t *children, hy_str_t *collection) {
-    const char *name = collection ? collection->bytes : "?";
-    hy_node_t *list = hy_get_array(children, name);
-    if (list) return list;
-    hy_put(children, name, hy_node_value(hy_node_new(HY_ARRAY)));
-    return hy_get_array(children, name);
-}
-
-/* By `order`, which as a rule is that of the rows: from the end. */
-static int add_child(hy_node_t *children, const hy_row_t *row) {
-    hy_value_t child = hy_store_row_object(row);
-    if (child.kind == HY_ABSENT) return 0;
-    hy_node_t *list = list_in(children, hy_get_str(child.as.n, "collection"));
-    int rc = list ? hy_put(child.as.n, "key", text_of(row->key, row->key_len)) : HY_ENOMEM;
-    if (rc < 0) {
-        hy_value_drop(child);
-        return rc;
-    }
-    int64_t order = hy_get_int(child.as.n, "order", 0);
-    size_t at = hy_node_count(list);
-    while (at > 0 && hy_get_int(hy_node_at(list, at - 1).as.n, "order", 0) > order)
-        at--;
-    return hy_node_insert(list, at, child);
-}
-
-/* --- one object ------------------------------------------------------------------------------- */
-
-/* The snapshot with what came after it; `out` NULL if there is none. */
-static int read_object(const hy_rows_t *rows, hy_node_t **out) {
+static int read_state(const hy_rows_t *rows, hy_value_t *state) {
     hy_row_t row;
     int rc = 0;
-    hy_value_t object = hy_absent(), children = hy_node_value(hy_node_new(HY_OBJECT));
     for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
-        if (row.table == HY_TABLE_STATES && object.kind == HY_ABSENT) {
-            object = hy_store_row_object(&row);
-        } else if (row.table == HY_TABLE_CHANGES && object.kind == HY_OBJECT) {
-            rc = take_change(object.as.n, &row);
-        } else if (row.table == HY_TABLE_CHILDREN) {
-            rc = children.kind == HY_OBJECT ? add_child(children.as.n, &row) : HY_ENOMEM;
-        }
+        bool is_after = row.table == HY_TABLE_CHANGES &&
+                        (int64_t)row.number > hy_get_int(state->as.n, "version", -1);
+        if (is_after) rc = take_change(state->as.n, &row);
     }
-    bool has_children = children.kind == HY_OBJECT && hy_node_count(children.as.n) > 0;
-    if (rc == 0 && object.kind == HY_OBJECT && has_children) {
-        rc = hy_put(object.as.n, "children", children);
-    } else {
-        hy_value_drop(children);
-    }
-    if (rc < 0) {
-        hy_value_drop(object);
-        return rc;
-    }
-    *out = object.kind == HY_OBJECT ? object.as.n : NULL;
-    return 0;
+    return rc;
 }
+
+/* --- data objects ----------------------------------------------------------------------------- */
+
+static int add_child(hy_node_t *children, const hy_row_t *row) {
+    hy_value_t child = hy_store_row_object(row);
+    hy_str_t *collection = child.kind == HY_OBJECT ? hy_get_str(child.as.n, "collection") : NULL;
+    if (!collection) {
+        hy_value_drop(child);
+        return 0;
+    }
+    hy_node_t *list = hy_get_array(children, collection->bytes);
+    if (!list) {
+        hy_put(children, collection->bytes, hy_node_value(hy_node_new(HY_ARRAY)));
+        list = hy_get_array(children, collection->bytes);
+    }
+    if (list) return append(list, child);
+    hy_value_drop(child);
+    return HY_ENOMEM;
+}
+
+/* The children as they were when the state was written. */
+static int add_children(hy_node_t *state, const hy_rows_t *rows) {
+    hy_row_t row;
+    int rc = 0;
+    hy_value_t children = hy_node_value(hy_node_new(HY_OBJECT));
+    if (children.kind == HY_ABSENT) return HY_ENOMEM;
+    for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
+        if (row.table == HY_TABLE_CHILDREN) rc = add_child(children.as.n, &row);
+    }
+    if (rc == 0) return hy_put(state, "childrenObjects", children);
+    hy_value_drop(children);
+    return rc;
+}
+
+/* The changes after that; at one that cannot be read it ends. */
+static int replay(hy_object_t *o, const hy_rows_t *rows) {
+    hy_row_t row;
+    int rc = 0;
+    for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
+        if (row.table != HY_TABLE_CHANGES) continue;
+        hy_value_t entry = hy_store_row_object(&row);
+        hy_stamp_t *stamp = NULL;
+        hy_child_t *child = NULL;
+        rc = entry.kind == HY_OBJECT ? hy_rows_replay(o, entry.as.n, &stamp, &child, NULL)
+                                     : HY_EINVALID;
+        hy_stamp_unref(stamp);
+        hy_child_unref(child);
+        hy_value_drop(entry);
+    }
+    return rc == HY_ENOMEM ? rc : 0;
+}
+
+static int read_object(hy_str_t *url, const hy_rows_t *rows, hy_value_t *state, hy_error_t *err) {
+    hy_object_t *o;
+    hy_value_t taken = *state;
+    int rc = add_children(state->as.n, rows);
+    if (rc < 0) return rc;
+    *state = hy_absent();
+    rc = hy_rows_read_object(url, NULL, taken, &o, err);
+    if (rc < 0) return rc;
+    rc = replay(o, rows);
+    if (rc == 0) rc = hy_object_whole(o, state);
+    hy_object_free(o);
+    return rc;
+}
+
+int hy_store_read_object(hy_store_file_t *file, hy_str_t *url, hy_value_t *out, size_t *bytes,
+                         hy_error_t *err) {
+    hy_rows_t *rows;
+    hy_row_t row;
+    hy_value_t state = hy_absent();
+    int rc = hy_store_file_read(file, OBJECT_TABLES, url, &rows, err);
+    if (rc < 0) return rc;
+    *bytes = 0;
+    for (size_t pos = 0; hy_rows_next(rows, &pos, &row);) {
+        if (row.table == HY_TABLE_STATES) state = hy_store_row_object(&row);
+        *bytes += row.key_len + row.value_len;
+    }
+    if (state.kind == HY_ABSENT) {
+        rc = hy_fail(err, HY_ENOT_FOUND, "nothing is stored of %s; \"ls\" lists what is",
+                     url->bytes);
+    } else if (hy_get(state.as.n, "epoch").kind == HY_ABSENT) {
+        rc = read_state(rows, &state);
+    } else {
+        rc = read_object(url, rows, &state, err);
+    }
+    hy_rows_free(rows);
+    if (rc == 0) {
+        *out = state;
+    } else {
+        hy_value_drop(state);
+    }
+    return rc;
+}
+
+/* --- one as a document ------------------------------------------------------------------------ */
 
 /* Who takes part: the rows of PARTIES with that key, with the hyperty in front. */
 static int read_parties(const source_t *s, const hy_str_t *url, hy_node_t *list) {
@@ -181,21 +200,15 @@ static int make_document(const source_t *s, const hy_str_t *url, const hy_node_t
     return rc == 0 ? add_all(document, object) : rc;
 }
 
-int hy_store_document(hy_store_file_t *file, const hy_str_t *url, hy_value_t *out,
-                      hy_error_t *err) {
+int hy_store_document(hy_store_file_t *file, hy_str_t *url, hy_value_t *out, hy_error_t *err) {
     source_t s = {file, err};
-    hy_rows_t *rows;
-    hy_node_t *object = NULL;
-    int rc = hy_store_file_read(file, BIT(STATES) | BIT(CHANGES) | BIT(CHILDREN), url, &rows, err);
+    hy_value_t object;
+    size_t bytes;
+    int rc = hy_store_read_object(file, url, &object, &bytes, err);
     if (rc < 0) return rc;
-    rc = read_object(rows, &object);
-    hy_rows_free(rows);
-    if (rc == 0 && !object)
-        return hy_fail(err, HY_ENOT_FOUND, "nothing is stored of %s; \"ls\" lists what is",
-                       url->bytes);
-    hy_node_t *document = rc == 0 ? hy_node_new(HY_OBJECT) : NULL;
-    if (rc == 0) rc = document ? make_document(&s, url, object, document) : HY_ENOMEM;
-    if (object) hy_node_unref(object);
+    hy_node_t *document = hy_node_new(HY_OBJECT);
+    rc = document ? make_document(&s, url, object.as.n, document) : HY_ENOMEM;
+    hy_value_drop(object);
     if (rc < 0) {
         if (document) hy_node_unref(document);
         return hy_fail(err, rc, "%s: %s", url->bytes, hy_error_text(rc));

@@ -44,6 +44,10 @@ self.syncher: makes data objects, and finds those of others
       invitation.url .from .name .schema .value
       invitation:accept()                gives the observer
       invitation:decline(reason)
+  :on("delegate", fn(offer))             a reporter wants to hand its object over to us
+      offer.url .from .name .schema .value
+      offer:accept()                     gives the reporter, once the object is ours
+      offer:decline(reason)
 
 Any data goes with schema = "Resource".]],
 
@@ -58,6 +62,8 @@ A reporter: the writing end of a data object, given by syncher:create
                                          version, or nil and why not
   :invite { hyperties }                  asks them to observe
   :evict(hyperty)                        ends the subscription of one
+  :delegate(hyperty)                     hands the object over, if that one wants it: then this
+                                         handle ends; until then nothing can be written
   :delete()                              ends the object for all
   :add_child(collection, data)           a child, at once
   :children(collection)                  the children in order
@@ -94,8 +100,8 @@ An observer: the reading end of a data object, given by syncher:subscribe
   state = [[
 self.state: what a hyperty keeps for itself
 
-Read and write it like a table. It is there again when the hyperty is loaded once more under
-its name, before start runs; with --store also after a restart. What one turn wrote is stored
+Read and write it like a table. With --store it is there again when the hyperty is loaded once
+more under its name, also after a restart, before start runs. What one turn wrote is stored
 together. For more than a few MiB, or for others to see, there are data objects.
 
     function Counter:start() self.state.starts = (self.state.starts or 0) + 1 end]],
@@ -132,7 +138,7 @@ The first decision counts. What no handler decides is rejected.
     object:on("subscribe", function(request) request:accept() end)]],
 }
 
-local SYNONYMS = { invitation = "syncher" }
+local SYNONYMS = { invitation = "syncher", offer = "syncher" }
 
 ---The line of help for a function of the library.
 ---@param hyperty table the library
