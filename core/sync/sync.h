@@ -49,7 +49,8 @@ struct hy_manager {
     hy_dict_t creating;  /* object URL → what makes it, creation.c */
     hy_dict_t replicas;  /* object URL → hy_replica_t */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
-    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
+    hy_link_t frozen;    /* states of objects that are read in parts, answering.c */
+    uint32_t frozen_count;
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
