@@ -325,6 +325,11 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
+    if (m->type == HY_MSG_SUBSCRIBE && !hy__hosted_reporter(h)) {
+        /* Held again, but its guests and its reporter are not known yet: no reason to refuse. */
+        hy_bus_respond(h->manager->bus, m, 503, "the object is being resumed", hy_absent());
+        return;
+    }
     if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
