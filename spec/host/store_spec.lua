@@ -9,7 +9,8 @@ Home.__index = Home
 -- A network with a disk for each name; `home:open(name)` is that instance in a runtime of its own
 -- on its disk, `home:crash(name)` kills it.
 local function begin(options)
-  local home = setmetatable({ blocks = host.blocks(), runtimes = {}, disks = {}, logged = {} }, Home)
+  local home = { blocks = host.blocks(), runtimes = {}, disks = {}, logged = {} }
+  setmetatable(home, Home)
   home.net = host.network { seed = 1, delay = { 0.001, 0.005 }, grace = 5 }
   home.options = options or {}
   return home
