@@ -33,7 +33,7 @@ int hy__hosted_write_guests(hy_hosted_t *h, hy_ledger_t *l) {
         rc = write_row(l, g);
     }
     if (rc < 0) {
-        hy_store_undo(store, mark);
+        hy__ledger_undo(l, mark);
     } else {
         l->lacks_guests = false;
     }
