@@ -317,7 +317,8 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
         leave(h, g, source, hy_get_bool(hy_msg_body(request), "rests", false));
         hy_str_unref(source);
     }
-    hy_bus_respond(h->manager->bus, request, 200, NULL, hy_absent());
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    hy__ledger_respond(r ? r->ledger : NULL, h->manager, request, 200, NULL, hy_absent());
 }
 
 /* An invited hyperty answered: told to the reporter as it is. */

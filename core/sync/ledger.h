@@ -95,6 +95,8 @@ void hy__ledger_undo(hy_ledger_t *l, size_t mark);
 void hy__ledger_settle(hy_ledger_t *l);
 
 /* A row of another table, of this object; the buffer is taken over. */
+/* A row of it was written, or removed, in the open batch: what leaves from now on waits for that. */
+void hy__ledger_written(hy_ledger_t *l);
 int hy__ledger_put(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf_t *b);
 /* For restoring: that stamp and that answer are in the rows already. */
 int hy__ledger_note(hy_ledger_t *l, const hy_stamp_t *s, hy_child_t *child);

@@ -97,7 +97,7 @@ local function take_later(self, actor, entry)
     take_gone(self, actor)
   elseif entry.what == "joined" then
     if object:is_beyond(entry.version) then return end
-    self:add_party(stories.new(actor, object, entry))
+    self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",

@@ -318,7 +318,7 @@ local OPERATIONS = {
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 6, faults.kill }, { 1, faults.join }, { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join }, { 1, faults.leave },
   { 1, function(world) world:wait() end },
 }
 

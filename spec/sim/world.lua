@@ -39,6 +39,8 @@ local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
 -- how often something goes wrong
 local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
+-- how many of them end without memory
+local STARVED = 0.15
 -- whoever hears nothing for so long must know that it may be behind
 local HONEST_S = 45
 
@@ -292,6 +294,19 @@ function World:quiet()
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
+-- At the end memory runs out now and then, in the middle of anything. What comes of that is nobody's
+-- promise, but nothing dies of it and nothing stays behind.
+local function starve(self)
+  self:tell "memory runs out"
+  for _ = 1, 8 do
+    host.fail_after(self.draw:int(1, 2500))
+    pcall(workload.step, self)
+    pcall(self.net.run, self.net, 0.2)
+    host.fail_after(-1)
+    pcall(self.net.run, self.net, 1)
+  end
+end
+
 local function run(self)
   workload.begin(self)
   local until_quiet = self.draw:int(30, 60)
@@ -307,6 +322,7 @@ local function run(self)
     end
   end
   self:quiet()
+  if self.draw:chance(STARVED) then starve(self) end
 end
 
 -- --- telling what is wrong -----------------------------------------------------------------------
