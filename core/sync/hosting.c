@@ -424,10 +424,10 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     hy_guest_t *g = hy__hosted_guest(h, hyperty);
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
     bool is_served = HY_MUTANT(EVICTED_SERVED);
-    int rc = is_served ? hy__domain_ask(h->manager, HY_MSG_EXECUTE,
-                                        hy__domain_sm(h->manager, h->url),
-                                        hy__guard_body("holder", h->url, hyperty), done, arg)
-                       : hy__domain_expel(h->manager, h->url, hyperty, done, arg);
+    int rc = is_served
+                 ? hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                                  hy__guard_body("holder", h->url, hyperty), done, arg)
+                 : hy__domain_expel(h->manager, h->url, hyperty, done, arg);
     if (rc < 0) return rc;
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, "evicted");

@@ -1,7 +1,7 @@
 -- What goes wrong in a simulated world, and how it is made good again.
 --
---   a way (one runtime    ended, interrupted, cut in one direction, slow, or its reader stalled: until
---   to the node of one    it is mended; or broken off: its stub connects again by itself
+--   a way (one runtime    ended, interrupted, cut in one direction, slow, or its reader stalled:
+--   to the node of one    until it is mended; or broken off: its stub connects again by itself
 --   domain)
 --   a node                killed, and started again after a while; or another in its place at once
 --   all of them           for a while messages are lost and come twice; all clocks jump

@@ -1,5 +1,6 @@
--- The oracles see: a few of the planted bugs (core/base/mutant.h) are found, each by the promise that
--- it breaks, and with none of them the same module has nothing wrong. tools/sim --mutants plays all.
+-- The oracles see: a few of the planted bugs (core/base/mutant.h) are found, each by the promise
+-- that it breaks, and with none of them the same module has nothing wrong. tools/sim --mutants plays
+-- all of them.
 local SEED_MAX = 60
 
 local build = os.getenv "HYPERTY_PROGRAM":match "^(.*)/[^/]*$"

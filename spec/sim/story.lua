@@ -149,8 +149,8 @@ end
 
 function Story:event(entry) M.hear(self, entry) end
 
--- It starts over, where that could not be helped. What it is told of the differences is not repeated
--- here: until the next quiet moment only its copy counts.
+-- It starts over, where that could not be helped. What it is told of the differences is not
+-- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
   if self.object.may_resync and entry.to > self.version then
     self.is_adrift = true

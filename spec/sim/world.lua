@@ -4,9 +4,9 @@
 --   local fault, transcript = require("spec.sim.world").play(7)     fault: text, or nil
 --
 -- Most worlds are small, three runtimes and a hundred operations; some are bigger. Delays are drawn
--- for each message, in order between two runtimes, so that what comes from different ones overtakes.
--- What the world does is in workload.lua, what actors do in actor.lua. The transcript is kept as it
--- comes and becomes text only when somebody wants to read it.
+-- for each message, in order between two runtimes, so that what comes from different ones
+-- overtakes. What the world does is in workload.lua, what actors do in actor.lua. The transcript is
+-- kept as it comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
@@ -294,8 +294,8 @@ function World:quiet()
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
--- At the end memory runs out now and then, in the middle of anything. What comes of that is nobody's
--- promise, but nothing dies of it and nothing stays behind.
+-- At the end memory runs out now and then, in the middle of anything. What comes of that is
+-- nobody's promise, but nothing dies of it and nothing stays behind.
 local function starve(self)
   self:tell "memory runs out"
   for _ = 1, 8 do
@@ -375,11 +375,12 @@ local function story(self, fault)
   return table.concat(lines, "\n")
 end
 
-local function report(self, oracle, fault)
+local function report(self, promise, fault)
   pcall(each_alive, self, function(actor) self:drain(actor) end)
   fault = label(self, fault)
-  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
-  return text:format(self.seed, oracle, fault, story(self, fault), self.seed)
+  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\n"
+    .. "again: tools/sim --from %d --seeds 1"
+  return text:format(self.seed, promise, fault, story(self, fault), self.seed)
 end
 
 local function trace(err)
@@ -387,8 +388,9 @@ local function trace(err)
     or { oracle = "error", fault = debug.traceback(tostring(err), 2) }
 end
 
----Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a function
----that gives the transcript, which is the same for the same seed; and the oracle that found it.
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a
+---function that gives the transcript, which is the same for the same seed; and the oracle that found
+---the fault.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)
