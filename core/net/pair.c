@@ -60,7 +60,7 @@ struct channel {
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
-    hy_timer_t free;     /* a slow way down: started while it carries something */
+    hy_timer_t free;    /* a slow way down: started while it carries something */
     uint64_t opened_ms; /* when a word of the session was last sent */
     uint64_t
         backlog_ms; /* when the last of what had waited at the node arrives: nothing overtakes */

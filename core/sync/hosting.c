@@ -1,5 +1,5 @@
 /* Hosting: the sync manager's side of objects that are reported here (PROTOCOL.md section 5:
- * invite, subscribe, unsubscribe, evict, delete). Creating them: creation.c.
+ * invite, subscribe, unsubscribe, delete). Creating them: creation.c; striking off: eviction.c.
  *
  *      subscribe at <Object>/subscription:
  *               pre-authorised, observing already, public ──────► admit, snapshot, 200
@@ -236,7 +236,8 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
-    if (h->is_public || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
+    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
+    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else {
         ask_reporter(h, request, subscriber);
@@ -336,11 +337,9 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    bool is_early = !hy__hosted_reporter(h); /* being resumed: it is not known yet who observes */
-    if (is_early && m->type == HY_MSG_SUBSCRIBE) {
-        hy_bus_respond(h->manager->bus, m, 404, "the object has no reporter yet", hy_absent());
-    } else if (is_early && m->type == HY_MSG_UNSUBSCRIBE) {
-        hy_bus_respond(h->manager->bus, m, 503, "the object has no reporter yet", hy_absent());
+    if (is_request && !hy__hosted_reporter(h)) { /* before that it is not known who observes it */
+        hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
+                       hy_absent());
     } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
@@ -353,7 +352,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     }
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, delete --------------------------------------------------------------------------- */
 
 /* From <Object>/subscription to a hyperty: repeated if it is away; one of this runtime is not.
  * `body` is taken over. */
@@ -417,28 +416,6 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
     }
     hy_bus_respond(m->bus, request, rc < 0 ? hy_error_http(rc) : 200,
                    rc < 0 ? hy_error_text(rc) : NULL, hy_absent());
-}
-
-/* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
-int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = hy__hosted_guest(h, hyperty);
-    if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    bool is_served = HY_MUTANT(EVICTED_SERVED);
-    int rc = is_served
-                 ? hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
-                                  hy__guard_body("holder", h->url, hyperty), done, arg)
-                 : hy__domain_expel(h->manager, h->url, hyperty, done, arg);
-    if (rc < 0) return rc;
-    hy_reporter_t *r = hy__hosted_reporter(h);
-    if (r) hy__answers_end(r, hyperty, "evicted");
-    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    if (!is_served)
-        say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
-    if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = false;
-    g->is_evicted = true;
-    hy__hosted_save_guest(h, hyperty);
-    return 0;
 }
 
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {

@@ -66,7 +66,9 @@ size_t hy__ledger_mark(const hy_ledger_t *l) {
 }
 
 void hy__ledger_undo(hy_ledger_t *l, size_t mark) {
-    if (l && store_of(l)) hy_store_undo(store_of(l), mark);
+    if (!l || !store_of(l)) return;
+    hy_store_undo(store_of(l), mark);
+    l->ticket = hy_store_ticket(store_of(l)); /* a batch with nothing in it is never committed */
 }
 
 void hy__ledger_written(hy_ledger_t *l) {

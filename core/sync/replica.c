@@ -165,6 +165,7 @@ void hy__replica_free(hy_replica_t *r) {
         m->state = HY_MEMBER_OUT;
         m->replica = NULL;
         hy__job_cancel(&m->job);
+        hy__member_stop_asking(m);
         hy__member_unref(m);
     }
     hy_listener_close(r->on_changes);
@@ -229,6 +230,7 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__replica_enter(r);
     m->state = HY_MEMBER_OUT; /* first: whoever is called may close the syncher, which comes here */
     hy__job_cancel(&m->job);
+    hy__member_stop_asking(m);
     if (m->observer) hy__observer_end(m->observer, false, false);
     hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
     if (tell) say_left(r->manager, r->url, m->hyperty, m->rests);

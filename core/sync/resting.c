@@ -132,7 +132,11 @@ int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
         m->store = level;
         return 0;
     }
-    hy_store_undo(store, mark);
+    if (r->ledger) {
+        hy__ledger_undo(r->ledger, mark);
+    } else {
+        hy_store_undo(store, mark);
+    }
     if (!was_kept) {
         hy__ledger_free(r->ledger);
         r->ledger = NULL;

@@ -76,7 +76,8 @@ function Model:restore(version)
     if self.done[i].version > version then table.remove(self.done, i).undo() end
   end
   for id, made in pairs(self.made) do -- what never left that process may be given again
-    local is_own = made.party:sub(1, #self.actor.name + 1) == self.actor.name .. "."
+    local own = (self.actor.as or self.actor.name) .. "."
+    local is_own = made.party:sub(1, #own) == own
     if is_own and not made.is_judged then self.made[id] = nil end
   end
   drop_above(self.changed, version, function(v) return v end)

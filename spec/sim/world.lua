@@ -124,15 +124,15 @@ end
 
 ---An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
 function World:revive(actor)
-  actor.lives = (actor.lives or 0) + 1
+  self.lives = (self.lives or 0) + 1
   local urls = plain.array {}
   for _, object in ipairs(self.oracle.objects) do
     if object.actor == actor and object.is_live and object.is_down then
       urls[#urls + 1] = object.url
     end
   end
-  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.name,
-    seed = self.draw:int(0, 0x7fffffff), count = actor.lives * 1000, urls = urls }, "actor.lua")
+  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
+    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls }, "actor.lua")
   if not inst then return end
   actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
   if actor.is_alive then return end
@@ -140,7 +140,7 @@ function World:revive(actor)
     check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
   end
   actor.is_lost = true
-  self:add_actor(actor.runtime, inst)
+  self:add_actor(actor.runtime, inst, actor.as)
 end
 
 ---Loads one more actor into that runtime.
@@ -151,9 +151,9 @@ function World:load_actor(runtime)
   return self:add_actor(runtime, assert(inst, text))
 end
 
-function World:add_actor(runtime, inst)
+function World:add_actor(runtime, inst, as)
   local name = "a" .. #self.actors + 1
-  local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
+  local actor = { name = name, as = as or name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
     domain = self.homes[runtime].domain }
   self.actors[#self.actors + 1] = actor
   self.urls[actor.url] = name

@@ -64,6 +64,23 @@ describe("a stored object", function()
     assert.equal(world.anna:eval "return self.room.epoch", world.ben:eval "return self.room.epoch")
   end)
 
+  it("lets its observers in whenever they come back", function()
+    world:join(world.ben, url)
+    world:listen "ben"
+    for step = 0, 20 do
+      world:crash "anna"
+      world:disconnect "ben"
+      world:start "anna"
+      world.anna:eval("require('hyperty').spawn(function() " .. CREATE .. " end)")
+      world:run(step * 0.003)
+      world:connect "ben"
+      world:run(10)
+      local heard = table.concat(world:heard "ben", " ")
+      assert.truthy(heard:find "^disconnected .*live$", heard)
+      assert.is_nil(heard:find("evicted", 1, true), heard)
+    end
+  end)
+
   it("is written on after it was resumed, and resumed again", function()
     for i = 1, 5 do
       world.anna:eval([[self.room.data.n = ... self.room:add_child("items", { text = "c" .. ... })
@@ -147,5 +164,35 @@ describe("a stored object", function()
     local state = world:state "anna"
     restart()
     assert.same(state, world:state "anna")
+  end)
+end)
+
+describe("a stored object that somebody else reports now", function()
+  local world
+
+  before_each(function()
+    world = durable.world { "anna", "ben" }
+  end)
+
+  after_each(function() world:finish() end)
+
+  it("is not resumed, and what is stored stays", function()
+    local url = world.anna:eval(CREATE)
+    world.anna:eval "self.room.data.n = 4 self.room:saved()"
+    world:crash "anna"
+    world:run(60) -- its session is over
+    world.net:restart_node() -- and forgotten is whose the address was
+    world.net:connect(world.runtimes.ben)
+    world:run(1)
+    world.ben:eval([[self.room = assert(self.syncher:create { schema = "Resource", name = "mine",
+      url = ... })]], url)
+    world:start "anna"
+    local gave, text, code = world.anna:eval [[
+      return self.syncher:create { schema = "Resource", name = "room", store = true }]]
+    assert.is_nil(gave)
+    assert.equal("conflict", code)
+    assert.truthy(text:find(url .. " is reported by another runtime now", 1, true), text)
+    world.ben:eval "self.room:delete()"
+    world:stop "anna"
   end)
 end)
