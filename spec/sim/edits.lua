@@ -1,6 +1,6 @@
 -- Edits of a tree: random ones are drawn, applied to plain values (the model), and described so
--- that an actor can do the same through the handles of the core. Applying makes another tree, and leaves
--- the one that was as it is.
+-- that an actor can do the same through the handles of the core. Applying makes another tree, and
+-- leaves the one that was as it is.
 --
 --   { kind = "set", at = {keys…}, key = k, value = v, style = "assign" | "path" | "text" }
 --   { kind = "unset", at, key, style }        { kind = "insert", at, index, value }

@@ -153,8 +153,8 @@ end
 
 function World:add_actor(runtime, inst, as)
   local name = "a" .. #self.actors + 1
-  local actor = { name = name, as = as or name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
-    domain = self.homes[runtime].domain }
+  local actor = { name = name, as = as or name, runtime = runtime, inst = inst,
+    url = inst.url, is_alive = true, domain = self.homes[runtime].domain }
   self.actors[#self.actors + 1] = actor
   self.urls[actor.url] = name
   self:tell("%s is in runtime %d", name, runtime)
@@ -389,8 +389,8 @@ local function trace(err)
 end
 
 ---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a
----function that gives the transcript, which is the same for the same seed; and the oracle that found
----the fault.
+---function that gives the transcript, which is the same for the same seed; and the oracle that
+---found the fault.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)
