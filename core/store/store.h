@@ -47,9 +47,10 @@ typedef struct hy_store hy_store_t;
     X(GUESTS, "guests", "hyperty", TEXT)                                                           \
     /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */      \
     X(ANSWERS, "answers", "request", TEXT)                                                         \
-    /* a node, of addresses allocated at once: RuntimeURL │ number │ {"key", "at", "ids"} */   \
+    /* a node's: RuntimeURL │ number of some addresses allocated at once │                     \
+     * {"key", "at", "ids"} */                                                                     \
     X(ADDRESSES, "addresses", "lot", TEXT)                                                         \
-    /* RuntimeURL │ "" │ {"token", "id"}; the id is what others name as "session" */           \
+    /* RuntimeURL │ "" │ {"token", "id"}: id is what other rows mean by "session" */           \
     X(SESSIONS, "sessions", "part", TEXT)                                                          \
     /* RuntimeURL │ address that its session holds │ {} */                                     \
     X(CLAIMS, "claims", "address", TEXT)                                                           \
@@ -57,9 +58,8 @@ typedef struct hy_store hy_store_t;
     X(ROUTES, "routes", "route", TEXT)                                                             \
     /* "" │ URL │ {"session", "runtime", "type", "lapsed", "value"} */                         \
     X(ENTRIES, "entries", "url", TEXT)                                                             \
-    /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}                       \
-     * object URL │ admitted hyperty │ {"session"}                                             \
-     * "" │ deleted object │ {"until"} */                                                      \
+    /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}; object URL │       \
+     * admitted hyperty │ {"session"}; "" │ deleted object │ {"until"} */                    \
     X(OBJECTS, "objects", "part", TEXT)
 
 typedef enum {
@@ -145,7 +145,8 @@ int hy_store_read(hy_store_t *s, uint32_t tables, const hy_str_t *owner, hy_rows
                   hy_store_read_t **out);
 void hy_store_read_cancel(hy_store_read_t *r); /* it is then forgotten; NULL allowed */
 /* One row, waiting for the disk: for what starts before there is a loop to be held up. The caller
- * gets a string; HY_ENOT_FOUND. */
+ * gets a string. HY_ENOT_FOUND, HY_ENOMEM, HY_EINTERNAL (the file cannot be read: logged),
+ * HY_ECLOSED; HY_EFULL: what was written before cannot be committed now. */
 int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                   hy_str_t **out);
 
