@@ -90,7 +90,7 @@ struct hy_member {
     hy_store_level_t store; /* at which it keeps the copy */
     bool rests;             /* it goes, and will come back for it */
     hy_job_t job;           /* subscribing again */
-    hy_timer_t again;        /* asks once more, as the object is being handed over */
+    hy_timer_t again;       /* asks once more, as the object is being handed over */
     uint64_t again_ms, until_ms;
 };
 
