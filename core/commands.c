@@ -94,6 +94,7 @@ static bool open_host(program_t *p) {
         .print = print_line,
         .arg = p,
         .node = nodes ? nodes->bytes : NULL,
+        .store = o->given[HY_OPTION_STORE],
     };
     hyperty_error_t err = {.text = "out of memory"};
     bool is_open = (nodes || !has_node) && hyperty_open(&config, &p->host, &err) == 0;

@@ -3,14 +3,15 @@
  *      loop ── work ──► hy_runtime_turn        woken by the bus and the host
  *           ── async ─► posted functions       a locked list in, emptied in one go
  *
- * Owns loop, randomness and runtime, and the list of what was posted. Values are text outside and
- * trees inside; the conversion is here. */
+ * Owns loop, randomness, store and runtime, and the list of what was posted. Values are text
+ * outside and trees inside; the conversion is here. */
 #include "base/json.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "hyperty_parts.h"
 #include "loop/random.h"
 #include "paths.h"
+#include "store/sqlite.h"
 #include "ways.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct hyperty {
     hy_random_system_t random;
     hy_work_t *work;
     hy_sockets_t *sockets; /* NULL: the node is embedded */
+    hy_store_t *store;     /* NULL: the runtime's own */
     hy_runtime_t *runtime;
     uv_mutex_t lock; /* guards `posts` and `is_closing` */
     hy_link_t posts;
@@ -146,6 +148,7 @@ static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_pa
         .clock = hy_loop_clock(h->loop),
         .random = &h->random.base,
         .log = &h->log,
+        .store = h->store,
         .ways = ways->list,
         .way_count = ways->count,
         .print = config->print ? on_print : NULL,
@@ -161,6 +164,11 @@ static int open_ways(hyperty_t *h, const hyperty_config_t *config, hy_ways_t *wa
     if (!config->node) return 0;
     int rc = hy_sockets_open(h->loop, &h->random.base, &h->log, &h->sockets);
     return rc ? rc : hy_ways_open(ways, config->node, config->domain, h->sockets, inside(err));
+}
+
+static int open_store(hyperty_t *h, const hyperty_config_t *config, hyperty_error_t *err) {
+    if (!config->store) return 0;
+    return hy_store_open_sqlite(h->loop, &h->log, config->store, &h->store, inside(err));
 }
 
 static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_error_t *err) {
@@ -188,6 +196,7 @@ static int open_parts(hyperty_t *h, const hyperty_config_t *config, hyperty_erro
     if (!rc) rc = hy_loop_open(&h->loop);
     if (!rc) rc = open_async(h);
     if (!rc) rc = hy_loop_add_work(h->loop, on_work, h, &h->work);
+    if (!rc) rc = open_store(h, config, err);
     return rc ? rc : open_runtime(h, config, err);
 }
 
@@ -268,6 +277,7 @@ void hyperty_close(hyperty_t *h) {
     close_posts(h);
     hy_hyperty_end(h);
     if (h->loop) leave(h);
+    hy_store_close(h->store);
     hy_work_close(h->work);
     if (h->async) uv_close((uv_handle_t *)h->async, on_async_closed);
     hy_loop_close(h->loop);

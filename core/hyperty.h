@@ -67,6 +67,10 @@ typedef struct {
      * tried in turn. Not being reached is no error: a warning is logged, calls fail in the
      * meantime. NULL: the node is embedded. */
     const char *node;
+    /* File that keeps what is to survive the process: the host's address, those of its hyperties,
+     * their state, the objects they store. Made if it is not there; its folder must be. One host at
+     * a time. NULL: in memory. */
+    const char *store;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

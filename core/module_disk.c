@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "store/memory.h"
+#include "store/sqlite.h"
 
 static hy_module_disk_t *check_disk(lua_State *L) {
     hy_module_disk_t *d = luaL_checkudata(L, 1, HY_DISK_CLASS);
@@ -98,21 +99,28 @@ hy_disk_t *hy_module_disk_option(lua_State *L, const char *name) {
 
 void hy_module_store_check(lua_State *L, int index) {
     const hy_module_disk_t *d = luaL_testudata(L, index, HY_DISK_CLASS);
+    int type = lua_type(L, index);
     if (d && !d->disk) luaL_error(L, "runtime: store: the disk is closed");
-    if (!d && !lua_isnil(L, index)) luaL_error(L, "runtime: store must be a disk (host.disk)");
+    if (!d && type != LUA_TNIL && type != LUA_TSTRING) {
+        luaL_error(L, "runtime: store must be a disk (host.disk) or the path of a file");
+    }
 }
 
 int hy_module_store_open(lua_State *L, int index, hy_module_runtime_t *r, hy_error_t *err) {
+    hy_world_t *w = r->world;
     hy_module_disk_t *d = luaL_testudata(L, index, HY_DISK_CLASS);
+    const char *path = lua_tostring(L, index);
     if (d) {
-        int rc = hy_store_open_memory(r->world->clock, &r->log, d->disk, &r->store);
+        int rc = hy_store_open_memory(w->clock, &r->log, d->disk, &r->store);
         if (rc == HY_ECONFLICT)
             hy_fail(err, rc, "store: another runtime has its store on the disk");
         if (rc == 0) r->disk = d;
         if (rc == 0) d->is_used = true;
         return rc;
     }
-    return 0;
+    if (!path) return 0;
+    if (w->loop) return hy_store_open_sqlite(w->loop, &r->log, path, &r->store, err);
+    return hy_store_open_sqlite_on(w->clock, &r->log, path, NULL, 0, &r->store, err);
 }
 
 void hy_module_store_close(hy_module_runtime_t *r, bool is_crash) {

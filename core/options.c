@@ -275,8 +275,21 @@ void hy_help_print(FILE *out) {
           out);
 }
 
+static void print_store(FILE *out) {
+    fputs("hyperty store ls FILE          what hyperties keep there, a line for each object\n"
+          "hyperty store show FILE [URL]  one object as JSON: metadata, data, children; or all\n"
+          "hyperty store check FILE       looks for damage; exit status 1 if there is any\n"
+          "hyperty store compact FILE     gives back unused room\n\n"
+          "  FILE is what --store named. It may be in use, but not for compact.\n",
+          out);
+}
+
 void hy_help_print_command(FILE *out, hy_command_t command) {
     const char *usage = commands[command].usage;
+    if (command == HY_COMMAND_STORE) {
+        print_store(out);
+        return;
+    }
     fprintf(out, "hyperty %s [options]%s%s\n\n  %s\n\noptions:\n", commands[command].word,
             *usage ? " " : "", usage, commands[command].text);
     print_options(out, command);

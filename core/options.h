@@ -19,7 +19,8 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(RUN, "run", "NAME|FILE.lua ...", "run hyperties until SIGINT or SIGTERM")                    \
     X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
-    X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")
+    X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
+    X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
 
 typedef enum {
     HY_COMMAND_NONE = -1,
@@ -41,6 +42,8 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
       "in the process if not given")                                                               \
     X(LISTEN, "listen", LIST, "URL", "node",                                                       \
       "where runtimes come in, repeatable; " HY_LISTEN_USUAL)                                      \
+    X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
+      "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
     X(CONFIG, "config", TEXT, "FILE", "repl run check node",                                       \
       "Lua file that returns a table of these options")                                            \

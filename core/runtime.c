@@ -97,6 +97,9 @@ static int find_url(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         if (!rc) rc = keep_url(rt, owner, key);
     } else if (!rc) {
         rc = read_url(rt, row, domain, err);
+    } else if (rc == HY_EINTERNAL) {
+        hy_fail(err, rc, "%s cannot be read; \"hyperty store check\" tells more",
+                hy_store_name(rt->store));
     }
     hy_str_unref(row);
     hy_str_unref(owner);

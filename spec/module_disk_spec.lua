@@ -1,5 +1,6 @@
 -- The trusted module: runtimes whose process is killed, and disks that outlive them.
 local host = require "hyperty.host"
+local program = require "spec.support.program"
 
 local ACTOR = [[
 local hyperty = require "hyperty"
@@ -216,6 +217,40 @@ describe("a disk", function()
     assert.falsy(ok)
     assert.truthy(text:find("store: the disk is closed", 1, true))
     assert.falsy(pcall(host.runtime, { store = 7 }))
+  end)
+end)
+
+describe("a runtime with a file", function()
+  local SOURCE = "return { name = 'A', api = {} }"
+
+  for _, clock in ipairs { "virtual", "real" } do
+    it("has its address in it, on a " .. clock .. " clock", function()
+      program.with_dir(function(dir)
+        local before, urls = host.blocks(), {}
+        for n = 1, 3 do
+          local rt = host.runtime { store = dir .. "/kept", clock = clock, seed = n, paths = {} }
+          local a = assert(rt:load_text(SOURCE, { as = "a" }))
+          a:eval "self.state.n = (self.state.n or 0) + 1"
+          urls[n] = rt:url()
+          rt:run(0.05)
+          if clock == "virtual" and n == 2 then rt:crash() else rt:stop() end
+          assert.equal(before, host.blocks())
+        end
+        assert.same({ urls[1], urls[1], urls[1] }, urls)
+      end)
+    end)
+  end
+
+  it("is told why the file cannot be had", function()
+    program.with_dir(function(dir)
+      local rt = host.runtime { store = dir .. "/kept", paths = {} }
+      for _, path in ipairs { dir .. "/kept", dir .. "/none/kept", dir } do
+        local ok, text = pcall(host.runtime, { store = path, paths = {} })
+        assert.falsy(ok)
+        assert.truthy(text:find("runtime: ", 1, true) and text:find(path, 1, true), text)
+      end
+      rt:stop()
+    end)
   end)
 end)
 

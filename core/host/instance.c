@@ -218,6 +218,7 @@ static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
     }
     i->url = hy_str_ref(url);
     hy_store_t *store = i->host->config.store;
+    if (store && !hy_store_is_lasting(store)) store = NULL; /* nobody would ever read it */
     int rc = hy__host_add_url(i->host, i);
     if (rc == 0 && store) {
         rc = hy__own_state_open(store, i->url, i->name->bytes, state_read, i, &i->own_state);

@@ -76,13 +76,14 @@ static int write_change(hy_own_state_t *s, const hy_change_t *c, hy_error_t *err
 /* The change is applied. On failure nothing of it is kept. */
 static int keep(hy_own_state_t *s, hy_change_t *c, hy_error_t *err) {
     size_t mark = hy_store_mark(s->store), changes_bytes = s->changes_bytes;
+    size_t least = HY_STORE_CHANGES_BYTES_MIN;
+    bool is_first = s->snapshot_bytes == 0; /* changes need one to go on from */
     c->version = s->version + 1;
-    int rc = write_change(s, c, err);
+    int rc = is_first ? 0 : write_change(s, c, err);
     if (rc) return rc;
     s->version++;
-    size_t least = HY_STORE_CHANGES_BYTES_MIN;
     bool is_due = s->changes_bytes > (s->snapshot_bytes > least ? s->snapshot_bytes : least);
-    if (is_due) rc = write_snapshot(s, err);
+    if (is_first || is_due) rc = write_snapshot(s, err);
     if (rc) {
         hy_store_undo(s->store, mark);
         s->version--;

@@ -153,6 +153,10 @@ static size_t clocked_close(hy_backend_t *b, bool is_crash) {
         lost += batch->ops.len;
         hy__batch_free(batch);
     }
+    for (hy_store_read_t *r; (r = first_read(c));) {
+        hy_list_remove(&r->link);
+        hy__store_read_done(c->base.store, r); /* which answers them as closed */
+    }
     c->engine->ops->close(c->engine, is_crash);
     hy_free(c);
     return lost;

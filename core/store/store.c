@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "backend.h"
 
 #define FAR_MS          3600000u    /* the timer while its own callback runs */
@@ -187,6 +188,7 @@ static int write_op(hy_store_t *s, const hy_op_t *op) {
     int code = begin_batch(s);
     if (!code) code = hy__op_add(&s->open->ops, op);
     if (!code) s->waiting += size;
+    if (HY_MUTANT(TORN_TURN) && !code) seal(s);
     return code;
 }
 

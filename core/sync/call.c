@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "../data/parts.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -221,6 +222,7 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
                       hy_error_t *err) {
     hy_syncher_t *s = c->syncher;
     hy_value_t id = hy_int(hy_bus_next_id(s->manager->bus));
+    if (HY_MUTANT(REQUEST_REUSED) && type == HY_MSG_EXECUTE) id.as.i &= ~INT64_C(255);
     hy_msg_t *m = body.kind == HY_ABSENT || !to ? NULL : hy_msg_new(type, id, s->url, to, body);
     if (!to) hy_value_drop(body);
     bool is_own = to && hy_str_equal(to, s->manager->sm);

@@ -8,6 +8,7 @@
  * object: else nothing of it gets there any more. One of this runtime is cut off by a message that
  * is before all that is written later. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "answering.h"
 #include "hosted.h"
 
@@ -75,7 +76,10 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     hy_guest_t *g = hy__hosted_guest(h, hyperty);
     if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    int rc = expel(h, hyperty, done, arg);
+    int rc = HY_MUTANT(EVICTED_SERVED)
+                 ? hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                                  hy__guard_body("holder", h->url, hyperty), done, arg)
+                 : expel(h, hyperty, done, arg);
     if (rc < 0) return rc;
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, "evicted");

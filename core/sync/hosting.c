@@ -8,6 +8,7 @@
  * A hosted object owns its listener on <Object>/subscription and knows who may observe and who
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "answering.h"
 #include "handover.h"
 
@@ -128,7 +129,13 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_guest_t *g = NULL;
     hy_answer_t answer = {.value = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
+    const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
     int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
+    if (rc == 0 && early) {
+        hy__answer_drop(&answer);
+        answer = (hy_answer_t){.value = hy_absent()};
+        rc = hy_value_copy(hy_get(body, "early"), &answer.value);
+    }
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
@@ -191,6 +198,10 @@ static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t 
 }
 
 static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+    hy_value_t early = hy_absent();
+    const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
+    if (r && hy_object_whole(r->party.object, &early) == 0)
+        hy_put(hy_msg_body(request), "early", early);
     asking_t *a = hy_alloc(sizeof *a);
     hy_value_t body =
         forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
@@ -217,6 +228,11 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     if (!subscriber || (source && !hy_str_equal(source, subscriber))) {
         hy_bus_respond(h->manager->bus, request, 400,
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
+        return;
+    }
+    if (!hy__hosted_reporter(h)) { /* who observes it is not known before the reporter is there */
+        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
+                       hy_absent());
         return;
     }
     hy_guest_t *g = hy__hosted_guest(h, subscriber);
@@ -325,7 +341,12 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    if (m->type == HY_MSG_SUBSCRIBE) {
+    bool is_early = !hy__hosted_reporter(h); /* being resumed: it is not known yet who observes */
+    if (is_early && m->type == HY_MSG_SUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 404, "the object has no reporter yet", hy_absent());
+    } else if (is_early && m->type == HY_MSG_UNSUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 503, "the object has no reporter yet", hy_absent());
+    } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
         on_unsubscribe(h, m);

@@ -2,6 +2,7 @@
  * or stamped (PROTOCOL.md section 6). An answer that refuses undoes it at once; a 200 leaves it to
  * its stamp, and if that stays away, it was lost and is read. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -57,7 +58,7 @@ static void refuse(sent_t *s, const char *reason) {
     if (reason && !child->reason) child->reason = hy_str_from(reason);
     sent_free(s);
     if (!is_create) {
-        rebuild_draft(o, child);
+        if (!HY_MUTANT(REFUSAL_UNDONE)) rebuild_draft(o, child);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
     } else if (child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
@@ -159,6 +160,23 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
     return 0;
 }
 
+/* What was missing before the child's next operation (at `l` or behind it) is there now, so it goes
+ * at once. Each was turned away meanwhile and backed off; waiting for all of them in turn would
+ * take minutes. */
+static void send_next(hy_link_t *l, const hy_link_t *outbox, const hy_child_t *child,
+                      uint64_t version) {
+    if (child->sent <= version) return;
+    for (; l != outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->child != child || s->op->version != version + 1) continue;
+        s->retry_ms = 0;
+        if (s->is_kept || s->request) return;
+        hy_timer_stop(hy_bus_clock(bus_of(s)), &s->retry);
+        transmit(s);
+        return;
+    }
+}
+
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused) {
     const hy_member_t *m = hy__replica_find_member(r, child->reporter);
     if (!m || !m->observer) return;
@@ -168,9 +186,11 @@ void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bo
         if (s->child != child || s->op->version != version) continue;
         if (is_refused) {
             refuse(s, "refused by the reporter");
-        } else {
-            sent_free(s);
+            return;
         }
+        hy_link_t *next = l->next;
+        sent_free(s);
+        send_next(next, outbox, child, version);
         return;
     }
     rebuild_draft(m->observer, child);

@@ -1,6 +1,7 @@
 /* What reporters and observers share: life, fields, transient events, waiting for a child's stamp.
  */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -299,6 +300,8 @@ static uint64_t next_number(hy_party_t *p) {
     uint64_t n = last_number(p), other_n = other ? last_number(other) : 0;
     if (n < other_n) n = other_n;
     if (before && n < before->n) n = before->n;
+    if (HY_MUTANT(ID_REUSED) && n > 0 && !hy_children_find(p->object->children, p->syncher->url, n))
+        n--;
     return p->next_n = n + 1;
 }
 

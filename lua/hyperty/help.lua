@@ -32,6 +32,8 @@ self.syncher: makes data objects, and finds those of others
 
   :create { schema=, name=, data=, … }   a reporter; the one from before, if there is one
       observers=, store=, public=, description=, tags=, url=, p2p=, new=
+      store = true                       it survives the end of the process, given --store;
+                                         "sync": a loss of power, too
   :subscribe(url [, {schema=, store=}])  an observer
   :read(url)                             metadata, data and children, once
   :resume { schema=, name= }             the reporters and observers kept from before
@@ -56,7 +58,8 @@ A reporter: the writing end of a data object, given by syncher:create
   .data                                  write it like a table: each assignment is published
   :set(path, value)                      the same by path: "values.1.unit"
   :batch(fn)                             all that the function changes is one version
-  :saved([timeout])                      waits until it is stored; gives the version
+  :saved([timeout])                      waits until all written so far is stored; gives the
+                                         version, or nil and why not
   :invite { hyperties }                  asks them to observe
   :evict(hyperty)                        ends the subscription of one
   :delegate(hyperty)                     hands the object over, if that one wants it: then this
@@ -77,7 +80,7 @@ A reporter: the writing end of a data object, given by syncher:create
   observer = [[
 An observer: the reading end of a data object, given by syncher:subscribe
 
-  .url .version .epoch .metadata
+  .url .version .epoch .metadata .resumed
   .data                                  read it like a table; only the reporter writes
   :execute(method, …)                    calls the reporter; gives its answer
   :status()                              { state=, version=, head=, pending=, age= }
@@ -93,6 +96,15 @@ An observer: the reading end of a data object, given by syncher:subscribe
   :on("resync", fn(from, to, reason))    it was read anew after a gap
   :on("status", fn)                      live, syncing, lagging, disconnected or replaced
   :on("delete", fn)                      the object is gone]],
+
+  state = [[
+self.state: what a hyperty keeps for itself
+
+Read and write it like a table. With --store it is there again when the hyperty is loaded once
+more under its name, also after a restart, before start runs. What one turn wrote is stored
+together. For more than a few MiB, or for others to see, there are data objects.
+
+    function Counter:start() self.state.starts = (self.state.starts or 0) + 1 end]],
 
   child = [[
 A child: something that anybody may add to a data object, given by :add_child and :children

@@ -206,6 +206,14 @@ static void a_file_that_may_not_be_read_or_written_is_told(void **state) {
 
 /* --- damage ----------------------------------------------------------------------------------- */
 
+#define DAMAGED_ROWS 500
+
+static const char *damaged_key(int i) {
+    static char key[16];
+    snprintf(key, sizeof key, "%d", i);
+    return key;
+}
+
 /* Many rows, then nonsense over that page. */
 static void make_damaged(world_t *w, const char *name, long page) {
     hy_store_t *s = open_file(w, name);
@@ -213,8 +221,8 @@ static void make_damaged(world_t *w, const char *name, long page) {
     memset(value, '1', sizeof value - 1);
     value[sizeof value - 1] = '\0';
     put(s, HY_TABLE_STATES, "o", "", "{\"version\":0}");
-    for (uint64_t i = 1; i <= 500; i++)
-        put_number(s, "o", i, value);
+    for (int i = 0; i < DAMAGED_ROWS; i++)
+        put(s, HY_TABLE_CHILDREN, "o", damaged_key(i), value);
     hy_store_close(s);
     int fd = open(path_of(name), O_RDWR);
     char nonsense[4096];
@@ -249,6 +257,27 @@ static void a_damaged_page_is_found_when_it_is_read(void **state) {
     assert_true(count > 0);
     assert_int_equal(told, count);
     hy_store_file_close(f);
+}
+
+static void a_row_that_cannot_be_found_for_damage_is_not_said_to_be_missing(void **state) {
+    world_t *w = *state;
+    make_damaged(w, "a.db", 25);
+    hy_store_t *s = open_file(w, "a.db");
+    hy_str_t *o = text("o");
+    int good = 0, damaged = 0;
+    for (int i = 0; i < DAMAGED_ROWS; i++) {
+        hy_str_t *key = text(damaged_key(i)), *v = NULL;
+        int code = hy_store_find(s, HY_TABLE_CHILDREN, o, key, &v);
+        good += code == 0;
+        damaged += code == HY_EINTERNAL;
+        hy_str_unref(v);
+        hy_str_unref(key);
+    }
+    assert_int_equal(good + damaged, DAMAGED_ROWS);
+    assert_true(damaged > 0 && good > damaged);
+    assert_non_null(strstr(w->logged, "is damaged"));
+    hy_str_unref(o);
+    hy_store_close(s);
 }
 
 static void a_damaged_beginning_is_told_when_it_is_opened(void **state) {
@@ -401,6 +430,7 @@ int main(void) {
         TEST_IN_FOLDER(a_file_that_may_not_be_read_or_written_is_told),
         TEST_IN_FOLDER(a_file_at_rest_is_read_where_nothing_may_be_written),
         TEST_IN_FOLDER(a_damaged_page_is_found_when_it_is_read),
+        TEST_IN_FOLDER(a_row_that_cannot_be_found_for_damage_is_not_said_to_be_missing),
         TEST_IN_FOLDER(a_damaged_beginning_is_told_when_it_is_opened),
         TEST_IN_FOLDER(a_file_in_use_can_be_read_and_checked),
         TEST_IN_FOLDER(a_check_tells_what_is_wrong_in_rows),

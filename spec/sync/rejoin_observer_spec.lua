@@ -89,6 +89,18 @@ describe("an observer that was cut off", function()
     assert.same({ "create mine" }, world:heard "anna")
   end)
 
+  it("has all that it did to a child done soon, though the first of it was lost", function()
+    world:cut("ben", true, false)
+    ben:eval [[self.child = self.room:add_child("items", { text = "mine" })]]
+    world:run(0.1)
+    world:cut("ben", false, false)
+    ben:eval [[for i = 1, 20 do self.child.data.text = i end]]
+    world:run(6) -- what was lost is repeated after 5 s
+    assert.equal(0, ben:eval "return self.room:status().pending")
+    local heard = world:heard "anna"
+    assert.same({ "create mine", "update 1", "update 20" }, { heard[1], heard[2], heard[21] })
+  end)
+
   it("that was struck off meanwhile is out", function()
     world:disconnect "ben"
     assert.is_true(anna:eval("return self.room:evict(...)", ben.url))

@@ -64,6 +64,23 @@ describe("a stored object", function()
     assert.equal(world.anna:eval "return self.room.epoch", world.ben:eval "return self.room.epoch")
   end)
 
+  it("lets its observers in whenever they come back", function()
+    world:join(world.ben, url)
+    world:listen "ben"
+    for step = 0, 20 do
+      world:crash "anna"
+      world:disconnect "ben"
+      world:start "anna"
+      world.anna:eval("require('hyperty').spawn(function() " .. CREATE .. " end)")
+      world:run(step * 0.003)
+      world:connect "ben"
+      world:run(10)
+      local heard = table.concat(world:heard "ben", " ")
+      assert.truthy(heard:find "^disconnected .*live$", heard)
+      assert.is_nil(heard:find("evicted", 1, true), heard)
+    end
+  end)
+
   it("is written on after it was resumed, and resumed again", function()
     for i = 1, 5 do
       world.anna:eval([[self.room.data.n = ... self.room:add_child("items", { text = "c" .. ... })

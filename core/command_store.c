@@ -1,0 +1,303 @@
+/* store: looks into the file that --store names. Nothing but `compact` writes there, so the file
+ * may be in use by a host. */
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "commands.h"
+#include "store_document.h"
+
+#include <string.h>
+
+#define BIT(name)       (1u << HY_TABLE_##name)
+#define LIST_COLUMNS    7
+#define LIST_NUMBERS    4 /* columns from there on are numbers */
+#define SHOW_LINE_BYTES 80u
+
+typedef int (*action_t)(const char *path, const char *url);
+
+static int fail(const hy_error_t *err, int rc) {
+    fprintf(stderr, "hyperty: store: %s\n", err->text[0] ? err->text : hy_error_text(rc));
+    return HY_EXIT_FAILED;
+}
+
+/* --- ls --------------------------------------------------------------------------------------- */
+
+/* Instance names by hyperty URL: {url: name}. */
+static int read_names(hy_store_file_t *file, hy_node_t *names, hy_error_t *err) {
+    hy_rows_t *rows;
+    hy_row_t row;
+    int rc = hy_store_file_read(file, BIT(HYPERTIES), NULL, &rows, err);
+    if (rc < 0) return rc;
+    for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
+        hy_value_t v = hy_store_row_object(&row);
+        hy_str_t *url = v.kind == HY_OBJECT ? hy_get_str(v.as.n, "url") : NULL;
+        if (url) rc = hy_node_set(names, url, hy_string(hy_str_new(row.key, row.key_len)), NULL);
+        hy_value_drop(v);
+    }
+    hy_rows_free(rows);
+    return rc;
+}
+
+typedef struct {
+    int64_t version; /* -1: it cannot be read */
+    size_t children, bytes;
+} sums_t;
+
+static int sum_up(hy_store_file_t *file, hy_str_t *url, sums_t *sums, hy_error_t *err) {
+    hy_value_t object = hy_absent(), list;
+    hy_str_t *collection;
+    sums->version = -1;
+    int rc = hy_store_read_object(file, url, &object, &sums->bytes, err);
+    if (rc == HY_ENOT_FOUND || rc == HY_EINVALID) return 0;
+    if (rc < 0) return rc;
+    sums->version = hy_get_int(object.as.n, "version", -1);
+    const hy_node_t *children = hy_get_object(object.as.n, "childrenObjects");
+    for (uint32_t pos = 0; children && hy_node_next(children, &pos, &collection, &list);)
+        sums->children += hy_is_node(list) ? hy_node_count(list.as.n) : 0;
+    hy_value_drop(object);
+    return 0;
+}
+
+static int add_cell(hy_node_t *line, const hy_str_t *text) {
+    hy_value_t cell =
+        text && text->len > 0 ? hy_string(hy_str_new(text->bytes, text->len)) : hy_text("-");
+    return cell.kind == HY_ABSENT ? HY_ENOMEM : hy_node_insert(line, hy_node_count(line), cell);
+}
+
+static int add_number(hy_node_t *line, int64_t n) {
+    hy_str_t *text = hy_str_format("%lld", (long long)n);
+    int rc = text ? add_cell(line, n < 0 ? NULL : text) : HY_ENOMEM;
+    hy_str_unref(text);
+    return rc;
+}
+
+/* url, role, hyperty, name, version, children, bytes */
+static int add_line(hy_store_file_t *file, const hy_row_t *row, const hy_node_t *names,
+                    hy_node_t *line, hy_error_t *err) {
+    sums_t sums = {0};
+    hy_value_t party = hy_store_row_object(row);
+    const hy_node_t *n = party.kind == HY_OBJECT ? party.as.n : NULL;
+    hy_str_t *url = hy_str_new(row->key, row->key_len),
+             *owner = hy_str_new(row->owner, row->owner_len);
+    hy_value_t name = owner ? hy_node_find(names, owner) : hy_absent();
+    int rc = url && owner ? sum_up(file, url, &sums, err) : HY_ENOMEM;
+    if (rc == 0) rc = add_cell(line, url);
+    if (rc == 0) rc = add_cell(line, hy_get_str(n, "role"));
+    if (rc == 0) rc = add_cell(line, name.kind == HY_STR ? name.as.s : owner);
+    if (rc == 0) rc = add_cell(line, hy_get_str(n, "name"));
+    if (rc == 0) rc = add_number(line, sums.version);
+    if (rc == 0) rc = add_number(line, (int64_t)sums.children);
+    if (rc == 0) rc = add_number(line, (int64_t)sums.bytes);
+    hy_str_unref(url);
+    hy_str_unref(owner);
+    hy_value_drop(party);
+    return rc;
+}
+
+static int add_heads(hy_node_t *table) {
+    static const char *const heads[LIST_COLUMNS] = {"url",     "role",     "hyperty", "name",
+                                                    "version", "children", "bytes"};
+    hy_node_t *line = hy_node_new(HY_ARRAY);
+    if (!line) return HY_ENOMEM;
+    for (size_t i = 0; i < LIST_COLUMNS; i++)
+        hy_node_insert(line, i, hy_text(heads[i]));
+    return hy_node_insert(table, 0, hy_node_value(line));
+}
+
+static int make_table(hy_store_file_t *file, hy_node_t *table, hy_error_t *err) {
+    hy_rows_t *rows = NULL;
+    hy_row_t row;
+    hy_node_t *names = hy_node_new(HY_OBJECT);
+    int rc = names ? add_heads(table) : HY_ENOMEM;
+    if (rc == 0) rc = read_names(file, names, err);
+    if (rc == 0) rc = hy_store_file_read(file, BIT(PARTIES), NULL, &rows, err);
+    for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
+        hy_node_t *line = hy_node_new(HY_ARRAY);
+        rc = line ? add_line(file, &row, names, line, err) : HY_ENOMEM;
+        if (rc == 0) {
+            rc = hy_node_insert(table, hy_node_count(table), hy_node_value(line));
+        } else if (line) {
+            hy_node_unref(line);
+        }
+    }
+    if (rows) hy_rows_free(rows);
+    if (names) hy_node_unref(names);
+    return rc;
+}
+
+/* Characters, not bytes. */
+static int width_of(const hy_str_t *text) {
+    int width = 0;
+    for (size_t i = 0; i < text->len; i++)
+        width += (text->bytes[i] & 0xc0) != 0x80;
+    return width;
+}
+
+static hy_str_t *cell_at(const hy_node_t *table, size_t line, size_t column) {
+    return hy_node_at(hy_node_at(table, line).as.n, column).as.s;
+}
+
+static void print_cell(const hy_str_t *text, size_t column, int width) {
+    int gap = width - width_of(text);
+    bool is_number = column >= LIST_NUMBERS, is_last = column == LIST_COLUMNS - 1;
+    printf("%s%*s%s", column > 0 ? "  " : "", is_number ? gap : 0, "", text->bytes);
+    printf("%*s%s", is_number ? 0 : gap, "", is_last ? "\n" : "");
+}
+
+static void print_table(const hy_node_t *table) {
+    int widths[LIST_COLUMNS] = {0};
+    for (size_t i = 0; i < hy_node_count(table); i++) {
+        for (size_t c = 0; c < LIST_COLUMNS; c++) {
+            int width = width_of(cell_at(table, i, c));
+            if (width > widths[c]) widths[c] = width;
+        }
+    }
+    for (size_t i = 0; i < hy_node_count(table); i++) {
+        for (size_t c = 0; c < LIST_COLUMNS; c++)
+            print_cell(cell_at(table, i, c), c, widths[c]);
+    }
+}
+
+static int list(const char *path, const char *url) {
+    hy_error_t err = {0};
+    hy_store_file_t *file;
+    (void)url;
+    int rc = hy_store_file_open(path, &file, &err);
+    if (rc < 0) return fail(&err, rc);
+    hy_node_t *table = hy_node_new(HY_ARRAY);
+    rc = table ? make_table(file, table, &err) : HY_ENOMEM;
+    if (rc == 0) print_table(table);
+    if (table) hy_node_unref(table);
+    hy_store_file_close(file);
+    return rc < 0 ? fail(&err, rc) : HY_EXIT_DONE;
+}
+
+/* --- show ------------------------------------------------------------------------------------- */
+
+static void indent(hy_buf_t *b, int depth) {
+    hy_buf_char(b, '\n');
+    for (int i = 0; i < depth; i++)
+        hy_buf_text(b, "  ");
+}
+
+static bool fits(hy_value_t v) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_json_write(&b, v);
+    bool is_short = b.len <= SHOW_LINE_BYTES;
+    hy_buf_deinit(&b);
+    return is_short;
+}
+
+/* As JSON of several lines; what is short stands in one. As deep as the value is. */
+static void write_value(hy_buf_t *b, hy_value_t v, int depth) {
+    bool is_object = v.kind == HY_OBJECT;
+    if (!hy_is_node(v) || hy_node_count(v.as.n) == 0 || (depth > 0 && fits(v))) {
+        hy_json_write(b, v);
+        return;
+    }
+    hy_buf_char(b, is_object ? '{' : '[');
+    uint32_t pos = 0;
+    for (size_t i = 0; i < hy_node_count(v.as.n); i++) {
+        hy_str_t *key = NULL;
+        hy_value_t item = is_object ? hy_absent() : hy_node_at(v.as.n, i);
+        if (is_object && !hy_node_next(v.as.n, &pos, &key, &item)) break;
+        if (i > 0) hy_buf_char(b, ',');
+        indent(b, depth + 1);
+        if (key) hy_json_write_str(b, key->bytes, key->len);
+        if (key) hy_buf_text(b, ": ");
+        write_value(b, item, depth + 1);
+    }
+    indent(b, depth);
+    hy_buf_char(b, is_object ? '}' : ']');
+}
+
+static int print_document(hy_value_t document) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    write_value(&b, document, 0);
+    hy_buf_char(&b, '\n');
+    hy_str_t *text = hy_buf_take(&b);
+    if (!text) return HY_ENOMEM;
+    fwrite(text->bytes, 1, text->len, stdout);
+    hy_str_unref(text);
+    return 0;
+}
+
+static int show(const char *path, const char *url) {
+    hy_error_t err = {0};
+    hy_store_file_t *file;
+    hy_value_t document = hy_absent();
+    int rc = hy_store_file_open(path, &file, &err);
+    if (rc < 0) return fail(&err, rc);
+    hy_str_t *wanted = url ? hy_str_from(url) : NULL;
+    if (!url) {
+        rc = hy_store_document_all(file, &document, &err);
+    } else {
+        rc = wanted ? hy_store_document(file, wanted, &document, &err) : HY_ENOMEM;
+    }
+    if (rc == 0) rc = print_document(document);
+    hy_value_drop(document);
+    hy_str_unref(wanted);
+    hy_store_file_close(file);
+    return rc < 0 ? fail(&err, rc) : HY_EXIT_DONE;
+}
+
+/* --- check, compact --------------------------------------------------------------------------- */
+
+static void print_finding(void *arg, const char *text) {
+    printf("%s: %s\n", (const char *)arg, text);
+}
+
+static int check(const char *path, const char *url) {
+    hy_error_t err = {0};
+    hy_store_file_t *file;
+    (void)url;
+    int rc = hy_store_file_open(path, &file, &err);
+    if (rc < 0) return fail(&err, rc);
+    int count = hy_store_file_check(file, print_finding, (void *)path, &err);
+    hy_store_file_close(file);
+    if (count < 0) return fail(&err, count);
+    if (count == 0) printf("%s: ok\n", path);
+    return count == 0 ? HY_EXIT_DONE : HY_EXIT_FAILED;
+}
+
+static int compact(const char *path, const char *url) {
+    hy_error_t err = {0};
+    uint64_t before, after;
+    (void)url;
+    int rc = hy_store_file_compact(path, &before, &after, &err);
+    if (rc < 0) return fail(&err, rc);
+    printf("%s: %llu bytes, %llu before\n", path, (unsigned long long)after,
+           (unsigned long long)before);
+    return HY_EXIT_DONE;
+}
+
+/* --- which ------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *word;
+    action_t act;
+    int names_max; /* the action itself, FILE, URL */
+} actions[] = {{"ls", list, 2}, {"show", show, 3}, {"check", check, 2}, {"compact", compact, 2}};
+
+static int misuse(const char *format, const char *what) {
+    fputs("hyperty: store: ", stderr);
+    fprintf(stderr, format, what);
+    fputs("; \"hyperty help store\" tells more\n", stderr);
+    return HY_EXIT_USAGE;
+}
+
+int hy_command_store(const hy_options_t *options) {
+    const hy_texts_t *names = &options->names;
+    if (names->count == 0) return misuse("%s", "say what to do: ls, show, check or compact");
+    const char *word = names->items[0];
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(word, actions[i].word) != 0) continue;
+        if (names->count < 2) return misuse("%s needs the FILE that --store named", word);
+        if (names->count > actions[i].names_max)
+            return misuse("\"%s\" is too much", names->items[actions[i].names_max]);
+        return actions[i].act(names->items[1], names->count > 2 ? names->items[2] : NULL);
+    }
+    return misuse("there is no \"%s\": ls, show, check or compact", word);
+}
