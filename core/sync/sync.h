@@ -76,7 +76,7 @@ typedef struct {
 
 typedef struct {
     hy_str_t *key; /* hyperty URL */
-    bool is_old;   /* somebody had it before */
+    uint32_t life; /* how often somebody had it before */
 } hy_address_kept_t;
 
 typedef struct {
@@ -106,7 +106,7 @@ struct hy_syncher {
     hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
     hy_dict_t kept;    /* object URL → what the store keeps, kept.c */
     bool knows_kept;
-    bool is_old; /* its hyperty was there before this run of the runtime */
+    uint32_t life; /* how often its hyperty was there before */
     bool is_closing;
 };
 
