@@ -4,11 +4,15 @@
  *      SIGTERM, SIGINT ─► drain         told to come back later, what waits is written, then 0
  *                      again ─► at once
  *
+ * With --store it reads that first and listens then; before it drains it waits for what is about to
+ * be committed, so that who is told to come back has its answers.
+ *
  * What it says goes to stderr; that it listens is said once all listeners do, a line for each. */
 #include "commands.h"
 #include "log_lines.h"
 #include "loop/random.h"
 #include "net/gate.h"
+#include "store/sqlite.h"
 
 #include <signal.h>
 #include <string.h>
@@ -25,9 +29,11 @@ typedef struct {
     hy_sockets_t *sockets;
     hy_node_server_t *node;
     hy_gate_t *gate;
+    hy_store_t *store; /* NULL: it remembers nothing */
     hy_signal_t *sigint, *sigterm;
-    hy_timer_t look; /* whether the last words are taken */
+    hy_timer_t settle, look; /* whether all is committed, and the last words are taken */
     uint64_t leave_until_ms;
+    uint64_t leave_ticket; /* of the store, when it was told to end */
     bool is_leaving;
     int status;
 } node_t;
@@ -67,6 +73,16 @@ static void on_drained(void *arg) {
     on_look(arg);
 }
 
+static void drain(void *arg) {
+    node_t *n = arg;
+    hy_clock_t *clock = hy_loop_clock(n->loop);
+    uint64_t now_ms = hy_clock_now(clock);
+    bool is_kept = !n->store || hy_store_committed(n->store) >= n->leave_ticket;
+    uint64_t left_ms = n->leave_until_ms > now_ms ? n->leave_until_ms - now_ms : 0;
+    if (!is_kept && left_ms > 0 && hy_timer_start(clock, &n->settle, HY_LEAVE_STEP_MS) == 0) return;
+    hy_gate_drain(n->gate, HY_NODE_WINDOW_MS, (uint32_t)left_ms, on_drained, n);
+}
+
 static void on_signal(void *arg, int number) {
     node_t *n = arg;
     (void)number;
@@ -80,7 +96,8 @@ static void on_signal(void *arg, int number) {
            "domain %s ends, within %.3g s; its runtimes are told to come back (once more: at once)",
            n->domain, bound_ms / 1000.0);
     n->leave_until_ms = hy_clock_now(hy_loop_clock(n->loop)) + bound_ms;
-    hy_gate_drain(n->gate, HY_NODE_WINDOW_MS, bound_ms, on_drained, n);
+    n->leave_ticket = n->store ? hy_store_ticket(n->store) : 0;
+    drain(n);
 }
 
 /* --- bounds ----------------------------------------------------------------------------------- */
@@ -120,18 +137,39 @@ static hy_node_limits_t limits(const node_t *n) {
     };
 }
 
+static bool open_store(node_t *n) {
+    const char *path = n->options->given[HY_OPTION_STORE];
+    hy_error_t err;
+    if (!path || hy_store_open_sqlite(n->loop, &n->log, path, &n->store, &err) == 0) return true;
+    return fail(n, HY_EXIT_FAILED, err.text);
+}
+
+static bool listen_all(node_t *n);
+
+/* The store has been read. */
+static void on_ready(void *arg, int code) {
+    node_t *n = arg;
+    if (code)
+        fail(n, HY_EXIT_FAILED, "what the store keeps cannot be read; try \"hyperty store check\"");
+    if (code || (!n->is_leaving && !listen_all(n))) hy_loop_stop(n->loop);
+}
+
 static bool open_parts(node_t *n) {
     int rc = hy_random_system(&n->random);
     if (!rc) hy_hash_seed(hy_random_u64(&n->random.base));
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
     if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
+    if (!open_store(n)) return false;
     hy_node_config_t node_config = {
         .domain = n->domain,
         .clock = hy_loop_clock(n->loop),
         .random = &n->random.base,
         .log = &n->log,
         .limits = limits(n),
+        .store = n->store,
+        .ready = on_ready,
+        .ready_arg = n,
     };
     rc = hy_node_server_new(&node_config, &n->node);
     if (rc == HY_EINVALID) {
@@ -182,13 +220,17 @@ int hy_command_node(const hy_options_t *options) {
     n.style =
         (hy_log_style_t){.is_json = options->log_is_json, .domain = n.domain, .pid = getpid()};
     n.log = (hy_log_t){.level = options->log_level, .sink = log_line, .arg = &n};
+    hy_timer_init(&n.settle, drain, &n);
     hy_timer_init(&n.look, on_look, &n);
-    if (open_parts(&n) && watch_signals(&n) && listen_all(&n)) hy_loop_run(n.loop);
+    bool is_open = open_parts(&n) && watch_signals(&n);
+    if (is_open && (n.store || listen_all(&n))) hy_loop_run(n.loop);
     hy_signal_close(n.sigint);
     hy_signal_close(n.sigterm);
+    if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.settle);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.look);
     hy_gate_close(n.gate);
     hy_node_server_free(n.node);
+    hy_store_close(n.store);
     hy_sockets_close(n.sockets);
     hy_loop_close(n.loop);
     return n.status;

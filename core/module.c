@@ -3,6 +3,7 @@
  * the same state or another one is harmless. */
 #include "module.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 
 #define WORLD_CLASS "hyperty.host.world"
 /* How long settle goes on when nothing is said. */
@@ -206,6 +207,21 @@ static int network_stall(lua_State *L) {
     return 0;
 }
 
+/* net:slow(rt, bytes_per_second [, domain]): so much comes down to it and no more; 0: no bound */
+static int network_slow(lua_State *L) {
+    lua_Integer rate = luaL_checkinteger(L, 3);
+    luaL_argcheck(L, rate >= 0 && rate <= UINT32_MAX, 3, "bytes a second expected");
+    hy_pair_slow(check_pair(L, 4), (uint32_t)rate);
+    return 0;
+}
+
+/* net:jump(seconds): everybody's wall clock is put forward, or back; time goes on as it did */
+static int network_jump(lua_State *L) {
+    hy_world_t *w = check_network(L);
+    w->clock->wall_start_ms += (int64_t)(luaL_checknumber(L, 2) * 1000);
+    return 0;
+}
+
 /* What becomes of a connection. */
 typedef enum { ENDED, BROKEN, BACK } fate_t;
 
@@ -321,6 +337,8 @@ static const luaL_Reg network_methods[] = {
     {"settle", network_settle},
     {"cut", network_cut},
     {"stall", network_stall},
+    {"slow", network_slow},
+    {"jump", network_jump},
     {"disconnect", network_disconnect},
     {"connect", network_connect},
     {"reconnect", network_reconnect},
@@ -357,6 +375,32 @@ static int host_array(lua_State *L) {
     return 1;
 }
 
+#ifdef HYPERTY_MUTANTS
+/* host.mutant(n): the planted bug of that number is on, 0: none */
+static int host_mutant(lua_State *L) {
+    lua_Integer n = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, n >= 0 && n < HY_MUTANT_COUNT, 1, "the number of a planted bug expected");
+    hy_mutant_choose((hy_mutant_t)n);
+    return 0;
+}
+
+/* host.mutants: {name=, seeds=, text=} by number */
+static void push_mutants(lua_State *L) {
+    lua_newtable(L);
+#define X(word, count, sentence)                                                                   \
+    lua_newtable(L);                                                                               \
+    lua_pushliteral(L, #word);                                                                     \
+    lua_setfield(L, -2, "name");                                                                   \
+    lua_pushinteger(L, count);                                                                     \
+    lua_setfield(L, -2, "seeds");                                                                  \
+    lua_pushliteral(L, sentence);                                                                  \
+    lua_setfield(L, -2, "text");                                                                   \
+    lua_rawseti(L, -2, HY_MUTANT_##word);
+    HY_MUTANT_MAP(X)
+#undef X
+}
+#endif
+
 static const luaL_Reg functions[] = {
     {"runtime", host_runtime},
     {"network", host_network},
@@ -390,5 +434,11 @@ int luaopen_hyperty_host(lua_State *L) {
     luaL_newlib(L, functions);
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
+#ifdef HYPERTY_MUTANTS
+    push_mutants(L);
+    lua_setfield(L, -2, "mutants");
+    lua_pushcfunction(L, host_mutant);
+    lua_setfield(L, -2, "mutant");
+#endif
     return 1;
 }

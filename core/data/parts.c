@@ -240,7 +240,8 @@ static int compare_state(const hy_parts_t *p, const hy_str_t *epoch, uint64_t ve
 static int take(hy_parts_t *p, const hy_node_t *carrier, hy_error_t *err) {
     const hy_node_t *value = hy_get_object(carrier, "value");
     int64_t total = hy_get_int(carrier, "responses", 0);
-    int64_t part = hy_get_int(carrier, "part", (int64_t)p->count + 1);
+    bool is_numbered = hy_get(carrier, "part").kind != HY_ABSENT;
+    int64_t part = is_numbered ? hy_get_int(carrier, "part", 0) : (int64_t)p->count + 1;
     int64_t version = hy_get_int(value, "version", -1);
     hy_str_t *epoch = hy_get_str(value, "epoch");
     if (total > HY_PARTS_MAX)

@@ -41,6 +41,7 @@ struct hy_pair {
     hy_link_t link; /* in network->pairs */
     channel_t *channel;
     bool is_cut_up, is_cut_down, is_unplugged, is_stalled;
+    uint32_t bytes_per_s; /* down; 0: no bound */
 };
 
 /* When the last message of an origin arrives. */
@@ -59,6 +60,7 @@ struct channel {
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
+    hy_timer_t free;    /* a slow way down: started while it carries something */
     uint64_t opened_ms; /* when a word of the session was last sent */
     uint64_t
         backlog_ms; /* when the last of what had waited at the node arrives: nothing overtakes */
@@ -267,14 +269,22 @@ static bool is_just_opened(const channel_t *c) {
     return n && c->opened_ms == hy_clock_now(n->clock);
 }
 
+/* The way down carries so much now. */
+static void occupy(channel_t *c, size_t bytes) {
+    const hy_pair_t *p = c->pair;
+    hy_timer_start(p->network->clock, &c->free, bytes * 1000 / p->bytes_per_s);
+}
+
 /* The node's queue, down to the runtime. */
 static void pump_down(channel_t *c, bool is_backlog) {
     c->refs++;
     hy_msg_t *const *list;
-    while (c->pair && !c->pair->is_stalled && c->peer && hy_peer_peek(c->peer, &list) > 0) {
+    while (c->pair && !c->pair->is_stalled && !hy_timer_is_started(&c->free) && c->peer &&
+           hy_peer_peek(c->peer, &list) > 0) {
         hy_msg_t *m = hy_msg_ref(list[0]);
         hy_peer_consume(c->peer, 1);
         send_down(c, m, is_backlog || is_just_opened(c));
+        if (c->pair && c->pair->bytes_per_s > 0) occupy(c, hy_msg_bytes(m));
         hy_msg_unref(m);
     }
     channel_unref(c);
@@ -282,6 +292,10 @@ static void pump_down(channel_t *c, bool is_backlog) {
 
 static void on_ready(void *arg) {
     pump_down(arg, false);
+}
+
+static void on_free(void *arg) {
+    pump_down(arg, true);
 }
 
 /* --- channels --------------------------------------------------------------------------------- */
@@ -292,6 +306,7 @@ static void channel_end(channel_t *c) {
     while (!hy_list_is_empty(&c->flights))
         flight_free(hy_link_owner(c->flights.next, flight_t, link), p->network);
     hy_dict_deinit(&c->lanes);
+    if (p->network) hy_timer_stop(p->network->clock, &c->free);
     p->channel = NULL;
     c->pair = NULL;
     channel_unref(c);
@@ -385,6 +400,7 @@ static int connect_pair(hy_connector_t *k, const hy_channel_user_t *user, void *
                      .refs = 1,
                      .pair = p,
                      .lanes_sweep_at = LANES_SWEEP_MIN};
+    hy_timer_init(&c->free, on_free, c);
     hy_link_init(&c->flights);
     hy_dict_init(&c->lanes, sizeof(lane_t));
     if (hy_peer_open(node, &PEER, c, p->name->bytes, &c->peer) < 0) {
@@ -437,6 +453,10 @@ void hy_pair_cut(hy_pair_t *p, bool up, bool down) {
 void hy_pair_stall(hy_pair_t *p, bool is_stalled) {
     p->is_stalled = is_stalled;
     if (!is_stalled && p->channel) pump_down(p->channel, true);
+}
+
+void hy_pair_slow(hy_pair_t *p, uint32_t bytes_per_s) {
+    p->bytes_per_s = bytes_per_s;
 }
 
 void hy_pair_break(hy_pair_t *p) {

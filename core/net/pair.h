@@ -46,6 +46,9 @@ hy_connector_t *hy_pair_connector(hy_pair_t *p);
 void hy_pair_cut(hy_pair_t *p, bool up, bool down);
 /* While stalled the runtime reads nothing, so that what is sent to it waits at the node. */
 void hy_pair_stall(hy_pair_t *p, bool is_stalled);
+/* What the node sends goes one after the other, at so many bytes a second; what has to wait for
+ * that waits at the node. 0: no bound. */
+void hy_pair_slow(hy_pair_t *p, uint32_t bytes_per_s);
 /* The channel breaks; both ends are told. While unplugged no new one comes to stand. */
 void hy_pair_break(hy_pair_t *p);
 /* The same, and the node ends the session at once, as after its grace. */

@@ -233,10 +233,11 @@ static void sweep(const hy_node_server_t *n, hy__object_t *o) {
     o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
 }
 
-/* Ext: whether anybody has the hyperty that is admitted. */
-static void reply_here(hy_session_t *s, hy_msg_t *m, bool is_here) {
+/* Ext: whether anybody has the hyperty that is admitted ("here"); whether another one of its
+ * session goes on hearing the object when it is expelled ("shared"). */
+static void reply_flag(hy_session_t *s, hy_msg_t *m, const char *key, bool is_so) {
     hy_node_t *value = hy_node_new(HY_OBJECT);
-    if (value && hy_put(value, "here", hy_bool(is_here)) == 0) {
+    if (value && hy_put(value, key, hy_bool(is_so)) == 0) {
         hy__reply(s, m, 200, NULL, hy_node_value(value));
         return;
     }
@@ -293,7 +294,7 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
         review_session(o, observer);
     else
         await(o, a);
-    reply_here(s, m, observer != NULL);
+    reply_flag(s, m, "here", observer != NULL);
 }
 
 static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
@@ -309,6 +310,7 @@ static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
  * the object reaches it after the answer. */
 static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
     admission_t *a = hy_dict_get(&o->admitted, hyperty);
+    bool is_shared = false;
     if (a) {
         hy__keep_admission_end(o, hyperty);
         hy__keep_sync(s->server);
@@ -317,9 +319,10 @@ static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
     hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
     if (observer) {
         review_session(o, observer);
-        if (!is_reached(o, observer)) hy__outgoing_purge(observer, o);
+        is_shared = is_reached(o, observer);
+        if (!is_shared) hy__outgoing_purge(observer, o);
     }
-    hy__reply(s, m, 200, NULL, hy_absent());
+    reply_flag(s, m, "shared", is_shared);
 }
 
 /* --- who is gone ------------------------------------------------------------------------------ */

@@ -282,7 +282,7 @@ static void on_rows(void *keep, int code, const hy_rows_t *rows) {
                hy_store_name(k->store), hy_error_text(code));
     else if (stats->sessions + stats->allocated + stats->entries > 0)
         hy_log(k->server->log, HY_LOG_INFO, "node",
-               "%s: %u sessions, %u allocated addresses, %u registry entries as they were",
+               "%s: as they were: sessions %u, allocated addresses %u, registry entries %u",
                hy_store_name(k->store), stats->sessions, stats->allocated, stats->entries);
     if (k->ready) k->ready(k->ready_arg, code);
 }

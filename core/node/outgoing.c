@@ -243,13 +243,20 @@ void hy__outgoing_deinit(hy_session_t *s) {
     hy_ring_deinit(&s->outgoing);
 }
 
+/* What was published of the object, and what it has said to the session itself: answers that have
+ * it, invitations. */
+static bool is_said_by(hy_msg_t *m, uint32_t since_ms, const void *arg) {
+    const of_object_t *of = arg;
+    return is_of_object(m, since_ms, arg) || hy_address_is_under(m->from, of->url);
+}
+
 void hy__outgoing_purge(hy_session_t *s, const hy__object_t *o) {
     void *notice = hy_dict_get(&s->notices, o->url);
     if (notice) hy_dict_remove(&s->notices, notice);
     uint32_t notices = 0;
     uint64_t told = 0;
     const of_object_t of = {o->url, &notices, &told};
-    s->server->stats.expelled += sift(s, is_of_object, &of);
+    s->server->stats.expelled += sift(s, is_said_by, &of);
 }
 
 void hy__outgoing_detach(hy_session_t *s) {

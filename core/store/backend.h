@@ -74,9 +74,10 @@ typedef struct {
      * hy__store_batch_done and hy__store_read_done, also from inside of submit. */
     void (*submit)(hy_backend_t *b, hy_batch_t *batch);
     void (*read)(hy_backend_t *b, hy_store_read_t *read);
-    /* Waits until all that was submitted can be seen. HY_ENOT_FOUND. */
+    /* Waits until all that was submitted can be seen. HY_ENOT_FOUND; HY_EFULL: it cannot be
+     * committed now. */
     int (*find)(hy_backend_t *b, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
-                hy_str_t **out);
+                hy_str_t **out, hy_error_t *err);
     /* Does what is due on the clock; and when the next is: UINT64_MAX if nothing is. */
     void (*turn)(hy_backend_t *b);
     uint64_t (*next_ms)(const hy_backend_t *b);
@@ -128,6 +129,9 @@ struct hy_engine { /* first in what an engine has */
     const uint64_t *delay_ms; /* for a driver on the clock: how long a commit takes */
 };
 
+/* Whatever else keeps an engine from reading is HY_EINTERNAL to those who read. */
+int hy__engine_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
+                    hy_str_t **out, hy_error_t *err);
 /* Fills in the code and the rows, in order. */
 void hy__engine_read(hy_engine_t *e, hy_store_read_t *read);
 

@@ -167,7 +167,17 @@ int hy__rows_sort(hy_rows_t *rows) {
 
 /* --- engines ---------------------------------------------------------------------------------- */
 
+static int code_of_reading(int code) {
+    return code == 0 || code == HY_ENOMEM || code == HY_ENOT_FOUND ? code : HY_EINTERNAL;
+}
+
 void hy__engine_read(hy_engine_t *e, hy_store_read_t *read) {
-    read->code = e->ops->read(e, read->tables, read->owner, &read->rows, &read->err);
-    if (!read->code) read->code = hy__rows_sort(&read->rows);
+    int code = e->ops->read(e, read->tables, read->owner, &read->rows, &read->err);
+    if (!code) code = hy__rows_sort(&read->rows);
+    read->code = code_of_reading(code);
+}
+
+int hy__engine_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
+                    hy_str_t **out, hy_error_t *err) {
+    return code_of_reading(e->ops->find(e, table, owner, key, out, err));
 }

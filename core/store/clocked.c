@@ -96,13 +96,13 @@ static void clocked_read(hy_backend_t *b, hy_store_read_t *read) {
 }
 
 static int clocked_find(hy_backend_t *b, hy_table_t table, const hy_str_t *owner,
-                        const hy_str_t *key, hy_str_t **out) {
+                        const hy_str_t *key, hy_str_t **out, hy_error_t *err) {
     clocked_t *c = (clocked_t *)b;
     hy_row_t row;
     hy_seen_t seen = HY_SEEN_NOT;
     for (hy_link_t *l = c->batches.prev; l != &c->batches && seen == HY_SEEN_NOT; l = l->prev)
         seen = hy__ops_find(&batch_at(l)->ops, table, owner, key, &row);
-    if (seen == HY_SEEN_NOT) return c->engine->ops->find(c->engine, table, owner, key, out, NULL);
+    if (seen == HY_SEEN_NOT) return hy__engine_find(c->engine, table, owner, key, out, err);
     if (seen == HY_SEEN_REMOVED) return HY_ENOT_FOUND;
     hy_str_t *value = hy_str_new(row.value, row.value_len);
     if (!value) return HY_ENOMEM;
@@ -140,6 +140,11 @@ static uint64_t clocked_next_ms(const hy_backend_t *b) {
 static size_t clocked_close(hy_backend_t *b, bool is_crash) {
     clocked_t *c = (clocked_t *)b;
     size_t lost = 0;
+    for (hy_store_read_t *r; (r = first_read(c));) {
+        hy_list_remove(&r->link);
+        r->code = HY_ECLOSED;
+        hy__store_read_done(c->base.store, r);
+    }
     if (!is_crash)
         commit_due(c, UINT64_MAX); /* a clock that is told the time cannot be waited for */
     while (!hy_list_is_empty(&c->batches)) {
@@ -147,6 +152,10 @@ static size_t clocked_close(hy_backend_t *b, bool is_crash) {
         hy_list_remove(&batch->link);
         lost += batch->ops.len;
         hy__batch_free(batch);
+    }
+    for (hy_store_read_t *r; (r = first_read(c));) {
+        hy_list_remove(&r->link);
+        hy__store_read_done(c->base.store, r); /* which answers them as closed */
     }
     c->engine->ops->close(c->engine, is_crash);
     hy_free(c);

@@ -86,12 +86,23 @@ static int lock_file(const char *path, const char *lock_path, int *code, hy_erro
     return -1;
 }
 
-int hy__lock_take(const char *path, hy_lock_t **out, hy_error_t *err) {
-    size_t len = strlen(path);
+/* Beside the file itself, also if the path is a link to it. */
+static hy_lock_t *make(const char *path) {
+    char *real = realpath(path, NULL);
+    const char *name = real ? real : path;
+    size_t len = strlen(name);
     hy_lock_t *l = hy_alloc(sizeof *l + len + sizeof SUFFIX);
-    if (!l) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
-    memcpy(l->path, path, len);
-    memcpy(l->path + len, SUFFIX, sizeof SUFFIX);
+    if (l) {
+        memcpy(l->path, name, len);
+        memcpy(l->path + len, SUFFIX, sizeof SUFFIX);
+    }
+    free(real);
+    return l;
+}
+
+int hy__lock_take(const char *path, hy_lock_t **out, hy_error_t *err) {
+    hy_lock_t *l = make(path);
+    if (!l) return hy_fail(err, HY_ENOMEM, "no memory for the store %s", path);
     int code = 0;
     l->fd = lock_file(path, l->path, &code, err);
     if (l->fd < 0) {

@@ -4,7 +4,9 @@
  * tables in one transaction, and only then the WAL; so whenever the process ends there is an empty
  * file or a whole one. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -177,18 +179,61 @@ static int begin_writing(sqlite3 *db, const char *path, bool is_new, hy_error_t 
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* Beside the file itself, not beside a link to it. */
+static bool has_beside(const char *path, const char *suffix) {
+    char name[HY_PATH_BYTES_MAX];
+    char *real = realpath(path, NULL);
+    int len = snprintf(name, sizeof name, "%s%s", real ? real : path, suffix);
+    free(real);
+    return len > 0 && (size_t)len < sizeof name && access(name, F_OK) == 0;
+}
+
+/* The path as a URI that says that the file does not change: then nothing is made beside it, and it
+ * may lie where nothing can be. */
+static void write_uri(hy_buf_t *uri, const char *path) {
+    hy_buf_text(uri, path[0] == '/' ? "file://" : "file:");
+    for (; *path; path++) {
+        if (strchr("%?#", *path)) {
+            hy_buf_format(uri, "%%%02x", (unsigned)*path);
+        } else {
+            hy_buf_char(uri, *path);
+        }
+    }
+    hy_buf_text(uri, "?immutable=1");
+    hy_buf_char(uri, '\0');
+}
+
+static int open_to_read(const char *path, sqlite3 **out) {
+    const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READONLY;
+    /* In use, or left by a process that was killed. */
+    if (has_beside(path, "-wal") || has_beside(path, "-shm"))
+        return sqlite3_open_v2(path, out, flags, NULL);
+    hy_buf_t uri;
+    hy_buf_init(&uri);
+    write_uri(&uri, path);
+    int rc =
+        uri.failed ? SQLITE_NOMEM : sqlite3_open_v2(uri.bytes, out, flags | SQLITE_OPEN_URI, NULL);
+    hy_buf_deinit(&uri);
+    return rc;
+}
+
+static int open_to_write(const char *path, const char *vfs, sqlite3 **out) {
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE;
+    /* What is stored is nobody else's to read, unless its owner says so. */
+    int fd = vfs ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+    int rc = sqlite3_open_v2(path, out, flags | SQLITE_OPEN_CREATE, vfs);
+    /* Of a file that it may not write SQLite would make the best; we would find out too late. */
+    bool is_bad = rc == SQLITE_OK && sqlite3_db_readonly(*out, "main") == 1;
+    return is_bad ? SQLITE_READONLY : rc;
+}
+
 static int open_file(const char *path, const char *vfs, hy_sqlite_mode_t mode, sqlite3 **out,
                      hy_error_t *err) {
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    flags |=
-        mode == HY_SQLITE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     sqlite3 *db = NULL;
-    int rc = sqlite3_open_v2(path, &db, flags, vfs);
-    int code = rc == SQLITE_OK ? 0 : hy__sqlite_fail(db, path, rc, err);
-    /* Of a file that it may not write SQLite would make the best; we would find out too late. */
-    if (!code && mode == HY_SQLITE_WRITE && sqlite3_db_readonly(db, "main") == 1)
-        code = hy__sqlite_fail(db, path, SQLITE_READONLY, err);
-    if (code) {
+    int rc = mode == HY_SQLITE_READ ? open_to_read(path, &db) : open_to_write(path, vfs, &db);
+    if (rc != SQLITE_OK) {
+        int code = hy__sqlite_fail(db, path, rc, err);
         sqlite3_close(db);
         return code;
     }

@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "backend.h"
 
 #define FAR_MS          3600000u    /* the timer while its own callback runs */
@@ -32,7 +33,7 @@ struct hy_store {
     hy_link_t *cursor; /* the next watch of the walk under way */
     uint32_t refs;
     bool is_sync; /* the open batch, also one without a row yet */
-    bool is_lasting, is_failing;
+    bool is_lasting, is_failing, is_crashed;
 };
 
 struct hy_store_watch {
@@ -125,10 +126,14 @@ static void tell_watches(hy_store_t *s) {
     s->cursor = NULL;
 }
 
+static void log_reading(hy_store_t *s, int code, const hy_error_t *err) {
+    if (code == HY_EINTERNAL)
+        hy_log(s->log, HY_LOG_ERROR, "store", "%s cannot be read: %s", s->name->bytes, err->text);
+}
+
 static void answer_read(hy_store_t *s, hy_store_read_t *r) {
-    if (r->code == HY_EINTERNAL) {
-        hy_log(s->log, HY_LOG_ERROR, "store", "%s cannot be read: %s", s->name->bytes, r->err.text);
-    }
+    log_reading(s, r->code, &r->err);
+    if (s->is_crashed) r->cb = NULL;
     if (r->cb) r->cb(r->arg, r->code, r->code ? NULL : &r->rows);
     hy__store_read_free(r);
 }
@@ -183,6 +188,7 @@ static int write_op(hy_store_t *s, const hy_op_t *op) {
     int code = begin_batch(s);
     if (!code) code = hy__op_add(&s->open->ops, op);
     if (!code) s->waiting += size;
+    if (HY_MUTANT(TORN_TURN) && !code) seal(s);
     return code;
 }
 
@@ -352,7 +358,12 @@ int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const 
     hy_row_t row;
     hy_seen_t seen = s->open ? hy__ops_find(&s->open->ops, table, owner, key, &row) : HY_SEEN_NOT;
     if (seen == HY_SEEN_REMOVED) return HY_ENOT_FOUND;
-    if (seen == HY_SEEN_NOT) return s->backend->ops->find(s->backend, table, owner, key, out);
+    if (seen == HY_SEEN_NOT) {
+        hy_error_t err = {.text = ""};
+        int code = s->backend->ops->find(s->backend, table, owner, key, out, &err);
+        log_reading(s, code, &err);
+        return code;
+    }
     hy_str_t *value = hy_str_new(row.value, row.value_len);
     if (!value) return HY_ENOMEM;
     *out = value;
@@ -391,11 +402,10 @@ void hy__store_attach(hy_store_t *s, hy_backend_t *b) {
     s->backend = b;
 }
 
-static void end_reads(hy_store_t *s, hy_link_t *list, bool is_crash) {
+static void end_reads(hy_store_t *s, hy_link_t *list) {
     while (!hy_list_is_empty(list)) {
         hy_store_read_t *r = hy_link_owner(list->next, hy_store_read_t, link);
         hy_list_remove(&r->link);
-        if (is_crash) r->cb = NULL;
         r->code = HY_ECLOSED;
         answer_read(s, r);
     }
@@ -421,8 +431,9 @@ static void end(hy_store_t *s, bool is_crash) {
         w->store = NULL;
     }
     s->cursor = &s->watches;
-    end_reads(s, &s->reads, is_crash);
-    end_reads(s, &s->done, is_crash);
+    s->is_crashed = is_crash;
+    end_reads(s, &s->reads);
+    end_reads(s, &s->done);
     release(s);
 }
 

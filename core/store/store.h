@@ -27,38 +27,39 @@ typedef struct hy_store hy_store_t;
 
 /* name, table in a file, column of the key, kind of key, what a row is:
  * owner │ key │ value (JSON). A NUMBER is 0 to INT64_MAX. */
-#define HY_TABLE_MAP(X)                                                                                \
-    /* a runtime: "" │ its domain │ {"url"} */                                                     \
-    X(RUNTIMES, "runtimes", "domain", TEXT)                                                            \
-    /* runtime URL │ instance name │ {"url", …} */                                               \
-    X(HYPERTIES, "hyperties", "name", TEXT)                                                            \
-    /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                           \
-    X(PARTIES, "parties", "object", TEXT)                                                              \
-    /* object URL (self.state: hyperty URL) │ "" │ {metadata…, "data", "epoch", "version",       \
-     * "follows"}: the state that the changes go on from, children apart */                            \
-    X(STATES, "states", "part", TEXT)                                                                  \
-    /* object URL │ version │ an entry of a `since` answer (PROTOCOL.md section 5, Read) */        \
-    X(CHANGES, "changes", "version", NUMBER)                                                           \
-    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"} */              \
-    X(CHILDREN, "children", "child", TEXT)                                                             \
-    /* object URL │ creator │ what was seen of it, as in childMarks */                             \
-    X(MARKS, "marks", "creator", TEXT)                                                                 \
-    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "user"} */                    \
-    X(GUESTS, "guests", "hyperty", TEXT)                                                               \
-    /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */          \
-    X(ANSWERS, "answers", "request", TEXT)                                                             \
-    /* a node's: RuntimeURL │ number of some addresses allocated at once │ {"key", "at", "ids"} */ \
-    X(ADDRESSES, "addresses", "lot", TEXT)                                                             \
-    /* RuntimeURL │ "" │ {"token", "id"}: id is what other rows mean by "session" */               \
-    X(SESSIONS, "sessions", "part", TEXT)                                                              \
-    /* RuntimeURL │ address that its session holds │ {} */                                         \
-    X(CLAIMS, "claims", "address", TEXT)                                                               \
-    /* RuntimeURL │ <resource> <source> │ {} */                                                    \
-    X(ROUTES, "routes", "route", TEXT)                                                                 \
-    /* "" │ URL │ {"session", "runtime", "type", "lapsed", "value"} */                             \
-    X(ENTRIES, "entries", "url", TEXT)                                                                 \
-    /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}; object URL │           \
-     * admitted hyperty │ {"session"}; "" │ deleted object │ {"until"} */                        \
+#define HY_TABLE_MAP(X)                                                                            \
+    /* a runtime: "" │ its domain │ {"url"} */                                                 \
+    X(RUNTIMES, "runtimes", "domain", TEXT)                                                        \
+    /* runtime URL │ instance name │ {"url", …} */                                           \
+    X(HYPERTIES, "hyperties", "name", TEXT)                                                        \
+    /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                       \
+    X(PARTIES, "parties", "object", TEXT)                                                          \
+    /* object URL (self.state: hyperty URL) │ "" │ {metadata…, "data", "epoch", "version",   \
+     * "follows"}: the state that the changes go on from, children apart */                        \
+    X(STATES, "states", "part", TEXT)                                                              \
+    /* object URL │ version │ an entry of a `since` answer (PROTOCOL.md section 5, Read) */    \
+    X(CHANGES, "changes", "version", NUMBER)                                                       \
+    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"} */          \
+    X(CHILDREN, "children", "child", TEXT)                                                         \
+    /* object URL │ creator │ what was seen of it, as in childMarks */                         \
+    X(MARKS, "marks", "creator", TEXT)                                                             \
+    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "user"} */                \
+    X(GUESTS, "guests", "hyperty", TEXT)                                                           \
+    /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */      \
+    X(ANSWERS, "answers", "request", TEXT)                                                         \
+    /* a node's: RuntimeURL │ number of some addresses allocated at once │                     \
+     * {"key", "at", "ids"} */                                                                     \
+    X(ADDRESSES, "addresses", "lot", TEXT)                                                         \
+    /* RuntimeURL │ "" │ {"token", "id"}: id is what other rows mean by "session" */           \
+    X(SESSIONS, "sessions", "part", TEXT)                                                          \
+    /* RuntimeURL │ address that its session holds │ {} */                                     \
+    X(CLAIMS, "claims", "address", TEXT)                                                           \
+    /* RuntimeURL │ <resource> <source> │ {} */                                                \
+    X(ROUTES, "routes", "route", TEXT)                                                             \
+    /* "" │ URL │ {"session", "runtime", "type", "lapsed", "value"} */                         \
+    X(ENTRIES, "entries", "url", TEXT)                                                             \
+    /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}; object URL │       \
+     * admitted hyperty │ {"session"}; "" │ deleted object │ {"until"} */                    \
     X(OBJECTS, "objects", "part", TEXT)
 
 typedef enum {
@@ -144,7 +145,8 @@ int hy_store_read(hy_store_t *s, uint32_t tables, const hy_str_t *owner, hy_rows
                   hy_store_read_t **out);
 void hy_store_read_cancel(hy_store_read_t *r); /* it is then forgotten; NULL allowed */
 /* One row, waiting for the disk: for what starts before there is a loop to be held up. The caller
- * gets a string; HY_ENOT_FOUND. */
+ * gets a string. HY_ENOT_FOUND, HY_ENOMEM, HY_EINTERNAL (the file cannot be read: logged),
+ * HY_ECLOSED; HY_EFULL: what was written before cannot be committed now. */
 int hy_store_find(hy_store_t *s, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                   hy_str_t **out);
 

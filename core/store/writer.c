@@ -23,6 +23,7 @@ typedef struct {
     hy_table_t table;
     const hy_str_t *owner, *key;
     hy_str_t *found;
+    hy_error_t *err;
     uint64_t ticket;
     int code;
     bool is_done;
@@ -158,7 +159,7 @@ static void do_find(writer_t *w) {
         f->code = HY_EFULL;
     } else {
         uv_mutex_unlock(&w->lock);
-        f->code = w->engine->ops->find(w->engine, f->table, f->owner, f->key, &f->found, NULL);
+        f->code = hy__engine_find(w->engine, f->table, f->owner, f->key, &f->found, f->err);
         uv_mutex_lock(&w->lock);
     }
     f->is_done = true;
@@ -249,9 +250,9 @@ static void writer_read(hy_backend_t *b, hy_store_read_t *read) {
 }
 
 static int writer_find(hy_backend_t *b, hy_table_t table, const hy_str_t *owner,
-                       const hy_str_t *key, hy_str_t **out) {
+                       const hy_str_t *key, hy_str_t **out, hy_error_t *err) {
     writer_t *w = (writer_t *)b;
-    find_t f = {.table = table, .owner = owner, .key = key, .ticket = w->submitted};
+    find_t f = {.table = table, .owner = owner, .key = key, .err = err, .ticket = w->submitted};
     uv_mutex_lock(&w->lock);
     w->shared.find = &f;
     uv_cond_signal(&w->work);

@@ -36,7 +36,7 @@ static int take_row(hy_manager_t *m, const hy_row_t *row) {
     if (rc < 0) return rc == HY_ENOMEM ? rc : 0;
     hy_str_t *url = v.kind == HY_OBJECT ? hy_get_str(v.as.n, "url") : NULL;
     hy_str_t *name = hy_str_new(row->key, row->key_len);
-    rc = url && name ? know(m, name, url) : 0;
+    rc = !name ? HY_ENOMEM : url ? know(m, name, url) : 0;
     hy_str_unref(name);
     hy_value_drop(v);
     return rc;

@@ -9,6 +9,7 @@
  *                                │  └ changes that do not apply ─► read whole ─► level, resync
  *                                └ no answer, or one that does not help ─► again, with backoff */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "../data/parts.h"
 #include "sync.h"
 
@@ -145,7 +146,8 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
     hy_str_t *epoch = from ? from->epoch : hy_get_str(whole, "epoch");
     int order = hy_epoch_compare(epoch, o->epoch);
     uint64_t version = from ? from->version : (uint64_t)hy_get_int(whole, "version", 0);
-    if (order < 0 || (order == 0 && version <= o->version)) return 0;
+    bool is_new = order > 0 || (order == 0 && version > o->version);
+    if (!is_new && !(HY_MUTANT(WHOLE_BELOW) && order == 0)) return 0;
     resync_t news = {.from = o->version, .to = version, .reason = order > 0 ? "new epoch" : reason};
     hy_change_t *change;
     hy_effect_t *effects;
@@ -155,7 +157,7 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
     hy__outbox_level(r);
-    if (rc == 0) hy__replica_each(r, tell_resync, &news);
+    if (rc == 0 && !HY_MUTANT(QUIET_RESYNC)) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
     hy_free(effects);
     hy_change_unref(change);

@@ -8,6 +8,7 @@
  * A child operation waits in `ops` (a create is shown as pending) until its stamp says when it
  * counts; a stamp whose operation is not here is a gap. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 /* --- telling the members ---------------------------------------------------------------------- */
@@ -67,6 +68,7 @@ static hy_outcome_t compare(hy_replica_t *r, const hy_str_t *epoch, uint64_t ver
         hy__hosted_hear(r->manager, r->url, epoch);
         return HY_BROKEN;
     }
+    if (HY_MUTANT(DUPLICATE) && version == o->version) return HY_AHEAD;
     return version <= o->version ? HY_DONE : HY_AHEAD;
 }
 
@@ -75,9 +77,12 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     hy_outcome_t place = compare(r, c->epoch, c->version);
     if (place != HY_AHEAD) return place;
     if (c->version > r->head) r->head = c->version;
-    if (c->version != o->version + 1) return HY_AHEAD;
+    bool is_due = c->version == o->version + 1 || HY_MUTANT(GAP);
+    if (!is_due && !(HY_MUTANT(DUPLICATE) && c->version == o->version)) return HY_AHEAD;
     hy_effect_t one, *effects = c->count > 1 ? hy_alloc(c->count * sizeof *effects) : &one;
     if (!effects) return HY_BROKEN;
+    uint32_t count = c->count;
+    if (HY_MUTANT(HALF_BATCH) && count > 1) c->count--;
     int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
     if (rc == 0) {
         o->version = c->version;
@@ -91,6 +96,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
             hy__arrival_tell_change(r, c, effects);
         }
     }
+    c->count = count;
     if (effects != &one) hy_free(effects);
     return rc == 0 ? HY_DONE : HY_BROKEN;
 }
@@ -116,7 +122,9 @@ static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     if (!child || child->state != HY_CHILD_PENDING) return false;
     if (hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n) < 0)
         return false;
-    if (hy_children_keep(o->children, child, s->version) < 0) return false;
+    bool is_first = HY_MUTANT(ORDER) && child->draft;
+    if (hy_children_keep(o->children, child, is_first ? 0 : s->version) < 0) return false;
+    if (is_first) hy__children_sort(o->children);
     hy__outbox_stamped(r, child, 0, false);
     o->version = s->version;
     hy__copy_stamped(r->ledger, s, child, NULL);
@@ -191,6 +199,10 @@ hy_outcome_t hy__arrival_apply_stamp(hy_replica_t *r, const hy_stamp_t *s) {
         break;
     }
     hy_child_unref(child);
+    if (!is_done && HY_MUTANT(EMPTY_STAMP)) {
+        r->object->version = s->version;
+        is_done = true;
+    }
     return is_done ? HY_DONE : HY_BROKEN;
 }
 
@@ -413,6 +425,7 @@ void hy__arrival_settle(hy_replica_t *r) {
 /* The node dropped messages for this runtime and says so in their place. */
 static bool is_loss(hy_msg_t *m) {
     if (m->type != HY_MSG_EVENT || hy_msg_payload(m, &hy_stamp_payload)) return false;
+    if (HY_MUTANT(LOSS_UNHEARD)) return false;
     return hy_get_int(hy_get_object(hy_msg_body(m), "value"), "lost", 0) > 0;
 }
 

@@ -2,12 +2,15 @@
 #include "call.h"
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "../data/parts.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 void hy__call_free(hy_call_t *c) {
     hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->now);
+    hy_timer_stop(hy_bus_clock(c->syncher->manager->bus), &c->again);
+    hy_msg_unref(c->message);
     if (c->request) hy_request_cancel(c->request);
     if (c->slot) *c->slot = NULL;
     if (c->syncher->manager->store) hy_store_read_cancel(c->rows);
@@ -89,6 +92,18 @@ void hy__call_take_party(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     hy__call_end(c, code, desc, p, hy_absent());
 }
 
+/* The object is being handed over: whoever has it in the end is asked. */
+static bool ask_later(hy_call_t *c, hy_msg_t *answer, int code) {
+    hy_bus_t *bus = c->syncher->manager->bus;
+    uint64_t now_ms = hy_clock_now(hy_bus_clock(bus));
+    if (!c->may_repeat || !hy__asks_again(answer, code)) return false;
+    if (c->until_ms == 0) c->until_ms = now_ms + HY_HANDOVER_WAIT_MS;
+    if (now_ms >= c->until_ms) return false;
+    uint64_t delay_ms = hy__backoff(bus, &c->again_ms);
+    if (c->again_ms > HY_RETRY_MIN_MS) c->again_ms = HY_RETRY_MIN_MS;
+    return hy_timer_start(hy_bus_clock(bus), &c->again, delay_ms) == 0;
+}
+
 static hy_value_t parts_body(const hy_call_t *c) {
     hy_value_t body = hy__collecting_body(&c->collecting);
     if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher) == 0) return body;
@@ -136,6 +151,7 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     if (code < 300 && c->read && take_part(c, answer, code)) return;
     if (code < 200) return;
     c->request = NULL;
+    if (ask_later(c, answer, code)) return;
     c->take(c, answer, hy_error_from_http(code), code < 300 ? "" : hy_msg_desc(answer));
 }
 
@@ -155,6 +171,19 @@ static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
     hy_msg_unref(m);
 }
 
+/* With an id of its own: it is another try, and the answer to the first one is known. */
+static void on_again(void *arg) {
+    hy_call_t *c = arg;
+    hy_msg_t *before = c->message;
+    hy_value_t body = hy_absent();
+    hy_node_t *content = hy_msg_body(before);
+    if (content) hy_value_copy((hy_value_t){.kind = HY_OBJECT, .as.n = content}, &body);
+    c->message = NULL;
+    int rc = hy__call_transmit(c, before->type, before->to, body, NULL);
+    hy_msg_unref(before);
+    if (rc < 0) hy__call_end(c, rc, hy_error_text(rc), NULL, hy_absent());
+}
+
 static void on_now(void *arg) {
     hy_call_t *c = arg;
     c->take(c, NULL, 0, "");
@@ -167,6 +196,7 @@ hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
     c->take = take_done;
     c->arg = arg;
     hy_timer_init(&c->now, on_now, c);
+    hy_timer_init(&c->again, on_again, c);
     hy_list_append(&s->calls, &c->link);
     return c;
 }
@@ -192,6 +222,7 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
                       hy_error_t *err) {
     hy_syncher_t *s = c->syncher;
     hy_value_t id = hy_int(hy_bus_next_id(s->manager->bus));
+    if (HY_MUTANT(REQUEST_REUSED) && type == HY_MSG_EXECUTE) id.as.i &= ~INT64_C(255);
     hy_msg_t *m = body.kind == HY_ABSENT || !to ? NULL : hy_msg_new(type, id, s->url, to, body);
     if (!to) hy_value_drop(body);
     bool is_own = to && hy_str_equal(to, s->manager->sm);
@@ -199,6 +230,7 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
     int rc = m ? hy_port_request(s->port, m, timeout_ms, on_answer, c, is_own ? on_late : NULL,
                                  &c->request, err)
                : HY_ENOMEM;
+    if (rc == 0 && c->may_repeat) c->message = hy_msg_ref(m);
     hy_msg_unref(m);
     if (rc < 0) c->request = NULL;
     if (rc == HY_EFULL) hy_fail(err, rc, "too many requests wait for an answer");
@@ -230,6 +262,7 @@ static int ask_value(hy_syncher_t *s, hy_msg_type_t type, hy_str_t *to, hy_value
         return rc < 0 ? rc : HY_ENOMEM;
     }
     c->on_value = done;
+    c->may_repeat = type == HY_MSG_EXECUTE;
     c->take = hy__call_take_value;
     if (type == HY_MSG_READ) c->read = hy_str_ref(to);
     return hy__call_ask(c, type, to, body, err);

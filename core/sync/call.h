@@ -28,7 +28,11 @@ struct hy_call {
     hy_value_t criteria, found; /* of a discovery */
     bool resumes;               /* the store keeps what it asks for */
     bool is_second;             /* it has asked for objects, now for hyperties */
-    hy_str_t *read;             /* object that it reads, which may come in parts */
+    bool may_repeat;            /* its request, if it is told to ask again */
+    hy_msg_t *message;          /* that request */
+    hy_timer_t again;
+    uint64_t again_ms, until_ms;
+    hy_str_t *read; /* object that it reads, which may come in parts */
     hy_collecting_t collecting;
     hy_call_t **slot; /* where a callback that may outlive it looks for it: emptied at the end */
     /* What to do with the final answer; hy__call_end at its end. */

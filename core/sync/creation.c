@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "hosted.h"
 
 typedef struct {
@@ -145,6 +146,7 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
 static uint64_t first_epoch(const hy_node_t *body) {
     const hy_str_t *before = hy_get_str(body, "epoch");
     uint64_t n = before ? strtoull(before->bytes, NULL, 10) : 0;
+    if (HY_MUTANT(EPOCH_KEPT)) return n;
     return n < UINT64_MAX ? n + 1 : n;
 }
 

@@ -202,7 +202,10 @@ static void on_offered(void *delegation, int http, hy_msg_t *answer) {
     const char *why = hy_msg_desc(answer);
     if (http < 300) {
         move(d);
-    } else if (http == 404 || hy__is_passing(http)) {
+        return;
+    }
+    take_back(d); /* it may have accepted, and its answer was lost */
+    if (http == 404 || hy__is_passing(http)) {
         stay(d, hy_error_from_http(http), "%s does not answer (%s); %s stays here", heir, why, url);
     } else {
         stay(d, hy_error_from_http(http), "%s does not take over %s: %s", heir, url, why);
@@ -225,12 +228,17 @@ static void offer(hy_delegation_t *d) {
 
 /* --- the node --------------------------------------------------------------------------------- */
 
+/* The node has said no for good; what cannot be read, or was made up on the way, says nothing. */
+static bool is_no(int http) {
+    return http >= 400 && http < 500 && http != 403 && !hy__is_passing(http);
+}
+
 static void on_moved(void *delegation, int http, hy_msg_t *answer) {
     hy_delegation_t *d = delegation;
     const char *heir = d->heir->bytes, *url = d->hosted->url->bytes;
     if (http < 300) {
         hy__delegation_commit(d->hosted);
-    } else if (hy__is_passing(http) || http == 403) {
+    } else if (!is_no(http)) {
         ask_node(d);
     } else {
         take_back(d);
@@ -347,6 +355,11 @@ bool hy__delegation_defers(hy_hosted_t *h, hy_msg_t *m) {
     hy_bus_respond(h->manager->bus, m, 503, "the object is being handed over: ask again",
                    hy__body1("again", hy_bool(true)));
     return true;
+}
+
+bool hy__asks_again(hy_msg_t *answer, int http) {
+    if (http != 503) return false;
+    return hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "again", false);
 }
 
 void hy__delegation_note_gone(hy_hosted_t *h) {

@@ -2,6 +2,7 @@
  * the node of the resource's domain; addresses and registration stay at the runtime's own. The node
  * may be embedded or far away: these are messages either way, and nothing here waits. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -225,6 +226,10 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
 
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source) {
     hy_str_t *to = node_of(m, resources);
+    if (HY_MUTANT(ROUTE_DROPPED)) { /* the node takes it for all sources */
+        hy__domain_ask(m, HY_MSG_UNSUBSCRIBE, to, hy__route_body(resources, NULL), NULL, NULL);
+        return;
+    }
     hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, NULL, to,
                      hy__route_body(resources, source), NULL, NULL);
 }

@@ -35,7 +35,7 @@ void hy__hosted_save_guests(hy_hosted_t *h) {
         rc = write_row(l, g);
     }
     if (rc < 0) {
-        hy_store_undo(store, mark);
+        hy__ledger_undo(l, mark);
     } else {
         l->lacks_guests = false;
     }

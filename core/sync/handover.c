@@ -3,7 +3,8 @@
  * reporter goes on as the old one would have:
  *
  *      {"resource", "source", "hyperty", "epoch", "schema", "public",
- *       "object": whole answer, "changes": as in an answer since,
+ *       "object": whole answer, or its metadata alone ("without": true),
+ *       "changes": as in an answer since,
  *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
  *       "answers": [[operation, digest, code]]}
  *
@@ -11,6 +12,7 @@
 #include "handover.h"
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../data/snapshot.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
@@ -48,17 +50,25 @@ static hy_value_t write_changes(const hy_object_t *o, uint32_t count) {
     return changes;
 }
 
-static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t changes) {
-    hy_value_t whole;
+/* Of what is left out its metadata is enough to decide by. */
+static int write_object(hy_object_t *o, bool is_whole, hy_value_t *out) {
+    if (is_whole) return hy_object_whole(o, out);
+    return hy_value_copy(hy_node_value(hy_object_metadata(o)), out);
+}
+
+static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t changes,
+                    bool is_whole) {
+    hy_value_t object;
     int rc = hy_put(offer, "changes", write_changes(r->party.object, changes));
     if (rc == 0) rc = hy_put(offer, "guests", write_guests(h));
     if (rc == 0 && changes > 0) rc = hy_put(offer, "answers", hy__moderation_write(r));
-    if (rc == 0) rc = hy_object_whole(r->party.object, &whole);
-    return rc < 0 ? rc : hy_put(offer, "object", whole);
+    if (rc == 0 && !is_whole) rc = hy_put(offer, "without", hy_bool(true));
+    if (rc == 0) rc = write_object(r->party.object, is_whole, &object);
+    return rc < 0 ? rc : hy_put(offer, "object", object);
 }
 
 static hy_value_t write_body(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
-                             uint32_t changes) {
+                             uint32_t changes, bool is_whole) {
     hy_node_t *offer = hy_node_new(HY_OBJECT), *params = hy_node_new(HY_ARRAY);
     int rc = offer && params ? hy_put(offer, "resource", hy__string_ref(h->url)) : HY_ENOMEM;
     if (rc == 0) rc = hy_put(offer, "source", hy__string_ref(h->reporter));
@@ -66,7 +76,7 @@ static hy_value_t write_body(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, h
     if (rc == 0) rc = hy_put(offer, "epoch", hy__string_ref(epoch));
     if (rc == 0) rc = hy_put(offer, "schema", hy__string_ref(h->schema->url));
     if (rc == 0) rc = hy_put(offer, "public", hy_bool(h->is_public));
-    if (rc == 0) rc = put_rest(offer, h, r, changes);
+    if (rc == 0) rc = put_rest(offer, h, r, changes, is_whole);
     if (rc == 0) {
         rc = hy_node_insert(params, 0, hy_node_value(offer));
         offer = NULL;
@@ -99,8 +109,9 @@ static size_t text_bytes(hy_value_t body) {
 /* What came last is what those who are a little behind need. */
 int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
                        hy_value_t *out, hy_error_t *err) {
+    bool is_whole = hy_object_is_small(r->party.object);
     for (uint32_t changes = r->party.object->history.count;; changes /= 2) {
-        hy_value_t body = write_body(h, r, heir, epoch, changes);
+        hy_value_t body = write_body(h, r, heir, epoch, changes, is_whole);
         if (body.kind == HY_ABSENT) return HY_ENOMEM;
         size_t bytes = text_bytes(body);
         if (bytes <= HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES) {
@@ -108,11 +119,13 @@ int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_
             return 0;
         }
         hy_value_drop(body);
-        if (changes == 0)
-            return hy_fail(err, HY_ETOO_LARGE,
-                           "%s does not fit into a message of at most %u bytes (it has %zu): it "
-                           "cannot be handed over and stays here",
-                           h->url->bytes, HY_MESSAGE_BYTES_MAX, bytes);
+        if (changes == 0 && !is_whole)
+            return hy_fail(
+                err, HY_ETOO_LARGE,
+                "%s has too many observers to be handed over (%zu bytes, which a message "
+                "of %u does not hold); it stays here",
+                h->url->bytes, bytes, HY_MESSAGE_BYTES_MAX);
+        if (changes == 0) is_whole = false;
     }
 }
 
@@ -194,22 +207,20 @@ static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child
     (void)change;
 }
 
-static int load(hy_object_t *o, const hy_node_t *offer, hy_error_t *err) {
+static int load(hy_object_t *o, const hy_node_t *whole, hy_error_t *err) {
     hy_change_t *change;
     hy_effect_t *effects;
-    int rc = hy_object_load(o, hy_get_object(offer, "object"), &change, &effects, tell_nobody, NULL,
-                            err);
+    int rc = hy_object_load(o, whole, &change, &effects, tell_nobody, NULL, err);
     for (uint32_t i = 0; change && i < change->count; i++) {
         hy_effect_release(&effects[i]);
     }
     hy_free(effects);
     hy_change_unref(change);
-    return rc < 0 ? rc : read_changes(o, hy_get_array(offer, "changes"), err);
+    return rc;
 }
 
-static int make_object(const hy_node_t *offer, const hy_schema_t *schema, hy_object_t **out,
-                       hy_error_t *err) {
-    const hy_node_t *whole = hy_get_object(offer, "object");
+static int make_object(const hy_node_t *offer, const hy_node_t *whole, const hy_schema_t *schema,
+                       hy_object_t **out, hy_error_t *err) {
     int rc = whole ? hy_object_check_whole(whole, err)
                    : hy_fail(err, HY_EINVALID, "delegate: there is no \"object\"");
     if (rc < 0) return rc;
@@ -223,7 +234,23 @@ static int make_object(const hy_node_t *offer, const hy_schema_t *schema, hy_obj
     }
     rc = hy_object_new(hy_get_str(offer, "resource"), schema, metadata, data, &o);
     if (rc < 0) return rc;
-    rc = load(o, offer, err);
+    rc = load(o, whole, err);
+    if (rc < 0) {
+        hy_object_free(o);
+        return rc;
+    }
+    *out = o;
+    return 0;
+}
+
+static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_t *parts,
+                       const hy_schema_t *schema, hy_object_t **out, hy_error_t *err) {
+    hy_object_t *o;
+    if (!whole) whole = hy_get_object(offer, "object");
+    int rc = parts ? hy_parts_finish(parts, &o, err) : make_object(offer, whole, schema, &o, err);
+    if (rc < 0) return rc;
+    o->schema = schema;
+    rc = read_changes(o, hy_get_array(offer, "changes"), err);
     if (rc < 0) {
         hy_object_free(o);
         return rc;
@@ -233,8 +260,13 @@ static int make_object(const hy_node_t *offer, const hy_schema_t *schema, hy_obj
     return 0;
 }
 
-int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, hy_reporter_t **reporter,
-                      hy_hosted_t **hosted, hy_error_t *err) {
+bool hy__handover_is_without(const hy_node_t *offer) {
+    return hy_get_bool(offer, "without", false);
+}
+
+int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *whole,
+                      hy_parts_t *parts, hy_reporter_t **reporter, hy_hosted_t **hosted,
+                      hy_error_t *err) {
     hy_str_t *name = hy_get_str(offer, "schema");
     const hy_schema_t *schema = name ? hy_schemas_find(s->manager->schemas, name) : NULL;
     if (!schema)
@@ -244,7 +276,7 @@ int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, hy_reporter_t **r
     hy_object_t *object;
     hy_reporter_t *r = NULL;
     int rc = h ? read_guests(h, hy_get_array(offer, "guests")) : HY_ENOMEM;
-    if (rc == 0) rc = make_object(offer, schema, &object, err);
+    if (rc == 0) rc = take_object(offer, whole, parts, schema, &object, err);
     if (rc == 0) rc = hy__reporter_make(s, object, h->is_public, &r);
     if (rc == 0) {
         hy_list_remove(&r->party.link);

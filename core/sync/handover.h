@@ -14,6 +14,7 @@
 #ifndef HY_SYNC_HANDOVER_H
 #define HY_SYNC_HANDOVER_H
 
+#include "../data/parts.h"
 #include "hosted.h"
 
 /* --- delegation.c: the side that gives -------------------------------------------------------- */
@@ -42,13 +43,19 @@ void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */
 
 /* --- handover.c: what is handed over ---------------------------------------------------------- */
 
-/* The body of `execute delegate`. History and memory of answers as far as they fit; HY_ETOO_LARGE
- * with a text if the object itself does not fit into a message. */
+/* The body of `execute delegate`. History and memory of answers as far as they fit. An object that
+ * does not fit is left out: whoever takes it reads it, in parts, when it has accepted.
+ * HY_ETOO_LARGE with a text if even so it is too much: too many observe. */
 int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
                        hy_value_t *out, hy_error_t *err);
-/* Makes of an offer a reporter and a hosted object in the offered epoch. Neither is known to
- * anybody: the reporter is not among the parties of its syncher, and nothing is listened to. */
-int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, hy_reporter_t **reporter,
-                      hy_hosted_t **hosted, hy_error_t *err);
+/* True if the object is not in the offer. */
+bool hy__handover_is_without(const hy_node_t *offer);
+/* Makes of an offer a reporter and a hosted object in the offered epoch. The object is in the
+ * offer; or was read, as a whole answer or in parts, which are complete (else NULL). Neither is
+ * known to anybody: the reporter is not among the parties of its syncher, and nothing is listened
+ * to. */
+int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *whole,
+                      hy_parts_t *parts, hy_reporter_t **reporter, hy_hosted_t **hosted,
+                      hy_error_t *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* Hosting: the sync manager's side of objects that are reported here (PROTOCOL.md section 5:
- * invite, subscribe, unsubscribe, evict, delete). Creating them: creation.c.
+ * invite, subscribe, unsubscribe, delete). Creating them: creation.c; striking off: eviction.c.
  *
  *      subscribe at <Object>/subscription:
  *               pre-authorised, observing already, public ──────► admit, snapshot, 200
@@ -8,6 +8,7 @@
  * A hosted object owns its listener on <Object>/subscription and knows who may observe and who
  * does. The data is the reporter's; hosting asks the syncher for it when it answers. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "answering.h"
 #include "handover.h"
 
@@ -128,7 +129,13 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_guest_t *g = NULL;
     hy_answer_t answer = {.value = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
+    const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
     int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
+    if (rc == 0 && early) {
+        hy__answer_drop(&answer);
+        answer = (hy_answer_t){.value = hy_absent()};
+        rc = hy_value_copy(hy_get(body, "early"), &answer.value);
+    }
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
@@ -191,6 +198,10 @@ static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t 
 }
 
 static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+    hy_value_t early = hy_absent();
+    const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
+    if (r && hy_object_whole(r->party.object, &early) == 0)
+        hy_put(hy_msg_body(request), "early", early);
     asking_t *a = hy_alloc(sizeof *a);
     hy_value_t body =
         forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
@@ -230,7 +241,8 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
-    if (h->is_public || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
+    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
+    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else {
         ask_reporter(h, request, subscriber);
@@ -329,7 +341,12 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    if (m->type == HY_MSG_SUBSCRIBE) {
+    bool is_early = !hy__hosted_reporter(h); /* being resumed: it is not known yet who observes */
+    if (is_early && m->type == HY_MSG_SUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 404, "the object has no reporter yet", hy_absent());
+    } else if (is_early && m->type == HY_MSG_UNSUBSCRIBE) {
+        hy_bus_respond(h->manager->bus, m, 503, "the object has no reporter yet", hy_absent());
+    } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
         on_unsubscribe(h, m);
@@ -341,7 +358,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     }
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, delete --------------------------------------------------------------------------- */
 
 /* From <Object>/subscription to a hyperty: repeated if it is away; one of this runtime is not.
  * `body` is taken over. */
@@ -405,23 +422,6 @@ void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request) {
     }
     hy_bus_respond(m->bus, request, rc < 0 ? hy_error_http(rc) : 200,
                    rc < 0 ? hy_error_text(rc) : NULL, hy_absent());
-}
-
-/* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
-int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = hy__hosted_guest(h, hyperty);
-    if (!g || g->is_evicted) return HY_ENOT_FOUND;
-    int rc = hy__domain_expel(h->manager, h->url, hyperty, done, arg);
-    if (rc < 0) return rc;
-    hy_reporter_t *r = hy__hosted_reporter(h);
-    if (r) hy__answers_end(r, hyperty, "evicted");
-    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    say(h, "evict", HY_MSG_UNSUBSCRIBE, hyperty, hy__body1("resource", hy__string_ref(h->url)));
-    if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = false;
-    g->is_evicted = true;
-    hy__hosted_save_guest(h, hyperty);
-    return 0;
 }
 
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url) {

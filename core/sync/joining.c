@@ -85,6 +85,24 @@ static bool is_unsure(const hy_member_t *m, int code) {
     return was_cut || m->was_leaving || code == 408 || code == 503;
 }
 
+/* The object is being handed over: whoever has it in the end is asked. */
+static bool ask_later(hy_member_t *m, hy_msg_t *answer, int code) {
+    hy_bus_t *bus = m->manager->bus;
+    uint64_t now_ms = hy_clock_now(hy_bus_clock(bus));
+    if (m->until_ms == 0) m->until_ms = now_ms + HY_HANDOVER_WAIT_MS;
+    if (!hy__asks_again(answer, code) || now_ms >= m->until_ms) return false;
+    hy_bus_respond(bus, m->request, 100, NULL, hy_absent());
+    uint64_t delay_ms = hy__backoff(bus, &m->again_ms);
+    if (m->again_ms > HY_RETRY_MIN_MS) m->again_ms = HY_RETRY_MIN_MS;
+    return hy_timer_start(hy_bus_clock(bus), &m->again, delay_ms) == 0;
+}
+
+void hy__member_stop_asking(hy_member_t *m) {
+    if (!hy_timer_is_started(&m->again)) return;
+    hy_timer_stop(hy_bus_clock(m->manager->bus), &m->again);
+    hy__member_unref(m); /* that of the callbacks to come */
+}
+
 static void on_asked(void *arg, hy_msg_t *answer, int code);
 
 /* Some parts are missing: asks for them. False: that leads nowhere. */
@@ -123,6 +141,7 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
     hy_member_t *m = arg;
     bool is_final = code >= 200;
     if (is_final) m->asking = NULL;
+    if (m->state == HY_MEMBER_ASKING && m->replica && ask_later(m, answer, code)) return;
     if (m->state == HY_MEMBER_ASKING && m->replica) {
         if (code < 300 && hear_yes(m, answer, is_final)) return;
         if (!is_final) { /* all parts are here: an older peer's last one says 100, too */
@@ -172,6 +191,23 @@ static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
     hy_msg_unref(m);
 }
 
+static int ask(hy_member_t *m) {
+    hy_str_t *to = hy__url_below(m->url, "/subscription");
+    int rc = to ? hy__manager_request(m->manager, HY_MSG_SUBSCRIBE, m->manager->sm, to,
+                                      hy__member_subscription(m), on_asked, m, on_late, &m->asking)
+                : HY_ENOMEM;
+    hy_str_unref(to);
+    return rc;
+}
+
+static void on_again(void *member) {
+    hy_member_t *m = member;
+    int rc = ask(m);
+    if (rc == 0) return;
+    refuse(m, hy_error_http(rc), hy_error_text(rc));
+    hy__member_unref(m);
+}
+
 /* The routes stand: whatever happens to the object from now on reaches this runtime. */
 static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     hy_member_t *m = arg;
@@ -185,13 +221,8 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     if (code == 0) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
-        hy_str_t *to = hy__url_below(m->replica->url, "/subscription");
         m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
-        code =
-            to ? hy__manager_request(manager, HY_MSG_SUBSCRIBE, manager->sm, to,
-                                     hy__member_subscription(m), on_asked, m, on_late, &m->asking)
-               : HY_ENOMEM;
-        hy_str_unref(to);
+        code = ask(m);
         if (code == 0) return;
     }
     refuse(m, hy_error_http(code), desc);
@@ -211,6 +242,7 @@ static hy_member_t *member_new(hy_replica_t *r, hy_str_t *hyperty, hy_msg_t *req
     m->request = request ? hy_msg_ref(request) : NULL;
     m->session = r->manager->sessions;
     hy__member_init_job(m);
+    hy_timer_init(&m->again, on_again, m);
     hy_list_append(&r->members, &m->link);
     return m;
 }

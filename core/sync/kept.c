@@ -96,11 +96,12 @@ int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {
 
 static int take_row(hy_syncher_t *s, const hy_row_t *row) {
     hy_value_t v;
-    if (hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, &v, NULL) < 0) return 0;
+    int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, &v, NULL);
+    if (rc < 0) return rc == HY_ENOMEM ? rc : 0;
     const hy_node_t *n = v.kind == HY_OBJECT ? v.as.n : NULL;
-    hy_str_t *object = n ? hy_str_new(row->key, row->key_len) : NULL;
-    int rc = 0;
-    if (object && !hy_dict_get(&s->kept, object))
+    hy_str_t *object = hy_str_new(row->key, row->key_len);
+    if (!object) rc = HY_ENOMEM;
+    if (n && object && !hy_dict_get(&s->kept, object))
         rc = know(s, object, hy_str_is(hy_get_str(n, "role"), "reporter"),
                   hy__level_read(hy_get(n, "level")), hy_get_str(n, "schema"),
                   hy_get_str(n, "name"));

@@ -1,6 +1,7 @@
 /* Rows of stored objects: written with what happens, in the batch of the turn (ledger.h). */
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "../data/rows.h"
 #include "sync.h"
 
@@ -65,12 +66,14 @@ size_t hy__ledger_mark(const hy_ledger_t *l) {
 }
 
 void hy__ledger_undo(hy_ledger_t *l, size_t mark) {
-    if (l && store_of(l)) hy_store_undo(store_of(l), mark);
+    if (!l || !store_of(l)) return;
+    hy_store_undo(store_of(l), mark);
+    l->ticket = hy_store_ticket(store_of(l)); /* a batch with nothing in it is never committed */
 }
 
 /* What was written is of the open batch. */
 static void note_written(hy_ledger_t *l) {
-    if (l->level == HY_STORE_SYNCED) hy_store_sync(store_of(l));
+    if (l->level == HY_STORE_SYNCED && !HY_MUTANT(SYNC_FORGOTTEN)) hy_store_sync(store_of(l));
     l->ticket = hy_store_ticket(store_of(l));
 }
 

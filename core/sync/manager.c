@@ -41,7 +41,7 @@ static void on_sm(void *arg, hy_msg_t *m) {
         return;
     default:
         hy_bus_respond(manager->bus, m, 400,
-                       "the sync manager knows create, subscribe, unsubscribe, delete and execute",
+                       "the sync manager knows create, subscribe, unsubscribe and delete",
                        hy_absent());
     }
 }

@@ -5,6 +5,7 @@
  * In a copy that was restored, what the life before did last may be missing: the numbers of a
  * child's operations are not known until the copy is level. Until then they are held. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -61,7 +62,7 @@ static void refuse(sent_t *s, const char *reason) {
     if (reason && !child->reason) child->reason = hy_str_from(reason);
     sent_free(s);
     if (!is_create) {
-        rebuild_draft(o, child);
+        if (!HY_MUTANT(REFUSAL_UNDONE)) rebuild_draft(o, child);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
     } else if (child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);

@@ -1,6 +1,7 @@
 /* What reporters and observers share: life, fields, transient events, waiting for a child's stamp.
  */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 typedef struct {
@@ -9,7 +10,8 @@ typedef struct {
     hy_done_cb done;
     void *arg;
     hy_party_t *party;
-    hy_timer_t timer; /* calls back in the next turn if the child is settled already */
+    hy_timer_t timer;   /* calls back in the next turn if the child is settled already, */
+    hy_commit_t commit; /* or once that is committed */
 } await_t;
 
 const char *hy_party_state_word(hy_party_state_t s) {
@@ -49,6 +51,7 @@ static hy_clock_t *clock_of(const hy_party_t *p) {
 
 static void await_free(await_t *a) {
     hy_timer_stop(clock_of(a->party), &a->timer);
+    hy__commit_cancel(&a->commit);
     hy_list_remove(&a->link);
     hy_child_unref(a->child);
     hy_free(a);
@@ -232,7 +235,12 @@ int hy_party_await_child(hy_party_t *p, hy_child_t *child, hy_done_cb done, void
     *a = (await_t){.child = hy_child_ref(child), .done = done, .arg = arg, .party = p};
     hy_timer_init(&a->timer, on_timer, a);
     hy_list_append(&p->awaits, &a->link);
-    int rc = child->state == HY_CHILD_PENDING ? 0 : hy_timer_start(clock_of(p), &a->timer, 0);
+    hy__commit_init(&a->commit, on_timer, a);
+    const hy_ledger_t *ledger = p->is_reporter ? ((hy_reporter_t *)p)->ledger : NULL;
+    if (child->state == HY_CHILD_PENDING) return 0;
+    int rc = ledger && p->syncher->manager->store
+                 ? hy__commit_wait(p->syncher->manager, &a->commit, ledger->ticket)
+                 : hy_timer_start(clock_of(p), &a->timer, 0);
     if (rc < 0) await_free(a);
     return rc;
 }
@@ -292,6 +300,8 @@ static uint64_t next_number(hy_party_t *p) {
     uint64_t n = last_number(p), other_n = other ? last_number(other) : 0;
     if (n < other_n) n = other_n;
     if (before && n < before->n) n = before->n;
+    if (HY_MUTANT(ID_REUSED) && n > 0 && !hy_children_find(p->object->children, p->syncher->url, n))
+        n--;
     return p->next_n = n + 1;
 }
 

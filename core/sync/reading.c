@@ -28,6 +28,7 @@ static void read_decided(void *arg, hy_decision_t *d, int code, const char *reas
 
 static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
     if (hy_str_equal(hyperty, r->party.syncher->url)) return true;
+    if (r->heir && hy_str_equal(hyperty, r->heir)) return true;
     const hy_hosted_t *h = hy__reporter_hosted(r);
     return h && hy__hosted_has_observer(h, hyperty);
 }
@@ -56,12 +57,18 @@ static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
     return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
 }
 
+static bool is_open_to(const hy_reporter_t *r, const hy_str_t *hyperty) {
+    const hy_hosted_t *h = hy__reporter_hosted(r);
+    bool is_evicted = h && hy__hosted_has_evicted(h, hyperty);
+    return is_participant(r, hyperty) || (r->is_public && !is_evicted);
+}
+
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     hy_error_t err;
     if (m->type == HY_MSG_READ) {
-        if (r->is_public || is_participant(r, m->from)) {
+        if (is_open_to(r, m->from)) {
             answer_read(r, m);
         } else if (is_struck_off(r, m)) {
             hy_bus_respond(bus, m, 401, "evicted", hy_absent());

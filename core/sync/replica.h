@@ -91,8 +91,12 @@ struct hy_member {
     hy_store_level_t store; /* at which it keeps the copy */
     bool rests;             /* it goes, and will come back for it */
     hy_job_t job;           /* subscribing again */
+    hy_timer_t again;       /* asks once more, as the object is being handed over */
+    uint64_t again_ms, until_ms;
 };
 
+/* It need not ask once more. */
+void hy__member_stop_asking(hy_member_t *m);
 void hy__replica_subscribe(hy_manager_t *m, hy_msg_t *request);
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request);
 hy_replica_t *hy__replica_new(hy_manager_t *m, hy_str_t *url);

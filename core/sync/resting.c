@@ -51,6 +51,8 @@ static int forget(hy_reporter_t *r, deleting_t *d) {
     size_t mark = hy_store_mark(m->store);
     int rc = hy__ledger_remove(m, d->url);
     if (rc == 0) rc = hy__party_forget(m, r->party.syncher->url, d->url);
+    bool is_synced = r->ledger && r->ledger->level == HY_STORE_SYNCED;
+    if (rc == 0 && is_synced) hy_store_sync(m->store);
     if (rc == 0) rc = hy__commit_wait(m, &d->commit, hy_store_ticket(m->store));
     if (rc < 0) hy_store_undo(m->store, mark);
     return rc;
@@ -130,7 +132,11 @@ int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
         m->store = level;
         return 0;
     }
-    hy_store_undo(store, mark);
+    if (r->ledger) {
+        hy__ledger_undo(r->ledger, mark);
+    } else {
+        hy_store_undo(store, mark);
+    }
     if (!was_kept) {
         hy__ledger_free(r->ledger);
         r->ledger = NULL;

@@ -5,6 +5,7 @@
  * Own operations are told when their message comes round, since nothing is told inside a call; and
  * before somebody else's is judged, which gets a later stamp. */
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "sync.h"
 
 /* An own operation whose event waits for its message to come round. */
@@ -51,7 +52,8 @@ static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_a
         return keep_new(o, child);
     case HY_CHILDOP_UPDATE:
         hy_children_touch(o->children, child);
-        if (!is_applied) rc = hy_change_apply(op->change, child->data, NULL, err);
+        if (!is_applied && !HY_MUTANT(UPDATE_LOST))
+            rc = hy_change_apply(op->change, child->data, NULL, err);
         if (rc == 0) child->version = op->version;
         return rc;
     default:

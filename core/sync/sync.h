@@ -8,7 +8,7 @@
  * manager.c    <Runtime>/sm: which message goes to which part
  * domain.c     requests to the functions of the message node
  * creation.c   the reporter's side of the sync manager: making objects;
- * hosting.c    inviting, letting observe, evicting, deleting (hosted.h)
+ * hosting.c    inviting, letting observe, deleting (hosted.h); eviction.c: striking off
  * replica.h    the observers' side: one copy an object; five files
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
@@ -166,6 +166,9 @@ int hy__put_identity(hy_node_t *body, const hy_syncher_t *s);
 /* The next delay of something that is tried again and again: doubled each time, with jitter.
  * *retry_ms begins at 0. */
 uint64_t hy__backoff(hy_bus_t *bus, uint64_t *retry_ms);
+/* True for the answer of a reporter that is handing its object over, or has just: to be asked
+ * again, as another one may answer then. */
+bool hy__asks_again(hy_msg_t *answer, int http);
 /* A request from the sync manager; `body` taken over. */
 int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                         hy_value_t body, hy_answer_cb cb, void *arg, hy_late_cb late,

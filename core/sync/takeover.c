@@ -1,11 +1,14 @@
 /* Taking an object over, on the side of its new reporter (handover.h):
  *
- *      offered ─► the hyperty decides ─► made, 200 ─► waits ─┬─ the node says moved ─┐
- *                                          │                 └─ or says so when asked ┴─► open
- *                                          └── taken back, or it has come to nothing: dropped
+ *      offered ─► the hyperty decides ─► read, if need be ─► made, 200
+ *                                                              │
+ *      open ◄── the node says moved, or says so when asked ◄───┤
+ *      dropped ◄── taken back, or it has come to nothing ◄─────┘
  *
  * What comes for the object comes after the node's word that it was moved, on the same way; so from
  * then on, and not before, it is listened to here. */
+#include <stdio.h>
+
 #include "../base/mem.h"
 #include "call.h"
 #include "handover.h"
@@ -16,12 +19,17 @@ typedef struct {
     hy_str_t *url, *epoch;
     hy_msg_t *offer;
     hy_decision_t *decision; /* referenced, while it is open */
+    hy_msg_t *accepted;      /* the offer that is to be answered once the object was read */
+    hy_request_t *read;
+    hy_collecting_t collecting;
+    hy_timer_t beat;
     hy_reporter_t *reporter; /* both NULL until it was accepted */
     hy_hosted_t *hosted;
     hy_call_t **slot; /* who accepted it and waits; NULL: nobody */
     hy_timer_t ask;
     hy_job_t job; /* asks the node whose it is */
     uint64_t until_ms;
+    bool is_accepted;
 } takeover_t;
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -40,6 +48,9 @@ static const hy_node_t *offer_of(hy_msg_t *m) {
 static void detach(takeover_t *t) {
     hy__part_remove(&t->manager->takeovers, t->url);
     hy_timer_stop(clock_of(t), &t->ask);
+    hy_timer_stop(clock_of(t), &t->beat);
+    if (t->read) hy_request_cancel(t->read);
+    hy__collecting_end(&t->collecting);
     hy__job_cancel(&t->job);
 }
 
@@ -49,6 +60,7 @@ static void finish(takeover_t *t, int code, const char *desc, hy_party_t *party)
     hy_str_unref(t->url);
     hy_str_unref(t->epoch);
     hy_msg_unref(t->offer);
+    hy_msg_unref(t->accepted);
     hy_free(t);
     if (c) hy__call_end(c, code, desc, party, hy_absent());
     hy_free(slot);
@@ -63,6 +75,8 @@ static void drop(takeover_t *t, int code, const char *desc) {
         hy_decision_reject(d, code, desc);
         hy_decision_unref(d);
     }
+    if (t->accepted)
+        hy_bus_respond(t->manager->bus, t->accepted, hy_error_http(code), desc, hy_absent());
     if (t->reporter) hy__party_close(&t->reporter->party);
     if (t->hosted) hy__hosted_free(t->hosted);
     finish(t, code, desc, NULL);
@@ -164,28 +178,95 @@ static void on_ask(void *takeover) {
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
-static int prepare(takeover_t *t, hy_error_t *err) {
+/* `whole`: as it was read; NULL: it is in the offer, or in the parts. */
+static int prepare(takeover_t *t, const hy_node_t *whole, hy_error_t *err) {
     if (t->hosted) return 0;
-    int rc = hy__handover_read(t->syncher, offer_of(t->offer), &t->reporter, &t->hosted, err);
+    int rc = hy__handover_read(t->syncher, offer_of(t->offer), whole, t->collecting.parts,
+                               &t->reporter, &t->hosted, err);
     if (rc == 0) rc = hy_timer_start(clock_of(t), &t->ask, HY_HANDOVER_ASK_MS);
     t->until_ms = hy_clock_now(clock_of(t)) + HY_HANDOVER_WAIT_MS;
     return rc;
 }
 
-static void decided(void *takeover, hy_decision_t *d, int code, const char *reason) {
-    takeover_t *t = takeover;
-    hy_manager_t *m = t->manager;
+static void fail(takeover_t *t, int code, const hy_error_t *err) {
+    char text[HY_ERROR_TEXT_BYTES];
+    snprintf(text, sizeof text, "%s", err->text[0] ? err->text : hy_error_text(code));
+    drop(t, code, text);
+}
+
+static void take_read(takeover_t *t, const hy_node_t *whole) {
     hy_error_t err = {.text = ""};
-    t->decision = NULL;
-    if (code == 0) code = prepare(t, &err);
-    if (code == 0) {
-        hy_bus_respond(m->bus, d->request, 200, NULL, hy_absent());
-        hy_decision_unref(d);
+    int rc = prepare(t, whole, &err);
+    hy__collecting_end(&t->collecting);
+    hy_timer_stop(clock_of(t), &t->beat);
+    if (rc < 0) {
+        fail(t, rc, &err);
         return;
     }
-    if (!reason) reason = err.text[0] ? err.text : hy_error_text(code);
-    hy_bus_respond(m->bus, d->request, hy_error_http(code), reason, hy_absent());
-    drop(t, code, reason);
+    hy_bus_respond(t->manager->bus, t->accepted, 200, NULL, hy_absent());
+    hy_msg_unref(t->accepted);
+    t->accepted = NULL;
+}
+
+static int read_object(takeover_t *t);
+
+/* In one part or several; what is missing is asked for again, as long as that leads on. */
+static void on_read(void *takeover, hy_msg_t *answer, int code) {
+    takeover_t *t = takeover;
+    hy_error_t err = {.text = ""};
+    const hy_node_t *body = hy_msg_body(answer);
+    int got = code < 300 ? hy__collect(&t->collecting, t->url, body, &err) : HY_COLLECT_NONE;
+    if (code < 200 && got != HY_COLLECT_ALL) return;
+    if (code < 200) hy_request_cancel(t->read);
+    t->read = NULL;
+    if (got == HY_COLLECT_ALL || (got == HY_COLLECT_NONE && code < 300)) {
+        take_read(t, got == HY_COLLECT_ALL ? NULL : hy_get_object(body, "value"));
+        return;
+    }
+    bool leads_on = got != HY_ETOO_LARGE && hy__collecting_leads_on(&t->collecting);
+    int rc = leads_on ? read_object(t) : HY_EUNREACHABLE;
+    if (rc < 0) {
+        if (!err.text[0]) hy_fail(&err, rc, "the object did not arrive whole");
+        fail(t, rc, &err);
+    }
+}
+
+static int read_object(takeover_t *t) {
+    return hy__manager_request(t->manager, HY_MSG_READ, t->syncher->url, t->url,
+                               hy__collecting_body(&t->collecting), on_read, t, NULL, &t->read);
+}
+
+static void on_beat(void *takeover) {
+    takeover_t *t = takeover;
+    hy_bus_respond(t->manager->bus, t->accepted, 100, NULL, hy_absent());
+    hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS);
+}
+
+static int go_on(takeover_t *t, hy_msg_t *request, hy_error_t *err) {
+    bool is_without = hy__handover_is_without(offer_of(t->offer));
+    int rc = is_without ? hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS)
+                        : prepare(t, NULL, err);
+    if (rc == 0 && is_without) rc = read_object(t);
+    if (rc < 0) return rc;
+    if (is_without) {
+        t->accepted = hy_msg_ref(request);
+    } else {
+        hy_bus_respond(t->manager->bus, request, 200, NULL, hy_absent());
+    }
+    t->is_accepted = true;
+    return 0;
+}
+
+static void decided(void *takeover, hy_decision_t *d, int code, const char *reason) {
+    takeover_t *t = takeover;
+    hy_error_t err = {.text = ""};
+    t->decision = NULL;
+    if (code == 0 && !t->is_accepted) code = go_on(t, d->request, &err);
+    if (code < 0) {
+        if (!reason) reason = err.text[0] ? err.text : hy_error_text(code);
+        hy_bus_respond(t->manager->bus, d->request, hy_error_http(code), reason, hy_absent());
+        drop(t, code, reason);
+    }
     hy_decision_unref(d);
 }
 
@@ -195,7 +276,7 @@ int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_erro
     hy_error_t why = {.text = ""};
     hy_call_t *c = hy__call_new(t->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
-    int rc = slot ? prepare(t, &why) : HY_ENOMEM;
+    int rc = slot ? go_on(t, d->request, &why) : HY_ENOMEM; /* to fail here, if it does */
     if (rc < 0) {
         if (c) hy__call_free(c);
         hy_free(slot);
@@ -229,6 +310,11 @@ static void ask_hyperty(takeover_t *t, hy_msg_t *m, const hy_node_t *offer) {
 
 /* The same offer once more, as its answer was lost. */
 static void offer_again(takeover_t *t, hy_msg_t *m) {
+    if (t->accepted) {
+        hy_msg_unref(t->accepted);
+        t->accepted = hy_msg_ref(m);
+        return;
+    }
     if (!t->decision) {
         hy_bus_respond(t->manager->bus, m, 200, NULL, hy_absent());
         return;
@@ -285,6 +371,7 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
                       .epoch = hy_str_ref(epoch),
                       .offer = hy_msg_ref(request)};
     hy_timer_init(&t->ask, on_ask, t);
+    hy_timer_init(&t->beat, on_beat, t);
     hy__job_init(&t->job, m, t->url, run, t);
     ask_hyperty(t, request, offer);
 }
@@ -321,7 +408,8 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {
     } else if (hy_str_is(method, "delegated")) {
         on_delegated(m, request);
     } else {
-        hy_bus_respond(m->bus, request, 400, "execute: a sync manager knows delegate and delegated",
+        hy_bus_respond(m->bus, request, 400,
+                       "the sync manager knows create, subscribe, unsubscribe and delete",
                        hy_absent());
     }
 }

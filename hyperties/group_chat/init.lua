@@ -6,8 +6,9 @@
 --   > chat.send(room, "hello")
 --
 -- Everybody observes the room, its creator included; that is room.lua. The creator reports it
--- besides: lets people in, keeps the list of participants, kicks; that is moderator.lua. This file
--- is the rooms together and the api.
+-- besides: lets people in, keeps the list of participants, kicks; that is moderator.lua. When the
+-- creator leaves, the room is that of who has been in it for longest. This file is the rooms
+-- together and the api.
 
 local hyperty = require "hyperty"
 local Moderator = require "moderator"
@@ -29,6 +30,26 @@ function GroupChat:start()
       hyperty.log.warn("invited, but did not get in:", why, { room = invitation.url })
     end
   end)
+  self.syncher:on("delegate", function(offer) self:take_over(offer) end)
+end
+
+-- A room that we are in is offered to us by who leaves it.
+function GroupChat:take_over(offer)
+  local room = self.rooms[offer.url]
+  if not room or offer.from ~= room.object.metadata.reporter then
+    return offer:decline("this chat is not in that room")
+  end
+  local object, why = offer:accept()
+  if not object then
+    hyperty.log.warn("was offered a room, but did not get it:", why, { room = offer.url })
+    return
+  end
+  local moderator = Moderator.take(self, object)
+  if self.rooms[offer.url] == room then
+    room.moderator = moderator
+  elseif not moderator:hand_over() then -- we have left meanwhile, and nobody else wants it
+    moderator:close()
+  end
 end
 
 -- Comes into a room that we observe by now → its url. `moderator` is ours if we opened the room.

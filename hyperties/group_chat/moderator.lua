@@ -1,5 +1,7 @@
--- What the chat that opened a room does for it: it reports the object, and so it alone decides who
--- may observe, writes the list of participants and may take away other people's messages.
+-- What one of the chats in a room does for it, at first the one that opened it: it reports the
+-- object, and so it alone decides who may observe, writes the list of participants and may take
+-- away other people's messages. When it leaves it hands the object over to another one, with all
+-- that it knows of people; that is in the data for the moment.
 --
 --   subscribe        somebody wants in; the invited are in without being asked about
 --   execute enter    who observes by now says so, and becomes a participant
@@ -24,6 +26,19 @@ function Moderator.open(chat, name, is_closed)
   if not object then
     return nil, why, code
   end
+  return Moderator.new(chat, object)
+end
+
+-- Goes on with an object that another chat has handed over.
+function Moderator.take(chat, object)
+  local self = Moderator.new(chat, object)
+  local known = hyperty.copy(object.data.handover or { standing = {}, guests = {} })
+  self.standing, self.guests = known.standing, known.guests
+  object.data.handover = nil
+  return self
+end
+
+function Moderator.new(chat, object)
   local self = setmetatable({
     chat = chat, object = object, url = object.url,
     -- user or hyperty url → "invited" or "kicked". What is said of a hyperty counts for more than
@@ -127,7 +142,7 @@ function Moderator:invite(who, asker)
   local urls = {}
   for _, entry in ipairs(chats) do
     if asker and (self.standing[entry.url] or self.standing[entry.user]) == "kicked" then
-      return nil, who .. " was removed from this room: only who opened it may invite them",
+      return nil, who .. " was removed from this room: only its owner may invite them",
         "forbidden"
     end
     if not self:position(entry.url) then
@@ -144,7 +159,8 @@ end
 
 function Moderator:kick(who)
   if who == self.chat.url or who == self.chat.user then
-    return nil, "you opened this room and cannot kick yourself: close it", "forbidden"
+    return nil, "this room is yours and you cannot kick yourself: leave it, or close it",
+      "forbidden"
   end
   local urls = {}
   for url, user in pairs(self.guests) do
@@ -177,6 +193,25 @@ function Moderator:remove(id)
     end
   end
   return nil, ("message %s is gone already"):format(id), "not_found"
+end
+
+-- Hands the room over to who has been in it for longest and takes it.
+function Moderator:hand_over()
+  local why, code = "nobody else is in this room", "not_found"
+  self.object.data.handover = {
+    standing = hyperty.object(self.standing), guests = hyperty.object(self.guests),
+  }
+  for _, participant in ipairs(hyperty.copy(self.object.data.participants)) do
+    local ok
+    if participant.hyperty ~= self.chat.url then
+      ok, why, code = self.object:delegate(participant.hyperty)
+    end
+    if ok then
+      return true
+    end
+  end
+  self.object.data.handover = nil
+  return nil, why, code
 end
 
 function Moderator:close()

@@ -195,7 +195,7 @@ function Room:remove(id)
   elseif self.moderator then
     return self.moderator:remove(id)
   end
-  return nil, ("message %s is not yours: only %s and who opened the room may remove it"):format(
+  return nil, ("message %s is not yours: only %s and the owner of the room may remove it"):format(
     id, child.user or child.reporter), "forbidden"
 end
 
@@ -214,17 +214,20 @@ end
 
 function Room:kick(who)
   if not self.moderator then
-    return nil, "only who opened the room may kick", "forbidden"
+    return nil, "only the owner of the room may kick", "forbidden"
   end
   return self.moderator:kick(who)
 end
 
+-- The room of who leaves is handed over to another member; with nobody else in it, it is closed.
 function Room:leave()
-  if self.moderator then
-    if #self.object.data.participants > 1 then
-      return nil, "you opened this room and others are in it: close it, or wait until they left",
-        "conflict"
+  if self.moderator and #self.object.data.participants > 1 then
+    local ok, why, code = self.moderator:hand_over()
+    if not ok then
+      return nil, "nobody takes over this room: " .. why, code
     end
+    self.moderator = nil
+  elseif self.moderator then
     return self:close()
   end
   self.chat:forget(self.url)
@@ -233,7 +236,7 @@ end
 
 function Room:close()
   if not self.moderator then
-    return nil, "only who opened the room may close it", "forbidden"
+    return nil, "only the owner of the room may close it", "forbidden"
   end
   return self.moderator:close()
 end

@@ -44,6 +44,10 @@ self.syncher: makes data objects, and finds those of others
       invitation.url .from .name .schema .value
       invitation:accept()                gives the observer
       invitation:decline(reason)
+  :on("delegate", fn(offer))             a reporter wants to hand its object over to us
+      offer.url .from .name .schema .value
+      offer:accept()                     gives the reporter, once the object is ours
+      offer:decline(reason)
 
 Any data goes with schema = "Resource".]],
 
@@ -58,6 +62,8 @@ A reporter: the writing end of a data object, given by syncher:create
                                          version, or nil and why not
   :invite { hyperties }                  asks them to observe
   :evict(hyperty)                        ends the subscription of one
+  :delegate(hyperty)                     hands the object over, if that one wants it: then this
+                                         handle ends; until then nothing can be written
   :delete()                              ends the object for all
   :add_child(collection, data)           a child, at once
   :children(collection)                  the children in order
@@ -132,7 +138,7 @@ The first decision counts. What no handler decides is rejected.
     object:on("subscribe", function(request) request:accept() end)]],
 }
 
-local SYNONYMS = { invitation = "syncher" }
+local SYNONYMS = { invitation = "syncher", offer = "syncher" }
 
 ---The line of help for a function of the library.
 ---@param hyperty table the library

@@ -5,9 +5,9 @@
 #include "keep_support.h"
 
 #define SLOTS 12
-#define STEPS 12000
+#define STEPS 4000
 #define ALL   3
-#define KILLS 200 /* at least so many */
+#define KILLS 60 /* at least so many */
 
 typedef enum { NO, YES, UNKNOWN } truth_t;
 
@@ -113,7 +113,7 @@ static void begin_slot(slot_t *s) {
     *s = (slot_t){.is_used = true, .owner = (int)roll(ALL)};
     char body[128];
     snprintf(body, sizeof body, "{\"scheme\":\"comm\",\"value\":{\"number\":%d}}",
-             roll(3) ? 1 : 1 + (int)roll(250));
+             roll(12) ? 1 : 1 + (int)roll(250));
     ask_for(s->owner, &s->allocated, YES, "create", ALLOC, body);
 }
 

@@ -1,4 +1,5 @@
--- What does not fit into a message between two runtimes is refused aloud, not waited for.
+-- What does not fit into a message between two runtimes is refused aloud, not waited for; but an
+-- object as a whole may be of any size.
 local host = require "hyperty.host"
 
 local BIG = [[
@@ -57,9 +58,37 @@ describe("an answer of two megabytes", function()
     assert.same({ "too_large", "too_large" }, two)
   end)
 
-  it("to a subscription or a read of the object is told as too large", function()
+  it("to a subscription or a read is told as too large if one value alone is", function()
     local url = big:call "url"
     is_refused("subscribe", url)
     is_refused("read", url)
+  end)
+
+  it("is no trouble if the object has it in many values", function()
+    local url = big:eval [[
+      local hyperty = require "hyperty"
+      self.many = self.syncher:create { schema = "Resource", name = "many", public = true,
+        data = { list = hyperty.array {} } }
+      for i = 1, 3000 do
+        self.many.data.list[i] = { i, ("x"):rep(1000) }
+        if i % 500 == 0 then hyperty.sleep(0.1) end
+      end
+      return self.many.url]]
+    local count, sum, state = asker:eval([[
+      self.many = assert(self.syncher:subscribe(select(2, ...)))
+      local sum = 0
+      for _, item in ipairs(self.many.data.list) do sum = sum + item[1] + #item[2] end
+      return #self.many.data.list, sum, self.many:status().state]], url)
+    assert.same({ 3000, 3000 * 3001 / 2 + 3000000, "live" }, { count, sum, state })
+    assert.equal(3000, asker:eval("return #self.syncher:read(select(2, ...)).data.list", url))
+  end)
+
+  it("is no change: it is raised at its writer, and nothing is changed", function()
+    local ok, why, text = big:eval [[
+      self.object.data.text = "short"
+      local ok, err = pcall(function() self.object.data.text = ("x"):rep(2 ^ 20) end)
+      return ok, tostring(err), self.object.data.text]]
+    assert.same({ false, "short" }, { ok, text })
+    assert.truthy(why:find("does not fit into a message", 1, true), why)
   end)
 end)

@@ -155,10 +155,34 @@ local function took_part(self, url, party, text, code)
   end
 end
 
+-- What it reported before it was killed is taken up again, as soon as that can be.
+local function resume(self, urls)
+  for _ = 1, 40 do
+    local missing = false
+    local list = self.syncher:resume {} or {}
+    for _, party in ipairs(list) do
+      if not self.names[party] then
+        local name = report(self, party)
+        note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
+          version = party.version, data = hyperty.copy(party.data),
+          children = plain_children(party, hyperty.copy) })
+      end
+    end
+    for _, url in ipairs(urls) do
+      local is_there = false
+      for _, party in ipairs(list) do is_there = is_there or party.url == url end
+      missing = missing or not is_there
+    end
+    if not missing then return end
+    hyperty.sleep(2)
+  end
+end
+
 function Actor:start(config)
   self.own_name, self.seed = config.as, config.seed
   self.parties, self.names, self.reports = {}, {}, {} -- by name; names by party
-  self.journal, self.count = {}, 0
+  self.journal, self.count = {}, config.count or 0
+  if config.urls then hyperty.spawn(function() resume(self, config.urls) end) end
   self.syncher:on("invite", function(invitation)
     think(self)
     if draw(self, 1, 4) == 1 then return invitation:decline("no time") end
@@ -194,8 +218,8 @@ local function ask(self, name, method, ...)
     note(self, "asks", { party = name, method = method, version = party.version,
       who = arguments[1] })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
-    note(self, "answer", { party = name, method = method, who = arguments[1], value = value,
-      text = text, code = code })
+    note(self, "answer", { party = name, method = method, who = arguments[1],
+      asked = arguments[2], value = value, text = text, code = code })
   end)
 end
 

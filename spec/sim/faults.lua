@@ -5,7 +5,8 @@
 --   domain)
 --   a node                killed, and started again after a while; or another in its place at once
 --   all of them           for a while messages are lost and come twice
---   a runtime             stops; one more joins
+--   a runtime             stops; one more joins; is killed and starts again on its disk, which may
+--                         have lost what was not synced
 --
 -- What is not whole is kept here by name, so that a quiet moment can mend all of it.
 local M = {}
@@ -41,7 +42,7 @@ local END = {
 local function mend(world, name)
   local way = world.faults.ways[name]
   world.faults.ways[name] = nil
-  if world.homes[way.runtime].is_gone then return end
+  if not world.homes[way.runtime].is_up then return end
   world:tell("runtime %s is back (%s)", name, way.how)
   END[way.how](world.net, world.runtimes[way.runtime], way.domain)
 end
@@ -49,9 +50,9 @@ end
 local function some_runtime(world)
   local list = {}
   for i, home in ipairs(world.homes) do
-    if not home.is_gone then list[#list + 1] = i end
+    if home.is_up then list[#list + 1] = i end
   end
-  return world.draw:one(list)
+  return #list > 0 and world.draw:one(list) or nil
 end
 
 -- The domain that a runtime lives in, more often than another.
@@ -71,6 +72,7 @@ end
 ---One way goes wrong, or, if it is wrong already, is mended.
 function M.way(world)
   local runtime = some_runtime(world)
+  if not runtime then return end
   local domain = some_domain(world, runtime)
   local name = way_name(runtime, domain)
   if world.faults.ways[name] then return mend(world, name) end
@@ -88,6 +90,7 @@ end
 ---A connection breaks; nobody else has to do anything about it.
 function M.break_off(world)
   local runtime = some_runtime(world)
+  if not runtime then return end
   local domain = some_domain(world, runtime)
   world.is_disturbed = true
   world:tell("runtime %s breaks off", way_name(runtime, domain))
@@ -134,7 +137,7 @@ function M.restart_node(world)
   world.net:restart_node(domain)
   for i, home in ipairs(world.homes) do
     local name = way_name(i, domain)
-    if not home.is_gone then
+    if home.is_up then
       world.faults.ways[name] = { runtime = i, domain = domain, how = "disconnect" }
       if world.draw:chance(0.7) then mend(world, name) end
     end
@@ -162,7 +165,7 @@ end
 
 ---True if that runtime has all its ways, as far as is known.
 function M.is_whole(world, runtime)
-  if world.homes[runtime].is_gone or world.faults.is_foul or next(world.faults.down) then
+  if not world.homes[runtime].is_up or world.faults.is_foul or next(world.faults.down) then
     return false
   end
   for _, way in pairs(world.faults.ways) do
@@ -183,7 +186,7 @@ function M.leave(world)
   for _, actor in ipairs(world.actors) do
     if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
   end
-  if others < 3 then return end
+  if others < 3 or world.is_durable then return end
   local is_heard = M.is_whole(world, runtime) and not world.is_disturbed
   for _, actor in ipairs(world.actors) do
     if actor.was_unloaded and actor.runtime == runtime and not is_heard then
@@ -195,9 +198,46 @@ function M.leave(world)
       world.oracle:gone(actor)
     end
   end
-  world.homes[runtime].is_gone = true
+  world.homes[runtime].is_up = false
   world:tell("runtime %d stops%s", runtime, is_heard and "" or ", unheard")
   world.runtimes[runtime]:stop()
+end
+
+-- --- killed and started again --------------------------------------------------------------------
+
+local function boot(world, runtime)
+  world:tell("runtime %d starts again", runtime)
+  world:start_runtime(runtime)
+  for _, actor in ipairs(world.actors) do
+    if actor.is_down and actor.runtime == runtime then world:revive(actor) end
+  end
+end
+
+---Nothing is wrong with the nodes and the weather.
+local function is_fair(world)
+  return not world.faults.is_foul and not next(world.faults.down)
+end
+
+---A runtime is killed, its disk may lose power; or one that was is started again, on its disk.
+function M.kill(world)
+  if not world.is_durable then return end
+  for i, home in ipairs(world.homes) do
+    if home.is_down and world.draw:chance(0.6) and is_fair(world) then return boot(world, i) end
+  end
+  local runtime, others = some_runtime(world), 0
+  for _, actor in ipairs(world.actors) do
+    if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
+  end
+  if others == 0 then return end
+  local home, loses_power = world.homes[runtime], world.draw:chance(0.3)
+  world.is_disturbed = true
+  world:kill(runtime, loses_power)
+  for _, name in ipairs(M.names(world)) do
+    if world.faults.ways[name].runtime == runtime then world.faults.ways[name] = nil end
+  end
+  if loses_power then home.disk:power_loss() end
+  world:tell("runtime %d is killed%s", runtime, loses_power and ", and its disk loses power" or "")
+  if is_fair(world) and world.draw:chance(0.5) then boot(world, runtime) end
 end
 
 -- --- making good ---------------------------------------------------------------------------------
@@ -230,6 +270,12 @@ function M.heal(world)
   for _, name in ipairs(order) do
     mend(world, name)
     world.net:run(world.draw:weighted { { 3, 0 }, { 2, 0.01 }, { 1, 1 } })
+  end
+  for i, home in ipairs(world.homes) do
+    if home.is_down then boot(world, i) end
+  end
+  for _, actor in ipairs(world.actors) do -- whose runtime started when it could not
+    if actor.is_down then world:revive(actor) end
   end
 end
 

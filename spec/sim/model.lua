@@ -26,6 +26,8 @@ function M.new(fields)
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: at which version
+    promised = 0,          -- the highest version that somebody was told of, or saw
+    done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)
   for key, value in pairs(fields) do self[key] = value end
   remember(self)
@@ -39,6 +41,7 @@ function Model:write(edit, entry)
     check.fault("reporter", "%s: %s %s: %s", self.label, plain.show(edit, 300),
       entry.done and "did not raise" or "raised", tostring(entry.text))
   end
+  self:undoable(function() edit.is_done = false end)
   if after and after ~= self.data then
     self.data = after
     remember(self)
@@ -50,11 +53,44 @@ function Model:write(edit, entry)
   end
 end
 
+-- --- lost and found ----------------------------------------------------------------------------
+
+---What is to be called if the version that is made next does not survive.
+function Model:undoable(undo)
+  table.insert(self.done, { version = self.version + 1, undo = undo })
+end
+
+---Somebody was told of that version: it must not be lost any more.
+function Model:promise(version)
+  if version and version > self.promised and self.history[version] then self.promised = version end
+end
+
+local function drop_above(list, version, version_of)
+  while #list > 0 and version_of(list[#list]) > version do table.remove(list) end
+end
+
+---Its reporter was killed and is there again, as it was at that version.
+function Model:restore(version)
+  for v = version + 1, self.version do self.history[v] = nil end
+  for i = #self.done, 1, -1 do
+    if self.done[i].version > version then table.remove(self.done, i).undo() end
+  end
+  drop_above(self.changed, version, function(v) return v end)
+  drop_above(self.log, version, function(one) return one.version end)
+  drop_above(self.times, version, function(one) return one.version end)
+  local state = self.history[version]
+  self.version, self.data, self.kept = version, state.data, state.children
+  self.by_id, self.own, self.echoed = {}, {}, {}
+  for _, child in ipairs(self.kept) do self.by_id[child.id] = child end
+end
+
 -- --- children ----------------------------------------------------------------------------------
 
 ---A party (by name) made a child of these parts.
 function Model:expect_child(id, party, collection, data)
-  if self.made[id] then check.fault("child ids", "child id %s was given twice", id) end
+  if self.made[id] and not self.has_lost then
+    check.fault("child ids", "child id %s was given twice", id)
+  end
   self.made[id] = { id = id, party = party, collection = collection,
     data = data, operations = {} }
 end
@@ -104,7 +140,7 @@ local function told_operation(made, entry)
   for i, operation in ipairs(made.operations) do
     if not plain.difference(operation.path, path)
       and not plain.difference(operation.value, change.value) then
-      return table.remove(made.operations, i)
+      return table.remove(made.operations, i), i
     end
   end
   check.fault("child ids", "child %s: nobody wrote %s", made.id, plain.show(entry.changes, 300))
@@ -121,11 +157,13 @@ function Model:judge(entry)
     end
     check.equal("copy", made.data, entry.data, "%s: child %s as asked", self.label, entry.id)
     made.is_judged = true
+    self:undoable(function() made.is_judged, self.was_kept[made.id] = nil, nil end)
     if keeps then keep_create(self, made, entry.reporter) end
   elseif not child then
     return -- it was deleted while the reporter thought
   elseif entry.kind == "update" then
-    local operation = told_operation(made, entry)
+    local operation, at = told_operation(made, entry)
+    self:undoable(function() table.insert(made.operations, at, operation) end)
     local after = keeps and edits.apply_operation(child.data, operation)
     if after then keep_update(self, child, after) else keeps = false end
   end
@@ -140,6 +178,7 @@ end
 function Model:do_child(kind, id, edit)
   if kind == "create" then
     self.made[id].is_judged = true
+    self:undoable(function() self.made[id], self.was_kept[id] = nil, nil end)
     keep_create(self, self.made[id], self.actor.url)
   elseif kind == "update" then
     local child = self.by_id[id]

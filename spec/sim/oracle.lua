@@ -85,6 +85,8 @@ local function take_reporter(party, entry)
     stories.hear(party, entry)
   elseif entry.what == "answer" and entry.method == "delete" and entry.value == true then
     party.object.is_live, party.is_open = false, false
+  elseif entry.what == "answer" and entry.method == "saved" and entry.value then
+    party.object:promise(entry.value)
   end
 end
 
@@ -103,8 +105,67 @@ local function take_later(self, actor, entry)
   elseif party and party.is_reporter then
     take_reporter(party, entry)
   elseif party then
-    party:take(entry)
+    party:take(entry, self.edits)
   end
+end
+
+-- --- killed and restarted ------------------------------------------------------------------------
+
+---Judges what was put by until now.
+function Oracle:judge()
+  local later = self.later
+  self.later = {}
+  for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
+end
+
+---The actor was killed, and all that it knew has been taken in and judged. What it reported is to
+---be there again; where the disk may have lost some of it (`is_lossy`), observers may know more.
+function Oracle:killed(actor, is_lossy)
+  self.lost[actor.url] = true
+  for _, party in ipairs(self.order) do
+    if party.actor == actor then
+      party.is_open = false
+      if party.is_reporter then
+        local object = party.object
+        object.is_down = true
+        object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
+        object.has_lost = object.has_lost or object.is_lossy
+      end
+    end
+  end
+  for _, object in ipairs(self.objects) do -- and can tell nobody any more that it has deleted one
+    if object.actor == actor and not object.is_live then object.is_orphan = true end
+  end
+  for _, party in ipairs(self.order) do
+    if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end
+  end
+end
+
+---The actor reports one of its objects again.
+function Oracle:resumed(actor, entry, expected)
+  local object = self.by_url[entry.url]
+  if not object then -- it was killed before it heard that it was made
+    self:created { label = entry.label, actor = actor, party = entry.party, url = entry.url,
+      schema = expected.schema, data = expected.data, is_synced = expected.is_synced }
+    return
+  end
+  if not object.is_live and not object.is_lossy then
+    check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
+  end
+  local state = object:state(entry.version, entry.party)
+  if entry.version < object.promised and not object.is_lossy then
+    check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
+      entry.version, object.promised)
+  end
+  check.equal("acknowledged", state.data, entry.data, "%s as it came back", object.label)
+  check.equal("acknowledged", check.plain_kept(state.children),
+    check.plain_kept(entry.children), "%s as it came back, children", object.label)
+  object:restore(entry.version)
+  object.promised, object.party = entry.version, entry.party
+  object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
+  object.may_resync = object.may_resync or object.is_lossy
+  self:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,
+    is_open = true, heard = {} }
 end
 
 ---Takes in what an actor's journal says.
@@ -112,7 +173,10 @@ function Oracle:take(actor, entries)
   for _, entry in ipairs(entries) do
     local object = entry.party and self.parties[entry.party] and self.parties[entry.party].object
     if entry.what == "wrote" then
-      object:write(self.edits[entry.number], entry)
+      local edit = self.edits[entry.number]
+      if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
+      edit.is_done = true
+      object:write(edit, entry)
     elseif entry.what == "judged" then
       object:judge(entry)
     elseif entry.what == "asks" and entry.method == "evict" then
@@ -182,13 +246,15 @@ function M.check_copy(story, look, original)
   local name, object = story.name, story.object
   if not look then check.fault("ends", "%s is closed, and was not told so", name) end
   local status = look.status
-  if status.state ~= "live" or status.pending ~= 0 or status.head ~= look.version then
+  local is_pending = status.pending ~= 0 and not object.has_lost -- what was asked for then is, too
+  if status.state ~= "live" or is_pending or status.head ~= look.version then
     check.fault("status", "%s: not level: %s", name, plain.show(status))
   end
   if look.version ~= original.version or look.epoch ~= original.epoch then
     check.fault("level", "%s: at %s/%d, the reporter at %s/%d", name, look.epoch, look.version,
       original.epoch, original.version)
   end
+  if story.is_adrift then story:anchor(look.version) end
   local kept = check.plain_kept(object.kept)
   check.equal("copy", object.data, look.data, name)
   check.equal("copy", kept, check.plain_kept(look.children), "%s, children", name)
@@ -201,13 +267,22 @@ function M.check_copy(story, look, original)
   if missed then check.fault("order", "%s never heard of version %d", name, missed) end
 end
 
+-- It has not come back after its reporter was killed: it was being deleted, or the disk lost it.
+local function given_up(self, object)
+  if not object.is_dying and not object.is_lossy then
+    check.fault("acknowledged", "%s has not come back after its reporter was killed", object.label)
+  end
+  object.is_live, object.is_orphan = false, object.is_lossy
+  for _, story in ipairs(open_stories(self, object)) do story.is_open = false end
+end
+
 local function check_object(self, object, look)
   local original = look(object.actor, object.party)
   check_reporter(object, original)
   local urls = plain.array {}
   for _, story in ipairs(open_stories(self, object)) do
     M.check_copy(story, look(story.actor, story.name), original)
-    urls[#urls + 1] = story.actor.url
+    if not self.lost[story.actor.url] then urls[#urls + 1] = story.actor.url end
   end
   local observers = plain.array {}
   for _, url in ipairs(original.observers) do
@@ -215,6 +290,7 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
+  if object.has_lost then return end -- who was let in last may be lost, too
   check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 
@@ -249,7 +325,7 @@ end
 -- A copy while all is in motion.
 local function glance(story, shown, due)
   local object = story.object
-  if not shown or object:is_beyond(shown.version) then return end
+  if not shown or story.is_adrift or object:is_beyond(shown.version) then return end
   local state = object:state(shown.version, story.name)
   check.equal("copy", state.data, shown.data, "%s: at version %d", story.name, shown.version)
   if shown.status.state == "live" and shown.version < due then
@@ -274,14 +350,15 @@ end
 ---Checks everything. `look(actor, party name)` gives what the party shows; nil once it is closed.
 ---After sessions were lost, events may be lost, too; they come twice where messages do.
 function Oracle:check(look, is_disturbed, is_doubled)
-  local later, sent = self.later, self.sent
-  self.later, self.sent = {}, {}
+  local sent = self.sent
+  self.sent = {}
   for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
-  for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
+  self:judge()
   for _, object in ipairs(self.objects) do
+    if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then
       check_object(self, object, look)
-    elseif object.actor.is_lost then
+    elseif object.is_orphan or object.actor.is_lost then
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do
@@ -290,6 +367,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
     end
   end
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
+  for _, object in ipairs(self.objects) do object.may_resync, object.is_lossy = false, false end
   local order = {}
   for _, party in ipairs(self.order) do
     party.was_open, party.heard = party.is_open, {}

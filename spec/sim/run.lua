@@ -1,10 +1,13 @@
 -- Runs many random worlds outside busted, for tools/sim: on all cores, a process each, and tells in
 -- the order of the seeds.
 --
---   run.lua FROM COUNT JOBS           all of them; faults go to stdout as they are found, progress to
---                                     stderr where that is a terminal
+--   run.lua FROM COUNT JOBS           all of them; faults go to stdout as they are found, progress
+--                                     to stderr where that is a terminal
 --   run.lua worker FROM COUNT STEP    what such a process does: each seed's fault as a record, its
 --                                     length in a line and then the text; 0 if all is well
+--   run.lua mutants JOBS [NAME…]      with the module that has planted bugs: for each how many seeds
+--                                     it takes until it is found, and by which oracle
+--   run.lua mutant NAME FROM [COUNT]  one of them (or NONE): "SEED ORACLE", or nothing within its seeds
 local M = {}
 
 local COLLECT_EVERY = 16 -- worlds; in between nothing of Lua's is collected
@@ -71,9 +74,70 @@ local function main(from, count, jobs)
   os.exit(faults == 0)
 end
 
+-- --- planted bugs --------------------------------------------------------------------------------
+
+local function mutant(name, from, count)
+  local host = require "hyperty.host"
+  local world = require "spec.sim.world"
+  local number = name == "NONE" and 0 or nil
+  for i, one in ipairs(host.mutants) do number = one.name == name and i or number end
+  host.mutant(assert(number, "no planted bug has that name"))
+  collectgarbage "stop"
+  for i = 0, (count or host.mutants[number].seeds) - 1 do
+    local fault, _, oracle = world.play(from + i)
+    if fault then
+      print(from + i, oracle)
+      break
+    end
+    if i % COLLECT_EVERY == 0 then collectgarbage() end
+  end
+  os.exit(true, false)
+end
+
+---Starts a search for that planted bug; gives a function that waits for it and gives the seed and
+---the oracle, nil if it was not found.
+function M.seek(name)
+  local command = "exec lua5.4 spec/sim/run.lua mutant %s 1 2>&1"
+  local pipe = assert(io.popen(command:format(name)))
+  return function()
+    local text = pipe:read "a"
+    local ended = pipe:close()
+    local seed, oracle = text:match "^(%d+)%s+(%C+)"
+    if not ended then return "?", "it dies: " .. (text:match "[^\n]*$" or "") end
+    return seed, oracle
+  end
+end
+
+local function mutants(jobs, names)
+  local list, wanted, searches = require "hyperty.host".mutants, {}, {}
+  for number, one in ipairs(list) do
+    if #names == 0 or table.concat(names, " "):find("%f[%w_]" .. one.name .. "%f[^%w_]") then
+      wanted[#wanted + 1] = number
+    end
+  end
+  local missed = 0
+  print(("%3s  %-16s %5s  %-14s %s"):format("", "planted bug", "seeds", "found by", "what is wrong"))
+  for i, number in ipairs(wanted) do
+    for ahead = i, math.min(i + jobs - 1, #wanted) do
+      searches[ahead] = searches[ahead] or M.seek(list[wanted[ahead]].name)
+    end
+    local seed, oracle = searches[i]()
+    if not seed then missed = missed + 1 end
+    local one = list[number]
+    print(("%3d  %-16s %5s  %-14s %s"):format(number, one.name, seed or "> " .. one.seeds,
+      oracle or "nobody", one.text))
+  end
+  print(("%d planted bugs, %d not found"):format(#wanted, missed))
+  os.exit(missed == 0)
+end
+
 local first = ...
 if first == "worker" then
   worker(math.tointeger(arg[2]), math.tointeger(arg[3]), math.tointeger(arg[4]))
+elseif first == "mutant" then
+  mutant(arg[2], math.tointeger(arg[3]), math.tointeger(arg[4]))
+elseif first == "mutants" then
+  mutants(math.tointeger(arg[2]), { table.unpack(arg, 3) })
 elseif first ~= "spec.sim.run" then
   main(math.tointeger(arg[1]), math.tointeger(arg[2]), math.tointeger(arg[3]))
 end

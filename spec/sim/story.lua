@@ -19,14 +19,22 @@ function M.new(actor, object, entry)
   check.equal("copy", state.data, entry.data, "%s: first copy", self.name)
   check.equal("copy", check.plain_kept(state.children), check.plain_kept(entry.children),
     "%s: first children", self.name)
-  self.data, self.children = state.data, state.children
-  while (object.changed[self.next_change] or math.huge) <= self.version do
+  self:anchor(entry.version)
+  return self
+end
+
+---It is known to be at that version: from there on it has to hear of everything.
+function Story:anchor(version)
+  local object, state = self.object, self.object:state(version, self.name)
+  self.version, self.data, self.children = version, state.data, state.children
+  object:promise(version)
+  self.is_adrift, self.last, self.next_change, self.next_child = false, nil, 1, 1
+  while (object.changed[self.next_change] or math.huge) <= version do
     self.next_change = self.next_change + 1
   end
-  while object.log[self.next_child] and object.log[self.next_child].version <= self.version do
+  while object.log[self.next_child] and object.log[self.next_child].version <= version do
     self.next_child = self.next_child + 1
   end
-  return self
 end
 
 ---The next version that it has to hear of; nil: it has heard of all.
@@ -49,6 +57,7 @@ local function go_on(self, version)
   if due < version then check.fault("order", "%s heard nothing of version %d", self.name, due) end
   if due > version then check.fault("order", "%s heard of version %d again", self.name, version) end
   self.version = version
+  self.object:promise(version)
 end
 
 function Story:change(entry)
@@ -133,7 +142,13 @@ end
 
 function Story:event(entry) M.hear(self, entry) end
 
+-- It starts over, where that could not be helped. What it is told of the differences is not repeated
+-- here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
+  if self.object.may_resync and entry.to > self.version then
+    self.is_adrift = true
+    return
+  end
   check.fault("resync", "%s had to resync from %d to %d: %s", self.name, entry.from, entry.to,
     entry.reason)
 end
@@ -152,15 +167,32 @@ function Story:ended(entry)
   end
 end
 
-function Story:answer(entry)
-  if entry.method == "unsubscribe" and entry.value == true then self.is_open = false end
-  local is_written = entry.method == "execute" and entry.who == "write" and not entry.code
-  if is_written and not self.object:is_beyond(entry.value) then
+-- An execute that was answered has been done, and the answer is to that one.
+local function executed(self, entry, all_edits)
+  if entry.who == "refuse" then
+    check.fault("acknowledged", "%s was told that what was refused was done", self.name)
+  elseif entry.who == "repeat" then
+    local asked = entry.asked
+    if asked == nil then asked = plain.null end -- as an argument alone it is nothing
+    check.equal("acknowledged", plain.array { asked }, entry.value, "%s: what came back", self.name)
+  elseif not self.object:is_beyond(entry.value) then
     self.object:state(entry.value, self.name)
+    self.object:promise(entry.value)
+    if not all_edits[entry.asked].is_done then
+      check.fault("acknowledged", "%s was told that %s was done, which it never was", self.name,
+        plain.show(all_edits[entry.asked], 300))
+    end
   end
 end
 
+function Story:answer(entry, all_edits)
+  if entry.method == "unsubscribe" and entry.value == true then self.is_open = false end
+  if entry.method == "execute" and not entry.code then executed(self, entry, all_edits) end
+end
+
 function Story:waited(entry)
+  local child = entry.kept and self.object.by_id[entry.id]
+  if child then self.object:promise(child.order) end
   if not entry.kept or self.object.was_kept[entry.id] or self.object.is_dying then return end
   check.fault("acknowledged", "%s was told that child %s is kept, which it never was", self.name,
     entry.id)
@@ -170,14 +202,17 @@ local TELLS = { change = Story.change, child = Story.child, event = Story.event,
   resync = Story.resync, ended = Story.ended, answer = Story.answer,
   waited = Story.waited }
 
+-- What does not count while it is adrift.
+local STRICT = { change = true, child = true, resync = true }
+
 ---Takes in what its journal tells.
-function Story:take(entry)
+function Story:take(entry, all_edits)
   local tell = TELLS[entry.what]
-  if not tell then return end
+  if not tell or (self.is_adrift and STRICT[entry.what]) then return end
   if not self.is_open and entry.what ~= "answer" and entry.what ~= "waited" then
     check.fault("ends", "%s heard %s after its end", self.name, plain.show(entry, 300))
   end
-  tell(self, entry)
+  tell(self, entry, all_edits)
 end
 
 return M

@@ -67,7 +67,7 @@ local function create(world)
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3) })
+    description = "in a world", public = draw:chance(0.3), store = world.is_durable and world.level })
 end
 
 local function write(world)
@@ -107,6 +107,24 @@ local function burst(world)
       or { text = text, count = i }
     local edit = { kind = "whole", value = value }
     world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
+  end
+  world:drain(party.actor)
+end
+
+-- More than the history of an object holds: who is behind cannot be told what it missed.
+local function huge(world)
+  local party = some_party(world, "reporter")
+  if not party or world.is_narrow or world.has_burst then return end
+  world.has_burst, party.object.may_resync = true, true
+  world:drain(party.actor)
+  slow_down_one(world, party.object)
+  tell(world, party, "writes more than is remembered")
+  for i = 1, 3 do
+    local text = i < 3 and ("huge"):rep(150000) or "small"
+    local value = plain.is_array(party.object.data) and plain.array { text } or { text = text }
+    local edit = { kind = "whole", value = value }
+    world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
+    world.net:run(0.3)
   end
   world:drain(party.actor)
 end
@@ -165,6 +183,7 @@ local function invite(world)
 end
 
 local function leave_the_world(world)
+  if world.is_durable then return end -- what is stored stays, without anybody to report it
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -274,6 +293,13 @@ local function execute(world)
     edit)
 end
 
+local function save(world)
+  local party = world.is_durable and some_party(world, "reporter")
+  if not party then return end
+  tell(world, party, "waits until all is saved")
+  world:call(party.actor, "ask", party.name, "saved")
+end
+
 local function read(world)
   local object, actor = some_object(world), some_actor(world)
   if not object then return end
@@ -285,14 +311,14 @@ end
 
 local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
-  { 6, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
+  { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst },
+  { 1, burst }, { 1, huge }, { 4, save },
 }
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.join }, { 1, faults.leave },
+  { 2, faults.weather }, { 6, faults.kill }, { 1, faults.join }, { 1, faults.leave },
   { 1, function(world) world:wait() end },
 }
 

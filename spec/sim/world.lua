@@ -33,6 +33,8 @@ local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how long a commit takes
+local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 -- how much time passes after an operation
 local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
 -- how often something goes wrong
@@ -66,6 +68,7 @@ local function new(seed)
     last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
+  world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
   world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
   for i = 2, #domains do world.net:domain(domains[i]) end
@@ -75,24 +78,79 @@ local function new(seed)
   return world
 end
 
+local function each_alive(self, fn)
+  for _, actor in ipairs(self.actors) do
+    if actor.is_alive then fn(actor) end
+  end
+end
+
 ---One more runtime, with its actors.
 function World:add_runtime()
   local i, domain = #self.homes + 1, self.draw:one(self.faults.domains)
-  self.runtimes[i] = self.net:runtime { domain = domain, schemas = SCHEMAS, paths = {},
+  self.homes[i] = { domain = domain, disk = self.is_durable
+    and host.disk { seed = self.draw:int(1, 1 << 30), delay = self.draw:one(DISK_DELAYS) } or nil }
+  self:start_runtime(i)
+  for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
+end
+
+---The runtime runs, on its disk if it has one.
+function World:start_runtime(i)
+  local home = self.homes[i]
+  self.runtimes[i] = self.net:runtime { domain = home.domain, schemas = SCHEMAS, paths = {},
+    store = home.disk,
     log = function(level, who, text)
       if level == "error" then self.logged = self.logged or who .. ": " .. text end
     end }
-  self.homes[i] = { domain = domain }
-  for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
+  home.is_up, home.is_down = true, false
+end
+
+---The process of that runtime is killed. What it has said and done until now is known.
+function World:kill(runtime, is_lossy)
+  self.homes[runtime].has_lost = self.homes[runtime].has_lost or is_lossy
+  self.net:run(0)
+  each_alive(self, function(actor) self:drain(actor) end)
+  self.oracle:judge()
+  for _, actor in ipairs(self.actors) do
+    if actor.is_alive and actor.runtime == runtime then
+      actor.is_alive, actor.is_down = false, true
+      self.oracle:killed(actor, is_lossy)
+    end
+  end
+  self.runtimes[runtime]:crash()
+  self.homes[runtime].is_up, self.homes[runtime].is_down = false, true
+end
+
+---An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
+function World:revive(actor)
+  actor.lives = (actor.lives or 0) + 1
+  local urls = plain.array {}
+  for _, object in ipairs(self.oracle.objects) do
+    if object.actor == actor and object.is_live and object.is_down then
+      urls[#urls + 1] = object.url
+    end
+  end
+  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.name,
+    seed = self.draw:int(0, 0x7fffffff), count = actor.lives * 1000, urls = urls }, "actor.lua")
+  if not inst then return end
+  actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
+  if actor.is_alive then return end
+  if not self.homes[actor.runtime].has_lost then
+    check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
+  end
+  actor.is_lost = true
+  self:add_actor(actor.runtime, inst)
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
-  local name = "a" .. #self.actors + 1
   local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
-    { as = name, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
+    { as = "a" .. #self.actors + 1, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
   if not inst and self.is_disturbed then return end
-  assert(inst, text)
+  return self:add_actor(runtime, assert(inst, text))
+end
+
+function World:add_actor(runtime, inst)
+  local name = "a" .. #self.actors + 1
   local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
     domain = self.homes[runtime].domain }
   self.actors[#self.actors + 1] = actor
@@ -140,7 +198,7 @@ end
 
 ---An actor was told to create this object.
 function World:expect_object(label, schema, data)
-  self.expected[label] = { schema = schema, data = data }
+  self.expected[label] = { schema = schema, data = data, is_synced = self.level == "sync" }
 end
 
 -- --- driving -------------------------------------------------------------------------------------
@@ -159,10 +217,14 @@ function World:drain(actor)
   local entries = self:call(actor, "drain")
   for _, entry in ipairs(entries) do
     self:tell_entry(actor, entry)
-    if entry.what == "created" and not entry.failed then
+    if entry.what == "resumed" then
+      self.oracle:resumed(actor, entry, self.expected[entry.label])
+      self.urls[entry.url] = entry.label
+    elseif entry.what == "created" and not entry.failed then
       local expected = self.expected[entry.label]
       self.oracle:created { label = entry.label, actor = actor, party = entry.party,
-        url = entry.url, schema = expected.schema, data = expected.data }
+        url = entry.url, schema = expected.schema, data = expected.data,
+        is_synced = expected.is_synced }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not self.is_disturbed then
       check.fault("calls", "create of %s: %s", entry.party, entry.text)
@@ -171,18 +233,12 @@ function World:drain(actor)
   self.oracle:take(actor, entries)
 end
 
-local function each_alive(self, fn)
-  for _, actor in ipairs(self.actors) do
-    if actor.is_alive then fn(actor) end
-  end
-end
-
 -- Copies that wait to read again are not under way, but are not level either.
 local function is_level(self)
   for i, runtime in ipairs(self.runtimes) do
-    for _, party in ipairs(self.homes[i].is_gone and {} or runtime:objects()) do
+    for _, party in ipairs(self.homes[i].is_up and runtime:objects() or {}) do
       local object = self.oracle.by_url[party.url]
-      local is_lost = object and object.actor.is_lost
+      local is_lost = object and (object.is_orphan or object.actor.is_lost)
       if not is_lost and (party.state ~= "live" or party.pending > 0) then return false end
     end
   end
@@ -324,6 +380,9 @@ function M.play(seed)
   local text = not ok and report(world, err.oracle, err.fault) or nil
   local oracle_name = not ok and err.oracle or nil
   world.net:stop()
+  for _, home in ipairs(world.homes) do
+    if home.disk then home.disk:close() end
+  end
   if not text and host.blocks() ~= blocks then
     oracle_name = "memory"
     text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))

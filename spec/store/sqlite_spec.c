@@ -21,7 +21,12 @@ static void rows_are_there_after_opening_again(void **state) {
     turn(w);
     assert_int_equal(hy_store_committed(s), 1);
     put(s, HY_TABLE_PARTIES, "h", "a", "3"); /* committed by closing */
+    struct stat st;
+    stat(path_of("a.db-wal"), &st);
+    assert_int_equal(st.st_mode & 077, 0); /* nobody else's business */
     hy_store_close(s);
+    stat(path_of("a.db"), &st);
+    assert_int_equal(st.st_mode & 077, 0);
     assert_false(is_there("a.db.lock"));
     assert_false(is_there("a.db-wal"));
     s = open_file(w, "a.db");
@@ -88,6 +93,8 @@ static void a_file_in_use_names_the_process_that_has_it(void **state) {
     assert_refused(w, "a.db", HY_ECONFLICT, words);
     uint64_t before, after;
     assert_int_equal(hy_store_file_compact(path_of("a.db"), &before, &after, NULL), HY_ECONFLICT);
+    assert_int_equal(symlink("a.db", path_of("link.db")), 0);
+    assert_refused(w, "link.db", HY_ECONFLICT, words);
     hy_store_close(s);
     write_file("a.db.lock", "1\n", 2); /* left by one that was killed */
     hy_store_close(open_file(w, "a.db"));
@@ -135,8 +142,8 @@ static void a_file_of_another_program_or_a_newer_version_is_told(void **state) {
 }
 
 /* As nobody, since root may do everything; in a child, which ends with 0 if all was as expected. */
-static void in_child_as_nobody(void (*run)(world_t *w), world_t *w) {
-    chmod(folder, 0777);
+static void in_child_as_nobody(void (*run)(world_t *w), world_t *w, mode_t mode) {
+    chmod(folder, mode);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -161,18 +168,51 @@ static void try_without_permission(world_t *w) {
     if (code != HY_EFORBIDDEN || !strstr(err.text, "/etc/a.db may not be written")) _exit(6);
 }
 
+static void read_without_permission_to_write(world_t *w) {
+    (void)w;
+    hy_store_file_t *f = NULL;
+    hy_rows_t *rows = NULL;
+    hy_row_t row;
+    size_t pos = 0;
+    if (hy_store_file_open(path_of("100% a?#.db"), &f, NULL)) _exit(3);
+    if (hy_store_file_read(f, ALL_TABLES, NULL, &rows, NULL)) _exit(4);
+    if (!hy_rows_next(rows, &pos, &row) || strcmp(row.value, "1") != 0) _exit(5);
+    hy_rows_free(rows);
+    hy_store_file_close(f);
+}
+
+static void a_file_at_rest_is_read_where_nothing_may_be_written(void **state) {
+    world_t *w = *state;
+    hy_store_t *s = open_file(w, "100% a?#.db");
+    put(s, HY_TABLE_STATES, "o", "", "1");
+    hy_store_close(s);
+    chmod(path_of("100% a?#.db"), 0444);
+    if (getuid() == 0) in_child_as_nobody(read_without_permission_to_write, w, 0555);
+    read_without_permission_to_write(w);
+    assert_false(is_there("100% a?#.db-wal"));
+    assert_false(is_there("100% a?#.db-shm"));
+}
+
 static void a_file_that_may_not_be_read_or_written_is_told(void **state) {
     world_t *w = *state;
     hy_store_close(open_file(w, "a.db"));
     hy_store_close(open_file(w, "secret.db"));
     chmod(path_of("a.db"), 0444);
     chmod(path_of("secret.db"), 0);
-    if (getuid() == 0) in_child_as_nobody(try_without_permission, w);
+    if (getuid() == 0) in_child_as_nobody(try_without_permission, w, 0777);
     chmod(path_of("a.db"), 0644);
     hy_store_close(open_file(w, "a.db"));
 }
 
 /* --- damage ----------------------------------------------------------------------------------- */
+
+#define DAMAGED_ROWS 500
+
+static const char *damaged_key(int i) {
+    static char key[16];
+    snprintf(key, sizeof key, "%d", i);
+    return key;
+}
 
 /* Many rows, then nonsense over that page. */
 static void make_damaged(world_t *w, const char *name, long page) {
@@ -181,8 +221,8 @@ static void make_damaged(world_t *w, const char *name, long page) {
     memset(value, '1', sizeof value - 1);
     value[sizeof value - 1] = '\0';
     put(s, HY_TABLE_STATES, "o", "", "{\"version\":0}");
-    for (uint64_t i = 1; i <= 500; i++)
-        put_number(s, "o", i, value);
+    for (int i = 0; i < DAMAGED_ROWS; i++)
+        put(s, HY_TABLE_CHILDREN, "o", damaged_key(i), value);
     hy_store_close(s);
     int fd = open(path_of(name), O_RDWR);
     char nonsense[4096];
@@ -217,6 +257,27 @@ static void a_damaged_page_is_found_when_it_is_read(void **state) {
     assert_true(count > 0);
     assert_int_equal(told, count);
     hy_store_file_close(f);
+}
+
+static void a_row_that_cannot_be_found_for_damage_is_not_said_to_be_missing(void **state) {
+    world_t *w = *state;
+    make_damaged(w, "a.db", 25);
+    hy_store_t *s = open_file(w, "a.db");
+    hy_str_t *o = text("o");
+    int good = 0, damaged = 0;
+    for (int i = 0; i < DAMAGED_ROWS; i++) {
+        hy_str_t *key = text(damaged_key(i)), *v = NULL;
+        int code = hy_store_find(s, HY_TABLE_CHILDREN, o, key, &v);
+        good += code == 0;
+        damaged += code == HY_EINTERNAL;
+        hy_str_unref(v);
+        hy_str_unref(key);
+    }
+    assert_int_equal(good + damaged, DAMAGED_ROWS);
+    assert_true(damaged > 0 && good > damaged);
+    assert_non_null(strstr(w->logged, "is damaged"));
+    hy_str_unref(o);
+    hy_store_close(s);
 }
 
 static void a_damaged_beginning_is_told_when_it_is_opened(void **state) {
@@ -367,7 +428,9 @@ int main(void) {
         TEST_IN_FOLDER(what_is_no_store_is_told_and_left_as_it_is),
         TEST_IN_FOLDER(a_file_of_another_program_or_a_newer_version_is_told),
         TEST_IN_FOLDER(a_file_that_may_not_be_read_or_written_is_told),
+        TEST_IN_FOLDER(a_file_at_rest_is_read_where_nothing_may_be_written),
         TEST_IN_FOLDER(a_damaged_page_is_found_when_it_is_read),
+        TEST_IN_FOLDER(a_row_that_cannot_be_found_for_damage_is_not_said_to_be_missing),
         TEST_IN_FOLDER(a_damaged_beginning_is_told_when_it_is_opened),
         TEST_IN_FOLDER(a_file_in_use_can_be_read_and_checked),
         TEST_IN_FOLDER(a_check_tells_what_is_wrong_in_rows),

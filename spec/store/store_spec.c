@@ -242,6 +242,23 @@ static void an_open_read_ends_with_the_store(void **state) {
     hy_disk_unref(disk);
 }
 
+static void crash_on_commit(void *arg) {
+    hy_store_crash(((watcher_t *)arg)->store);
+}
+
+static void nothing_is_called_after_a_crash_inside_a_callback(void **state) {
+    world_t *w = *state;
+    hy_store_t *s = open_on(w, NULL);
+    watcher_t a = watcher(s, (char[16]){""}, 'a');
+    hy_store_watch(s, crash_on_commit, &a, &a.watch);
+    answer_t answer = ANSWER;
+    put(s, HY_TABLE_PARTIES, "h", "a", "1");
+    ask(s, ALL_TABLES, "h", &answer);
+    turn(w);
+    assert_int_equal(answer.calls, 0);
+    hy_store_unwatch(a.watch);
+}
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 static void what_waits_is_bounded(void **state) {
@@ -348,6 +365,7 @@ int main(void) {
         TEST(a_read_sees_all_that_was_written_before_in_order),
         TEST(a_cancelled_read_is_forgotten),
         TEST(an_open_read_ends_with_the_store),
+        TEST(nothing_is_called_after_a_crash_inside_a_callback),
         TEST(what_waits_is_bounded),
         TEST(a_store_out_of_memory_does_nothing_by_halves),
     };

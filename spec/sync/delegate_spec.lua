@@ -317,7 +317,8 @@ describe("delegating", function()
 
     it("as it decides nothing, tells so", function()
       ben:eval [[self.syncher:on("delegate", function() end)]]
-      assert.same({ nil, ben.url .. " does not take over " .. url .. ": not accepted", "forbidden" },
+      assert.same({ nil, ben.url .. " does not take over " .. url .. ": not accepted",
+        "forbidden" },
         { delegate(anna, ben.url) })
       stays()
     end)
@@ -331,7 +332,8 @@ describe("delegating", function()
       begin(anna, ben.url)
       world:run(60)
       assert.same({ code = "timeout",
-        text = ben.url .. " has not decided within 30 s; " .. url .. " stays here" }, anna:eval "return self.result")
+        text = ben.url .. " has not decided within 30 s; " .. url .. " stays here" },
+        anna:eval "return self.result")
       assert.same({ "this is decided already", "conflict" },
         { ben:eval "return self.answer[2], self.answer[3]" })
       stays()
@@ -358,8 +360,8 @@ describe("delegating", function()
 
     it("as the node is away, tells so", function()
       world:disconnect "anna"
-      assert.same({ nil, url .. ": the message node is not connected, without which it cannot be " ..
-        "handed over; it stays here", "unreachable" }, { delegate(anna, ben.url) })
+      assert.same({ nil, url .. ": the message node is not connected, without which it cannot " ..
+        "be handed over; it stays here", "unreachable" }, { delegate(anna, ben.url) })
       world:connect "anna"
       world:run(5)
       world:heard "carl"
@@ -388,14 +390,34 @@ describe("delegating", function()
     assert.same({ gave = true }, anna:eval "return self.result")
   end)
 
-  it("of an object that does not fit into a message says so", function()
+  it("of an object that does not fit into a message brings it in parts", function()
     willing(ben)
-    anna:eval [[for i = 1, 3 do self.room.data["big" .. i] = ("x"):rep(400000) end]]
-    world:run(1)
-    local gave, text, code = delegate(anna, ben.url)
-    assert.is_nil(gave)
-    objects.has("cannot be handed over and stays here", text)
-    assert.equal("too_large", code)
+    anna:eval [[
+      for i = 1, 6 do self.room.data["big" .. i] = ("x"):rep(400000) end
+      for i = 1, 2000 do self.room:add_child("items", { text = ("y"):rep(500) .. i }) end]]
+    world:run(5)
+    world:heard "carl"
+    world:heard "anna"
+    assert.is_true(delegate(anna, ben.url))
+    assert.same({ 400000, 2000, ("y"):rep(500) .. 2000 }, { ben:eval [[
+      local items = self.mine:children "items"
+      return #self.mine.data.big6, #items, items[2000].data.text]] })
+    ben:eval "self.mine.data.n = 1"
+    carl:eval [[self.room:add_child("items", { text = "c" })]]
+    world:run(5)
+    assert.same({ "n=1", "create c" }, world:heard "carl")
+    assert.equal("live", carl:eval "return self.room:status().state")
+  end)
+
+  it("of such an object goes on here if its reader dies", function()
+    ben:eval [[self.syncher:on("delegate", function(offer) offer:accept() end)]]
+    anna:eval [[for i = 1, 40 do self.room.data["big" .. i] = ("x"):rep(400000) end]]
+    world:run(5)
+    begin(anna, ben.url)
+    world:run(0.02)
+    ben:unload()
+    world:run(60)
+    assert.is_nil(anna:eval "return self.result.gave")
     anna:eval "self.room.data.n = 1"
     world:run(1)
     assert.equal(1, carl:eval "return self.room.data.n")

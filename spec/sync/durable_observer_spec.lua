@@ -217,3 +217,20 @@ describe("an observer that stores its copy", function()
   end)
 
 end)
+
+describe("an object that forbids it", function()
+  local wire = require "spec.support.wire"
+
+  it("is not stored by its observers", function()
+    local world = wire.world { "ben" }
+    local object = wire.reporter(world, "resource://localhost/it")
+    local whole = object.whole
+    object.whole = function(self) return whole(self, { observerStorage = false }) end
+    local gave, text, code = world.ben:eval(
+      "return self.syncher:subscribe(..., { store = true })", object.url)
+    assert.same({ nil, "forbidden" }, { gave, code })
+    wire.has("does not allow its observers to store it", text)
+    assert.is_truthy(world.ben:eval("return (self.syncher:subscribe(...)).url", object.url))
+    world:finish()
+  end)
+end)

@@ -166,3 +166,33 @@ describe("a stored object", function()
     assert.same(state, world:state "anna")
   end)
 end)
+
+describe("a stored object that somebody else reports now", function()
+  local world
+
+  before_each(function()
+    world = durable.world { "anna", "ben" }
+  end)
+
+  after_each(function() world:finish() end)
+
+  it("is not resumed, and what is stored stays", function()
+    local url = world.anna:eval(CREATE)
+    world.anna:eval "self.room.data.n = 4 self.room:saved()"
+    world:crash "anna"
+    world:run(60) -- its session is over
+    world.net:restart_node() -- and forgotten is whose the address was
+    world.net:connect(world.runtimes.ben)
+    world:run(1)
+    world.ben:eval([[self.room = assert(self.syncher:create { schema = "Resource", name = "mine",
+      url = ... })]], url)
+    world:start "anna"
+    local gave, text, code = world.anna:eval [[
+      return self.syncher:create { schema = "Resource", name = "room", store = true }]]
+    assert.is_nil(gave)
+    assert.equal("conflict", code)
+    assert.truthy(text:find(url .. " is reported by another runtime now", 1, true), text)
+    world.ben:eval "self.room:delete()"
+    world:stop "anna"
+  end)
+end)

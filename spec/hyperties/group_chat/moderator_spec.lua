@@ -147,7 +147,7 @@ describe("who opened a room", function()
       anna.kick(room, bob.user)
       refused("forbidden", "you were removed from this room", bob.join(room))
       refused("forbidden", "you were removed from this room", bob.join "team")
-      refused("forbidden", "was removed from this room: only who opened it may invite them",
+      refused("forbidden", "was removed from this room: only its owner may invite them",
         carl.invite(room, bob.user))
       refused("forbidden", "was removed from this room", carl.invite(room, bob.url))
       world:run()
@@ -204,9 +204,9 @@ describe("who opened a room", function()
 
     it("is for who opened the room, and not for them", function()
       local room = world:open(anna, bob, carl)
-      refused("forbidden", "only who opened the room may kick", bob.kick(room, carl.user))
-      refused("forbidden", "only who opened the room may kick", bob.kick(room, anna.user))
-      refused("forbidden", "you opened this room and cannot kick yourself",
+      refused("forbidden", "only the owner of the room may kick", bob.kick(room, carl.user))
+      refused("forbidden", "only the owner of the room may kick", bob.kick(room, anna.user))
+      refused("forbidden", "this room is yours and you cannot kick yourself",
         anna.kick(room, anna.user))
       refused("forbidden", "cannot kick yourself", anna.kick(room, anna.url))
       refused("not_found", "user://localhost/dora is not in this room",

@@ -147,7 +147,7 @@ describe("in a room", function()
     end)
 
     it("is not for the other members", function()
-      refused("forbidden", "is not yours: only user://localhost/bob and who opened the room",
+      refused("forbidden", "is not yours: only user://localhost/bob and the owner of the room",
         carl.remove(room, id))
       assert.same({ "oops" }, carl:reads(room))
     end)
@@ -281,10 +281,66 @@ describe("in a room", function()
       refused("deleted", "", carl.join(room))
     end)
 
-    it("fails for who opened it, as long as others are there", function()
+    it("of its owner gives the room to who has been in it for longest", function()
+      local room = world:open(anna, bob, carl)
+      assert(anna.send(room, "bye"))
+      world:run()
+      for _, person in ipairs { anna, bob, carl } do person:heard() end
+      assert.is_true(anna.leave(room))
+      world:all_hear({ "left anna" }, bob, carl)
+      assert.same({}, anna:heard())
+      assert.same({}, anna.rooms())
+      assert.same({ "bob", "carl" }, carl:sees(room))
+      assert(bob.send(room, "she is gone"))
+      assert(carl.send(room, "yes"))
+      assert.same({ "bye", "she is gone", "yes" }, carl:reads(room))
+      refused("forbidden", "only the owner of the room may close it", carl.close(room))
+      world:run()
+      assert.is_true(bob.kick(room, carl.user))
+      assert.equal(room, anna.join "team")
+      world:run()
+      assert.same({ "bob", "anna" }, bob:sees(room))
+      assert.is_true(bob.close(room))
+    end)
+
+    it("of its owner does not let in the kicked, nor anybody into a closed room", function()
+      local room = assert(anna.create("team", { bob.user }, { closed = true }))
+      assert(anna.invite(room, carl.user))
+      world:run()
+      assert(anna.kick(room, carl.user))
+      assert.is_true(anna.leave(room))
+      world:run()
+      refused("forbidden", "you were removed from this room", carl.join(room))
+      refused("forbidden", "this room is closed: ask to be invited", anna.join(room))
+      assert.is_true(bob.invite(room, anna.user))
+      world:run()
+      assert.same({ "bob", "anna" }, bob:sees(room))
+      assert(bob.invite(room, carl.user))
+      world:run()
+      assert.same({ "bob", "anna", "carl" }, carl:sees(room))
+    end)
+
+    it("of its owner goes on with the next one if the first does not take the room", function()
+      local room = world:open(anna, bob, carl)
+      bob.instance:eval [[
+        local self = ...
+        self.take_over = function(_, offer) offer:decline("not me") end]]
+      assert.is_true(anna.leave(room))
+      world:all_hear({ "left anna" }, bob, carl)
+      refused("forbidden", "only the owner of the room may close it", bob.close(room))
+      assert.is_true(carl.close(room))
+    end)
+
+    it("of its owner fails if nobody takes the room", function()
       local room = world:open(anna, bob)
-      refused("conflict", "you opened this room and others are in it: close it", anna.leave(room))
+      bob.instance:eval [[
+        local self = ...
+        self.take_over = function(_, offer) offer:decline("not me") end]]
+      refused("forbidden", "nobody takes over this room: " .. bob.url .. " does not take over " ..
+        room .. ": not me", anna.leave(room))
       world:all_hear({}, anna, bob)
+      assert(anna.send(room, "still here"))
+      assert.is_true(anna.close(room))
     end)
   end)
 
@@ -304,7 +360,7 @@ describe("in a room", function()
 
     it("is for who opened the room", function()
       local room = world:open(anna, bob)
-      refused("forbidden", "only who opened the room may close it", bob.close(room))
+      refused("forbidden", "only the owner of the room may close it", bob.close(room))
       world:all_hear({}, anna, bob)
     end)
 

@@ -1,0 +1,91 @@
+/* Striking a hyperty off, so that not one more byte of the object reaches it (PROTOCOL.md section
+ * 5, Evict).
+ *
+ *      expel ─► the node purges what waits for its session, and shuts the routes ─┐
+ *      unsubscribe ─► its own sync manager cuts it off ───────────────────────────┴► done
+ *
+ * The second one is waited for only where another hyperty of the session goes on hearing the
+ * object: else nothing of it gets there any more. One of this runtime is cut off by a message that
+ * is before all that is written later. */
+#include "../base/mem.h"
+#include "../base/mutant.h"
+#include "answering.h"
+#include "hosted.h"
+
+typedef struct {
+    uint32_t open; /* callbacks to come */
+    bool is_cut;   /* the hyperty's runtime has answered, or will not */
+    hy_domain_cb done;
+    void *arg;
+} evicting_t;
+
+static void evicting_tell(evicting_t *e, int code, const char *desc) {
+    hy_domain_cb done = e->done;
+    e->done = NULL;
+    if (done) done(e->arg, code, desc, NULL);
+}
+
+static void on_cut(void *evicting, int code, const char *desc, hy_node_t *body) {
+    evicting_t *e = evicting;
+    (void)code;
+    (void)desc;
+    (void)body;
+    e->is_cut = true;
+    if (--e->open > 0) return;
+    evicting_tell(e, 0, "");
+    hy_free(e);
+}
+
+static void on_expelled(void *evicting, int code, const char *desc, hy_node_t *body) {
+    evicting_t *e = evicting;
+    bool is_shared = hy_get_bool(hy_get_object(body, "value"), "shared", false);
+    e->open--;
+    if (code < 0 || !is_shared || e->is_cut) evicting_tell(e, code, desc);
+    if (e->open == 0) hy_free(e);
+}
+
+static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
+    evicting_t *e = done ? hy_alloc(sizeof *e) : NULL;
+    if (done && !e) return HY_ENOMEM;
+    if (e) *e = (evicting_t){.open = 1, .done = done, .arg = arg, .is_cut = true};
+    int rc = hy__domain_expel(h->manager, h->url, hyperty, e ? on_expelled : NULL, e);
+    if (rc < 0) {
+        hy_free(e);
+        return rc;
+    }
+    hy__lasting_drop(h->manager, "invite", h->url, hyperty);
+    hy_value_t body = hy__body1("resource", hy__string_ref(h->url));
+    if (hy__manager_find_syncher(h->manager, hyperty)) {
+        hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, body);
+        return 0;
+    }
+    if (!e) {
+        hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
+                         hy_str_ref(hyperty), body, NULL, NULL);
+        return 0;
+    }
+    e->open++;
+    e->is_cut = false;
+    rc = hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
+                          hy_str_ref(hyperty), body, on_cut, e);
+    if (rc < 0) on_cut(e, rc, "", NULL);
+    return 0;
+}
+
+/* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
+int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
+    hy_guest_t *g = hy__hosted_guest(h, hyperty);
+    if (!g || g->is_evicted) return HY_ENOT_FOUND;
+    int rc = HY_MUTANT(EVICTED_SERVED)
+                 ? hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                                  hy__guard_body("holder", h->url, hyperty), done, arg)
+                 : expel(h, hyperty, done, arg);
+    if (rc < 0) return rc;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, "evicted");
+    if (g->is_observing) h->observers--;
+    g->is_authorised = g->is_observing = false;
+    g->is_evicted = true;
+    hy__hosted_save_guest(h, hyperty);
+    return 0;
+}

@@ -1,0 +1,210 @@
+-- PROTOCOL.md section 5, Evict: after evict() not one more byte of the object reaches the evicted,
+-- wherever it was on its way.
+local network = require "spec.support.network"
+local objects = require "spec.support.objects"
+
+local SECRET = "secret"
+
+describe("after evict()", function()
+  local world, anna, ben, carl, url
+
+  -- ben is alone in his runtime, dora and carl share one, and eve is in that of the reporter.
+  before_each(function()
+    world = network.world { delay = { 0, 0.01 }, { "anna", "eve" }, "ben", { "carl", "dora" } }
+    anna, ben, carl = world.anna, world.ben, world.carl
+    url = world:room({ n = 0 }, anna, ben, carl, world.dora, world.eve)
+    world:settle()
+    for _, name in ipairs { "ben", "carl", "dora", "eve" } do world:listen(name) end
+  end)
+
+  after_each(function() world:finish() end)
+
+  -- Notes in `came` what the runtime of that name gets of the object by its node: what names it and
+  -- does not go out.
+  local function watch(name)
+    local came = {}
+    local rt = world.runtimes[name]
+    rt:intercept(function(message)
+      local of_object = message.from:sub(1, #url) == url or message.to:sub(1, #url) == url
+      local is_out = message.to:sub(1, #url) == url and message.from:sub(1, #url) ~= url
+      if of_object and not is_out then table.insert(came, message) end
+      return "pass"
+    end)
+    return came
+  end
+
+  -- Only that it is struck off, which it may hear more than once, and refusals.
+  local function is_nothing(came)
+    for _, message in ipairs(came) do
+      local code = message.type == "response" and message.body.code or 0
+      local is_fine = message.type == "unsubscribe" or code >= 400
+      assert(is_fine, ("%s from %s to %s came"):format(message.type, message.from, message.to))
+    end
+  end
+
+  local function evict(who)
+    assert.is_true(anna:eval("return self.room:evict(...)", who.url))
+  end
+
+  local function write()
+    anna:eval([[
+      self.room.data.n = ...
+      self.room:add_child("items", { text = ... })
+      self.room:send_event("items", ...)]], SECRET)
+    carl:eval([[
+      self.room:add_child("items", { text = ... })
+      self.room:send_event("items", ...)]], SECRET)
+  end
+
+  it("nothing that is written comes: changes, children of all, events, digests", function()
+    evict(ben)
+    local came = watch "ben"
+    write()
+    world:run(60)
+    is_nothing(came)
+    assert.same({ "evicted" }, world:heard "ben")
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
+  end)
+
+  it("nothing comes of what waited for a slow reader at the node", function()
+    world:stall("ben", true)
+    for _ = 1, 20 do write() end
+    world:run(1)
+    evict(ben)
+    local came = watch "ben"
+    world:stall("ben", false)
+    world:run(60)
+    is_nothing(came)
+    assert.same({ "evicted" }, world:heard "ben")
+  end)
+
+  it("nor of an answer that waited there: to a read", function()
+    world:stall("ben", true)
+    ben:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.got = { self.syncher:read(url) } end)]], url)
+    anna:eval("self.room.data.n = ...", SECRET)
+    world:run(1)
+    evict(ben)
+    local came = watch "ben"
+    world:stall("ben", false)
+    world:run(30)
+    is_nothing(came)
+    assert.is_nil(ben:eval "return self.got[1]")
+  end)
+
+  it("nor of an invitation that waited there", function()
+    local finn = objects.load(world.net:runtime { paths = {} }, "finn")
+    local rt = world.net:runtime { paths = {} }
+    local gina = objects.load(rt, "gina")
+    world.gina, world.runtimes.gina = gina, rt
+    assert.is_not_nil(finn)
+    gina:eval [[self.syncher:on("invite", function(invitation) self.invited = invitation.name end)]]
+    world:stall("gina", true)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.room:invite { url } end)]], gina.url)
+    world:run(1)
+    evict(gina)
+    local came = watch "gina"
+    world:stall("gina", false)
+    world:run(60)
+    is_nothing(came)
+    assert.is_nil(gina:eval "return self.invited")
+  end)
+
+  it("who was invited and has not come is asked about when it comes", function()
+    local rt = world.net:runtime { paths = {} }
+    local gina = objects.load(rt, "gina")
+    anna:eval("self.room:invite { ... }", gina.url)
+    world:run(1)
+    anna:eval [[self.asked = {}
+      self.room:on("subscribe", function(request) table.insert(self.asked, request.from) end)]]
+    evict(gina)
+    world:join(gina, url)
+    assert.same({ gina.url }, anna:eval "return self.asked")
+  end)
+
+  it("who shares a runtime with another observer is cut off when evict() is back", function()
+    carl:eval "self.data = self.room.data"
+    evict(carl)
+    assert.same({ nil, url .. " is closed", "closed" }, { carl:eval "return self.room:status()" })
+    objects.has("is closed", objects.raised(carl, "return self.data.n"))
+    anna:eval("self.room.data.n = ...", SECRET)
+    world:run(60)
+    assert.same({ "evicted" }, world:heard "carl")
+    assert.same({ "n=" .. SECRET }, world:heard "dora")
+  end)
+
+  it("who shares one is cut off also if the message was lost, before evict() is back", function()
+    local lost = 0
+    world.runtimes.carl:intercept(function(message)
+      if message.type == "unsubscribe" and message.to == carl.url and lost < 1 then
+        lost = lost + 1
+        return "drop"
+      end
+      return "pass"
+    end)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.done = self.room:evict(url) end)]], carl.url)
+    world:run(1)
+    assert.equal(1, lost)
+    assert.is_nil(anna:eval "return self.done")
+    world:run(30)
+    assert.is_true(anna:eval "return self.done")
+    assert.same({ "evicted" }, world:heard "carl")
+  end)
+
+  it("who is in the reporter's own runtime hears nothing of what is written then", function()
+    anna:eval([[
+      local url, secret = ...
+      self.room.data.n = 1
+      require("hyperty").after(0, function() self.room.data.n = secret end)
+      assert(self.room:evict(url))]], world.eve.url, SECRET)
+    world:run(60)
+    assert.same({ "n=1", "evicted" }, world:heard "eve")
+    write()
+    world:run(60)
+    assert.same({}, world:heard "eve")
+  end)
+
+  it("what its own children had pending is nothing to the others, and it hears no stamp", function()
+    world:cut("ben", true, false)
+    ben:eval [[self.child = self.room:add_child("items", { text = "mine" })]]
+    world:run(0.1)
+    evict(ben)
+    local came = watch "ben"
+    world:cut("ben", false, false)
+    world:run(60)
+    is_nothing(came)
+    assert.equal(0, anna:eval "return #self.room:children 'items'")
+  end)
+
+  it("who was away and comes back hears nothing but that it is out", function()
+    world:disconnect "ben"
+    world:run(1)
+    evict(ben)
+    write()
+    local came = watch "ben"
+    world:connect "ben"
+    world:run(60)
+    is_nothing(came)
+    local heard = world:heard "ben"
+    assert.equal("evicted", heard[#heard])
+  end)
+
+  it("a public object is not public to the evicted: its reporter decides", function()
+    local open = anna:eval [[
+      self.open = assert(self.syncher:create { schema = "Resource", name = "open", public = true,
+        data = { n = 1 } })
+      return self.open.url]]
+    world:join(ben, open)
+    assert.is_true(anna:eval("return self.open:evict(...)", ben.url))
+    assert.same({ nil, "forbidden" }, { ben:eval([[
+      local gave, text, code = self.syncher:read(...) return gave, code]], open) })
+    assert.same({ nil, "forbidden" }, { ben:eval([[
+      local gave, text, code = self.syncher:subscribe(...) return gave, code]], open) })
+    assert.equal(1, carl:eval("return self.syncher:read(...).data.n", open))
+  end)
+end)
