@@ -48,6 +48,7 @@ struct hy_manager {
     hy_dict_t hosted;    /* object URL → hy_hosted_t */
     hy_dict_t creating;  /* object URL → what makes it, creation.c */
     hy_dict_t replicas;  /* object URL → hy_replica_t */
+    hy_link_t handed;    /* stored objects that were handed over, handed.c */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
     uint32_t frozen;     /* states of objects that are read in parts, answering.c */
     /* rejoin.h */
@@ -251,6 +252,12 @@ int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
 /* It does not any more; `rests`: it will come back for it. */
 void hy__member_unkeep(hy_member_t *m, bool rests);
+/* The rows of that object go, unless somebody here keeps a copy. */
+void hy__rows_release(hy_manager_t *m, hy_str_t *url);
+/* The rows are to be those of an original, which is coming; it has not come, and they are those of
+ * the copy again, if anybody keeps one, or go. */
+void hy__copy_lend(hy_manager_t *m, const hy_str_t *url);
+void hy__copy_take_back(hy_manager_t *m, hy_str_t *url);
 /* Lets go of the replica's ledger if the rows are those of the original. */
 void hy__copy_check_owner(hy_replica_t *r);
 /* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as
