@@ -391,6 +391,9 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
 /* The way to the reporter is there again: what waits to be repeated is sent now. */
 void hy__outbox_resume(hy_replica_t *r);
+/* A copy that was restored is level now: what was done to children meanwhile is numbered and sent.
+ */
+void hy__outbox_release(hy_replica_t *r);
 /* The child is not there any more: nothing of it is repeated. */
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
 /* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */
