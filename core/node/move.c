@@ -36,6 +36,8 @@ static int check(hy_session_t *s, const hy_node_t *params, move_t *v, hy_error_t
     if (r < 0) return r;
     v->to = hy__holder_of(s->server, v->reporter->bytes, v->reporter->len);
     if (!v->to) return hy_fail(err, HY_ENOT_FOUND, "nobody is at %s", v->reporter->bytes);
+    if (!v->to->peer) /* it may never come back for it */
+        return hy_fail(err, HY_EUNREACHABLE, "%s has lost its connection", v->reporter->bytes);
     v->address = hy__address_get(s->server, v->url);
     if (!v->address)
         return hy_fail(err, HY_ECONFLICT, "%s is held with what is above it: it cannot move alone",

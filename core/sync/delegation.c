@@ -30,6 +30,7 @@ struct hy_delegation {
     bool missed_gone; /* somebody may be gone */
     hy_job_t job;
     hy_timer_t start, deadline;
+    hy_commit_t stored; /* what was written before */
     hy_done_cb done;
     void *arg;
 };
@@ -53,6 +54,7 @@ static void detach(hy_delegation_t *d) {
     d->hosted->delegation = NULL;
     hy_timer_stop(clock_of(d), &d->start);
     hy_timer_stop(clock_of(d), &d->deadline);
+    hy__commit_cancel(&d->stored);
     hy__job_cancel(&d->job);
 }
 
@@ -106,6 +108,7 @@ static void go_back(hy_delegation_t *d) {
     hy_str_unref(h->epoch);
     h->epoch = epoch;
     hy_object_begin_epoch(r->party.object, epoch);
+    if (r->ledger) hy__ledger_snapshot(r->ledger); /* else with the next one */
     hy__job_end(&d->job);
     hy__job_want(&h->job);
 }
@@ -139,6 +142,8 @@ void hy__delegation_commit(hy_hosted_t *h) {
     detach(d);
     h->is_replaced = true;
     hy__registration_end(m, h->url, false);
+    if (r && r->ledger && d->sm && !hy__manager_find_syncher(m, d->heir))
+        hy__handed_watch(m, h->url, h->reporter, d->sm, d->epoch);
     hy_replica_t *own = hy__part_find(&m->replicas, h->url);
     hy__hosted_delete(h);
     if (own) hy__replica_renew(own);
@@ -402,8 +407,19 @@ static int check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err) 
     return 0;
 }
 
+static void on_stored(void *delegation) {
+    hy_delegation_t *d = delegation;
+    hy__job_want(&d->job);
+}
+
+/* What was written before is committed, and has left, before it can be another's. */
 static void on_start(void *delegation) {
     hy_delegation_t *d = delegation;
+    hy_manager_t *m = d->hosted->manager;
+    const hy_reporter_t *r = hy__hosted_reporter(d->hosted);
+    bool waits = r && r->ledger && m->store;
+    hy__commit_init(&d->stored, on_stored, d);
+    if (waits && hy__commit_wait(m, &d->stored, r->ledger->ticket) == 0) return;
     hy__job_want(&d->job);
 }
 

@@ -24,9 +24,7 @@ static hy_ledger_t *ledger_of(const hy_hosted_t *h) {
     return r && r->ledger && h->manager->store ? r->ledger : NULL;
 }
 
-void hy__hosted_save_guests(hy_hosted_t *h) {
-    hy_ledger_t *l = ledger_of(h);
-    if (!l || !l->lacks_guests) return;
+int hy__hosted_write_guests(hy_hosted_t *h, hy_ledger_t *l) {
     hy_store_t *store = h->manager->store;
     size_t mark = hy_store_mark(store);
     int rc = hy_store_remove_all(store, HY_TABLE_GUESTS, h->url);
@@ -39,6 +37,12 @@ void hy__hosted_save_guests(hy_hosted_t *h) {
     } else {
         l->lacks_guests = false;
     }
+    return rc;
+}
+
+void hy__hosted_save_guests(hy_hosted_t *h) {
+    hy_ledger_t *l = ledger_of(h);
+    if (l && l->lacks_guests) hy__hosted_write_guests(h, l);
 }
 
 void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty) {

@@ -3,6 +3,7 @@
  * reporter goes on as the old one would have:
  *
  *      {"resource", "source", "hyperty", "epoch", "schema", "public",
+ *       "store", "lasting": whether that store outlives its runtime,
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
  *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
@@ -76,6 +77,9 @@ static hy_value_t write_body(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, h
     if (rc == 0) rc = hy_put(offer, "epoch", hy__string_ref(epoch));
     if (rc == 0) rc = hy_put(offer, "schema", hy__string_ref(h->schema->url));
     if (rc == 0) rc = hy_put(offer, "public", hy_bool(h->is_public));
+    hy_store_level_t level = r->ledger ? r->ledger->level : HY_STORE_NONE;
+    if (rc == 0) rc = hy_put(offer, "store", hy__level_value(level));
+    if (rc == 0) rc = hy_put(offer, "lasting", hy_bool(h->manager->is_lasting));
     if (rc == 0) rc = put_rest(offer, h, r, changes, is_whole);
     if (rc == 0) {
         rc = hy_node_insert(params, 0, hy_node_value(offer));

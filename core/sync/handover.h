@@ -33,6 +33,14 @@ void hy__delegation_commit(hy_hosted_t *h);
 /* Dropped, with its hosted object; who waits for it is told why. */
 void hy__delegation_free(hy_hosted_t *h, const char *why);
 
+/* --- handed.c --------------------------------------------------------------------------------- */
+
+/* A stored object was handed over by that hyperty of this runtime: what is kept of it goes as soon
+ * as the sync manager of its heir has said that it has stored it. Until then it may be resumed. */
+void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t *heir_sm,
+                      hy_str_t *epoch);
+void hy__handed_free(hy_manager_t *m);
+
 /* --- takeover.c: the side that takes ---------------------------------------------------------- */
 
 /* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */

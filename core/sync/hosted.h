@@ -35,6 +35,8 @@ struct hy_hosted {
 hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* NULL; lent */
 /* guests.c: writes what is known of that guest, or that there is none, if the object is stored. */
 void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty);
+/* Writes all of them, in place of what is there. */
+int hy__hosted_write_guests(hy_hosted_t *h, hy_ledger_t *l);
 /* What could not be written then is written. */
 void hy__hosted_save_guests(hy_hosted_t *h);
 /* From its rows (hy_ledger_t). */

@@ -317,7 +317,7 @@ int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out) {
     hy__copy_check_owner(r);
     r->head = o->version;
     r->heard_ms = hy_clock_now(hy_bus_clock(m->bus));
-    r->is_disconnected = true;
+    r->is_disconnected = r->is_old = true;
     r->told = HY_PARTY_DISCONNECTED;
     hy__replica_enter(r);
     hy_member_t *member = member_new(r, s->url, NULL);

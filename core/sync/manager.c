@@ -73,8 +73,10 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
     hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_dict_init(&m->away, sizeof(hy_away_t));
+    hy_link_init(&m->frozen);
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
+    hy_link_init(&m->handed);
     hy__pulse_init(m);
     hy_link_init(&m->leavings);
     hy__addresses_init(m);
@@ -106,6 +108,7 @@ void hy_manager_free(hy_manager_t *m) {
         hy__hosted_free(e->part);
     }
     hy__registrations_free(m);
+    hy__handed_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
     hy__leavings_free(m);

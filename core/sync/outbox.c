@@ -1,6 +1,9 @@
 /* Own child operations on their way: each is repeated unchanged, with backoff, until it is answered
  * or stamped (PROTOCOL.md section 6). An answer that refuses undoes it at once; a 200 leaves it to
- * its stamp, and if that stays away, it was lost and is read. */
+ * its stamp, and if that stays away, it was lost and is read.
+ *
+ * In a copy that was restored, what the life before did last may be missing: the numbers of a
+ * child's operations are not known until the copy is level. Until then they are held. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "sync.h"
@@ -15,6 +18,7 @@ typedef struct {
     hy_timer_t retry;
     uint64_t retry_ms;
     bool is_kept; /* answered: only its stamp is missing */
+    bool is_held; /* not numbered yet, and not sent */
 } sent_t;
 
 static void transmit(sent_t *s);
@@ -112,9 +116,21 @@ static void on_retry(void *arg) {
     hy__replica_exit(r);
 }
 
+static hy_msg_t *make_message(const sent_t *s) {
+    const hy_syncher_t *syncher = s->observer->party.syncher;
+    hy_value_t id = hy_int(hy_bus_next_id(syncher->manager->bus));
+    return hy__childop_message(syncher, s->observer->member->replica->children,
+                               s->child->collection, s->op, id);
+}
+
 /* While this runtime is cut off nothing is tried. */
 static void transmit(sent_t *s) {
     if (s->observer->member->replica->is_away) {
+        retry_later(s);
+        return;
+    }
+    if (!s->message) s->message = make_message(s);
+    if (!s->message) {
         retry_later(s);
         return;
     }
@@ -138,25 +154,22 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
                      o->party.url->bytes);
     if (rc == 0) {
         s = hy_alloc_zero(sizeof *s);
-        hy_value_t id = hy_int(hy_bus_next_id(o->party.syncher->manager->bus));
-        if (s)
-            s->message = hy__childop_message(o->party.syncher, o->member->replica->children,
-                                             child->collection, op, id);
-        rc = s && s->message ? 0 : HY_ENOMEM;
+        if (s) *s = (sent_t){.observer = o, .child = child, .op = op};
+        if (s && !o->member->replica->is_old) s->message = make_message(s);
+        rc = s && (s->message || o->member->replica->is_old) ? 0 : HY_ENOMEM;
     }
     if (rc < 0) {
         hy_free(s);
         hy_childop_unref(op);
         return rc;
     }
-    s->observer = o;
-    s->child = hy_child_ref(child);
-    s->op = op;
+    hy_child_ref(child);
+    s->is_held = o->member->replica->is_old;
     hy_timer_init(&s->retry, on_retry, s);
     hy_list_append(&o->outbox, &s->link);
     o->pending++;
     child->sent = op->version;
-    transmit(s);
+    if (!s->is_held) transmit(s);
     return 0;
 }
 
@@ -183,7 +196,7 @@ void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bo
     hy_link_t *outbox = &m->observer->outbox;
     for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
         sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->child != child || s->op->version != version) continue;
+        if (s->is_held || s->child != child || s->op->version != version) continue;
         if (is_refused) {
             refuse(s, "refused by the reporter");
             return;
@@ -212,14 +225,42 @@ void hy__outbox_resume(hy_replica_t *r) {
         for (hy_link_t *at = o ? o->outbox.next : NULL; o && at != &o->outbox; at = at->next) {
             sent_t *s = hy_link_owner(at, sent_t, link);
             s->retry_ms = 0;
-            if (s->is_kept || s->request) continue;
+            if (s->is_held || s->is_kept || s->request) continue;
             hy_timer_stop(hy_bus_clock(r->manager->bus), &s->retry);
             transmit(s);
         }
     }
 }
 
+static void release(sent_t *s) {
+    hy_childop_t *op = s->op;
+    s->is_held = false;
+    if (op->kind != HY_CHILDOP_CREATE) op->version = hy__outbox_next(s->child);
+    if (op->change) op->change->version = op->version;
+    s->child->sent = op->version;
+    transmit(s);
+}
+
+static void release_all(hy_observer_t *o) {
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next)
+        hy_link_owner(l, sent_t, link)->child->sent = 0;
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->is_held) release(s);
+    }
+}
+
+void hy__outbox_release(hy_replica_t *r) {
+    if (!r->is_old) return;
+    r->is_old = false;
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_observer_t *o = hy_link_owner(l, hy_member_t, link)->observer;
+        if (o) release_all(o);
+    }
+}
+
 static bool is_seen(const sent_t *s) {
+    if (s->is_held && s->child->state == HY_CHILD_KEPT) return false;
     if (s->child->state == HY_CHILD_PENDING) return false;
     return s->child->state != HY_CHILD_KEPT || s->op->version <= s->child->version;
 }

@@ -317,6 +317,7 @@ static void tell_status(hy_member_t *m, void *status) {
 
 void hy__replica_tell_status(hy_replica_t *r) {
     hy_party_status_t status = hy__replica_status(r);
+    if (status.state == HY_PARTY_LIVE) hy__outbox_release(r);
     if (status.state == r->told) return;
     r->told = status.state;
     hy__replica_each(r, tell_status, &status);

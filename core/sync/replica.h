@@ -52,6 +52,7 @@ struct hy_replica {
     bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
     bool is_away;          /* cut off: nothing is asked */
     bool is_rejoined;      /* one of the members has brought the copy level again */
+    bool is_old;           /* restored, and not level since */
     hy_job_t catch_up;     /* a read after the session was taken over */
     hy_party_state_t told; /* state last told */
     bool wants_whole;      /* changes since will not do */

@@ -116,6 +116,24 @@ static int begin_copy(hy_replica_t *r, hy_store_level_t level) {
     return rc;
 }
 
+void hy__copy_lend(hy_manager_t *m, const hy_str_t *url) {
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    if (!r) return;
+    hy__ledger_free(r->ledger);
+    r->ledger = NULL;
+}
+
+void hy__copy_take_back(hy_manager_t *m, hy_str_t *url) {
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    hy_store_level_t level = HY_STORE_NONE;
+    for (hy_link_t *l = r ? r->members.next : NULL; r && l != &r->members; l = l->next) {
+        const hy_member_t *member = hy_link_owner(l, hy_member_t, link);
+        if (member->state == HY_MEMBER_IN && member->store > level) level = member->store;
+    }
+    if (!m->store || (level != HY_STORE_NONE && begin_copy(r, level) == 0)) return;
+    hy__ledger_remove(m, url);
+}
+
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
     hy_replica_t *r = m->replica;
     if (level == HY_STORE_NONE || !r->manager->store) return 0;
@@ -178,7 +196,7 @@ void hy__leavings_free(hy_manager_t *m) {
 }
 
 /* Out of memory the rows stay, without harm. */
-static void remove_copy(hy_manager_t *m, hy_str_t *url) {
+void hy__rows_release(hy_manager_t *m, hy_str_t *url) {
     leaving_t *l = hy_alloc(sizeof *l);
     if (!l) return;
     *l = (leaving_t){.manager = m, .url = hy_str_ref(url)};
@@ -197,5 +215,5 @@ void hy__member_unkeep(hy_member_t *m, bool rests) {
     if (!is_last) return;
     hy__ledger_free(r->ledger);
     r->ledger = NULL;
-    if (is_copy && !rests) remove_copy(manager, r->url);
+    if (is_copy && !rests) hy__rows_release(manager, r->url);
 }

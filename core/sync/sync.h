@@ -48,8 +48,10 @@ struct hy_manager {
     hy_dict_t hosted;    /* object URL → hy_hosted_t */
     hy_dict_t creating;  /* object URL → what makes it, creation.c */
     hy_dict_t replicas;  /* object URL → hy_replica_t */
+    hy_link_t handed;    /* stored objects that were handed over, handed.c */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
-    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
+    hy_link_t frozen;    /* states of objects that are read in parts, answering.c */
+    uint32_t frozen_count;
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
@@ -74,7 +76,7 @@ typedef struct {
 
 typedef struct {
     hy_str_t *key; /* hyperty URL */
-    bool is_old;   /* somebody had it before */
+    uint32_t life; /* how often somebody had it before */
 } hy_address_kept_t;
 
 typedef struct {
@@ -104,7 +106,7 @@ struct hy_syncher {
     hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
     hy_dict_t kept;    /* object URL → what the store keeps, kept.c */
     bool knows_kept;
-    bool is_old; /* its hyperty was there before this run of the runtime */
+    uint32_t life; /* how often its hyperty was there before */
     bool is_closing;
 };
 
@@ -252,6 +254,12 @@ int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
 /* It does not any more; `rests`: it will come back for it. */
 void hy__member_unkeep(hy_member_t *m, bool rests);
+/* The rows of that object go, unless somebody here keeps a copy. */
+void hy__rows_release(hy_manager_t *m, hy_str_t *url);
+/* The rows are to be those of an original, which is coming; it has not come, and they are those of
+ * the copy again, if anybody keeps one, or go. */
+void hy__copy_lend(hy_manager_t *m, const hy_str_t *url);
+void hy__copy_take_back(hy_manager_t *m, hy_str_t *url);
 /* Lets go of the replica's ledger if the rows are those of the original. */
 void hy__copy_check_owner(hy_replica_t *r);
 /* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as
@@ -386,6 +394,9 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
 void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
 /* The way to the reporter is there again: what waits to be repeated is sent now. */
 void hy__outbox_resume(hy_replica_t *r);
+/* A copy that was restored is level now: what was done to children meanwhile is numbered and sent.
+ */
+void hy__outbox_release(hy_replica_t *r);
 /* The child is not there any more: nothing of it is repeated. */
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
 /* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */

@@ -58,8 +58,8 @@ typedef struct {
 
 typedef struct {
     /* Somebody wants something and the hyperty decides (see hy_decision_*). Subscribe, read,
-     * execute on an object and children come with their party; invite and an execute on the hyperty
-     * itself with NULL. Not deciding is done by hy_decision_end. */
+     * execute on an object and children come with their party; invite, delegate and an execute on
+     * the hyperty itself with NULL. Not deciding is done by hy_decision_end. */
     void (*decide)(void *arg, hy_party_t *party, hy_decision_t *decision);
     /* Observer: a change was applied. `effects` has change->count entries, borrowed. */
     void (*change)(void *arg, hy_party_t *party, hy_change_t *change, const hy_effect_t *effects);

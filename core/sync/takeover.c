@@ -1,6 +1,6 @@
 /* Taking an object over, on the side of its new reporter (handover.h):
  *
- *      offered ─► the hyperty decides ─► read, if need be ─► made, 200
+ *      offered ─► the hyperty decides ─► read, if need be ─► made ─► stored, if it is ─► 200
  *                                                              │
  *      open ◄── the node says moved, or says so when asked ◄───┤
  *      dropped ◄── taken back, or it has come to nothing ◄─────┘
@@ -19,7 +19,9 @@ typedef struct {
     hy_str_t *url, *epoch;
     hy_msg_t *offer;
     hy_decision_t *decision; /* referenced, while it is open */
-    hy_msg_t *accepted;      /* the offer that is to be answered once the object was read */
+    hy_msg_t *accepted;      /* the offer that is to be answered when all is here, and stored */
+    hy_store_level_t level;
+    hy_commit_t stored;
     hy_request_t *read;
     hy_collecting_t collecting;
     hy_timer_t beat;
@@ -51,6 +53,7 @@ static void detach(takeover_t *t) {
     hy_timer_stop(clock_of(t), &t->beat);
     if (t->read) hy_request_cancel(t->read);
     hy__collecting_end(&t->collecting);
+    hy__commit_cancel(&t->stored);
     hy__job_cancel(&t->job);
 }
 
@@ -77,6 +80,7 @@ static void drop(takeover_t *t, int code, const char *desc) {
     }
     if (t->accepted)
         hy_bus_respond(t->manager->bus, t->accepted, hy_error_http(code), desc, hy_absent());
+    if (t->reporter && t->reporter->ledger) hy__copy_take_back(t->manager, t->url);
     if (t->reporter) hy__party_close(&t->reporter->party);
     if (t->hosted) hy__hosted_free(t->hosted);
     finish(t, code, desc, NULL);
@@ -100,6 +104,19 @@ static int tune_in(takeover_t *t) {
     return rc < 0 ? rc : hy__reporter_open(t->reporter);
 }
 
+/* From now on it is the reporter after a restart, too. Where the object stays in this runtime, its
+ * rows are there already, and change hands. */
+static int keep(takeover_t *t, hy_str_t *giver) {
+    hy_manager_t *m = t->manager;
+    hy_reporter_t *r = t->reporter;
+    if (t->level == HY_STORE_NONE || !m->store) return 0;
+    if (r->ledger) return hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+    int rc = hy__reporter_store(r, t->level);
+    if (rc == 0) r->ledger->lacks_guests = true;
+    if (rc == 0 && giver) hy__party_forget(m, giver, t->url);
+    return rc;
+}
+
 /* What the node has to hear besides is said again until it has: who observes is admitted once more,
  * so that it tells of those who went without a word; and the registry gets its entry. */
 static void settle(hy_hosted_t *h, hy_reporter_t *r) {
@@ -117,6 +134,7 @@ static void take(takeover_t *t) {
     if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
     if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
     int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    if (rc == 0) rc = keep(t, hy_get_str(offer_of(t->offer), "source"));
     if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
     if (rc < 0) { /* no memory: the node is asked, and it is tried again */
         hy__job_want(&t->job);
@@ -178,11 +196,34 @@ static void on_ask(void *takeover) {
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
+/* Beside what a copy has of it here, which has to give way; where it is reported here, it is stored
+ * already. */
+static int store(takeover_t *t) {
+    hy_manager_t *m = t->manager;
+    hy_ledger_t *l;
+    if (t->level == HY_STORE_NONE || hy__part_find(&m->hosted, t->url)) return 0;
+    if (!m->store) return HY_ECLOSED;
+    int rc = hy__ledger_new(m, t->reporter->party.object, t->level, true, &l);
+    if (rc < 0) return rc;
+    size_t mark = hy_store_mark(m->store);
+    rc = hy__ledger_begin(l);
+    if (rc == 0) rc = hy__hosted_write_guests(t->hosted, l);
+    if (rc < 0) {
+        hy_store_undo(m->store, mark);
+        hy__ledger_free(l);
+        return rc;
+    }
+    hy__copy_lend(m, t->url);
+    t->reporter->ledger = l;
+    return 0;
+}
+
 /* `whole`: as it was read; NULL: it is in the offer, or in the parts. */
 static int prepare(takeover_t *t, const hy_node_t *whole, hy_error_t *err) {
     if (t->hosted) return 0;
     int rc = hy__handover_read(t->syncher, offer_of(t->offer), whole, t->collecting.parts,
                                &t->reporter, &t->hosted, err);
+    if (rc == 0) rc = store(t);
     if (rc == 0) rc = hy_timer_start(clock_of(t), &t->ask, HY_HANDOVER_ASK_MS);
     t->until_ms = hy_clock_now(clock_of(t)) + HY_HANDOVER_WAIT_MS;
     return rc;
@@ -194,18 +235,28 @@ static void fail(takeover_t *t, int code, const hy_error_t *err) {
     drop(t, code, text);
 }
 
+static void on_stored(void *takeover) {
+    takeover_t *t = takeover;
+    hy_timer_stop(clock_of(t), &t->beat);
+    hy_bus_respond(t->manager->bus, t->accepted, 200, NULL, hy_absent());
+    hy_msg_unref(t->accepted);
+    t->accepted = NULL;
+}
+
+/* Answers yes, when all of it is committed. */
+static int answer_stored(takeover_t *t) {
+    const hy_ledger_t *l = t->reporter->ledger;
+    if (l) return hy__commit_wait(t->manager, &t->stored, l->ticket);
+    on_stored(t);
+    return 0;
+}
+
 static void take_read(takeover_t *t, const hy_node_t *whole) {
     hy_error_t err = {.text = ""};
     int rc = prepare(t, whole, &err);
     hy__collecting_end(&t->collecting);
-    hy_timer_stop(clock_of(t), &t->beat);
-    if (rc < 0) {
-        fail(t, rc, &err);
-        return;
-    }
-    hy_bus_respond(t->manager->bus, t->accepted, 200, NULL, hy_absent());
-    hy_msg_unref(t->accepted);
-    t->accepted = NULL;
+    if (rc == 0) rc = answer_stored(t);
+    if (rc < 0) fail(t, rc, &err);
 }
 
 static int read_object(takeover_t *t);
@@ -244,17 +295,22 @@ static void on_beat(void *takeover) {
 
 static int go_on(takeover_t *t, hy_msg_t *request, hy_error_t *err) {
     bool is_without = hy__handover_is_without(offer_of(t->offer));
-    int rc = is_without ? hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS)
-                        : prepare(t, NULL, err);
-    if (rc == 0 && is_without) rc = read_object(t);
+    t->level = hy__level_read(hy_get(offer_of(t->offer), "store"));
+    bool is_lasting = hy_get_bool(offer_of(t->offer), "lasting", false);
+    if (t->level != HY_STORE_NONE && is_lasting && !t->manager->is_lasting)
+        return hy_fail(err, HY_EFORBIDDEN,
+                       "the object is stored, and this runtime has no store (--store)");
+    int rc = hy_timer_start(clock_of(t), &t->beat, HY_DECISION_BEAT_MS);
+    if (rc == 0) rc = is_without ? read_object(t) : prepare(t, NULL, err);
     if (rc < 0) return rc;
-    if (is_without) {
-        t->accepted = hy_msg_ref(request);
-    } else {
-        hy_bus_respond(t->manager->bus, request, 200, NULL, hy_absent());
+    t->accepted = hy_msg_ref(request);
+    if (!is_without) rc = answer_stored(t);
+    t->is_accepted = rc == 0;
+    if (rc < 0) {
+        hy_msg_unref(t->accepted);
+        t->accepted = NULL;
     }
-    t->is_accepted = true;
-    return 0;
+    return rc;
 }
 
 static void decided(void *takeover, hy_decision_t *d, int code, const char *reason) {
@@ -372,6 +428,7 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
                       .offer = hy_msg_ref(request)};
     hy_timer_init(&t->ask, on_ask, t);
     hy_timer_init(&t->beat, on_beat, t);
+    hy__commit_init(&t->stored, on_stored, t);
     hy__job_init(&t->job, m, t->url, run, t);
     ask_hyperty(t, request, offer);
 }
@@ -398,7 +455,9 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
     if (t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request))
         drop(t, HY_ECONFLICT, "the object was not handed over");
-    hy_bus_respond(m->bus, request, 200, NULL, hy__body1("taken", hy_bool(is_here)));
+    const hy_reporter_t *r = is_here ? hy__hosted_reporter(h) : NULL; /* once that is committed */
+    hy__ledger_respond(r ? r->ledger : NULL, m, request, 200, NULL,
+                       hy__body1("taken", hy_bool(is_here)));
 }
 
 void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {

@@ -237,6 +237,15 @@ static void on_ready_eagerly(void *arg) {
     assert_int_equal(ask(r, "create", R2, ALLOC, "{\"value\":{\"number\":1}}"), 200);
 }
 
+static void nothing_moves_to_who_has_lost_its_connection(void **state) {
+    (void)state;
+    story(OBJECT, "");
+    drop(&b);
+    assert_int_equal(move("4-y"), 503);
+    assert_int_equal(heard(&a, &c, CHANGES), 1);
+    assert_int_equal(heard(&a, &c, CHILDREN), 1);
+}
+
 static void who_brings_a_message_while_it_is_told_disturbs_nothing(void **state) {
     static const hy_peer_events_t EAGER = {on_ready_eagerly, on_close};
     const char *body = "{\"method\":\"move\",\"params\":[\"" OBJECT "\",\"" R2 "\",\"4-y\"]}";
@@ -299,6 +308,7 @@ int main(void) {
         TEST(what_is_held_with_what_is_above_it_does_not_move_alone),
         TEST(the_registration_lives_on_with_the_new_session),
         TEST(a_repeated_move_is_answered_as_before),
+        TEST(nothing_moves_to_who_has_lost_its_connection),
         TEST(who_brings_a_message_while_it_is_told_disturbs_nothing),
         TEST(without_memory_it_is_done_whole_or_not_at_all),
     };

@@ -170,6 +170,8 @@ describe("a reporter that was cut off", function()
     objects.has("replaced", objects.raised(anna, "self.room.data.n = 9"))
     assert.equal("conflict", (select(3, anna:eval [[return self.room:add_child("items", {})]])))
     assert.equal("conflict", (select(3, anna:eval("return self.room:invite { ... }", carl.url))))
+    assert.same({ nil, url .. " is reported by another session now; this one is replaced",
+      "conflict" }, { anna:eval("return self.room:delegate(...)", carl.url) })
     assert.is_true(anna:eval "return self.room:delete()")
     world:run(1)
     assert.equal(200, port:request { type = "execute", to = "domain://msg-node.localhost/sm",

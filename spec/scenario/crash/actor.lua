@@ -1,4 +1,5 @@
--- One hyperty of a world of real processes (world.lua): a reporter, or one of its observers. It
+-- One hyperty of a world of real processes (world.lua): the reporter, its deputy, to whom it may
+-- hand the object over and who may hand it back, or an observer. It
 -- does what it likes at full speed until `work_until`, then waits until it is level and shows what
 -- it has. All that it does and hears it prints at once, one line each, for the judge (judge.lua):
 -- what it wrote is on stderr before its turn ends, and so before any commit, and stays there when
@@ -9,6 +10,7 @@
 --
 --   @ reports NEW|KEPT URL EPOCH VERSION STATE     the reporter has the object
 --   @ wrote VERSION CHANGE…        @ saved VERSION
+--   @ hands URL   @ handed         it gives the object to its peer   @ replaced
 --   @ asked ID create|update|delete VALUE          what an observer wants of a child; kept by it
 --   @ joined EPOCH VERSION STATE   @ resync …      an observer has a copy
 --   @ change EPOCH VERSION CHANGE  @ child KIND ID VALUE
@@ -58,7 +60,7 @@ end
 -- is "*".
 local function state(self, room)
   local items, children = {}, {}
-  local is_ahead = CONFIG.role ~= "reporter" and room:status().pending > 0
+  local is_ahead = not CONFIG.reports and room:status().pending > 0
   for i, item in ipairs(room.data.log) do items[i] = tostring(item) end
   for _, child in ipairs(room:children "items") do
     if child.state == "kept" then
@@ -85,7 +87,12 @@ local function show(self)
   local shown, seen
   while true do
     local room = self.room
-    local status = CONFIG.role == "reporter" and MASTER or room:status()
+    while not room do -- another reports it now
+      shown, seen = nil, nil
+      hyperty.sleep(LOOK_S)
+      room = self.room
+    end
+    local status = CONFIG.reports and MASTER or room:status()
     local position = room.epoch .. " " .. room.version
     local is_level = status.state == "live" and status.pending == 0
     if is_level and position == seen and position ~= shown then
@@ -177,17 +184,58 @@ local function save(room)
   if version then say("saved", version) else say("unsaved", why) end
 end
 
+-- Runs it; that an object is not (any more) one to write is no error.
+local function try(fn, ...)
+  local done, err = pcall(fn, ...)
+  if done then return true end
+  err = tostring(err)
+  local is_away = err:find("handed over", 1, true) or err:find("closed", 1, true)
+    or err:find("reported elsewhere", 1, true)
+  if not is_away or not CONFIG.peer then error(err, 0) end
+  say("fails", "write", err)
+end
+
+local function says_reports(self, room, word)
+  self.epoch = room.epoch
+  say("reports", word, room.url, room.epoch, room.version, state(self, room))
+end
+
+-- One that did not come off may have taken an epoch.
+local function hand_over(self)
+  local room, peer = self.room, self.peer
+  say("hands", peer)
+  local done, why = room:delegate(peer)
+  if done then
+    if self.room == room then self.room = nil end
+    return say "handed"
+  end
+  say("fails", "delegate", why)
+  if self.room == room and room.epoch and room.epoch ~= self.epoch then
+    says_reports(self, room, "KEPT")
+  end
+end
+
 local function write(self)
-  for _ = 1, math.random(1, BURST) do EDITS[math.random(1, #EDITS)](self.room, self) end
+  if not self.room then return hyperty.sleep(0.02) end
+  if self.peer and math.random(1, 50) == 1 then return hand_over(self) end
+  for _ = 1, math.random(1, BURST) do
+    if not self.room or not try(EDITS[math.random(1, #EDITS)], self.room, self) then
+      return hyperty.sleep(0.02)
+    end
+  end
   if math.random(1, 3) == 1 then pause(3) else save(self.room) end
 end
 
-local function execute(room, request)
+local function add_to_count(room, request)
   local token, who = table.unpack(request.params)
   local counts = room.data.counts
   counts[who] = (counts[who] or 0) + 1
   wrote(room, ("set:counts.%s=%d"):format(who, counts[who]), "token:" .. token)
   request:accept(room.version)
+end
+
+local function execute(room, request)
+  if not try(add_to_count, room, request) then request:reject "not now" end
 end
 
 -- The operation that an observer wants to be done to a child; it is kept when this handler ends.
@@ -199,19 +247,54 @@ local function hear_wish(self, event)
   say("asked", child.id, event.kind, value)
 end
 
-local function report(self)
-  local room, why
-  repeat
-    room, why = self.syncher:create { schema = "Resource", name = "room", store = CONFIG.store,
-      data = { slots = {}, counts = {}, log = hyperty.array {} } }
-    if not room then say("fails", "create", why) hyperty.sleep(0.1) end
-  until room
+local function serve(self, room, word)
   self.room = room
-  say("reports", room.resumed and "KEPT" or "NEW", room.url, room.epoch, room.version,
-    state(self, room))
+  says_reports(self, room, word)
   room:on("subscribe", function(request) request:accept() end)
   room:on("execute", function(request) execute(room, request) end)
   room:on("child", function(event) hear_wish(self, event) end)
+  room:on("status", function(status)
+    if status.state ~= "replaced" then return end
+    say "replaced"
+    if self.room == room then self.room = nil end
+  end)
+end
+
+local function create(self)
+  repeat
+    local room, why = self.syncher:create { schema = "Resource", name = "room",
+      store = CONFIG.store, data = { slots = {}, counts = {}, log = hyperty.array {} } }
+    if room then return serve(self, room, room.resumed and "KEPT" or "NEW") end
+    say("fails", "create", why)
+    hyperty.sleep(0.1)
+  until false
+end
+
+-- The object, if it is here; it may be the peer's, or be handed over meanwhile.
+local function resume(self)
+  repeat
+    local list, why, code = self.syncher:resume { schema = "Resource", name = "room" }
+    if list and list[1] then
+      if self.room ~= list[1] then serve(self, list[1], "KEPT") end
+    elseif not list and code ~= "not_found" then
+      say("fails", "resume", code, why)
+      hyperty.sleep(0.5)
+    else
+      return
+    end
+  until self.room
+end
+
+local function report(self)
+  self.peer = CONFIG.peer
+  self.syncher:on("delegate", function(offer)
+    local room, why = offer:accept()
+    if not room then return say("fails", "accept", why) end
+    self.peer = offer.from
+    serve(self, room, "KEPT")
+  end)
+  if CONFIG.peer and CONFIG.url then resume(self) end
+  if CONFIG.role == "reporter" and not (CONFIG.peer and CONFIG.url) then create(self) end
   keep_on(self, write)
 end
 
@@ -301,7 +384,7 @@ function Actor:start()
   self.busy, self.deleted = 0, {}
   say("starts", self.url)
   hyperty.spawn(function()
-    if CONFIG.role == "reporter" then report(self) else observe(self) end
+    if CONFIG.reports then report(self) else observe(self) end
     finish(self)
   end)
 end

@@ -96,7 +96,9 @@ function Fleet:terminate(member, due)
   ended(self, member)
   local last = member.lives[#member.lives]
   local is_early = (last[#last] or ""):find("while it was starting", 1, true)
-  if status ~= 0 and not is_early then check.fault("process", "%s ended with status %d", member.name, status) end
+  if status ~= 0 and not is_early then
+    check.fault("process", "%s ended with status %d", member.name, status)
+  end
   member.due = due
 end
 

@@ -1,9 +1,9 @@
--- Judges what the processes of a world said (actor.lua). It goes through the lives of the reporter
--- in order and makes the one history that there must be: what each life wrote, and of that what the
--- next life had when it came back. Everything that anybody saw, and every acknowledgement, must be
--- in that history.
+-- Judges what the processes of a world said (actor.lua). It goes through the tenures of the
+-- reporters (in a life, from when one had the object) in the order of their epochs, and makes the
+-- one history that there must be: what each wrote, and of that what the next had when it came.
+-- Everything that anybody saw, and every acknowledgement, must be in that history.
 --
---   reporter's lives ──► history: operations by version ──► states, where one was claimed
+--   reporters' tenures ► history: operations by version ──► states, where one was claimed
 --   observers' lives ──► each is a walk along the history, none left out, none twice
 --   acknowledgements ──► each once in it; no child and no execute more than once
 --
@@ -40,8 +40,7 @@ local function append(self, text)
 end
 
 -- A life of the reporter has the object at this version.
-local function come_back(self, life, is_kept, version, state)
-  local who = "the reporter in life " .. life
+local function come_back(self, who, is_kept, version, state)
   if not is_kept and self.is_made then
     check.fault("acknowledged", "%s made a new object: that of before was not found", who)
   end
@@ -85,8 +84,8 @@ local REPORTER = {
     end
     self.saved = math.max(self.saved, version)
   end,
-  reports = function(self, list, life)
-    come_back(self, life, list[2] == "KEPT", math.tointeger(list[5]), list[6])
+  reports = function(self, list, who)
+    come_back(self, who, list[2] == "KEPT", math.tointeger(list[5]), list[6])
   end,
   look = function(self, list)
     local version = math.tointeger(list[3])
@@ -97,15 +96,33 @@ local REPORTER = {
   end,
 }
 
----Takes the reporter's lives: lists of lines.
-function Judge:reporter(lives)
+-- Appends the tenures of one member: {who, number, at (to keep their order), lists of words}.
+local function add_tenures(tenures, name, lives)
   for life, lines in ipairs(lives) do
+    local tenure
     for _, line in ipairs(lines) do
       local text = line:match "@ (.*)"
-      local list = text and words(text)
-      local take = list and REPORTER[list[1]]
-      if take then take(self, list, life) end
+      local list = text and words(text) or {}
+      if list[1] == "reports" then
+        tenure = { who = ("%s in life %d"):format(name, life), at = #tenures + 1,
+          number = math.tointeger(list[4]:match "^%d+") }
+        tenures[tenure.at] = tenure
+      end
+      if tenure and REPORTER[list[1]] then tenure[#tenure + 1] = list end
     end
+  end
+end
+
+---Takes the lives of those who reported the object: {name, lives}, lives being lists of lines.
+function Judge:reporters(...)
+  local tenures = {}
+  for _, member in ipairs { ... } do add_tenures(tenures, member.name, member.lives) end
+  table.sort(tenures, function(a, b)
+    if a.number ~= b.number then return a.number < b.number end
+    return a.at < b.at
+  end)
+  for _, tenure in ipairs(tenures) do
+    for _, list in ipairs(tenure) do REPORTER[list[1]](self, list, tenure.who) end
   end
 end
 
@@ -272,7 +289,7 @@ local function all_done(who, lines, found)
   end
 end
 
----Takes the lives of an observer; after the reporter's.
+---Takes the lives of an observer; after the reporters'.
 function Judge:observer(name, lives)
   self.found = self.found or count(self)
   for life, lines in ipairs(lives) do

@@ -12,10 +12,11 @@ local function said(lines)
 end
 
 describe("the judge of processes", function()
-  local anna, ben
+  local anna, ben, eve
 
   -- Anna writes once, keeps a child of Ben's and does an execute for him; he hears all of that.
   before_each(function()
+    eve = {}
     anna = { [[reports NEW resource://x/1 1-a 0 EMPTY
       wrote 1 set:slots.a=7 set:slots.b=8
       asked b#1 create 20
@@ -34,10 +35,11 @@ describe("the judge of processes", function()
   end)
 
   local function judge()
-    local verdict, lives = judges.new(), { {}, {} }
+    local verdict, lives = judges.new(), { {}, {}, {} }
     for i, lines in ipairs(anna) do lives[1][i] = said(lines) end
     for i, lines in ipairs(ben) do lives[2][i] = said(lines) end
-    verdict:reporter(lives[1])
+    for i, lines in ipairs(eve) do lives[3][i] = said(lines) end
+    verdict:reporters({ name = "anna", lives = lives[1] }, { name = "eve", lives = lives[3] })
     verdict:observer("ben", lives[2])
     verdict:finish()
   end
@@ -68,7 +70,38 @@ describe("the judge of processes", function()
     judge()
   end)
 
+  -- Eve takes over after version 3; Anna does not know that yet.
+  local function hand_over()
+    anna[1] = anna[1] .. "\nhands hyperty://x/eve\nwrote 4 set:slots.a=9"
+    eve = { [[reports KEPT resource://x/1 2-e 3 slots:a=7,b=8;counts:ben=1;log:;children:b#1@2=20
+      wrote 4 set:slots.a=10
+      hands hyperty://x/anna
+      handed]] }
+    anna[1] = anna[1] .. "\nreplaced\nreports KEPT resource://x/1 3-f 4 "
+      .. "slots:a=10,b=8;counts:ben=1;log:;children:b#1@2=20\nwrote 5 set:slots.a=11"
+    replace(ben, "look 1-a 3",
+      "change 2-e 4 set:slots.a=10\nchange 3-f 5 set:slots.a=11\nlook 3-f 5")
+    replace(ben, "slots:a=7,b", "slots:a=11,b")
+  end
+
+  it("is content when the object is handed over and back", function()
+    hand_over()
+    judge()
+  end)
+
   describe("catches", function()
+    it("what was acknowledged to who reports it no more", function()
+      hand_over()
+      replace(anna, "set:slots.a=9", "set:slots.a=9\nsaved 4")
+      catches "eve in life 1 came back at version 3: version 4 was acknowledged to it"
+    end)
+
+    it("what is heard of who reports it no more", function()
+      hand_over()
+      replace(ben, "change 2-e 4 set:slots.a=10", "change 1-a 4 set:slots.a=9")
+      catches "heard set:slots.a=9 as version 4, which is set:slots.a=10"
+    end)
+
     it("an acknowledged change that is lost", function()
       anna[2] = "reports KEPT resource://x/1 2-b 1 slots:a=7,b=8;counts:;log:;children:"
       catches "came back at version 1: version 2 was acknowledged to it"
@@ -81,7 +114,7 @@ describe("the judge of processes", function()
 
     it("one that comes back in another state", function()
       anna[2] = "reports KEPT resource://x/1 2-b 3 slots:a=7;counts:ben=1;log:;children:b#1@2=20"
-      catches "the reporter in life 2 has version 3 as"
+      catches "anna in life 2 has version 3 as"
     end)
 
     it("a version that nobody wrote", function()

@@ -20,9 +20,9 @@ World.__index = World
 
 local STEP_S = 0.01
 local READY_S = 20 -- until all are there
-local LEVEL_S = 60 -- until all are level after the last blow
+local LEVEL_S = tonumber(os.getenv "CRASH_LEVEL") or 60 -- until all are level after the last blow
 local STATES = " slots:%S*;counts:" -- is in lines that are too long to tell
-local LINES = 12   -- of each member, in the story
+local LINES = tonumber(os.getenv "CRASH_LINES") or 12   -- of each member, in the story
 
 -- What a blow is: kind, and how often. All at once: the machine goes down.
 local KINDS = { { 6, "kill" }, { 4, "stop" }, { 1, "end" } }
@@ -38,9 +38,12 @@ end
 local function write_actor(self, name, role, life)
   local member = self.by_name[name]
   self.lives = self.lives + 1
-  local config = ("local CONFIG = { name = %q, role = %q, url = %q, store = %s, work_until = %.3f, "
-    .. "seed = %d }\n"):format(name, role, self.url or "", member and member.has_store and "true"
-    or "false", self.work_until, self.lives)
+  local peer = self.by_name[name == "anna" and "eve" or name == "eve" and "anna" or ""]
+  local function text(value) return value and ("%q"):format(value) or "nil" end
+  local config = ("local CONFIG = { name = %q, role = %q, reports = %s, url = %s, peer = %s, "
+    .. "store = %s, work_until = %.3f, seed = %d }\n"):format(name, role,
+    tostring(role == "reporter" or role == "deputy"), text(self.url), text(peer and peer.url),
+    tostring(member.has_store), self.work_until, self.lives)
   local path = ("%s/%s-%d"):format(self.dir, name, life)
   program.make_dir(path, { [name .. ".lua"] = config .. self.actor })
   return ("%s/%s.lua"):format(path, name)
@@ -77,15 +80,31 @@ end
 
 -- The members that a blow may meet.
 local function victims(self)
-  local list = { self.node, self.by_name.ben, self.by_name.carl }
-  list[#list + 1] = self.by_name.anna
+  local list = { self.node }
+  for _, name in ipairs { "anna", "ben", "carl", "eve" } do list[#list + 1] = self.by_name[name] end
   return list
 end
 
 -- --- time passes ---------------------------------------------------------------------------------
 
+-- Who hands the object over is stopped or killed, or its heir is.
+local function strike_at_handover(self, member)
+  local draw, now = self.blow_draw, socket.gettime()
+  self.blows = self.blows + 1
+  local heir = self.by_name[member.name == "anna" and "eve" or "anna"]
+  local victim = draw:chance(0.6) and member or heir
+  if draw:chance(0.5) then
+    self.fleet:stop(victim, now + draw:int(50, 2000) / 1000)
+  else
+    self.fleet:kill(victim, now + draw:int(0, 300) / 1000)
+  end
+end
+
 local function step(self)
   self.fleet:poll()
+  local handing = self.handing
+  self.handing = nil
+  if handing then strike_at_handover(self, handing) end
   socket.sleep(STEP_S)
 end
 
@@ -107,7 +126,7 @@ local function strike(self, member)
   local draw = self.draw
   self.blows = self.blows + 1
   local kind = draw:weighted(KINDS)
-  local may_die = member.name ~= "anna" or self.can_store
+  local may_die = not member.may_report or self.can_store
   if kind == "stop" or not may_die then
     local range = draw:weighted(STOPS)
     self.fleet:stop(member, socket.gettime() + draw:int(range[1], range[2]) / 1000)
@@ -142,27 +161,32 @@ local function on_line(self)
     if what == "look" then
       member.look = rest:match "^%S+ %S+"
       self.tell("%s shows %s", member.name, member.look)
+      return
+    elseif what == "starts" then
+      member.url = rest
     elseif what == "reports" then
       local url = rest:match "^%S+ (%S+)"
       self.url = self.url or url
-    elseif what then
-      member.look = nil
+    elseif what == "hands" and self.blow_draw:chance(0.3) then
+      self.handing = member
     end
+    if what then member.look = nil end
   end
 end
 
 local function is_level(self)
   if not self.fleet:is_whole() then return false end
-  local look = self.by_name.anna.look
+  local look, reporters = self.by_name.dora.look, 0
   for _, member in pairs(self.by_name) do
-    if not member.look or member.look ~= look then return false end
+    if member.look ~= look and (member.look or not member.may_report) then return false end
+    if member.may_report and member.look then reporters = reporters + 1 end
   end
-  return true
+  return look and reporters == 1
 end
 
 local function judge(self)
   local verdict = judges.new()
-  verdict:reporter(self.by_name.anna.lives)
+  verdict:reporters(self.by_name.anna, self.by_name.eve)
   for _, name in ipairs { "ben", "carl", "dora" } do
     if self.by_name[name] then verdict:observer(name, self.by_name[name].lives) end
   end
@@ -178,6 +202,11 @@ local function start_all(self)
     for _, line in ipairs(self.node.lives[#self.node.lives]) do
       self.address = line:match "listens on (tcp://%S+)" or self.address
     end
+  end
+  local eve = self.by_name.eve
+  if eve then
+    self.fleet:start(eve)
+    wait(self, "there is no deputy", READY_S, function() return eve.url end)
   end
   self.fleet:start(self.by_name.anna)
   wait(self, "there is no object", READY_S, function() return self.url end)
@@ -237,10 +266,12 @@ local function run(self, start)
   self.fleet = fleets.new(start, self.tell)
   self.fleet.on_line = on_line(self)
   add_node(self)
-  add_actor(self, "anna", "reporter", true)
+  add_actor(self, "anna", "reporter", true).may_report = true
+  if self.has_deputy then add_actor(self, "eve", "deputy", true).may_report = true end
   add_actor(self, "ben", "observer", false)
   add_actor(self, "carl", "observer", true)
   add_actor(self, "dora", "watcher", false)
+  self.blow_draw = draws.new(self.seed + 0x10000000) -- for what comes when the machine likes
   local legs = self.can_store and self.draw:int(1, 2) or 1
   for number = 1, legs do leg(self, number, legs) end
 end
@@ -253,6 +284,7 @@ function M.play(seed)
     blows = 0, actor = tree.read "spec/scenario/crash/actor.lua",
     can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
+  self.has_deputy = self.can_store and (draw:chance(0.35) or FORCE_DEPUTY)
   self.tell = function(text, ...)
     table.insert(self.story, ("%7.3f  "):format(socket.gettime() - self.began) .. text:format(...))
   end

@@ -1,0 +1,177 @@
+-- PROTOCOL.md sections 5 and 8: a stored object is handed over. Who takes it has stored it before
+-- it says so; nothing that was acknowledged is lost, whoever is killed when.
+local durable = require "spec.support.durable"
+
+describe("a stored object that is handed over", function()
+  local world, url
+
+  local WILLING = [[
+    self.syncher:on("delegate", function(offer)
+      self.room, self.why = offer:accept()
+      if self.room then
+        self.room:on("subscribe", function(request) request:accept() end)
+        self.room:on("execute", function(request)
+          self.room.data.n = self.room.data.n + 1
+          request:accept(self.room.data.n)
+        end)
+      end
+    end)]]
+
+  -- As the instance would at its start.
+  local RESUME = [[
+    local room, why, code = self.syncher:create { schema = "Resource", name = "room", store = true,
+      data = { n = 0 } }
+    self.room = room
+    if room then room:on("subscribe", function(request) request:accept() end) end
+    return room and room.resumed, why, code]]
+
+  before_each(function()
+    world = durable.world { delay = { 0, 0.01 }, disk_delay = 0.005, without = { dora = true },
+      "anna", "ben", "carl", "dora" }
+    url = world.anna:eval [[
+      self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,
+        data = { n = 1 } })
+      self.room:on("subscribe", function(request) request:accept() end)
+      self.room:add_child("items", { text = "a" })
+      return self.room.url]]
+    world:join(world.carl, url)
+    world:listen "carl"
+    world.ben:eval(WILLING)
+    world:run(1)
+  end)
+
+
+  after_each(function() world:finish() end)
+
+  local function delegate(to)
+    return world.anna:eval("return self.room:delegate(...)", to.url)
+  end
+
+  it("is resumed by its new reporter after a crash, with all that it has acknowledged", function()
+    assert.is_true(delegate(world.ben))
+    world:run(1)
+    assert.equal(2, world.carl:eval [[return self.room:execute "count"]])
+    assert.is_true(world.carl:eval [[return self.room:add_child("items", { text = "c" }):wait()]])
+    world:crash "ben"
+    world:run(40)
+    world:start "ben"
+    assert.is_true((world.ben:eval(RESUME)))
+    world:run(60)
+    assert.same({ url, 2 }, { world.ben:eval "return self.room.url, self.room.data.n" })
+    assert.same(world:state "ben", world:state "carl")
+    for _, text in ipairs(world:heard "carl") do assert.is_nil(text:find "resync", text) end
+  end)
+
+  it("is forgotten by the old reporter's store", function()
+    assert.is_true(delegate(world.ben))
+    world:run(5)
+    world:crash "anna"
+    world:start "anna"
+    assert.same({ false }, { world.anna:eval(RESUME) })
+    assert.not_equal(url, world.anna:eval "return self.room.url")
+  end)
+
+  it("stays with the old reporter, who can be killed, if the new one declines", function()
+    world.dora:eval(WILLING)
+    local gave, text, code = delegate(world.dora)
+    assert.same({ nil, world.dora.url .. " does not take over " .. url ..
+      ": the object is stored, and this runtime has no store (--store)", "forbidden" },
+      { gave, text, code })
+    world.anna:eval "self.room.data.n = 5 self.room:saved()"
+    world:crash "anna"
+    world:run(40)
+    world:start "anna"
+    assert.is_true((world.anna:eval(RESUME)))
+    assert.same({ url, 5 }, { world.anna:eval "return self.room.url, self.room.data.n" })
+  end)
+
+  it("is told as another's to the old reporter that was killed before it had forgotten", function()
+    world.runtimes.anna:intercept(function(message)
+      local is_asked = message.type == "execute" and message.body.method == "delegated"
+      return is_asked and "drop" or "pass"
+    end)
+    assert.is_true(delegate(world.ben))
+    world:run(1)
+    world.ben:eval "self.room.data.n = 7"
+    world:crash "anna"
+    world:run(40)
+    world:start "anna"
+    local gave, text, code = world.anna:eval(RESUME)
+    assert.is_nil(gave)
+    assert.truthy(text:find(url .. " is reported by another runtime now", 1, true), text)
+    assert.equal("conflict", code)
+    assert.equal(7, world.carl:eval "return self.room.data.n")
+  end)
+
+  it("is where it was if who has accepted is killed before it was moved", function()
+    local lost = 0
+    world.runtimes.anna:intercept(function(message)
+      if message.type == "execute" and message.body.method == "move" and lost < 1 then
+        lost = lost + 1
+        return "drop"
+      end
+      return "pass"
+    end)
+    world.anna:eval([[
+      local to = ...
+      require("hyperty").spawn(function() self.done = self.room:delegate(to) end)]], world.ben.url)
+    world:run(2)
+    assert.equal(1, lost)
+    world:crash "ben"
+    world:run(60)
+    assert.is_nil(world.anna:eval "return self.done")
+    world.anna:eval "self.room.data.n = 3 self.room:saved()"
+    world:start "ben"
+    assert.same({ false }, { world.ben:eval(RESUME) })
+    world:run(40)
+    assert.equal(3, world.carl:eval "return self.room.data.n")
+  end)
+
+  it("is not lost if both are killed right after it was moved", function()
+    assert.is_true(delegate(world.ben))
+    world:crash "ben"
+    world:crash "anna"
+    world:run(40)
+    world:start "anna"
+    world:start "ben"
+    local at_ben = world.ben:eval(RESUME)
+    local at_anna = world.anna:eval(RESUME)
+    local here = at_ben and "ben" or "anna"
+    assert.is_true(at_ben or at_anna)
+    assert.same({ url, 1, 1 }, { world[here]:eval [[
+      return self.room.url, self.room.data.n, #self.room:children "items"]] })
+    world:run(60)
+    assert.same(world:state(here), world:state "carl")
+  end)
+
+  it("takes the place of the copy that its new reporter has stored", function()
+    world.ben:eval([[
+      self.copy = assert(self.syncher:subscribe(..., { store = true }))]], url)
+    assert.is_true(delegate(world.ben))
+    world:run(1)
+    world.ben:eval "self.room.data.n = 4 self.room:saved()"
+    world:crash "ben"
+    world:run(40)
+    world:start "ben"
+    assert.is_true((world.ben:eval(RESUME)))
+    assert.equal(4, world.ben:eval "return self.room.data.n")
+    world:run(40)
+    assert.equal(4, world.carl:eval "return self.room.data.n")
+  end)
+
+  it("within a runtime is its new hyperty's after a crash", function()
+    local objects = require "spec.support.objects"
+    local eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval(WILLING)
+    assert.is_true(delegate(eve))
+    world:run(1)
+    eve:eval "self.room.data.n = 6 self.room:saved()"
+    world:crash "anna"
+    world:run(40)
+    world:start "anna"
+    eve = objects.load(world.runtimes.anna, "eve")
+    assert.same({ false }, { world.anna:eval(RESUME) })
+    assert.is_true((eve:eval(RESUME)))
+    assert.same({ url, 6 }, { eve:eval "return self.room.url, self.room.data.n" })
+  end)
+end)
