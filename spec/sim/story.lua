@@ -162,7 +162,7 @@ end
 
 function Story:ended(entry)
   self.is_open = false
-  if entry.reason ~= "evicted" then return end
+  if entry.reason ~= "evicted" or self.object.has_lost then return end
   local evicted_at = self.object.evictions[self.actor.url]
   if not evicted_at then check.fault("ends", "%s was evicted by nobody", self.name) end
   -- One that was cut off may hear it later than its fellows bring the copy level that they share.
