@@ -113,7 +113,7 @@ struct hy_syncher {
 struct hy_party {
     uint32_t refs;
     bool is_reporter, is_open, is_resumed;
-    bool is_known; /* to its hyperty: it can be asked */
+    bool is_known;         /* to its hyperty: it can be asked */
     hy_syncher_t *syncher; /* NULL once closed */
     hy_link_t link;        /* in the syncher */
     hy_str_t *url;
