@@ -39,24 +39,29 @@ local function append(self, text)
   self.history[#self.history + 1] = { text = text }
 end
 
--- A life of the reporter has the object at this version.
-local function come_back(self, who, is_kept, version, state)
+-- A life of a reporter has the object at this version. Where another had it before, that it has it
+-- now is in the metadata, and a version that no event tells of.
+local function come_back(self, tenure, is_kept, version, state)
+  local who, is_heir = tenure.who, self.last_name and self.last_name ~= tenure.name
+  local base = is_heir and version - 1 or version
+  self.last_name = tenure.name
   if not is_kept and self.is_made then
     check.fault("acknowledged", "%s made a new object: that of before was not found", who)
   end
   self.is_made = true
-  if version < self.saved then
+  if base < self.saved then
     check.fault("acknowledged", "%s came back at version %d: version %d was acknowledged to it",
       who, version, self.saved)
   end
-  if version > #self.history then
+  if base > #self.history then
     check.fault("reporter", "%s came back at version %d: only %d were written", who, version,
       #self.history)
   end
-  for at = #self.history, version + 1, -1 do
+  for at = #self.history, base + 1, -1 do
     self.lost[at] = self.history[at].text
     self.history[at] = nil
   end
+  if is_heir then append(self, "reporter:" .. tenure.name) end
   while #self.claims > 0 and self.claims[#self.claims].version > version do
     table.remove(self.claims) -- of what it had and had not saved
   end
@@ -84,8 +89,8 @@ local REPORTER = {
     end
     self.saved = math.max(self.saved, version)
   end,
-  reports = function(self, list, who)
-    come_back(self, who, list[2] == "KEPT", math.tointeger(list[5]), list[6])
+  reports = function(self, list, tenure)
+    come_back(self, tenure, list[2] == "KEPT", math.tointeger(list[5]), list[6])
   end,
   look = function(self, list)
     local version = math.tointeger(list[3])
@@ -104,7 +109,7 @@ local function add_tenures(tenures, name, lives)
       local text = line:match "@ (.*)"
       local list = text and words(text) or {}
       if list[1] == "reports" then
-        tenure = { who = ("%s in life %d"):format(name, life), at = #tenures + 1,
+        tenure = { name = name, who = ("%s in life %d"):format(name, life), at = #tenures + 1,
           number = math.tointeger(list[4]:match "^%d+") }
         tenures[tenure.at] = tenure
       end
@@ -122,7 +127,7 @@ function Judge:reporters(...)
     return a.at < b.at
   end)
   for _, tenure in ipairs(tenures) do
-    for _, list in ipairs(tenure) do REPORTER[list[1]](self, list, tenure.who) end
+    for _, list in ipairs(tenure) do REPORTER[list[1]](self, list, tenure) end
   end
 end
 
@@ -148,15 +153,18 @@ local function move(walk, epoch, version)
   walk.epoch, walk.version = number, version
 end
 
--- It has heard all of the version at which it is.
-local function is_through(self, walk)
-  if not walk.open then return end
-  local op = self.history[walk.version].text:gsub(" token:%d+", "")
-  if walk.open ~= op then
+-- It has heard all of the version at which it is; it goes on to `version` over what no event tells.
+local function go_on(self, walk, version)
+  local op = self.history[walk.version]
+  op = op and op.text:gsub(" token:%d+", "")
+  if walk.open and walk.open ~= op then
     check.fault("order", "%s heard of version %d only %s, not %s", walk.who, walk.version,
       walk.open, op)
   end
   walk.open = nil
+  local next_op = self.history[walk.version + 1]
+  local is_untold = next_op and next_op.text:find "^reporter:"
+  if is_untold and version > walk.version then walk.version = walk.version + 1 end
 end
 
 -- A batch comes as several events with one version.
@@ -166,7 +174,7 @@ local function take_change(self, walk, list)
   if version == walk.version and walk.open then
     walk.open = walk.open .. " " .. text
   else
-    is_through(self, walk)
+    go_on(self, walk, version)
     if version ~= walk.version + 1 then
       check.fault("order", "%s heard of version %d after version %d", walk.who, version,
         walk.version)
@@ -184,7 +192,7 @@ end
 local function take_child(self, walk, list)
   local kind, id, value = list[2], list[3], list[4]
   if kind == "expired" or kind == "refused" then return end
-  is_through(self, walk)
+  go_on(self, walk, math.huge)
   local text = ("%s:%s%s"):format(kind, id, value ~= "-" and "=" .. value or "")
   local op = self.history[walk.version + 1]
   local is_it = op and (op.text == text or value == "-" and op.text:match "^[^=]+" == text)
@@ -216,8 +224,8 @@ local OBSERVER = {
   change = take_change,
   child = take_child,
   look = function(self, walk, list)
-    is_through(self, walk)
     local version = math.tointeger(list[3])
+    go_on(self, walk, version)
     if version ~= walk.version then
       check.fault("order", "%s is at version %d, and heard of all up to %d", walk.who, version,
         walk.version)

@@ -24,6 +24,8 @@ local LEVEL_S = tonumber(os.getenv "CRASH_LEVEL") or 60 -- until all are level a
 local STATES = " slots:%S*;counts:" -- is in lines that are too long to tell
 local LINES = tonumber(os.getenv "CRASH_LINES") or 12   -- of each member, in the story
 
+local ACTOR = tree.read "spec/scenario/crash/actor.lua"
+
 -- What a blow is: kind, and how often. All at once: the machine goes down.
 local KINDS = { { 6, "kill" }, { 4, "stop" }, { 1, "end" } }
 local STOPS = { { 5, { 100, 500 } }, { 3, { 500, 2000 } }, { 1, { 2000, 8000 } } }
@@ -45,7 +47,7 @@ local function write_actor(self, name, role, life)
     tostring(role == "reporter" or role == "deputy"), text(self.url), text(peer and peer.url),
     tostring(member.has_store), self.work_until, self.lives)
   local path = ("%s/%s-%d"):format(self.dir, name, life)
-  program.make_dir(path, { [name .. ".lua"] = config .. self.actor })
+  program.make_dir(path, { [name .. ".lua"] = config .. ACTOR })
   return ("%s/%s.lua"):format(path, name)
 end
 
@@ -281,7 +283,7 @@ end
 function M.play(seed)
   local draw = draws.new(seed)
   local self = setmetatable({ seed = seed, draw = draw, by_name = {}, story = {}, lives = 0,
-    blows = 0, actor = tree.read "spec/scenario/crash/actor.lua",
+    blows = 0,
     can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
   self.has_deputy = self.can_store and (draw:chance(0.35) or FORCE_DEPUTY)
