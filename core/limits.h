@@ -48,6 +48,7 @@
 #define HY_ASIDE_MESSAGES_MAX  4096u
 #define HY_ASIDE_BYTES_MAX     (16u << 20)
 #define HY_CHILD_PENDING_MAX   65536u
+#define HY_CHILD_LIFE          (UINT64_C(1) << 32) /* numbers of one life of a hyperty */
 #define HY_CHILD_EXPIRY_MS     60000u
 #define HY_RETRY_MIN_MS        1000u
 #define HY_RETRY_MAX_MS        30000u

@@ -17,8 +17,8 @@ int hy_marks_see(hy_dict_t *m, hy_str_t *creator, uint64_t first, uint64_t last)
 /* childMarks of a whole answer, out (owned by the caller) and in (added to what is there, in part
  * if it fails; HY_EINVALID). */
 int hy_marks_write(const hy_dict_t *m, hy_value_t *out);
-/* Of one creator; HY_ENOT_FOUND. */
-int hy_marks_write_one(const hy_dict_t *m, const hy_str_t *creator, hy_value_t *out);
 int hy_marks_read(hy_dict_t *m, const hy_node_t *marks);
+/* The mark of one creator, out; HY_ENOT_FOUND. */
+int hy_marks_write_one(const hy_dict_t *m, const hy_str_t *creator, hy_value_t *out);
 
 #endif

@@ -49,6 +49,7 @@ struct hy_snapshot {
     hy_str_t *open_list; /* collection whose list is; NULL: none */
     hy_str_t **parts;
     uint32_t count, room;
+    size_t bytes;
 };
 
 static hy_value_t lend(hy_node_t *n) {
@@ -132,7 +133,8 @@ static void open_section(hy_snapshot_t *s, stage_t section, const char *head) {
 static int end_part(hy_snapshot_t *s) {
     close_section(s);
     hy_buf_char(&s->part, '}');
-    if (s->count == HY_PARTS_MAX) return HY_ETOO_LARGE;
+    s->bytes += s->part.len;
+    if (s->count == HY_PARTS_MAX || s->bytes > HY_PARTS_BYTES_MAX) return HY_ETOO_LARGE;
     if (s->count == s->room) {
         uint32_t room = s->room ? s->room * 2 : 8;
         hy_str_t **parts = hy_realloc(s->parts, room * sizeof(hy_str_t *));
@@ -313,7 +315,7 @@ static void before_child(void *snapshot, hy_child_t *child) {
     }
     hy_buf_deinit(&text);
     if (!k || !k->text) s->failure = HY_ENOMEM;
-    if (s->kept_bytes > HY_SNAPSHOT_KEPT_BYTES_MAX) s->failure = HY_ETOO_LARGE;
+    if (s->kept_bytes > HY_SNAPSHOT_KEPT_BYTES_MAX) s->failure = HY_EFULL;
 }
 
 /* --- stages ----------------------------------------------------------------------------------- */

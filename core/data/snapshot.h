@@ -25,8 +25,8 @@ int hy_snapshot_new(hy_object_t *o, hy_snapshot_t **out);
 void hy_snapshot_free(hy_snapshot_t *s); /* NULL allowed */
 /* Writes one part of about HY_PART_BYTES (an only value that is longer is not divided). 1: there is
  * more, 0: it is complete; else it has failed for good: HY_ENOMEM, HY_ETOO_LARGE (over
- * HY_PARTS_MAX, or what changed meanwhile over HY_SNAPSHOT_KEPT_BYTES_MAX), HY_ECLOSED (the object
- * is no more). */
+ * HY_PARTS_MAX or HY_PARTS_BYTES_MAX), HY_EFULL (what changed meanwhile is over
+ * HY_SNAPSHOT_KEPT_BYTES_MAX), HY_ECLOSED (the object is no more). */
 int hy_snapshot_step(hy_snapshot_t *s);
 bool hy_snapshot_is_complete(const hy_snapshot_t *s);
 uint32_t hy_snapshot_count(const hy_snapshot_t *s);             /* of parts; once complete */

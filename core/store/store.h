@@ -30,7 +30,7 @@ typedef struct hy_store hy_store_t;
 #define HY_TABLE_MAP(X)                                                                            \
     /* a runtime: "" │ its domain │ {"url"} */                                                 \
     X(RUNTIMES, "runtimes", "domain", TEXT)                                                        \
-    /* runtime URL │ instance name │ {"url", …} */                                           \
+    /* runtime URL │ instance name │ {"url", "life"} */                                        \
     X(HYPERTIES, "hyperties", "name", TEXT)                                                        \
     /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                       \
     X(PARTIES, "parties", "object", TEXT)                                                          \
@@ -39,13 +39,15 @@ typedef struct hy_store hy_store_t;
     X(STATES, "states", "part", TEXT)                                                              \
     /* object URL │ version │ an entry of a `since` answer (PROTOCOL.md section 5, Read) */    \
     X(CHANGES, "changes", "version", NUMBER)                                                       \
-    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"} */          \
+    /* object URL │ child key │ {"collection", … as in childrenObjects, "order"}; these      \
+     * and the marks are of the state's version, too */                                            \
     X(CHILDREN, "children", "child", TEXT)                                                         \
     /* object URL │ creator │ what was seen of it, as in childMarks */                         \
     X(MARKS, "marks", "creator", TEXT)                                                             \
-    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "user"} */                \
+    /* object URL │ hyperty │ {"authorised", "observing", "evicted", "gone", "user"} */        \
     X(GUESTS, "guests", "hyperty", TEXT)                                                           \
-    /* object URL │ <from> <id> │ {"code", "desc", "value", "at"}: answers to executes */      \
+    /* object URL │ <from> <id> │ {"from", "id", "code", "desc", "value", "at"}: answers to    \
+     * executes */                                                                                 \
     X(ANSWERS, "answers", "request", TEXT)                                                         \
     /* a node's: RuntimeURL │ number of some addresses allocated at once │                     \
      * {"key", "at", "ids"} */                                                                     \

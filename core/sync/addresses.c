@@ -22,12 +22,14 @@ void hy__addresses_init(hy_manager_t *m) {
     hy_link_init(&m->allocations);
 }
 
-static int know(hy_manager_t *m, hy_str_t *name, hy_str_t *url) {
+static int know(hy_manager_t *m, hy_str_t *name, hy_str_t *url, uint32_t life) {
     name_t *n = hy_dict_put(&m->names, name, NULL);
     if (!n) return HY_ENOMEM;
     hy_str_unref(n->url);
     n->url = hy_str_ref(url);
-    return hy_dict_put(&m->kept, url, NULL) ? 0 : HY_ENOMEM;
+    hy_address_kept_t *k = hy_dict_put(&m->kept, url, NULL);
+    if (k) k->life = life;
+    return k ? 0 : HY_ENOMEM;
 }
 
 static int take_row(hy_manager_t *m, const hy_row_t *row) {
@@ -35,29 +37,25 @@ static int take_row(hy_manager_t *m, const hy_row_t *row) {
     int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, &v, NULL);
     if (rc < 0) return rc == HY_ENOMEM ? rc : 0;
     hy_str_t *url = v.kind == HY_OBJECT ? hy_get_str(v.as.n, "url") : NULL;
+    uint32_t life = (uint32_t)hy_get_int(v.kind == HY_OBJECT ? v.as.n : NULL, "life", 0);
     hy_str_t *name = hy_str_new(row->key, row->key_len);
-    rc = !name ? HY_ENOMEM : url ? know(m, name, url) : 0;
+    rc = !name ? HY_ENOMEM : url ? know(m, name, url, life) : 0;
     hy_str_unref(name);
     hy_value_drop(v);
     return rc;
 }
 
-/* Should it fail, the hyperty gets another address after the next start. */
-static void keep_row(hy_manager_t *m, hy_str_t *name, hy_str_t *url) {
+static int keep_row(hy_manager_t *m, hy_str_t *name, hy_str_t *url, uint32_t life) {
     hy_buf_t b;
-    if (!m->store || !m->is_lasting) return;
     hy_buf_init(&b);
     hy_buf_text(&b, "{\"url\":");
     hy_json_write_str(&b, url->bytes, url->len);
-    hy_buf_char(&b, '}');
+    hy_buf_format(&b, ",\"life\":%u}", life);
     int rc = b.failed
                  ? HY_ENOMEM
                  : hy_store_put(m->store, HY_TABLE_HYPERTIES, m->runtime, name, b.bytes, b.len);
-    if (rc == 0) rc = know(m, name, url);
     hy_buf_deinit(&b);
-    if (rc < 0)
-        hy_log(hy_bus_log(m->bus), HY_LOG_ERROR, "sync", "the address of %s is not kept: %s",
-               name->bytes, hy_error_text(rc));
+    return rc == 0 ? know(m, name, url, life) : rc;
 }
 
 /* --- allocation ------------------------------------------------------------------------------- */
@@ -69,12 +67,13 @@ typedef struct {
     bool may_make_up;
     hy_str_t *instance; /* NULL: none */
     hy_link_t link;     /* in the manager, while names are read */
+    hy_commit_t commit; /* of its row */
+    uint32_t life;      /* that it begins with this address */
     hy_allocated_cb done;
     void *arg;
 } allocation_t;
 
 static void allocation_end(allocation_t *a, int code, const char *desc) {
-    if (code == 0 && a->instance) keep_row(a->manager, a->instance, a->url);
     a->done(a->arg, code, desc, a->url);
     hy_list_remove(&a->link);
     hy_value_drop(a->entry);
@@ -88,9 +87,36 @@ static bool goes_on(const allocation_t *a, int code) {
     return a->may_make_up && (code == HY_EUNREACHABLE || code == HY_ETIMEOUT);
 }
 
+static void on_committed(void *arg) {
+    allocation_end(arg, 0, "");
+}
+
+static void on_dropped(void *arg) {
+    allocation_end(arg, HY_ECLOSED, "the runtime ends");
+}
+
+/* A new life must be known for good before it says anything. A new address that the store forgets
+ * is no harm. */
+static void keep(allocation_t *a) {
+    hy_manager_t *m = a->manager;
+    bool is_kept = a->instance && m->store && m->is_lasting;
+    int rc = is_kept ? keep_row(m, a->instance, a->url, a->life) : 0;
+    if (rc == 0 && is_kept && a->life > 0) {
+        hy__commit_init(&a->commit, on_committed, a);
+        a->commit.dropped = on_dropped;
+        rc = hy__commit_wait(m, &a->commit, hy_store_ticket(m->store));
+        if (rc == 0) return;
+    }
+    allocation_end(a, rc, rc < 0 ? "its address cannot be kept in the store" : "");
+}
+
 static void on_registered(void *arg, int code, const char *desc, hy_node_t *body) {
     (void)body;
-    allocation_end(arg, goes_on(arg, code) ? 0 : code, desc);
+    if (code == 0 || goes_on(arg, code)) {
+        keep(arg);
+    } else {
+        allocation_end(arg, code, desc);
+    }
 }
 
 /* A hyperty address is also claimed by its first use. */
@@ -144,8 +170,8 @@ static void on_claimed(void *arg, int code, const char *desc, hy_node_t *body) {
 /* What was said of it when it stopped is not true any more. */
 static int claim(allocation_t *a, hy_str_t *url) {
     hy_manager_t *m = a->manager;
-    hy_address_kept_t *k = hy_dict_get(&m->kept, url);
-    if (k) k->is_old = true;
+    const hy_address_kept_t *k = hy_dict_get(&m->kept, url);
+    a->life = k ? k->life + 1 : 0;
     a->url = hy_str_ref(url);
     hy__lasting_drop(m, "rest", url, NULL);
     hy__domain_route_wanted(m, url, url);

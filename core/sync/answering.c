@@ -18,7 +18,8 @@ typedef struct {
 } reader_t;
 
 struct hy_frozen {
-    hy_link_t link; /* in the reporter */
+    hy_link_t link;       /* in the reporter */
+    hy_link_t in_manager; /* by age */
     hy_reporter_t *reporter;
     hy_snapshot_t *snapshot;
     hy_link_t readers;
@@ -110,8 +111,9 @@ static void frozen_free(hy_frozen_t *f, int http, const char *why) {
     }
     hy_timer_stop(hy_bus_clock(m->bus), &f->timer);
     hy_list_remove(&f->link);
+    hy_list_remove(&f->in_manager);
     hy_snapshot_free(f->snapshot);
-    m->frozen--;
+    m->frozen_count--;
     hy_free(f);
 }
 
@@ -198,15 +200,29 @@ static void on_timer(void *frozen) {
     }
     if (rc == 0) send_parts(f);
     if (rc < 0) {
-        frozen_free(f, 503, "the object could not be read in parts; try again");
+        frozen_free(f, rc == HY_ETOO_LARGE ? 413 : 503,
+                    rc == HY_ETOO_LARGE ? "the object is too large even in parts"
+                                        : "the object could not be read in parts; try again");
     } else {
         go_on(f);
     }
 }
 
+/* The oldest that nobody reads any more gives way. */
+static bool make_room(hy_manager_t *m) {
+    if (m->frozen_count < HY_SNAPSHOTS_MAX) return true;
+    for (hy_link_t *l = m->frozen.next; l != &m->frozen; l = l->next) {
+        hy_frozen_t *f = hy_link_owner(l, hy_frozen_t, in_manager);
+        if (f->reader_count > 0) continue;
+        frozen_free(f, 0, NULL);
+        return true;
+    }
+    return false;
+}
+
 static int frozen_new(hy_reporter_t *r, hy_frozen_t **out) {
     hy_manager_t *m = r->party.syncher->manager;
-    if (m->frozen >= HY_SNAPSHOTS_MAX) return HY_EFULL;
+    if (!make_room(m)) return HY_EFULL;
     hy_frozen_t *f = hy_alloc_zero(sizeof *f);
     if (!f) return HY_ENOMEM;
     f->reporter = r;
@@ -220,7 +236,8 @@ static int frozen_new(hy_reporter_t *r, hy_frozen_t **out) {
         hy_free(f);
         return rc;
     }
-    m->frozen++;
+    m->frozen_count++;
+    hy_list_append(&m->frozen, &f->in_manager);
     hy_list_append(&r->frozen, &f->link);
     *out = f;
     return 0;

@@ -51,6 +51,7 @@ void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty) {
     const hy_guest_t *g = hy__hosted_guest(h, hyperty);
     int rc =
         g ? write_row(l, g) : hy_store_remove(h->manager->store, HY_TABLE_GUESTS, h->url, hyperty);
+    if (rc == 0 && !g) hy__ledger_written(l);
     if (rc < 0) l->lacks_guests = true;
     if (rc == 0) hy__hosted_save_guests(h);
 }

@@ -230,11 +230,6 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
     }
-    if (!hy__hosted_reporter(h)) { /* who observes it is not known before the reporter is there */
-        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
-                       hy_absent());
-        return;
-    }
     hy_guest_t *g = hy__hosted_guest(h, subscriber);
     bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
     if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
@@ -323,7 +318,8 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
         leave(h, g, source, hy_get_bool(hy_msg_body(request), "rests", false));
         hy_str_unref(source);
     }
-    hy_bus_respond(h->manager->bus, request, 200, NULL, hy_absent());
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    hy__ledger_respond(r ? r->ledger : NULL, h->manager, request, 200, NULL, hy_absent());
 }
 
 /* An invited hyperty answered: told to the reporter as it is. */
@@ -341,11 +337,9 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    bool is_early = !hy__hosted_reporter(h); /* being resumed: it is not known yet who observes */
-    if (is_early && m->type == HY_MSG_SUBSCRIBE) {
-        hy_bus_respond(h->manager->bus, m, 404, "the object has no reporter yet", hy_absent());
-    } else if (is_early && m->type == HY_MSG_UNSUBSCRIBE) {
-        hy_bus_respond(h->manager->bus, m, 503, "the object has no reporter yet", hy_absent());
+    if (is_request && !hy__hosted_reporter(h)) { /* before that it is not known who observes it */
+        hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
+                       hy_absent());
     } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {

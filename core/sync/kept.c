@@ -9,7 +9,7 @@
 void hy__kept_init(hy_syncher_t *s) {
     hy_dict_init(&s->kept, sizeof(hy_kept_t));
     const hy_address_kept_t *known = hy_dict_get(&s->manager->kept, s->url);
-    s->is_old = known && known->is_old;
+    s->life = known ? known->life : 0;
 }
 
 static void release(hy_kept_t *k) {
@@ -117,7 +117,6 @@ static void on_rows(void *call, int code, const hy_rows_t *rows) {
     c->rows = NULL;
     for (size_t pos = 0; code == 0 && hy_rows_next(rows, &pos, &row);) {
         code = take_row(s, &row);
-        s->is_old = true;
     }
     if (code < 0) {
         hy__call_end(c, code, "what the store keeps cannot be read", NULL, hy_absent());

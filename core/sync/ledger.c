@@ -71,8 +71,7 @@ void hy__ledger_undo(hy_ledger_t *l, size_t mark) {
     l->ticket = hy_store_ticket(store_of(l)); /* a batch with nothing in it is never committed */
 }
 
-/* What was written is of the open batch. */
-static void note_written(hy_ledger_t *l) {
+void hy__ledger_written(hy_ledger_t *l) {
     if (l->level == HY_STORE_SYNCED && !HY_MUTANT(SYNC_FORGOTTEN)) hy_store_sync(store_of(l));
     l->ticket = hy_store_ticket(store_of(l));
 }
@@ -81,7 +80,7 @@ int hy__ledger_put(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf
     int rc = b->failed ? HY_ENOMEM
                        : hy_store_put(store_of(l), table, l->object->url, key, b->bytes, b->len);
     hy_buf_deinit(b);
-    if (rc == 0) note_written(l);
+    if (rc == 0) hy__ledger_written(l);
     return rc;
 }
 
@@ -93,7 +92,7 @@ static int put_change(hy_ledger_t *l, uint64_t version, hy_buf_t *b) {
     hy_buf_deinit(b);
     if (rc < 0) return rc;
     l->changes_bytes += len;
-    note_written(l);
+    hy__ledger_written(l);
     return 0;
 }
 
@@ -188,7 +187,7 @@ static void note_snapshot(hy_ledger_t *l, size_t bytes) {
     l->snapshot_bytes = bytes;
     l->changes_bytes = 0;
     forget_changes(l);
-    note_written(l);
+    hy__ledger_written(l);
 }
 
 int hy__ledger_snapshot(hy_ledger_t *l) {

@@ -94,6 +94,8 @@ void hy__ledger_undo(hy_ledger_t *l, size_t mark);
 /* The object has reached what was written: time for a snapshot, perhaps. */
 void hy__ledger_settle(hy_ledger_t *l);
 
+/* A row of it was written, or removed, in the open batch: what leaves from now on waits for it. */
+void hy__ledger_written(hy_ledger_t *l);
 /* A row of another table, of this object; the buffer is taken over. */
 int hy__ledger_put(hy_ledger_t *l, hy_table_t table, const hy_str_t *key, hy_buf_t *b);
 /* For restoring: that stamp and that answer are in the rows already. */

@@ -73,6 +73,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
     hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_dict_init(&m->away, sizeof(hy_away_t));
+    hy_link_init(&m->frozen);
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
     hy_link_init(&m->handed);

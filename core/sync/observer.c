@@ -46,10 +46,8 @@ int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) 
     }
     o->member = member;
     member->observer = o;
-    /* What an earlier life sent and nobody answered lies below. */
-    if (s->is_old && !hy_dict_get(&s->numbers, object->url))
-        o->party.next_n =
-            hy_marks_top(hy_children_marks(object->children), s->url) + HY_CHILD_PENDING_MAX;
+    /* What earlier lives sent lies below, also what nobody answered and no mark knows. */
+    o->party.next_n = (uint64_t)s->life * HY_CHILD_LIFE;
     *out = o;
     return 0;
 }

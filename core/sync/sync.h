@@ -50,7 +50,8 @@ struct hy_manager {
     hy_dict_t replicas;  /* object URL → hy_replica_t */
     hy_link_t handed;    /* stored objects that were handed over, handed.c */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
-    uint32_t frozen;     /* states of objects that are read in parts, answering.c */
+    hy_link_t frozen;    /* states of objects that are read in parts, answering.c */
+    uint32_t frozen_count;
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
@@ -75,7 +76,7 @@ typedef struct {
 
 typedef struct {
     hy_str_t *key; /* hyperty URL */
-    bool is_old;   /* somebody had it before */
+    uint32_t life; /* how often somebody had it before */
 } hy_address_kept_t;
 
 typedef struct {
@@ -105,7 +106,7 @@ struct hy_syncher {
     hy_dict_t numbers; /* object URL → highest child number, observer.c; bounded */
     hy_dict_t kept;    /* object URL → what the store keeps, kept.c */
     bool knows_kept;
-    bool is_old; /* its hyperty was there before this run of the runtime */
+    uint32_t life; /* how often its hyperty was there before */
     bool is_closing;
 };
 

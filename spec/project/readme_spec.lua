@@ -1,6 +1,7 @@
 -- README.md is true: what it prints runs as printed, and what it names is there.
 local host = require "hyperty.host"
 local lfs = require "lfs"
+local process = require "spec.support.process"
 local program = require "spec.support.program"
 local tree = require "spec.support.tree"
 
@@ -133,6 +134,29 @@ describe("the README's prompt", function()
     local result = program.repl "help()\nhelp(load)\n"
     assert.equal("", result.err)
     assert.truthy(result.out:find("load(name [, config])", 1, true))
+  end)
+end)
+
+describe("the README's diary", function()
+  -- The line typed after that mark.
+  local function typed(mark)
+    return assert(README:match("<!%-%- spec: diary, " .. mark .. " %-%->\n    > ([^\n]+)\n"))
+  end
+
+  it("survives kill -9, and is listed", function()
+    process.with(function(start, dir)
+      local path, file = dir .. "/diary.lua", dir .. "/diary.store"
+      program.write(path, block "diary")
+      assert.truthy(README:find("build/release/hyperty repl --store diary.store diary\n", 1, true))
+      local before = start("repl", "--store", file, path)
+      before:ask(typed "before", "(%d+)\n")
+      before:signal "KILL"
+      before:wait()
+      local after = start("repl", "--store", file, path)
+      after:ask(typed "after", '{ count = 1, lines = { "so far so good" }, starts = 2 }\n')
+      assert.truthy(README:find("build/release/hyperty store ls diary.store", 1, true))
+      assert.truthy(program.run({ "store", "ls", file }).out:find("reporter  diary", 1, true))
+    end)
   end)
 end)
 

@@ -1,6 +1,6 @@
--- Edits of a tree: random ones are drawn, applied to plain values (the model), and described so that
--- an actor can do the same through the handles of the core. Applying makes another tree, and leaves
--- the one that was as it is.
+-- Edits of a tree: random ones are drawn, applied to plain values (the model), and described so
+-- that an actor can do the same through the handles of the core. Applying makes another tree, and
+-- leaves the one that was as it is.
 --
 --   { kind = "set", at = {keys…}, key = k, value = v, style = "assign" | "path" | "text" }
 --   { kind = "unset", at, key, style }        { kind = "insert", at, index, value }
@@ -140,7 +140,9 @@ function M.draw_for_child(draw, tree)
   while true do
     local edit = single(draw, tree)
     if edit.kind ~= "whole" and edit.kind ~= "sort" then return edit end
-    if plain.size(tree) > SIZE_MAX // 2 then return { kind = "unset", at = {}, key = plain.keys(tree)[1] } end
+    if plain.size(tree) > SIZE_MAX // 2 then
+      return { kind = "unset", at = {}, key = plain.keys(tree)[1] }
+    end
   end
 end
 

@@ -1,10 +1,10 @@
 -- What goes wrong in a simulated world, and how it is made good again.
 --
---   a way (one runtime    ended, interrupted, cut in one direction, or its reader stalled: until it
---   to the node of one    is mended; or broken off: its stub connects again by itself
+--   a way (one runtime    ended, interrupted, cut in one direction, slow, or its reader stalled:
+--   to the node of one    until it is mended; or broken off: its stub connects again by itself
 --   domain)
 --   a node                killed, and started again after a while; or another in its place at once
---   all of them           for a while messages are lost and come twice
+--   all of them           for a while messages are lost and come twice; all clocks jump
 --   a runtime             stops; one more joins; is killed and starts again on its disk, which may
 --                         have lost what was not synced
 --
@@ -13,6 +13,8 @@ local M = {}
 
 local WEATHER = { { 0.02, 0 }, { 0, 0.05 }, { 0.05, 0.05 }, { 0.15, 0.1 } }
 local RUNTIMES_MAX = 12
+local SLOW_BYTES = 4000        -- a second, over a slow way
+local JUMP_S = 400 * 24 * 3600 -- that far clocks jump
 
 ---The part of a world that is about faults.
 function M.new(domains)
@@ -27,6 +29,7 @@ local BEGIN = {
   ["cut up"] = function(net, rt, domain) net:cut(rt, true, false, domain) end,
   ["cut down"] = function(net, rt, domain) net:cut(rt, false, true, domain) end,
   stall = function(net, rt, domain) net:stall(rt, true, domain) end,
+  slow = function(net, rt, domain) net:slow(rt, SLOW_BYTES, domain) end,
 }
 
 local END = {
@@ -35,6 +38,7 @@ local END = {
   ["cut up"] = function(net, rt, domain) net:cut(rt, false, false, domain) end,
   ["cut down"] = function(net, rt, domain) net:cut(rt, false, false, domain) end,
   stall = function(net, rt, domain) net:stall(rt, false, domain) end,
+  slow = function(net, rt, domain) net:slow(rt, 0, domain) end,
 }
 
 -- --- ways ----------------------------------------------------------------------------------------
@@ -77,7 +81,7 @@ function M.way(world)
   local name = way_name(runtime, domain)
   if world.faults.ways[name] then return mend(world, name) end
   begin(world, runtime, domain, world.draw:weighted { { 3, "disconnect" }, { 4, "interrupt" },
-    { 1, "cut up" }, { 1, "cut down" }, { 2, "stall" } })
+    { 1, "cut up" }, { 1, "cut down" }, { 2, "stall" }, { 2, "slow" } })
   if world.draw:chance(0.25) then mend(world, name) end
 end
 
@@ -150,6 +154,13 @@ local function fair(world)
   world.faults.is_foul = false
   world:tell "fair weather"
   world.net:faults { delay = world.delay }
+end
+
+---Everybody's wall clock is set, forward or back; nothing may depend on it.
+function M.jump(world)
+  local seconds = world.draw:int(-JUMP_S, JUMP_S)
+  world:tell("the clocks jump by %d s", seconds)
+  world.net:jump(seconds)
 end
 
 ---From now on messages get lost or come twice; or no more.

@@ -75,6 +75,11 @@ function Model:restore(version)
   for i = #self.done, 1, -1 do
     if self.done[i].version > version then table.remove(self.done, i).undo() end
   end
+  for id, made in pairs(self.made) do -- what never left that process may be given again
+    local own = (self.actor.as or self.actor.name) .. "."
+    local is_own = made.party:sub(1, #own) == own
+    if is_own and not made.is_judged then self.made[id] = nil end
+  end
   drop_above(self.changed, version, function(v) return v end)
   drop_above(self.log, version, function(one) return one.version end)
   drop_above(self.times, version, function(one) return one.version end)
@@ -178,7 +183,7 @@ end
 function Model:do_child(kind, id, edit)
   if kind == "create" then
     self.made[id].is_judged = true
-    self:undoable(function() self.made[id], self.was_kept[id] = nil, nil end)
+    self:undoable(function() self.made[id].is_judged, self.was_kept[id] = nil, nil end)
     keep_create(self, self.made[id], self.actor.url)
   elseif kind == "update" then
     local child = self.by_id[id]

@@ -1,5 +1,8 @@
--- The oracles see: a few of the planted bugs (core/base/mutant.h) are found, each by the promise that
--- it breaks, and with none of them the same module has nothing wrong. tools/sim --mutants plays all.
+-- The oracles see: a few of the planted bugs (core/base/mutant.h) are found, each by the promise
+-- that it breaks, and with none of them the same module has nothing wrong. All of them are looked
+-- for by tools/sim --mutants.
+local tree = require "spec.support.tree"
+
 local SEED_MAX = 60
 
 local build = os.getenv "HYPERTY_PROGRAM":match "^(.*)/[^/]*$"
@@ -10,6 +13,17 @@ local function run(arguments)
   local pipe <close> = assert(io.popen(command:format(build, arguments)))
   return pipe:read "a"
 end
+
+describe("planted bugs", function()
+  it("are only in files that are compiled for the module that has them", function()
+    local listed = tree.read "CMakeLists.txt":match "set%(HYPERTY_MUTATED(.-)%)"
+    for _, path in ipairs(tree.files("core", "%.c$")) do
+      if tree.read(path):find "HY_MUTANT%(" then
+        assert.truthy(listed:find(path, 1, true), path .. " is not in HYPERTY_MUTATED")
+      end
+    end
+  end)
+end)
 
 describe("the simulator", function()
   local function finds(mutant, what, oracles)

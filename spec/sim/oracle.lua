@@ -97,7 +97,7 @@ local function take_later(self, actor, entry)
     take_gone(self, actor)
   elseif entry.what == "joined" then
     if object:is_beyond(entry.version) then return end
-    self:add_party(stories.new(actor, object, entry))
+    self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
@@ -125,16 +125,15 @@ function Oracle:killed(actor, is_lossy)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
-      if party.is_reporter then
-        local object = party.object
-        object.is_down = true
-        object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
-        object.has_lost = object.has_lost or object.is_lossy
-      end
+      if party.is_reporter then party.object.is_down = true end
     end
   end
-  for _, object in ipairs(self.objects) do -- and can tell nobody any more that it has deleted one
-    if object.actor == actor and not object.is_live then object.is_orphan = true end
+  for _, object in ipairs(self.objects) do
+    if object.actor == actor then
+      object.is_orphan = not object.is_live -- it can tell nobody any more that it was deleted
+      object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
+      object.has_lost = object.has_lost or object.is_lossy
+    end
   end
   for _, party in ipairs(self.order) do
     if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end

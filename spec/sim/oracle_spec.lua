@@ -174,6 +174,108 @@ describe("the oracle", function()
     end)
   end)
 
+  describe("sees an execute", function()
+    -- Ben asked for edit 1, or to have 7 repeated, and was answered so.
+    local function answered(who, asked, value)
+      return { what = "answer", party = "ben.1", method = "execute", who = who, asked = asked,
+        value = value }
+    end
+
+    it("that is done twice", function()
+      reporter_did()
+      local ok, err = pcall(oracle.take, oracle, anna,
+        { { what = "wrote", party = "anna.1", number = 1, done = true, version = 3 } })
+      assert.is_false(ok)
+      assert.equal("once", err.oracle)
+    end)
+
+    it("that was answered and never done", function()
+      local ok, err = pcall(check, { answered("write", 1, 0) })
+      assert.is_false(ok)
+      assert.equal("acknowledged", err.oracle)
+    end)
+
+    it("with the answer of another", function()
+      reporter_did()
+      catches("what came back differs at /1: 8, not 7",
+        { answered("repeat", 7, plain.array { 8 }) })
+    end)
+
+    it("that was refused and is told to be done", function()
+      catches("what was refused was done", { answered("refuse", 1, true) })
+    end)
+
+    it("as it should be", function()
+      reporter_did()
+      local entries = heard()
+      table.insert(entries, answered("write", 1, 1))
+      table.insert(entries, answered("repeat", 7, plain.array { 7 }))
+      check(entries)
+    end)
+  end)
+
+  describe("sees a reporter that was killed and comes back", function()
+    local function killed(is_lossy)
+      reporter_did()
+      oracle:take(ben, heard())
+      oracle:judge()
+      oracle:killed(anna, is_lossy)
+    end
+
+    local function resume(version, change)
+      local state = oracle.by_url["resource://x/1"].history[version]
+      local entry = { what = "resumed", party = "anna.1001", url = "resource://x/1",
+        version = version, data = plain.shallow(state.data), children = state.children }
+      if change then change(entry) end
+      local ok, err = pcall(oracle.resumed, oracle, anna, entry)
+      return not ok and (err.fault or err) or nil
+    end
+
+    it("as it was", function()
+      killed()
+      assert.is_nil(resume(2))
+      looks["anna.1001"], oracle.lost = looks["anna.1"], {}
+      check {}
+    end)
+
+    it("without what was seen or told", function()
+      killed()
+      assert.truthy(resume(1):find("came back at version 1, and 2 was told of", 1, true))
+    end)
+
+    it("without it where its disk may have lost that", function()
+      killed(true)
+      assert.is_nil(resume(1))
+      assert.equal(1, oracle.by_url["resource://x/1"].version)
+    end)
+
+    it("with something else than it had", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
+    end)
+
+    it("without a child that was kept", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.children = {} end):find("children", 1, true))
+    end)
+
+    it("at a version that it never had", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.version = 3 end):find("never had", 1, true))
+    end)
+
+    it("with an object that it had deleted", function()
+      killed()
+      oracle.by_url["resource://x/1"].is_live = false
+      assert.truthy(resume(2):find("was deleted, and is reported again", 1, true))
+    end)
+
+    it("without its object", function()
+      killed()
+      catches "has not come back after its reporter was killed"
+    end)
+  end)
+
   describe("sees events", function()
     before_each(reporter_did)
 
@@ -222,6 +324,14 @@ describe("the oracle", function()
     it("of a fresh start where nothing was lost", function()
       catches("had to resync",
         { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } })
+    end)
+
+    it("of a fresh start where history may not reach, and what is wrong after it", function()
+      local object = oracle.by_url["resource://x/1"]
+      object.may_resync = true
+      check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } }
+      looks["ben.1"].data.n = 3
+      catches "ben.1 differs at /n: 3, not 2"
     end)
 
     it("that are kept by none, twice or not at all", function()

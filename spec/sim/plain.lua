@@ -1,6 +1,7 @@
--- JSON values as plain Lua tables, for the model of a world. How null and arrays are marked is taken
--- from the module, so that nothing has to be converted at the border; what is done with values is
--- written without the core, since that is what it judges. Integers and floats are different values.
+-- JSON values as plain Lua tables, for the model of a world. How null and arrays are marked is
+-- taken from the module, so that nothing has to be converted at the border; what is done with
+-- values is written without the core, since that is what it judges. Integers and floats are
+-- different values.
 --
 -- Values are never changed once they are made: whoever changes one makes another, which shares with
 -- it whatever is the same. So to remember every state of an object costs little, and comparing two

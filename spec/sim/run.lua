@@ -5,9 +5,10 @@
 --                                     to stderr where that is a terminal
 --   run.lua worker FROM COUNT STEP    what such a process does: each seed's fault as a record, its
 --                                     length in a line and then the text; 0 if all is well
---   run.lua mutants JOBS [NAME…]      with the module that has planted bugs: for each how many seeds
---                                     it takes until it is found, and by which oracle
---   run.lua mutant NAME FROM [COUNT]  one of them (or NONE): "SEED ORACLE", or nothing within its seeds
+--   run.lua mutants JOBS [NAME…]      with the module that has planted bugs: for each how many
+--                                     seeds it takes until it is found, and by which oracle
+--   run.lua mutant NAME FROM [COUNT]  one of them (or NONE): "SEED ORACLE", or nothing within its
+--                                     seeds
 local M = {}
 
 local COLLECT_EVERY = 16 -- worlds; in between nothing of Lua's is collected
@@ -25,7 +26,8 @@ local function worker(from, count, step)
   os.exit(true, false)
 end
 
----Starts workers for COUNT seeds; gives a function that gives the fault of the next seed, "" if none.
+---Starts workers for COUNT seeds; gives a function that gives the fault of the next seed, "" if it
+---has none.
 function M.start(from, count, jobs)
   local pipes = {}
   for i = 0, jobs - 1 do
@@ -116,7 +118,8 @@ local function mutants(jobs, names)
     end
   end
   local missed = 0
-  print(("%3s  %-16s %5s  %-14s %s"):format("", "planted bug", "seeds", "found by", "what is wrong"))
+  print(("%3s  %-16s %5s  %-14s %s"):format("", "planted bug", "seeds", "found by",
+    "what is wrong"))
   for i, number in ipairs(wanted) do
     for ahead = i, math.min(i + jobs - 1, #wanted) do
       searches[ahead] = searches[ahead] or M.seek(list[wanted[ahead]].name)

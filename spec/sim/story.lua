@@ -23,6 +23,13 @@ function M.new(actor, object, entry)
   return self
 end
 
+---The same where what it began with may have been lost since.
+function M.adrift(actor, object, entry)
+  return setmetatable({ name = entry.party, actor = actor, object = object, is_open = true,
+    version = entry.version, next_change = 1, next_child = 1, heard = {}, is_adrift = true,
+  }, Story)
+end
+
 ---It is known to be at that version: from there on it has to hear of everything.
 function Story:anchor(version)
   local object, state = self.object, self.object:state(version, self.name)
@@ -142,8 +149,8 @@ end
 
 function Story:event(entry) M.hear(self, entry) end
 
--- It starts over, where that could not be helped. What it is told of the differences is not repeated
--- here: until the next quiet moment only its copy counts.
+-- It starts over, where that could not be helped. What it is told of the differences is not
+-- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
   if self.object.may_resync and entry.to > self.version then
     self.is_adrift = true

@@ -67,7 +67,8 @@ local function create(world)
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3), store = world.is_durable and world.level })
+    description = "in a world", public = draw:chance(0.3),
+    store = world.is_durable and world.level })
 end
 
 local function write(world)
@@ -318,7 +319,8 @@ local OPERATIONS = {
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 6, faults.kill }, { 1, faults.join }, { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join },
+  { 1, faults.leave },
   { 1, function(world) world:wait() end },
 }
 

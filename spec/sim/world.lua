@@ -4,9 +4,9 @@
 --   local fault, transcript = require("spec.sim.world").play(7)     fault: text, or nil
 --
 -- Most worlds are small, three runtimes and a hundred operations; some are bigger. Delays are drawn
--- for each message, in order between two runtimes, so that what comes from different ones overtakes.
--- What the world does is in workload.lua, what actors do in actor.lua. The transcript is kept as it
--- comes and becomes text only when somebody wants to read it.
+-- for each message, in order between two runtimes, so that what comes from different ones
+-- overtakes. What the world does is in workload.lua, what actors do in actor.lua. The transcript is
+-- kept as it comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
@@ -39,6 +39,8 @@ local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
 -- how often something goes wrong
 local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
+-- how many of them end without memory
+local STARVED = 0.15
 -- whoever hears nothing for so long must know that it may be behind
 local HONEST_S = 45
 
@@ -122,15 +124,15 @@ end
 
 ---An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
 function World:revive(actor)
-  actor.lives = (actor.lives or 0) + 1
+  self.lives = (self.lives or 0) + 1
   local urls = plain.array {}
   for _, object in ipairs(self.oracle.objects) do
     if object.actor == actor and object.is_live and object.is_down then
       urls[#urls + 1] = object.url
     end
   end
-  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.name,
-    seed = self.draw:int(0, 0x7fffffff), count = actor.lives * 1000, urls = urls }, "actor.lua")
+  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
+    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls }, "actor.lua")
   if not inst then return end
   actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
   if actor.is_alive then return end
@@ -138,7 +140,7 @@ function World:revive(actor)
     check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
   end
   actor.is_lost = true
-  self:add_actor(actor.runtime, inst)
+  self:add_actor(actor.runtime, inst, actor.as)
 end
 
 ---Loads one more actor into that runtime.
@@ -149,10 +151,10 @@ function World:load_actor(runtime)
   return self:add_actor(runtime, assert(inst, text))
 end
 
-function World:add_actor(runtime, inst)
+function World:add_actor(runtime, inst, as)
   local name = "a" .. #self.actors + 1
-  local actor = { name = name, runtime = runtime, inst = inst, url = inst.url, is_alive = true,
-    domain = self.homes[runtime].domain }
+  local actor = { name = name, as = as or name, runtime = runtime, inst = inst,
+    url = inst.url, is_alive = true, domain = self.homes[runtime].domain }
   self.actors[#self.actors + 1] = actor
   self.urls[actor.url] = name
   self:tell("%s is in runtime %d", name, runtime)
@@ -292,6 +294,19 @@ function World:quiet()
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
+-- At the end memory runs out now and then, in the middle of anything. What comes of that is
+-- nobody's promise, but nothing dies of it and nothing stays behind.
+local function starve(self)
+  self:tell "memory runs out"
+  for _ = 1, 8 do
+    host.fail_after(self.draw:int(1, 2500))
+    pcall(workload.step, self)
+    pcall(self.net.run, self.net, 0.2)
+    host.fail_after(-1)
+    pcall(self.net.run, self.net, 1)
+  end
+end
+
 local function run(self)
   workload.begin(self)
   local until_quiet = self.draw:int(30, 60)
@@ -307,6 +322,7 @@ local function run(self)
     end
   end
   self:quiet()
+  if self.draw:chance(STARVED) then starve(self) end
 end
 
 -- --- telling what is wrong -----------------------------------------------------------------------
@@ -359,11 +375,12 @@ local function story(self, fault)
   return table.concat(lines, "\n")
 end
 
-local function report(self, oracle, fault)
+local function report(self, promise, fault)
   pcall(each_alive, self, function(actor) self:drain(actor) end)
   fault = label(self, fault)
-  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\nagain: tools/sim --from %d --seeds 1"
-  return text:format(self.seed, oracle, fault, story(self, fault), self.seed)
+  local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\n"
+    .. "again: tools/sim --from %d --seeds 1"
+  return text:format(self.seed, promise, fault, story(self, fault), self.seed)
 end
 
 local function trace(err)
@@ -371,8 +388,9 @@ local function trace(err)
     or { oracle = "error", fault = debug.traceback(tostring(err), 2) }
 end
 
----Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a function
----that gives the transcript, which is the same for the same seed; and the oracle that found it.
+---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a
+---function that gives the transcript, which is the same for the same seed; and the oracle that
+---found the fault.
 function M.play(seed)
   local blocks = host.blocks()
   local world = new(seed)

@@ -18,7 +18,9 @@ World.__index = World
 function M.world(options)
   local world = setmetatable({ logged = {}, warned = {}, blocks = host.blocks(), runtimes = {},
     disks = {} }, World)
-  world.net = host.network { seed = options.seed or 1, delay = options.delay, grace = options.grace }
+  world.net = host.network {
+    seed = options.seed or 1, delay = options.delay, grace = options.grace,
+  }
   for _, name in ipairs(options) do
     local has_disk = not (options.without or {})[name]
     world.disks[name] = has_disk and host.disk { seed = 1, delay = options.disk_delay } or nil

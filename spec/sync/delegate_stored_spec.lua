@@ -1,5 +1,5 @@
--- PROTOCOL.md sections 5 and 8: a stored object is handed over. Who takes it has stored it before it
--- says so; nothing that was acknowledged is lost, whoever is killed when.
+-- PROTOCOL.md sections 5 and 8: a stored object is handed over. Who takes it has stored it before
+-- it says so; nothing that was acknowledged is lost, whoever is killed when.
 local durable = require "spec.support.durable"
 
 describe("a stored object that is handed over", function()

@@ -117,7 +117,9 @@ describe("an observer that stores its copy", function()
   it("is resumed again and again", function()
     for i = 2, 6 do
       restart()
-      world.anna:eval([[self.room.data.n = ... self.room:add_child("items", { text = "c" .. ... })]], i)
+      world.anna:eval([[
+        self.room.data.n = ...
+        self.room:add_child("items", { text = "c" .. ... })]], i)
       world:run(5)
       assert.same(world:state "anna", world:state "ben")
     end
@@ -131,7 +133,7 @@ describe("an observer that stores its copy", function()
       local child = self.room:add_child("items", { text = "y" })
       assert(child:wait())
       return child.id]]
-    assert.is_true(tonumber(id:match "#(%d+)$") > 65536)
+    assert.is_true(tonumber(id:match "#(%d+)$") > 1 << 32)
     assert.same(world:state "anna", world:state "ben")
   end)
 
@@ -203,7 +205,7 @@ describe("an observer that stores its copy", function()
     assert.same({ "n=3" }, world:heard "ben")
   end)
 
-  it("is brought level by the whole object where the history does not reach, and keeps that", function()
+  it("is brought level where the history does not reach, and keeps that", function()
     world:crash "ben"
     for i = 1, 5000 do world.anna:eval("self.room.data.n = ...", i) end
     world:run(1)

@@ -161,6 +161,29 @@ describe("an object of many children is answered in parts:", function()
     assert.is_nil(bodies[1].value.changes)
   end)
 
+  it("one object after the other, where too many are read at once", function()
+    local urls = anna:eval [[
+      local urls = {}
+      for i = 1, 70 do
+        local object = self.syncher:create { schema = "Resource", name = "n" .. i, public = true }
+        for k = 1, 5 do object.data["k" .. k] = ("x"):rep(40000) end
+        urls[i] = object.url
+      end
+      return urls]]
+    world:run(1)
+    world:forget()
+    for i, object in ipairs(urls) do
+      far.port:send { type = "read", id = i, to = object, body = { window = 1 } }
+    end
+    world:run(1)
+    local codes = {}
+    for _, body in ipairs(answered()) do codes[body.code] = (codes[body.code] or 0) + 1 end
+    assert.same({ [200] = 64, [503] = 6 }, codes)
+    for i, object in ipairs(urls) do -- nobody reads the first ones any more
+      if i > 64 then assert.equal(200, (far:request("read", object, { window = 1 }))) end
+    end
+  end)
+
   it("and is put together by who observes, or reads once", function()
     world.carl = require("spec.support.objects").load(world.rt, "carl")
     world:join("carl", url)

@@ -131,7 +131,8 @@ describe("a stored object", function()
   end)
 
   it("is found by resume, by schema and name", function()
-    world.anna:eval [[assert(self.syncher:create { schema = "Resource", name = "other", store = true })]]
+    world.anna:eval [[
+      assert(self.syncher:create { schema = "Resource", name = "other", store = true })]]
     world:crash "anna"
     world:start "anna"
     assert.same({ url }, world.anna:eval [[
