@@ -242,7 +242,7 @@ local OBSERVER = {
 
 -- How often each child was made and each execute done in the history.
 local function count(self)
-  local made, done, all = {}, {}, {}
+  local made, done, all, gone = {}, {}, {}, {}
   for version, op in ipairs(self.history) do
     for part in op.text:gmatch "%S+" do
       local id = part:match "^create:([^=]+)="
@@ -256,9 +256,11 @@ local function count(self)
       end
       if token then done[token] = version end
       all[part] = true
+      local deleted = part:match "^delete:(.*)"
+      if deleted then gone[deleted] = true end
     end
   end
-  return { made = made, done = done, all = all }
+  return { made = made, done = done, all = all, gone = gone }
 end
 
 local function acknowledged(self, who, lines, found)
@@ -279,13 +281,14 @@ local function acknowledged(self, who, lines, found)
   end
 end
 
--- A life that came to its end with nothing unanswered: all that it wanted is done.
+-- A life that came to its end with nothing unanswered: all that it wanted is done. (What it did to
+-- a child that the life before had deleted came too late.)
 local function all_done(who, lines, found)
   local wanted, is_level = {}, false
   for _, line in ipairs(lines) do
     local what, id, value = line:match "@ (%S+) (%S+) ?(%S*)"
     local kind = what == "updates" and "update" or what == "deletes" and "delete" or nil
-    if kind then
+    if kind and not (kind == "update" and found.gone[id]) then
       wanted[#wanted + 1] = ("%s:%s%s"):format(kind, id, value ~= "" and "=" .. value or "")
     end
     is_level = is_level or what == "look"

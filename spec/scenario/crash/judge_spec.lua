@@ -84,6 +84,14 @@ describe("the judge of processes", function()
     replace(ben, "slots:a=7,b", "slots:a=11,b")
   end
 
+  it("is content with what comes too late for a child", function()
+    replace(anna, "token:5", "token:5\nasked b#1 delete -")
+    replace(ben, "did 5 3", "updates b#1 21\nchild delete b#1 -\ndid 5 3")
+    replace(ben, "look 1-a 3", "look 1-a 4")
+    replace(ben, "children:b#1@2=20", "children:")
+    judge()
+  end)
+
   it("is content when the object is handed over and back", function()
     hand_over()
     judge()

@@ -20,9 +20,9 @@ World.__index = World
 
 local STEP_S = 0.01
 local READY_S = 20 -- until all are there
-local LEVEL_S = tonumber(os.getenv "CRASH_LEVEL") or 60 -- until all are level after the last blow
+local LEVEL_S = 60 -- until all are level after the last blow
 local STATES = " slots:%S*;counts:" -- is in lines that are too long to tell
-local LINES = tonumber(os.getenv "CRASH_LINES") or 12   -- of each member, in the story
+local LINES = 12   -- of each member, in the story
 
 local ACTOR = tree.read "spec/scenario/crash/actor.lua"
 
@@ -249,10 +249,33 @@ local function said_of(self, fault, lines)
   end
 end
 
+-- Who had the object when.
+local TENURES = { reports = true, hands = true, handed = true, replaced = true }
+
+local function tenures(self, lines)
+  local list = {}
+  for _, member in ipairs(self.has_deputy and self.fleet.members or {}) do
+    for life, said in ipairs(member.lives) do
+      for i, line in ipairs(said) do
+        local is_it = TENURES[line:match "@ (%l+)"] or line:find "@ fails (%l+) .*handed"
+        if is_it then
+          list[#list + 1] = ("%7.3f  life %d, %s"):format(said.times[i] - self.began, life,
+            line:gsub(STATES .. ".*", ""):sub(1, 150))
+        end
+      end
+    end
+  end
+  table.sort(list)
+  table.move(list, 1, #list, #lines + 1, lines)
+end
+
 local function story(self, fault)
   local lines = { ("seed %d: %s"):format(self.seed, fault), "", "what was done:" }
   table.move(self.story, 1, #self.story, #lines + 1, lines)
-  if self.fleet then said_of(self, fault, lines) end
+  if self.fleet then
+    said_of(self, fault, lines)
+    tenures(self, lines)
+  end
   for _, member in ipairs(self.fleet and self.fleet.members or {}) do
     local said = member.lives[#member.lives] or {}
     lines[#lines + 1] = ("\nthe end of what %s said in life %d:"):format(member.name, #member.lives)
@@ -286,7 +309,7 @@ function M.play(seed)
     blows = 0,
     can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
-  self.has_deputy = self.can_store and (draw:chance(0.35) or FORCE_DEPUTY)
+  self.has_deputy = self.can_store and draw:chance(0.35)
   self.tell = function(text, ...)
     table.insert(self.story, ("%7.3f  "):format(socket.gettime() - self.began) .. text:format(...))
   end
