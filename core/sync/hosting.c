@@ -239,6 +239,9 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
     if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
+    } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
+        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
+                       hy_absent());
     } else {
         ask_reporter(h, request, subscriber);
     }

@@ -308,6 +308,7 @@ struct hy_reporter {
     hy_link_t echoes;    /* own operations whose message has not come round */
     hy_ledger_t *ledger; /* owned; NULL: it is not stored */
     hy_link_t frozen;    /* states that are read in parts, answering.c */
+    bool is_waking;      /* resumed, and its hyperty has not got it yet */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
