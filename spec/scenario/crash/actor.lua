@@ -27,6 +27,7 @@ local BURST = 12       -- changes in a turn
 local CHILDREN_MAX = 60 -- of its own; then it deletes some
 local LOG_MAX = 12     -- items of the array
 local UNANSWERED_MAX = 30
+local RESUME_S = 0.3   -- between two attempts
 local LOOK_S = 0.25    -- nothing has happened for so long
 
 local MASTER = { state = "live", pending = 0 } -- how a reporter stands
@@ -270,19 +271,18 @@ local function create(self)
   until false
 end
 
--- The object, if it is here; it may be the peer's, or be handed over meanwhile.
+-- Takes the object up whenever it is here and not reported: after a restart, or because the heir
+-- died before it had it.
 local function resume(self)
-  repeat
-    local list, why, code = self.syncher:resume { schema = "Resource", name = "room" }
-    if list and list[1] then
-      if self.room ~= list[1] then serve(self, list[1], "KEPT") end
-    elseif not list and code ~= "not_found" then
-      say("fails", "resume", code, why)
-      hyperty.sleep(0.5)
-    else
-      return
+  while true do
+    local list, why, code
+    if not self.room then
+      list, why, code = self.syncher:resume { schema = "Resource", name = "room" }
     end
-  until self.room
+    if list and list[1] and self.room ~= list[1] then serve(self, list[1], "KEPT") end
+    if why and code ~= "not_found" then say("fails", "resume", code, why) end
+    hyperty.sleep(RESUME_S)
+  end
 end
 
 local function report(self)
@@ -293,8 +293,8 @@ local function report(self)
     self.peer = offer.from
     serve(self, room, "KEPT")
   end)
-  if CONFIG.peer and CONFIG.url then resume(self) end
   if CONFIG.role == "reporter" and not (CONFIG.peer and CONFIG.url) then create(self) end
+  if CONFIG.peer or CONFIG.role == "deputy" then hyperty.spawn(resume, self) end
   keep_on(self, write)
 end
 
