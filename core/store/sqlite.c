@@ -16,7 +16,7 @@
 
 #define OWNERS_MAX    65536u
 #define SQL_BYTES_MAX 256
-#define WANTED_EVERY  16 /* operations, then a step looks whether it is to end */
+#define WANTED_EVERY  64 /* operations, then a step looks whether it is to end */
 
 typedef enum { PUT, REMOVE, UPTO, ALL, READ, READ_ALL, FIND, KIND_COUNT } kind_t;
 static const char *const kinds[] = {
