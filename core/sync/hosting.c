@@ -347,7 +347,8 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    if (is_request && !hy__hosted_reporter(h)) { /* before that it is not known who observes it */
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
         hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
                        hy_absent());
     } else if (m->type == HY_MSG_SUBSCRIBE) {

@@ -113,6 +113,7 @@ struct hy_syncher {
 struct hy_party {
     uint32_t refs;
     bool is_reporter, is_open, is_resumed;
+    bool is_known;         /* to its hyperty: it can be asked */
     hy_syncher_t *syncher; /* NULL once closed */
     hy_link_t link;        /* in the syncher */
     hy_str_t *url;
@@ -325,6 +326,8 @@ void hy__reporter_deinit(hy_reporter_t *r);
 /* A message to the object itself: reading.c. */
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
+/* It was resumed, and its hyperty has not been given it yet: nobody decides about what is asked. */
+bool hy__reporter_returns(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* What it publishes leaves when all that was written before is committed. `m` NULL: out of memory.
  */
