@@ -103,7 +103,7 @@
 /* The journal of a store's file: folded from so many bytes on, in steps of so many; a commit waits
  * for steps while there are more than the most. When nothing was written for so long, all of it is
  * folded. */
-#define HY_STORE_FOLD_BYTES      (512u << 10)
+#define HY_STORE_FOLD_BYTES      (1u << 20)
 #define HY_STORE_FOLD_STEP_BYTES (32u << 10)
 #define HY_STORE_FOLD_BYTES_MAX  (4u * HY_STORE_FOLD_BYTES)
 #define HY_STORE_FOLD_IDLE_MS    500u

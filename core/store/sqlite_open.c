@@ -15,7 +15,7 @@
 #include "sqlite_private.h"
 
 #define BUSY_MS        1000 /* for a foreign program that reads or writes in the file */
-#define WAL_PAGES      4096 /* then they are brought home, */
+#define WAL_PAGES      8192 /* then they are brought home, */
 #define WAL_BYTES_KEPT 67108864
 #define CACHE_KIB      16384
 #define SQL_BYTES_MAX  256
