@@ -259,7 +259,6 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
         hy_object_free(o);
         return rc;
     }
-    hy_object_begin_epoch(o, hy_get_str(offer, "epoch"));
     *out = o;
     return 0;
 }

@@ -41,6 +41,29 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
                       hy_str_t *epoch);
 void hy__handed_free(hy_manager_t *m);
 
+/* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
+void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);
+
+/* --- handing.c -------------------------------------------------------------------------------- */
+
+typedef enum { HY_SETTLED_HERE, HY_SETTLED_ELSEWHERE, HY_SETTLED_UNKNOWN } hy_settled_t;
+typedef void (*hy_settled_cb)(void *arg, hy_settled_t where);
+typedef struct hy_settling hy_settling_t;
+typedef struct hy_query hy_query_t;
+
+/* Finds out whether an object that was on its way is that hyperty's (HERE) or not. Calls back once,
+ * not inside the call; UNKNOWN when neither the node nor the other one has told within
+ * HY_HANDING_SETTLE_MS, or the manager goes. */
+int hy__handing_settle(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *url,
+                       const hy_handing_t *handing, hy_settled_cb done, void *arg);
+/* It is not: what was offered goes from the store, but for the copies that are kept. */
+int hy__handing_let_go(hy_syncher_t *s, hy_str_t *url);
+/* An offer found in the store: let go of as soon as it is known that it has come to nothing. */
+void hy__handing_clear(hy_syncher_t *s, const hy_kept_t *k);
+/* `delegated` about an object that is not reported here now. */
+void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str_t *epoch);
+void hy__handings_free(hy_manager_t *m);
+
 /* --- takeover.c: the side that takes ---------------------------------------------------------- */
 
 /* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */
@@ -58,9 +81,9 @@ int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_
                        hy_value_t *out, hy_error_t *err);
 /* True if the object is not in the offer. */
 bool hy__handover_is_without(const hy_node_t *offer);
-/* Makes of an offer a reporter and a hosted object in the offered epoch. The object is in the
- * offer; or was read, as a whole answer or in parts, which are complete (else NULL). Neither is
- * known to anybody: the reporter is not among the parties of its syncher, and nothing is listened
+/* Makes of an offer a reporter and a hosted object in the offered epoch, which the object
+ * itself has not begun yet. The object is in the offer; or was read, as a whole answer or in parts,
+ * which are complete (else NULL). Neither is known to anybody: the reporter is not among the parties of its syncher, and nothing is listened
  * to. */
 int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *whole,
                       hy_parts_t *parts, hy_reporter_t **reporter, hy_hosted_t **hosted,

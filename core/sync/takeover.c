@@ -80,7 +80,10 @@ static void drop(takeover_t *t, int code, const char *desc) {
     }
     if (t->accepted)
         hy_bus_respond(t->manager->bus, t->accepted, hy_error_http(code), desc, hy_absent());
-    if (t->reporter && t->reporter->ledger) hy__copy_take_back(t->manager, t->url);
+    if (t->reporter && t->reporter->ledger) {
+        hy__party_hand_back(t->syncher, t->url);
+        hy__copy_take_back(t->manager, t->url);
+    }
     if (t->reporter) hy__party_close(&t->reporter->party);
     if (t->hosted) hy__hosted_free(t->hosted);
     finish(t, code, desc, NULL);
@@ -110,7 +113,15 @@ static int keep(takeover_t *t, hy_str_t *giver) {
     hy_manager_t *m = t->manager;
     hy_reporter_t *r = t->reporter;
     if (t->level == HY_STORE_NONE || !m->store) return 0;
-    if (r->ledger) return hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+    if (r->ledger) {
+        size_t mark = hy_store_mark(m->store);
+        int done = hy__ledger_snapshot(r->ledger);
+        if (done == 0)
+            done = hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+        if (done < 0) hy__ledger_undo(r->ledger, mark);
+        else hy__ledger_written(r->ledger);
+        return done;
+    }
     int rc = hy__reporter_store(r, t->level);
     if (rc == 0) r->ledger->lacks_guests = true;
     if (rc == 0 && giver) hy__party_forget(m, giver, t->url);
@@ -128,12 +139,19 @@ static void settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy__pulse_start(m);
 }
 
+/* Until now, and in the rows, it was in the epoch of who gave it: so a copy can be made of them. */
+static void begin_epoch(const takeover_t *t) {
+    hy_object_t *o = t->reporter->party.object;
+    if (!hy_str_equal(o->epoch, t->epoch)) hy_object_begin_epoch(o, t->epoch);
+}
+
 static void take(takeover_t *t) {
     hy_manager_t *m = t->manager;
     hy_hosted_t *before = hy__part_find(&m->hosted, t->url);
     if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
     if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
     int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    if (rc == 0) begin_epoch(t);
     if (rc == 0) rc = keep(t, hy_get_str(offer_of(t->offer), "source"));
     if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
     if (rc < 0) { /* no memory: the node is asked, and it is tried again */
@@ -196,6 +214,19 @@ static void on_ask(void *takeover) {
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
+/* That the rows are those of an offer, until the object is here. */
+static int note_offer(const takeover_t *t) {
+    hy_object_t *o = t->reporter->party.object;
+    hy_str_t *runtime = hy_get_str(o->metadata, "runtime");
+    hy_handing_t handing = {.is_heir = true, .peer = hy_get_str(offer_of(t->offer), "source")};
+    handing.epoch = t->epoch;
+    handing.sm = runtime ? hy__url_below(runtime, "/sm") : NULL;
+    int rc = handing.sm ? hy__party_hand(t->manager, t->syncher->url, o, t->level, &handing)
+                        : HY_EINVALID;
+    hy_str_unref(handing.sm);
+    return rc;
+}
+
 /* Beside what a copy has of it here, which has to give way; where it is reported here, it is stored
  * already. */
 static int store(takeover_t *t) {
@@ -208,11 +239,13 @@ static int store(takeover_t *t) {
     size_t mark = hy_store_mark(m->store);
     rc = hy__ledger_begin(l);
     if (rc == 0) rc = hy__hosted_write_guests(t->hosted, l);
+    if (rc == 0) rc = note_offer(t);
     if (rc < 0) {
         hy_store_undo(m->store, mark);
         hy__ledger_free(l);
         return rc;
     }
+    hy__ledger_written(l);
     hy__copy_lend(m, t->url);
     t->reporter->ledger = l;
     return 0;
@@ -455,6 +488,10 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
     if (t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request))
         drop(t, HY_ECONFLICT, "the object was not handed over");
+    if (!h) { /* unless the store tells otherwise, it is not */
+        hy__handing_query(m, request, url.as.s, epoch.as.s);
+        return;
+    }
     const hy_reporter_t *r = is_here ? hy__hosted_reporter(h) : NULL; /* once that is committed */
     hy__ledger_respond(r ? r->ledger : NULL, m, request, 200, NULL,
                        hy__body1("taken", hy_bool(is_here)));
@@ -466,6 +503,8 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {
         on_offer(m, request);
     } else if (hy_str_is(method, "delegated")) {
         on_delegated(m, request);
+    } else if (hy_str_is(method, "handed")) {
+        hy__handed_asked(m, request);
     } else {
         hy_bus_respond(m->bus, request, 400,
                        "the sync manager knows create, subscribe, unsubscribe and delete",
