@@ -352,8 +352,8 @@ static void ask_node(hy_delegation_t *d) {
 }
 
 /* The node knows nothing of the object. Whoever says that it has not got it cannot get it any more.
- * Who says nothing within the time is taken for dead; but not where both have it stored: what that one
- * has acknowledged is there still. */
+ * Who says nothing within the time is taken for dead; but not where both have it stored: what that
+ * one has acknowledged is there still. */
 static void on_heir(void *delegation, int http, hy_msg_t *answer) {
     hy_delegation_t *d = delegation;
     bool is_taken = hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "taken", false);
@@ -434,31 +434,6 @@ bool hy__delegation_renew(hy_hosted_t *h) {
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
-static int check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err) {
-    hy_address_t parts;
-    const char *url = p->url->bytes;
-    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", url);
-    int rc = hy__reporter_check((const hy_reporter_t *)p, err);
-    if (rc == 0) rc = hy_address_parse(hyperty->bytes, hyperty->len, &parts, err);
-    if (rc < 0) return rc;
-    if (parts.scheme.len != 7 || memcmp(parts.scheme.bytes, "hyperty", 7) != 0)
-        return hy_fail(err, HY_EINVALID, "%s is not the address of a hyperty", hyperty->bytes);
-    if (hy_str_equal(hyperty, p->syncher->url))
-        return hy_fail(err, HY_EINVALID, "%s reports %s already", hyperty->bytes, url);
-    if (!hy_address_same_domain(hyperty, p->url))
-        return hy_fail(err, HY_EINVALID,
-                       "%s is of another domain than %s: an object is reported in its own domain",
-                       hyperty->bytes, url);
-    const hy_hosted_t *h = hy__reporter_hosted((const hy_reporter_t *)p);
-    if (!h) return hy_fail(err, HY_EDELETED, "%s is being deleted", url);
-    if (hy__is_away(h->manager, p->url))
-        return hy_fail(err, HY_EUNREACHABLE,
-                       "%s: the message node is not connected, without which it cannot be handed "
-                       "over; it stays here",
-                       url);
-    return 0;
-}
-
 static void on_stored(void *delegation) {
     hy_delegation_t *d = delegation;
     hy__job_want(&d->job);
@@ -507,7 +482,7 @@ static void on_done(void *arg, int code, const char *desc) {
 
 int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err) {
-    int rc = check(p, hyperty, err);
+    int rc = hy__handover_check(p, hyperty, err);
     if (rc < 0) return rc;
     hy_call_t *c = hy__call_new(p->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;

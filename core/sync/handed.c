@@ -44,8 +44,13 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
 static void run(void *handed) {
     handed_t *d = handed;
     hy_manager_t *m = d->job.manager;
-    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy_str_ref(d->sm),
-                hy__guard_body("delegated", d->url, d->epoch), on_told);
+    hy_value_t body = hy__guard_body("delegated", d->url, d->epoch);
+    hy_node_t *params = body.kind == HY_OBJECT ? hy_get_array(body.as.n, "params") : NULL;
+    if (!params || hy_node_insert(params, 2, hy_bool(true)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
+    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy_str_ref(d->sm), body, on_told);
 }
 
 /* Out of memory the rows stay, without harm: who resumes is told who has the object. */

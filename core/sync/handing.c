@@ -9,9 +9,9 @@
  * the other one. The heir has acknowledged nothing as long as it is written down there; so it may
  * let go of the object whenever the giver has not given it away for good. The giver may go on only
  * if the heir has let go of it. */
-#include "handover.h"
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "handover.h"
 
 struct hy_settling {
     hy_link_t link; /* in the manager */
@@ -26,6 +26,19 @@ struct hy_settling {
 
 static hy_clock_t *clock_of(const hy_settling_t *g) {
     return hy_bus_clock(g->job.manager->bus);
+}
+
+/* --- writing it down -------------------------------------------------------------------------- */
+
+int hy__handing_note_offer(hy_syncher_t *s, hy_object_t *o, hy_store_level_t level,
+                           const hy_node_t *offer) {
+    hy_str_t *runtime = hy_get_str(o->metadata, "runtime");
+    hy_handing_t handing = {.is_heir = true, .peer = hy_get_str(offer, "source")};
+    handing.epoch = hy_get_str(offer, "epoch");
+    handing.sm = runtime ? hy__url_below(runtime, "/sm") : NULL;
+    int rc = handing.sm ? hy__party_hand(s->manager, s->url, o, level, &handing) : HY_EINVALID;
+    hy_str_unref(handing.sm);
+    return rc;
 }
 
 /* --- finding out ------------------------------------------------------------------------------ */
@@ -180,6 +193,7 @@ struct hy_query {
     hy_manager_t *manager;
     hy_msg_t *request;
     hy_str_t *url, *epoch, *hyperty;
+    bool is_moved; /* the giver knows that it was: it is resumed here, or dropped, by its hyperty */
     hy_store_read_t *read;
     hy_commit_t commit;
 };
@@ -204,6 +218,8 @@ static void refuse(hy_query_t *q, const char *why) {
     query_free(q);
 }
 
+#define NOT_YET "it was handed over, and is not resumed yet"
+
 static void on_forgotten(void *query) {
     answer(query, false);
 }
@@ -213,7 +229,7 @@ static void on_settled(void *query, hy_settled_t where) {
     hy_query_t *q = query;
     hy_manager_t *m = q->manager;
     if (where == HY_SETTLED_HERE) { /* it will be resumed here; the giver waits for that */
-        refuse(q, "it was handed over, and is not resumed yet");
+        refuse(q, NOT_YET);
         return;
     }
     if (where == HY_SETTLED_UNKNOWN || !m->store) {
@@ -266,6 +282,11 @@ static void on_parties(void *query, int code, const hy_rows_t *rows) {
     }
     hy_kept_t k = hy__kept_read(row.as.n);
     bool is_offered = k.handing.peer && k.handing.is_heir;
+    if (is_offered && q->is_moved) {
+        refuse(q, NOT_YET);
+        hy_value_drop(row);
+        return;
+    }
     int rc = q->hyperty ? 0 : HY_ENOMEM;
     if (rc == 0 && is_offered)
         rc = settle(q->manager, q->hyperty, q->url, &k.handing, true, on_settled, q);
@@ -277,7 +298,8 @@ static void on_parties(void *query, int code, const hy_rows_t *rows) {
     }
 }
 
-void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str_t *epoch) {
+void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str_t *epoch,
+                       bool is_moved) {
     hy_query_t *q = m->store ? hy_alloc_zero(sizeof *q) : NULL;
     if (!q) {
         if (m->store)
@@ -287,6 +309,7 @@ void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str
         return;
     }
     *q = (hy_query_t){.manager = m, .request = hy_msg_ref(request)};
+    q->is_moved = is_moved;
     q->url = hy_str_ref(url);
     q->epoch = hy_str_ref(epoch);
     hy__commit_init(&q->commit, on_forgotten, q);

@@ -116,10 +116,11 @@ static int keep(takeover_t *t, hy_str_t *giver) {
     if (r->ledger) {
         size_t mark = hy_store_mark(m->store);
         int done = hy__ledger_snapshot(r->ledger);
-        if (done == 0)
-            done = hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
-        if (done < 0) hy__ledger_undo(r->ledger, mark);
-        else hy__ledger_written(r->ledger);
+        if (done == 0) done = hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+        if (done < 0)
+            hy__ledger_undo(r->ledger, mark);
+        else
+            hy__ledger_written(r->ledger);
         return done;
     }
     int rc = hy__reporter_store(r, t->level);
@@ -214,19 +215,6 @@ static void on_ask(void *takeover) {
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
-/* That the rows are those of an offer, until the object is here. */
-static int note_offer(const takeover_t *t) {
-    hy_object_t *o = t->reporter->party.object;
-    hy_str_t *runtime = hy_get_str(o->metadata, "runtime");
-    hy_handing_t handing = {.is_heir = true, .peer = hy_get_str(offer_of(t->offer), "source")};
-    handing.epoch = t->epoch;
-    handing.sm = runtime ? hy__url_below(runtime, "/sm") : NULL;
-    int rc = handing.sm ? hy__party_hand(t->manager, t->syncher->url, o, t->level, &handing)
-                        : HY_EINVALID;
-    hy_str_unref(handing.sm);
-    return rc;
-}
-
 /* Beside what a copy has of it here, which has to give way; where it is reported here, it is stored
  * already. */
 static int store(takeover_t *t) {
@@ -239,7 +227,7 @@ static int store(takeover_t *t) {
     size_t mark = hy_store_mark(m->store);
     rc = hy__ledger_begin(l);
     if (rc == 0) rc = hy__hosted_write_guests(t->hosted, l);
-    if (rc == 0) rc = note_offer(t);
+    if (rc == 0) rc = hy__handing_note_offer(t->syncher, l->object, t->level, offer_of(t->offer));
     if (rc < 0) {
         hy_store_undo(m->store, mark);
         hy__ledger_free(l);
@@ -413,24 +401,9 @@ static void offer_again(takeover_t *t, hy_msg_t *m) {
     t->decision->value = hy_get_object(offer_of(m), "object");
 }
 
-/* Only who holds an object sends from below it; in its own domain its node sees to that. */
-static const char *refusal(const hy_manager_t *m, const hy_msg_t *request, const hy_node_t *offer) {
-    hy_str_t *url = hy_get_str(offer, "resource"), *hyperty = hy_get_str(offer, "hyperty");
-    hy_error_t err;
-    if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
-        return "delegate needs resource, source, hyperty and epoch";
-    if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
-    if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
-        !hy_address_is_under(request->from, url))
-        return "delegate comes from <Object>/subscription";
-    if (!hy_address_same_domain(url, m->runtime))
-        return "delegate: the object is of another domain than this runtime";
-    return NULL;
-}
-
 static void on_offer(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *offer = offer_of(request);
-    const char *why = refusal(m, request, offer);
+    const char *why = hy__handover_refusal(m, request, offer);
     if (why) {
         hy_bus_respond(m->bus, request, 400, why, hy_absent());
         return;
@@ -473,7 +446,8 @@ static bool is_from_giver(const takeover_t *t, const hy_msg_t *request) {
            (runtime && hy_address_is_under(request->from, runtime));
 }
 
-/* Who offered it asks whether it is here. If it is not, it will not be: not with that epoch. */
+/* Who offered it asks whether it is here: params [object, epoch, it was moved]. If it is not, it
+ * will not be, not with that epoch; unless it was moved, and has to be made out yet. */
 static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
     hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
@@ -485,11 +459,18 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     }
     const hy_hosted_t *h = hy__part_find(&m->hosted, url.as.s);
     bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch.as.s) >= 0;
+    hy_value_t moved = hy_node_at(params, 2);
+    bool is_moved = moved.kind == HY_BOOL && moved.as.b;
     takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
-    if (t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request))
-        drop(t, HY_ECONFLICT, "the object was not handed over");
+    bool is_his = t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request);
+    if (is_his && is_moved) {
+        if (t->hosted && !t->job.request) hy__job_want(&t->job);
+        hy_bus_respond(m->bus, request, 503, "it is being found out", hy_absent());
+        return;
+    }
+    if (is_his) drop(t, HY_ECONFLICT, "the object was not handed over");
     if (!h) { /* unless the store tells otherwise, it is not */
-        hy__handing_query(m, request, url.as.s, epoch.as.s);
+        hy__handing_query(m, request, url.as.s, epoch.as.s, is_moved);
         return;
     }
     const hy_reporter_t *r = is_here ? hy__hosted_reporter(h) : NULL; /* once that is committed */
