@@ -77,6 +77,8 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
     hy_link_init(&m->handed);
+    hy_link_init(&m->settlings);
+    hy_link_init(&m->queries);
     hy__pulse_init(m);
     hy_link_init(&m->leavings);
     hy__addresses_init(m);
@@ -109,6 +111,7 @@ void hy_manager_free(hy_manager_t *m) {
     }
     hy__registrations_free(m);
     hy__handed_free(m);
+    hy__handings_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
     hy__leavings_free(m);
