@@ -47,7 +47,11 @@ end
 -- are our own. The core says what it could not resume.
 function GroupChat:resume()
   local own = {}
-  for _, object in ipairs(self.syncher:resume { schema = "Communication" } or {}) do
+  local objects, failure = self.syncher:resume { schema = "Communication" }
+  if not objects then
+    hyperty.log.error("not in the rooms of before:", failure)
+  end
+  for _, object in ipairs(objects or {}) do
     local metadata = object.metadata -- nil: it has ended meanwhile
     if metadata and metadata.reporter == self.url then
       own[#own + 1] = Moderator.resume(self, object)
