@@ -62,6 +62,7 @@ void hy__call_end(hy_call_t *c, int code, const char *desc, hy_party_t *party, h
     hy_str_t *text = hy_str_from(desc ? desc : "");
     const char *reason = text ? text->bytes : "";
     if (party) hy_party_ref(party);
+    if (party && !c->is_part) hy__reporter_woke(party);
     hy__call_free(c);
     if (on_party) on_party(arg, code, reason, party);
     if (on_value) on_value(arg, code, reason, value);

@@ -27,6 +27,7 @@ struct hy_call {
     hy_create_t create;
     hy_value_t criteria, found; /* of a discovery */
     bool resumes;               /* the store keeps what it asks for */
+    bool is_part;               /* of a call that resumes all, which gives them to the hyperty */
     bool is_second;             /* it has asked for objects, now for hyperties */
     bool may_repeat;            /* its request, if it is told to ask again */
     hy_msg_t *message;          /* that request */
@@ -83,6 +84,8 @@ bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *sche
                  const hy_str_t *name);
 /* Goes on with the kept object, or anew; that may end the call. */
 void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k);
+/* The hyperty gets it now: from here on it can be asked who may observe. */
+void hy__reporter_woke(hy_party_t *p);
 void hy__resume_observer(hy_call_t *c, const hy_kept_t *k);
 /* The steps of create and subscribe with a store. */
 void hy__create_or_resume(hy_call_t *c);

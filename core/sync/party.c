@@ -135,6 +135,7 @@ void *hy_party_tag(const hy_party_t *p) {
     return p->tag;
 }
 void hy_party_set_tag(hy_party_t *p, void *tag) {
+    p->is_known |= tag != NULL;
     p->tag = tag;
 }
 

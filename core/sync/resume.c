@@ -82,6 +82,10 @@ static void forget(const hy_call_t *c, hy_str_t *url) {
     hy__party_forget(m, c->syncher->url, url);
 }
 
+void hy__reporter_woke(hy_party_t *p) {
+    if (p->is_reporter) ((hy_reporter_t *)p)->is_waking = false;
+}
+
 /* The sync manager holds it: reported from now on, in the epoch in which it is held. */
 static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     hy_ledger_t *l = c->ledger;
@@ -114,7 +118,7 @@ static void resumed(hy_call_t *c) {
         end(c, rc, hy_error_text(rc), NULL);
         return;
     }
-    r->party.is_resumed = true;
+    r->party.is_resumed = r->is_waking = true;
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__pulse_start(m);
     c->party = hy_party_ref(&r->party);
@@ -311,6 +315,8 @@ static void all_resumed(hy_call_t *c) {
     void *arg = c->arg;
     hy_party_t **parties = c->parties;
     uint32_t count = c->party_count;
+    for (uint32_t i = 0; i < count; i++)
+        hy__reporter_woke(parties[i]);
     hy_str_t *why = c->why;
     int code = count == 0 ? c->failure : 0;
     c->parties = NULL;
@@ -347,6 +353,7 @@ static int resume_one(hy_call_t *all, hy_str_t *url) {
     hy_call_t *c = hy__call_new(s, all);
     if (!c) return HY_ENOMEM;
     c->on_party = on_one;
+    c->is_part = true;
     all->awaited++;
     if (k->is_reporter) {
         hy__resume_reporter(c, k);

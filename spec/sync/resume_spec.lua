@@ -81,6 +81,23 @@ describe("a stored object", function()
     end
   end)
 
+  it("refuses nobody before its hyperty can be asked", function()
+    for step = 0, 20 do
+      world:crash "anna"
+      world:start "anna"
+      world.disks.anna:delay(0.05)
+      world.anna:eval("require('hyperty').spawn(function() " .. CREATE .. " end)")
+      world:run(step * 0.01)
+      world.disks.anna:delay(0)
+      local code = world.ben:eval([[
+        local room, why, code = self.syncher:subscribe(...)
+        if room then room:unsubscribe() end
+        return code or "let in"]], url)
+      assert.is_true(code == "let in" or code == "unreachable" or code == "not_found", code)
+      world:run(1)
+    end
+  end)
+
   it("is written on after it was resumed, and resumed again", function()
     for i = 1, 5 do
       world.anna:eval([[self.room.data.n = ... self.room:add_child("items", { text = "c" .. ... })

@@ -39,24 +39,29 @@ local function append(self, text)
   self.history[#self.history + 1] = { text = text }
 end
 
--- A life of the reporter has the object at this version.
-local function come_back(self, who, is_kept, version, state)
+-- A life of a reporter has the object at this version. Where another had it before, that it has it
+-- now is in the metadata, and a version that no event tells of.
+local function come_back(self, tenure, is_kept, version, state)
+  local who, is_heir = tenure.who, self.last_name and self.last_name ~= tenure.name
+  local base = is_heir and version - 1 or version
+  self.last_name = tenure.name
   if not is_kept and self.is_made then
     check.fault("acknowledged", "%s made a new object: that of before was not found", who)
   end
   self.is_made = true
-  if version < self.saved then
+  if base < self.saved then
     check.fault("acknowledged", "%s came back at version %d: version %d was acknowledged to it",
       who, version, self.saved)
   end
-  if version > #self.history then
+  if base > #self.history then
     check.fault("reporter", "%s came back at version %d: only %d were written", who, version,
       #self.history)
   end
-  for at = #self.history, version + 1, -1 do
+  for at = #self.history, base + 1, -1 do
     self.lost[at] = self.history[at].text
     self.history[at] = nil
   end
+  if is_heir then append(self, "reporter:" .. tenure.name) end
   while #self.claims > 0 and self.claims[#self.claims].version > version do
     table.remove(self.claims) -- of what it had and had not saved
   end
@@ -84,8 +89,8 @@ local REPORTER = {
     end
     self.saved = math.max(self.saved, version)
   end,
-  reports = function(self, list, who)
-    come_back(self, who, list[2] == "KEPT", math.tointeger(list[5]), list[6])
+  reports = function(self, list, tenure)
+    come_back(self, tenure, list[2] == "KEPT", math.tointeger(list[5]), list[6])
   end,
   look = function(self, list)
     local version = math.tointeger(list[3])
@@ -104,7 +109,7 @@ local function add_tenures(tenures, name, lives)
       local text = line:match "@ (.*)"
       local list = text and words(text) or {}
       if list[1] == "reports" then
-        tenure = { who = ("%s in life %d"):format(name, life), at = #tenures + 1,
+        tenure = { name = name, who = ("%s in life %d"):format(name, life), at = #tenures + 1,
           number = math.tointeger(list[4]:match "^%d+") }
         tenures[tenure.at] = tenure
       end
@@ -122,7 +127,7 @@ function Judge:reporters(...)
     return a.at < b.at
   end)
   for _, tenure in ipairs(tenures) do
-    for _, list in ipairs(tenure) do REPORTER[list[1]](self, list, tenure.who) end
+    for _, list in ipairs(tenure) do REPORTER[list[1]](self, list, tenure) end
   end
 end
 
@@ -148,15 +153,22 @@ local function move(walk, epoch, version)
   walk.epoch, walk.version = number, version
 end
 
--- It has heard all of the version at which it is.
-local function is_through(self, walk)
-  if not walk.open then return end
-  local op = self.history[walk.version].text:gsub(" token:%d+", "")
-  if walk.open ~= op then
+local function is_untold(op)
+  return op and op.text:find "^reporter:"
+end
+
+-- It has heard all of the version at which it is; it goes on to `version` over what no event tells.
+local function go_on(self, walk, version)
+  local op = self.history[walk.version]
+  op = op and op.text:gsub(" token:%d+", "")
+  if walk.open and walk.open ~= op then
     check.fault("order", "%s heard of version %d only %s, not %s", walk.who, walk.version,
       walk.open, op)
   end
   walk.open = nil
+  if version > walk.version and is_untold(self.history[walk.version + 1]) then
+    walk.version = walk.version + 1
+  end
 end
 
 -- A batch comes as several events with one version.
@@ -166,7 +178,7 @@ local function take_change(self, walk, list)
   if version == walk.version and walk.open then
     walk.open = walk.open .. " " .. text
   else
-    is_through(self, walk)
+    go_on(self, walk, version)
     if version ~= walk.version + 1 then
       check.fault("order", "%s heard of version %d after version %d", walk.who, version,
         walk.version)
@@ -184,14 +196,16 @@ end
 local function take_child(self, walk, list)
   local kind, id, value = list[2], list[3], list[4]
   if kind == "expired" or kind == "refused" then return end
-  is_through(self, walk)
+  go_on(self, walk, walk.version)
   local text = ("%s:%s%s"):format(kind, id, value ~= "-" and "=" .. value or "")
-  local op = self.history[walk.version + 1]
+  local version = walk.version + 1
+  if is_untold(self.history[version]) then version = version + 1 end
+  local op = self.history[version]
   local is_it = op and (op.text == text or value == "-" and op.text:match "^[^=]+" == text)
   if is_it then
-    walk.version = walk.version + 1
+    walk.version = version
   elseif walk.version > walk.resynced then
-    op_at(self, walk, walk.version + 1)
+    op_at(self, walk, version)
     check.fault("order", "%s heard %s after version %d; next is %s", walk.who, text, walk.version,
       op.text)
   end
@@ -216,8 +230,8 @@ local OBSERVER = {
   change = take_change,
   child = take_child,
   look = function(self, walk, list)
-    is_through(self, walk)
     local version = math.tointeger(list[3])
+    go_on(self, walk, version)
     if version ~= walk.version then
       check.fault("order", "%s is at version %d, and heard of all up to %d", walk.who, version,
         walk.version)
@@ -234,7 +248,7 @@ local OBSERVER = {
 
 -- How often each child was made and each execute done in the history.
 local function count(self)
-  local made, done, all = {}, {}, {}
+  local made, done, all, gone = {}, {}, {}, {}
   for version, op in ipairs(self.history) do
     for part in op.text:gmatch "%S+" do
       local id = part:match "^create:([^=]+)="
@@ -248,9 +262,11 @@ local function count(self)
       end
       if token then done[token] = version end
       all[part] = true
+      local deleted = part:match "^delete:(.*)"
+      if deleted then gone[deleted] = true end
     end
   end
-  return { made = made, done = done, all = all }
+  return { made = made, done = done, all = all, gone = gone }
 end
 
 local function acknowledged(self, who, lines, found)
@@ -271,13 +287,14 @@ local function acknowledged(self, who, lines, found)
   end
 end
 
--- A life that came to its end with nothing unanswered: all that it wanted is done.
+-- A life that came to its end with nothing unanswered: all that it wanted is done. (What it did to
+-- a child that the life before had deleted came too late.)
 local function all_done(who, lines, found)
   local wanted, is_level = {}, false
   for _, line in ipairs(lines) do
     local what, id, value = line:match "@ (%S+) (%S+) ?(%S*)"
     local kind = what == "updates" and "update" or what == "deletes" and "delete" or nil
-    if kind then
+    if kind and not (kind == "update" and found.gone[id]) then
       wanted[#wanted + 1] = ("%s:%s%s"):format(kind, id, value ~= "" and "=" .. value or "")
     end
     is_level = is_level or what == "look"

@@ -73,16 +73,24 @@ describe("the judge of processes", function()
   -- Eve takes over after version 3; Anna does not know that yet.
   local function hand_over()
     anna[1] = anna[1] .. "\nhands hyperty://x/eve\nwrote 4 set:slots.a=9"
-    eve = { [[reports KEPT resource://x/1 2-e 3 slots:a=7,b=8;counts:ben=1;log:;children:b#1@2=20
-      wrote 4 set:slots.a=10
+    eve = { [[reports KEPT resource://x/1 2-e 4 slots:a=7,b=8;counts:ben=1;log:;children:b#1@2=20
+      wrote 5 set:slots.a=10
       hands hyperty://x/anna
       handed]] }
-    anna[1] = anna[1] .. "\nreplaced\nreports KEPT resource://x/1 3-f 4 "
-      .. "slots:a=10,b=8;counts:ben=1;log:;children:b#1@2=20\nwrote 5 set:slots.a=11"
+    anna[1] = anna[1] .. "\nreplaced\nreports KEPT resource://x/1 3-f 6 "
+      .. "slots:a=10,b=8;counts:ben=1;log:;children:b#1@2=20\nwrote 7 set:slots.a=11"
     replace(ben, "look 1-a 3",
-      "change 2-e 4 set:slots.a=10\nchange 3-f 5 set:slots.a=11\nlook 3-f 5")
+      "change 2-e 5 set:slots.a=10\nchange 3-f 7 set:slots.a=11\nlook 3-f 7")
     replace(ben, "slots:a=7,b", "slots:a=11,b")
   end
+
+  it("is content with what comes too late for a child", function()
+    replace(anna, "token:5", "token:5\nasked b#1 delete -")
+    replace(ben, "did 5 3", "updates b#1 21\nchild delete b#1 -\ndid 5 3")
+    replace(ben, "look 1-a 3", "look 1-a 4")
+    replace(ben, "children:b#1@2=20", "children:")
+    judge()
+  end)
 
   it("is content when the object is handed over and back", function()
     hand_over()
@@ -93,13 +101,13 @@ describe("the judge of processes", function()
     it("what was acknowledged to who reports it no more", function()
       hand_over()
       replace(anna, "set:slots.a=9", "set:slots.a=9\nsaved 4")
-      catches "eve in life 1 came back at version 3: version 4 was acknowledged to it"
+      catches "eve in life 1 came back at version 4: version 4 was acknowledged to it"
     end)
 
     it("what is heard of who reports it no more", function()
       hand_over()
-      replace(ben, "change 2-e 4 set:slots.a=10", "change 1-a 4 set:slots.a=9")
-      catches "heard set:slots.a=9 as version 4, which is set:slots.a=10"
+      replace(ben, "change 2-e 5 set:slots.a=10", "change 1-a 4 set:slots.a=9")
+      catches "heard of version 4 after version 4"
     end)
 
     it("an acknowledged change that is lost", function()

@@ -43,7 +43,7 @@ local function apply(object, text, version)
     local kind, path, value = part:match "^(%l+):([^=]+)=?(.*)$"
     if kind == "set" or kind == "add" or kind == "cut" then
       apply_data(object, kind, path, value)
-    elseif kind ~= "token" then
+    elseif kind ~= "token" and kind ~= "reporter" then
       apply_child(object, kind, path, value, version)
     end
   end

@@ -20,9 +20,11 @@ World.__index = World
 
 local STEP_S = 0.01
 local READY_S = 20 -- until all are there
-local LEVEL_S = tonumber(os.getenv "CRASH_LEVEL") or 60 -- until all are level after the last blow
+local LEVEL_S = 60 -- until all are level after the last blow
 local STATES = " slots:%S*;counts:" -- is in lines that are too long to tell
-local LINES = tonumber(os.getenv "CRASH_LINES") or 12   -- of each member, in the story
+local LINES = 12   -- of each member, in the story
+
+local ACTOR = tree.read "spec/scenario/crash/actor.lua"
 
 -- What a blow is: kind, and how often. All at once: the machine goes down.
 local KINDS = { { 6, "kill" }, { 4, "stop" }, { 1, "end" } }
@@ -45,7 +47,7 @@ local function write_actor(self, name, role, life)
     tostring(role == "reporter" or role == "deputy"), text(self.url), text(peer and peer.url),
     tostring(member.has_store), self.work_until, self.lives)
   local path = ("%s/%s-%d"):format(self.dir, name, life)
-  program.make_dir(path, { [name .. ".lua"] = config .. self.actor })
+  program.make_dir(path, { [name .. ".lua"] = config .. ACTOR })
   return ("%s/%s.lua"):format(path, name)
 end
 
@@ -247,10 +249,33 @@ local function said_of(self, fault, lines)
   end
 end
 
+-- Who had the object when.
+local TENURES = { reports = true, hands = true, handed = true, replaced = true }
+
+local function tenures(self, lines)
+  local list = {}
+  for _, member in ipairs(self.has_deputy and self.fleet.members or {}) do
+    for life, said in ipairs(member.lives) do
+      for i, line in ipairs(said) do
+        local is_it = TENURES[line:match "@ (%l+)"] or line:find "@ fails (%l+) .*handed"
+        if is_it then
+          list[#list + 1] = ("%7.3f  life %d, %s"):format(said.times[i] - self.began, life,
+            line:gsub(STATES .. ".*", ""):sub(1, 150))
+        end
+      end
+    end
+  end
+  table.sort(list)
+  table.move(list, 1, #list, #lines + 1, lines)
+end
+
 local function story(self, fault)
   local lines = { ("seed %d: %s"):format(self.seed, fault), "", "what was done:" }
   table.move(self.story, 1, #self.story, #lines + 1, lines)
-  if self.fleet then said_of(self, fault, lines) end
+  if self.fleet then
+    said_of(self, fault, lines)
+    tenures(self, lines)
+  end
   for _, member in ipairs(self.fleet and self.fleet.members or {}) do
     local said = member.lives[#member.lives] or {}
     lines[#lines + 1] = ("\nthe end of what %s said in life %d:"):format(member.name, #member.lives)
@@ -258,7 +283,8 @@ local function story(self, fault)
       lines[#lines + 1] = ("%7.3f  %s"):format(said.times[i] - self.began, said[i]:sub(1, 150))
     end
   end
-  lines[#lines + 1] = ("\nagain: tools/crash --from %d --rounds 1"):format(self.seed)
+  lines[#lines + 1] = ("\nagain: tools/crash --from %d --rounds 1%s"):format(self.seed,
+    self.has_deputy and " --deputy" or "")
   return table.concat(lines, "\n")
 end
 
@@ -276,15 +302,15 @@ local function run(self, start)
   for number = 1, legs do leg(self, number, legs) end
 end
 
----Plays the round of that seed. Gives nil, or what is wrong as text for people; and a line that
----tells what there was.
-function M.play(seed)
+---Plays the round of that seed; with a deputy, to whom the object is handed over, if so wanted.
+---Gives nil, or what is wrong as text for people; and a line that tells what there was.
+function M.play(seed, has_deputy)
   local draw = draws.new(seed)
   local self = setmetatable({ seed = seed, draw = draw, by_name = {}, story = {}, lives = 0,
-    blows = 0, actor = tree.read "spec/scenario/crash/actor.lua",
-    can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
+    blows = 0, can_store = has_option("run", "--store FILE"),
+    can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
-  self.has_deputy = self.can_store and (draw:chance(0.35) or FORCE_DEPUTY)
+  self.has_deputy = self.can_store and has_deputy
   self.tell = function(text, ...)
     table.insert(self.story, ("%7.3f  "):format(socket.gettime() - self.began) .. text:format(...))
   end
@@ -298,7 +324,7 @@ function M.play(seed)
     end, self, start)
     if not ok then fault = story(self, err) end
   end)
-  return fault, self.summary, story(self, "slow")
+  return fault, self.summary
 end
 
 return M
