@@ -120,6 +120,29 @@ describe("a room that is stored", function()
     assert.same({ "anna", "bob" }, bob:sees(room))
   end)
 
+  it("keeps out the kicked from the moment on when kick returns, however slow the disk is", function()
+    world.disks.anna:delay(0.3)
+    assert(anna.kick(room, bob.user))
+    back "anna"
+    refused("forbidden", "you were removed from this room", bob.join(room))
+    assert.same({ "anna" }, anna:sees(room))
+  end)
+
+  it("lists nobody who is out, whenever its owner is killed while kicking", function()
+    for step = 1, 20 do
+      anna.instance:eval([[
+        local self, room, who = ...
+        require("hyperty").spawn(function() self.api.kick(self, room, who) end)]], room, bob.user)
+      world:run(step * 0.002)
+      back "anna"
+      assert.same(bob.rooms()[1] and { "anna", "bob" } or { "anna" }, anna:sees(room))
+      assert(anna.invite(room, bob.user))
+      world:run(1)
+      assert(anna.send(room, "round " .. step))
+      assert.same({ "anna", "bob" }, bob:sees(room))
+    end
+  end)
+
   it("keeps out who was kicked while away", function()
     world:crash "bob"
     assert(anna.kick(room, "user://localhost/bob"))
