@@ -7,7 +7,8 @@
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
  *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
- *       "answers": [[operation, digest, code]]}
+ *       "answers": [[operation, digest, code]],
+ *       "executes": answers to executes, executed.c}
  *
  * In "params" of the execute, as its only one. */
 #include "handover.h"
@@ -106,6 +107,8 @@ static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t
     int rc = hy_put(offer, "changes", write_changes(r->party.object, changes));
     if (rc == 0) rc = hy_put(offer, "guests", write_guests(h));
     if (rc == 0 && changes > 0) rc = hy_put(offer, "answers", hy__moderation_write(r));
+    if (rc == 0 && (is_whole || changes > 0))
+        rc = hy_put(offer, "executes", hy__executed_write(h->manager, h->url));
     if (rc == 0 && !is_whole) rc = hy_put(offer, "without", hy_bool(true));
     if (rc == 0) rc = write_object(r->party.object, is_whole, &object);
     return rc < 0 ? rc : hy_put(offer, "object", object);

@@ -17,7 +17,7 @@
  *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
- * handover.h   how an object passes to another reporter: five files more
+ * handover.h   how an object passes to another reporter: six files more
  * rejoin.h     what happens when a node is lost and found again: six files more
  * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
