@@ -30,8 +30,8 @@
     X(ORDER, 100, "each observer has its own children first")                                      \
     X(ALWAYS_LIVE, 1000, "the status is live while the copy is behind")                            \
     X(DOUBLE_CREATE, 2000, "a create that comes again after its child was deleted makes another")  \
-    X(LOSS_UNHEARD, 2000, "what the node says it has dropped is not read again")                   \
-    X(SINCE_ANY_EPOCH, 2000, "changes since a version are given whatever the epoch")               \
+    X(DIGEST_TRUSTED, 500, "a digest sets the position of a copy that it finds behind")            \
+    X(SINCE_ANY_EPOCH, 2000, "a new epoch is gone on in from any state, as if it followed that")   \
     X(REFUSAL_UNDONE, 100, "a refused update of a child stays as it is at its creator")            \
     X(QUIET_RESYNC, 2000, "a copy is brought level without a word to its hyperty")                 \
     X(PUBLISH_EARLY, 500, "what is stored is published before its commit")                         \

@@ -425,7 +425,6 @@ void hy__arrival_settle(hy_replica_t *r) {
 /* The node dropped messages for this runtime and says so in their place. */
 static bool is_loss(hy_msg_t *m) {
     if (m->type != HY_MSG_EVENT || hy_msg_payload(m, &hy_stamp_payload)) return false;
-    if (HY_MUTANT(LOSS_UNHEARD)) return false;
     return hy_get_int(hy_get_object(hy_msg_body(m), "value"), "lost", 0) > 0;
 }
 

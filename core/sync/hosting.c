@@ -236,6 +236,13 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
+    /* What its life before sent comes first: the observer numbers its operations by the answer. */
+    if (hy_get_bool(hy_msg_body(request), "restored", false) &&
+        hy__moderation_has_from(hy__hosted_reporter(h), subscriber)) {
+        hy_bus_respond(h->manager->bus, request, 503, "an operation of yours is being decided",
+                       hy_absent());
+        return;
+    }
     bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
     if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
@@ -340,7 +347,8 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    if (is_request && !hy__hosted_reporter(h)) { /* before that it is not known who observes it */
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
         hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
                        hy_absent());
     } else if (m->type == HY_MSG_SUBSCRIBE) {

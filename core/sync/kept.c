@@ -194,7 +194,9 @@ static void on_rows(void *call, int code, const hy_rows_t *rows) {
         code = take_row(s, &row);
     }
     if (code < 0) {
-        hy__call_end(c, code, "what the store keeps cannot be read", NULL, hy_absent());
+        hy_error_t err = {.text = ""};
+        hy__fail_read(s->manager, NULL, code, &err);
+        hy__call_end(c, code, err.text, NULL, hy_absent());
         return;
     }
     s->knows_kept = true;

@@ -174,6 +174,8 @@ static int add_party(hy_node_t *list, hy_party_t *p) {
     if (rc == 0) rc = hy_put(entry, "version", hy_int((int64_t)hy_party_version(p)));
     if (rc == 0) rc = hy_put(entry, "state", hy_text(state));
     if (rc == 0) rc = hy_put(entry, "pending", hy_int((int64_t)hy_party_status(p).pending));
+    bool is_kept = p->syncher->manager->is_lasting && hy_party_store(p) != HY_STORE_NONE;
+    if (rc == 0 && is_kept) rc = hy_put(entry, "store", hy__level_value(hy_party_store(p)));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
     hy_node_unref(entry);
     return rc;

@@ -12,6 +12,8 @@
 #include "../base/mutant.h"
 #include "handover.h"
 
+#include <string.h>
+
 #define WAITING_MAX 64
 
 /* Operations of a child that wait behind one in the hands of the hyperty. They go on in a turn of
@@ -376,7 +378,9 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     bool is_own = hy_str_equal(m->from, r->party.syncher->url);
     hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
-    if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
+    if (!is_own && hy__reporter_returns(r)) {
+        respond(r, m, 503, "the object's reporter is not back yet");
+    } else if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
         if (m->type != HY_MSG_EVENT) hy__reporter_tell_own(r, m);
     } else if (!hy__hosted_has_observer(h, m->from)) {
         respond(r, m, 403, "only observers of the object write children");
@@ -431,6 +435,17 @@ int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers) {
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
+
+bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator) {
+    const busy_t *b;
+    for (uint32_t pos = 0; (b = hy_dict_next(&r->busy, &pos));) {
+        const hy_str_t *key = b->key; /* <creator>#<n> */
+        if (key->len > creator->len && key->bytes[creator->len] == '#' &&
+            memcmp(key->bytes, creator->bytes, creator->len) == 0)
+            return true;
+    }
+    return false;
+}
 
 void hy__moderation_init(hy_reporter_t *r) {
     hy_dict_init(&r->busy, sizeof(busy_t));

@@ -67,7 +67,9 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     hy_error_t err;
-    if (m->type == HY_MSG_READ) {
+    if (hy__reporter_returns(r) && (m->type == HY_MSG_READ || m->type == HY_MSG_EXECUTE)) {
+        hy_bus_respond(bus, m, 503, "the object's reporter is not back yet", hy_absent());
+    } else if (m->type == HY_MSG_READ) {
         if (is_open_to(r, m->from)) {
             answer_read(r, m);
         } else if (is_struck_off(r, m)) {

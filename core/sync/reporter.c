@@ -12,6 +12,10 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
     return hy__part_find(&r->party.syncher->manager->hosted, r->party.url);
 }
 
+bool hy__reporter_returns(const hy_reporter_t *r) {
+    return r->party.is_resumed && !r->party.is_known;
+}
+
 /* Gives the change its position, the next one, and writes it into the store, if the object has one.
  * Before it is published, since writing may fail. */
 static int prepare(hy_reporter_t *r, hy_change_t *change) {

@@ -182,8 +182,12 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_manager_t *m = c->syncher->manager;
     hy_error_t err = {.text = ""};
     c->rows = NULL;
-    if (code == 0)
-        code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
+    if (code < 0) {
+        hy__fail_read(m, c->create.url, code, &err);
+        fail(c, code, &err);
+        return;
+    }
+    code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
     if (code == HY_ENOT_FOUND) {
         forget(c, c->create.url);
         make_anew(c);
@@ -335,8 +339,12 @@ static void on_copy(void *call, int code, const hy_rows_t *rows) {
     hy_observer_t *o = NULL;
     hy_ledger_t *l = NULL;
     c->rows = NULL;
-    if (code == 0)
-        code = hy__ledger_restore(s->manager, c->url, rows, c->create.store, false, &l, &err);
+    if (code < 0) {
+        hy__fail_read(s->manager, c->url, code, &err);
+        fail(c, code, &err);
+        return;
+    }
+    code = hy__ledger_restore(s->manager, c->url, rows, c->create.store, false, &l, &err);
     if (code == HY_EINVALID)
         hy_log(hy_bus_log(s->manager->bus), HY_LOG_ERROR, "sync", "%s; it is read anew", err.text);
     bool is_there = hy__part_find(&s->manager->replicas, c->url) != NULL; /* by now */

@@ -114,6 +114,7 @@ struct hy_syncher {
 struct hy_party {
     uint32_t refs;
     bool is_reporter, is_open, is_resumed;
+    bool is_known;         /* to its hyperty: it can be asked */
     hy_syncher_t *syncher; /* NULL once closed */
     hy_link_t link;        /* in the syncher */
     hy_str_t *url;
@@ -341,6 +342,8 @@ void hy__reporter_deinit(hy_reporter_t *r);
 /* A message to the object itself: reading.c. */
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
+/* It was resumed, and its hyperty has not been given it yet: nobody decides about what is asked. */
+bool hy__reporter_returns(const hy_reporter_t *r);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* What it publishes leaves when all that was written before is committed. `m` NULL: out of memory.
  */
@@ -371,6 +374,8 @@ void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);
 void hy__reporter_drop_own(hy_reporter_t *r);
 void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
+/* Whether an operation of that creator is in the hands of the hyperty. */
+bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator);
 /* What is remembered of child operations that were answered, as an array; ABSENT when out of
  * memory. Reading adds to what is there. */
 hy_value_t hy__moderation_write(const hy_reporter_t *r);

@@ -26,6 +26,7 @@ function M.new(fields)
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: at which version
+    restarts = 0,          -- of its reporter, since the last quiet moment
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)

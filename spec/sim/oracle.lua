@@ -162,7 +162,9 @@ function Oracle:resumed(actor, entry, expected)
   object:restore(entry.version)
   object.promised, object.party = entry.version, entry.party
   object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
-  object.may_resync = object.may_resync or object.is_lossy
+  -- Who was away for more than one epoch cannot know whether its state lies on the way.
+  object.restarts = object.restarts + 1
+  object.may_resync = object.may_resync or object.is_lossy or object.restarts > 1
   self:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,
     is_open = true, heard = {} }
 end
@@ -366,7 +368,9 @@ function Oracle:check(look, is_disturbed, is_doubled)
     end
   end
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
-  for _, object in ipairs(self.objects) do object.may_resync, object.is_lossy = false, false end
+  for _, object in ipairs(self.objects) do
+    object.may_resync, object.is_lossy, object.restarts = false, false, 0
+  end
   local order = {}
   for _, party in ipairs(self.order) do
     party.was_open, party.heard = party.is_open, {}

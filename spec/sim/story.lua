@@ -152,7 +152,8 @@ function Story:event(entry) M.hear(self, entry) end
 -- It starts over, where that could not be helped. What it is told of the differences is not
 -- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
-  if self.object.may_resync and entry.to > self.version then
+  local is_above = entry.to > self.version or self.object.restarts > 0
+  if self.object.may_resync and is_above then
     self.is_adrift = true
     return
   end
@@ -162,7 +163,7 @@ end
 
 function Story:ended(entry)
   self.is_open = false
-  if entry.reason ~= "evicted" then return end
+  if entry.reason ~= "evicted" or self.object.has_lost then return end
   local evicted_at = self.object.evictions[self.actor.url]
   if not evicted_at then check.fault("ends", "%s was evicted by nobody", self.name) end
   -- One that was cut off may hear it later than its fellows bring the copy level that they share.

@@ -11,7 +11,7 @@ local socket = require "socket"
 local report = require "tools.bench.report"
 
 local folder = arg[1]
-local WRITERS, SECONDS = 64, 3
+local WRITERS, SECONDS, WARM_UP = 64, 3, 0.5
 local PACE_S, PACE_CHANGES = 0.004, 2 -- of a writer, while others are measured
 local SAMPLES, ROUNDS = 4000, 5
 local CHILDREN = 10000
@@ -47,10 +47,8 @@ local WRITER = [[
       end
     end)
   end
-  function W.api.finish(self)
-    self.is_writing = false
-    return self.acknowledged
-  end
+  function W.api.finish(self) self.is_writing = false end
+  function W.api.acknowledged(self) return self.acknowledged end
   function W.api.fill(self, count)
     local text = string.rep("x", 80)
     for i = 1, count do
@@ -106,23 +104,17 @@ end
 local function rate(writers, level)
   local rt = runtime(path())
   local list = start_writers(rt, writers, level)
-  for _, w in ipairs(list) do w:call "begin" end
-  rt:run(0.3)
   local function total()
     local n = 0
-    for _, w in ipairs(list) do n = n + w:call("finish") end
+    for _, w in ipairs(list) do n = n + w:call "acknowledged" end
     return n
   end
-  local before = total()
-  rt:run(0.2) -- what was under way ends
   for _, w in ipairs(list) do w:call "begin" end
-  local t = socket.gettime()
-  before = 0
-  for _, w in ipairs(list) do before = before + w:call("finish") end
-  for _, w in ipairs(list) do w:call "begin" end
+  rt:run(WARM_UP)
+  local before, t = total(), socket.gettime()
   rt:run(SECONDS)
-  local n = total() - before
-  local seconds = socket.gettime() - t
+  local n, seconds = total() - before, socket.gettime() - t
+  for _, w in ipairs(list) do w:call "finish" end
   rt:stop()
   return n / seconds
 end

@@ -27,6 +27,7 @@ local BURST = 12       -- changes in a turn
 local CHILDREN_MAX = 60 -- of its own; then it deletes some
 local LOG_MAX = 12     -- items of the array
 local UNANSWERED_MAX = 30
+local RESUME_S = 0.3   -- between two attempts
 local LOOK_S = 0.25    -- nothing has happened for so long
 
 local MASTER = { state = "live", pending = 0 } -- how a reporter stands
@@ -77,7 +78,8 @@ local function change_text(change)
   local path = table.concat(change.keys, ".")
   if change.kind == "remove" then return "cut:" .. path end
   local is_item = change.keys[1] == "log" and change.kind == "add"
-  return ("%s:%s=%d"):format(is_item and "add" or "set", path, change.value)
+  local value = math.type(change.value) and change.value or "*" -- after a resync it may be a table
+  return ("%s:%s=%s"):format(is_item and "add" or "set", path, value)
 end
 
 -- --- looking -------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ local function show(self)
   local shown, seen
   while true do
     local room = self.room
-    while not room do -- another reports it now
+    while not room or not room.epoch do -- another reports it now, or it was taken away
       shown, seen = nil, nil
       hyperty.sleep(LOOK_S)
       room = self.room
@@ -270,19 +272,18 @@ local function create(self)
   until false
 end
 
--- The object, if it is here; it may be the peer's, or be handed over meanwhile.
+-- Takes the object up whenever it is here and not reported: after a restart, or because the heir
+-- died before it had it.
 local function resume(self)
-  repeat
-    local list, why, code = self.syncher:resume { schema = "Resource", name = "room" }
-    if list and list[1] then
-      if self.room ~= list[1] then serve(self, list[1], "KEPT") end
-    elseif not list and code ~= "not_found" then
-      say("fails", "resume", code, why)
-      hyperty.sleep(0.5)
-    else
-      return
+  while true do
+    local list, why, code
+    if not self.room then
+      list, why, code = self.syncher:resume { schema = "Resource", name = "room" }
     end
-  until self.room
+    if list and list[1] and self.room ~= list[1] then serve(self, list[1], "KEPT") end
+    if why and code ~= "not_found" then say("fails", "resume", code, why) end
+    hyperty.sleep(RESUME_S)
+  end
 end
 
 local function report(self)
@@ -293,8 +294,8 @@ local function report(self)
     self.peer = offer.from
     serve(self, room, "KEPT")
   end)
-  if CONFIG.peer and CONFIG.url then resume(self) end
   if CONFIG.role == "reporter" and not (CONFIG.peer and CONFIG.url) then create(self) end
+  if CONFIG.peer or CONFIG.role == "deputy" then hyperty.spawn(resume, self) end
   keep_on(self, write)
 end
 

@@ -39,7 +39,7 @@ local function take(self, member, line)
   table.insert(life, line)
   life.times[#life] = self.now
   local of, text = line:match "^(%S+): error: (.*)"
-  if of then check.fault("log", "%s logged: %s", member.name, text) end
+  if of then self.logged = { member.name, text } end
   if line:find("AddressSanitizer", 1, true) or line:find("runtime error:", 1, true) then
     check.fault("process", "%s: %s", member.name, line)
   end
@@ -58,6 +58,7 @@ local function read(self, member)
     from = to + 1
   end
   member.rest = text:sub(from)
+  if self.logged then check.fault("log", "%s logged: %s", table.unpack(self.logged)) end
 end
 
 -- --- living and dying ----------------------------------------------------------------------------

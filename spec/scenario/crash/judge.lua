@@ -153,6 +153,10 @@ local function move(walk, epoch, version)
   walk.epoch, walk.version = number, version
 end
 
+local function is_untold(op)
+  return op and op.text:find "^reporter:"
+end
+
 -- It has heard all of the version at which it is; it goes on to `version` over what no event tells.
 local function go_on(self, walk, version)
   local op = self.history[walk.version]
@@ -162,9 +166,9 @@ local function go_on(self, walk, version)
       walk.open, op)
   end
   walk.open = nil
-  local next_op = self.history[walk.version + 1]
-  local is_untold = next_op and next_op.text:find "^reporter:"
-  if is_untold and version > walk.version then walk.version = walk.version + 1 end
+  if version > walk.version and is_untold(self.history[walk.version + 1]) then
+    walk.version = walk.version + 1
+  end
 end
 
 -- A batch comes as several events with one version.
@@ -192,14 +196,16 @@ end
 local function take_child(self, walk, list)
   local kind, id, value = list[2], list[3], list[4]
   if kind == "expired" or kind == "refused" then return end
-  go_on(self, walk, math.huge)
+  go_on(self, walk, walk.version)
   local text = ("%s:%s%s"):format(kind, id, value ~= "-" and "=" .. value or "")
-  local op = self.history[walk.version + 1]
+  local version = walk.version + 1
+  if is_untold(self.history[version]) then version = version + 1 end
+  local op = self.history[version]
   local is_it = op and (op.text == text or value == "-" and op.text:match "^[^=]+" == text)
   if is_it then
-    walk.version = walk.version + 1
+    walk.version = version
   elseif walk.version > walk.resynced then
-    op_at(self, walk, walk.version + 1)
+    op_at(self, walk, version)
     check.fault("order", "%s heard %s after version %d; next is %s", walk.who, text, walk.version,
       op.text)
   end

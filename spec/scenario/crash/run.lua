@@ -1,5 +1,6 @@
--- Runs many rounds of real processes outside busted, for tools/crash: arguments are the first seed
--- and how many. Faults go to stdout as they are found, progress to stderr where that is a terminal.
+-- Runs many rounds of real processes outside busted, for tools/crash: arguments are the first seed,
+-- how many, and "deputy" for one in each. Faults go to stdout as they are found, progress to stderr
+-- where that is a terminal.
 local world = require "spec.scenario.crash.world"
 
 local from, count = math.tointeger(arg[1]), math.tointeger(arg[2])
@@ -7,7 +8,7 @@ local is_terminal = os.execute "test -t 2"
 local faults = 0
 
 for seed = from, from + count - 1 do
-  local fault, summary = world.play(seed)
+  local fault, summary = world.play(seed, arg[3] == "deputy")
   if is_terminal then io.stderr:write "\r\27[K" end
   if fault then
     faults = faults + 1

@@ -283,7 +283,8 @@ local function story(self, fault)
       lines[#lines + 1] = ("%7.3f  %s"):format(said.times[i] - self.began, said[i]:sub(1, 150))
     end
   end
-  lines[#lines + 1] = ("\nagain: tools/crash --from %d --rounds 1"):format(self.seed)
+  lines[#lines + 1] = ("\nagain: tools/crash --from %d --rounds 1%s"):format(self.seed,
+    self.has_deputy and " --deputy" or "")
   return table.concat(lines, "\n")
 end
 
@@ -301,15 +302,15 @@ local function run(self, start)
   for number = 1, legs do leg(self, number, legs) end
 end
 
----Plays the round of that seed. Gives nil, or what is wrong as text for people; and a line that
----tells what there was.
-function M.play(seed)
+---Plays the round of that seed; with a deputy, to whom the object is handed over, if so wanted.
+---Gives nil, or what is wrong as text for people; and a line that tells what there was.
+function M.play(seed, has_deputy)
   local draw = draws.new(seed)
   local self = setmetatable({ seed = seed, draw = draw, by_name = {}, story = {}, lives = 0,
-    blows = 0,
-    can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
+    blows = 0, can_store = has_option("run", "--store FILE"),
+    can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
-  self.has_deputy = self.can_store and draw:chance(0.35)
+  self.has_deputy = self.can_store and has_deputy
   self.tell = function(text, ...)
     table.insert(self.story, ("%7.3f  "):format(socket.gettime() - self.began) .. text:format(...))
   end
@@ -323,7 +324,7 @@ function M.play(seed)
     end, self, start)
     if not ok then fault = story(self, err) end
   end)
-  return fault, self.summary, story(self, "slow")
+  return fault, self.summary
 end
 
 return M

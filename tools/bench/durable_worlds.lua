@@ -1,0 +1,23 @@
+-- How many simulated worlds a second: as `tools/sim` plays them, in one process.
+local report = require "tools.bench.report"
+local world = require "spec.sim.world"
+
+local SECONDS = 10
+
+local lines = report.new(table.move(arg, 1, #arg, 1, {}))
+
+lines:add("simulated worlds, most of 3 runtimes, 100 ops", "≥ 200 /s", function()
+  collectgarbage "stop" -- as tools/sim: between worlds only
+  local seconds, count = 0, 0
+  while seconds < SECONDS do
+    count = count + 1
+    local t = os.clock()
+    local fault = world.play(count)
+    seconds = seconds + os.clock() - t
+    assert(fault == nil, fault)
+    if count % 16 == 0 then collectgarbage() end
+  end
+  return ("%.0f /s"):format(count / seconds)
+end)
+
+lines:print()
