@@ -97,6 +97,29 @@ describe("a stored object that is handed over", function()
     assert.equal(5, eve:eval "return self.room.data.n")
   end)
 
+  it("is not held up if more observe than a message can tell of", function()
+    world.anna:eval [[
+      for n = 1, 30 do
+        local list = {}
+        for i = 1, 100 do
+          list[i] = ("hyperty://localhost/%d-%d-%s"):format(n, i, ("x"):rep(300))
+        end
+        self.room:invite(list)
+      end]]
+    world:run(10)
+    local gave, text, code = world.anna:eval([[
+      local to, answer = ..., nil
+      require("hyperty").spawn(function() answer = table.pack(self.room:delegate(to)) end)
+      self.room.data.n = 2
+      while not answer do require("hyperty").sleep(0.1) end
+      return table.unpack(answer, 1, 3)]], world.ben.url)
+    assert.is_nil(gave)
+    assert.truthy(text:find(url .. " has too many observers to be handed over", 1, true), text)
+    assert.equal("too_large", code)
+    world:run(1)
+    assert.equal(2, world.carl:eval "return self.room.data.n")
+  end)
+
   it("stays with the old reporter, who can be killed, if the new one declines", function()
     world.dora:eval(WILLING)
     local gave, text, code = delegate(world.dora)
