@@ -4,7 +4,7 @@
 -- observer has what that one has.
 local durable = require "spec.support.durable"
 
-local SEEDS = tonumber(os.getenv "HYPERTY_SEEDS" or "") or 12
+local SEEDS = tonumber(os.getenv "HYPERTY_SEEDS" or "") or 6
 local FIRST = tonumber(os.getenv "HYPERTY_FIRST_SEED" or "") or 1
 
 local ACTOR = [[
