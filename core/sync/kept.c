@@ -76,6 +76,7 @@ int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_r
     int rc = b.failed ? HY_ENOMEM
                       : hy_store_put(m->store, HY_TABLE_PARTIES, hyperty, o->url, b.bytes, b.len);
     hy_buf_deinit(&b);
+    if (rc == 0 && is_reporter) hy__buried_drop(m, o->url);
     if (rc == 0 && s)
         rc = know(s, o->url, is_reporter, level, hy_get_str(o->metadata, "schema"),
                   hy_get_str(o->metadata, "name"));
