@@ -51,6 +51,7 @@ static int forget(hy_reporter_t *r, deleting_t *d) {
     size_t mark = hy_store_mark(m->store);
     int rc = hy__ledger_remove(m, d->url);
     if (rc == 0) rc = hy__party_forget(m, r->party.syncher->url, d->url);
+    if (rc == 0) rc = hy__buried_keep(m, d->url);
     bool is_synced = r->ledger && r->ledger->level == HY_STORE_SYNCED;
     if (rc == 0 && is_synced) hy_store_sync(m->store);
     if (rc == 0) rc = hy__commit_wait(m, &d->commit, hy_store_ticket(m->store));

@@ -56,6 +56,7 @@ struct hy_manager {
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
+    hy_store_read_t *buried_read;
     hy_dict_t away;                   /* domains without session */
     bool is_away;                     /* all domains are */
     uint64_t sessions;                /* counts new ones */
