@@ -15,7 +15,7 @@
 #include "sqlite_private.h"
 
 #define BUSY_MS        1000 /* for a foreign program that reads or writes in the file */
-#define WAL_PAGES      4096 /* then they are brought home, */
+#define WAL_PAGES      8192 /* then they are brought home, */
 #define WAL_BYTES_KEPT 67108864
 #define CACHE_KIB      16384
 #define SQL_BYTES_MAX  256
@@ -39,14 +39,22 @@ const char *hy__sqlite_key(hy_table_t table) {
 
 /* --- failures --------------------------------------------------------------------------------- */
 
+int hy__sqlite_fail_missing(const char *path, hy_error_t *err) {
+    return hy_fail(err, HY_ENOT_FOUND, "there is no store %s; give the file that --store named",
+                   path);
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int fail_to_reach(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
     int error = db ? sqlite3_system_errno(db) : 0;
     if (error == 0 && access(path, F_OK) != 0) error = errno;
     if (error == 0 && access(path, R_OK | W_OK) != 0) error = errno;
-    if (error == ENOENT || error == ENOTDIR)
-        return hy_fail(err, HY_ENOT_FOUND, "there is no store %s", path);
-    struct stat st;
-    if (error == EISDIR || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+    if (error == ENOENT || error == ENOTDIR) return hy__sqlite_fail_missing(path, err);
+    if (error == EISDIR || is_folder(path))
         return hy_fail(err, HY_EINVALID, "%s is a folder; give a file", path);
     if (error == EACCES || error == EPERM || error == EROFS) {
         return hy_fail(err, HY_EFORBIDDEN,
@@ -85,6 +93,12 @@ int hy__sqlite_fail(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return fail_to_reach(db, path, rc, err);
+    case SQLITE_IOERR:
+        if (is_folder(path)) return fail_to_reach(db, path, rc, err);
+        return hy_fail(err, HY_EINTERNAL,
+                       "the store %s: %s%s%s; look at its disk, and how big files may be here "
+                       "(ulimit -f)",
+                       path, why, error ? ": " : "", error ? strerror(error) : "");
     default:
         return hy_fail(err, HY_EINTERNAL, "the store %s: %s%s%s", path, why, error ? ": " : "",
                        error ? strerror(error) : "");
@@ -135,13 +149,22 @@ static int check_format(sqlite3 *db, const char *path, bool *is_new, hy_error_t 
                        "one knows %d (it is left as it is)",
                        path, (long long)format, HY_SQLITE_FORMAT);
     }
+    if (format < HY_SQLITE_FORMAT) {
+        return hy_fail(err, HY_EINVALID,
+                       "the store %s has format %lld, which an older version of hyperty made; this "
+                       "one knows %d: use it with that version, or give another file (it is left "
+                       "as it is)",
+                       path, (long long)format, HY_SQLITE_FORMAT);
+    }
     return 0;
 }
 
 static int make_tables(sqlite3 *db, const char *path, hy_error_t *err) {
     int code = hy__sqlite_exec(
         db, path,
-        "CREATE TABLE IF NOT EXISTS owners(id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE)", err);
+        "CREATE TABLE IF NOT EXISTS owners(id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE IF NOT EXISTS journal(seq INTEGER PRIMARY KEY, ops BLOB NOT NULL)",
+        err);
     for (size_t i = 0; i < HY_TABLE_COUNT && !code; i++) {
         char sql[SQL_BYTES_MAX];
         snprintf(sql, sizeof sql,
@@ -257,7 +280,9 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         code = begin_writing(db, path, is_new, err);
     } else if (!code && is_new) {
-        code = hy_fail(err, HY_EINVALID, "%s is empty, no store yet", path);
+        code = hy_fail(err, HY_EINVALID,
+                       "%s is empty; it becomes a store once something runs with --store %s", path,
+                       path);
     }
     if (code) {
         sqlite3_close(db);
@@ -267,8 +292,8 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
     return 0;
 }
 
-static int open_engine(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
-                       hy_error_t *err) {
+int hy__sqlite_open(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
+                    hy_error_t *err) {
     hy_lock_t *lock = NULL;
     sqlite3 *db = NULL;
     int code = vfs ? 0 : hy__lock_take(path, &lock, err); /* a VFS of worlds has nobody else */
@@ -277,14 +302,22 @@ static int open_engine(const char *path, const char *vfs, uint64_t delay_ms, hy_
         hy__lock_release(lock);
         return code;
     }
-    code = hy__sqlite_new(db, lock, path, delay_ms, out);
-    return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;
+    hy_engine_t *engine = NULL;
+    code = hy__sqlite_new(db, lock, path, delay_ms, &engine);
+    if (code) return hy_fail(err, code, "no memory for the store %s", path);
+    code = hy__sqlite_load(engine, err);
+    if (code) {
+        engine->ops->close(engine, true);
+        return code;
+    }
+    *out = engine;
+    return 0;
 }
 
 int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path, hy_store_t **out,
                          hy_error_t *err) {
     hy_engine_t *engine = NULL;
-    int code = open_engine(path, NULL, 0, &engine, err);
+    int code = hy__sqlite_open(path, NULL, 0, &engine, err);
     if (code) return code;
     code = hy__store_open_threaded(loop, log, path, engine, out);
     return code ? hy_fail(err, code, "cannot begin to write the store %s: %s", path,
@@ -295,7 +328,7 @@ int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path,
 int hy_store_open_sqlite_on(hy_clock_t *clock, const hy_log_t *log, const char *path,
                             const char *vfs, uint64_t delay_ms, hy_store_t **out, hy_error_t *err) {
     hy_engine_t *engine = NULL;
-    int code = open_engine(path, vfs, delay_ms, &engine, err);
+    int code = hy__sqlite_open(path, vfs, delay_ms, &engine, err);
     if (code) return code;
     code = hy__store_open_clocked(clock, log, path, true, engine, out);
     return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;
