@@ -120,7 +120,7 @@ describe("a room that is stored", function()
     assert.same({ "anna", "bob" }, bob:sees(room))
   end)
 
-  it("keeps out the kicked from the moment on when kick returns, however slow the disk is", function()
+  it("keeps out the kicked from the moment when kick returns, however slow the disk is", function()
     world.disks.anna:delay(0.3)
     assert(anna.kick(room, bob.user))
     back "anna"
