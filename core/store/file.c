@@ -183,8 +183,8 @@ static int check_change(check_t *c, const char *url, int64_t version) {
 }
 
 static int check_row(check_t *c, hy_table_t table, sqlite3_stmt *s) {
-    const char *key = (const char *)sqlite3_column_text(s, 0);
-    const char *value = (const char *)sqlite3_column_text(s, 1);
+    const char *key = hy__sqlite_text(s, 0);
+    const char *value = hy__sqlite_text(s, 1);
     size_t len = (size_t)sqlite3_column_bytes(s, 1);
     const char *url = (const char *)sqlite3_column_text(s, 2);
     if (!key || !value) return SQLITE_NOMEM;

@@ -237,21 +237,30 @@ static void sqlite_rollback(hy_engine_t *e) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* NULL where a column has nothing, which no table of ours allows, is an empty text. */
+const char *hy__sqlite_text(sqlite3_stmt *s, int column) {
+    bool is_null = sqlite3_column_type(s, column) == SQLITE_NULL;
+    const char *text = is_null ? "" : (const char *)sqlite3_column_text(s, column);
+    bool is_empty = !text && sqlite3_column_type(s, column) == SQLITE_BLOB &&
+                    sqlite3_column_bytes(s, column) == 0;
+    return is_empty ? "" : text;
+}
+
 static int add_row(hy_rows_t *rows, hy_table_t table, const hy_str_t *owner, sqlite3_stmt *s) {
     hy_op_t op = {.kind = HY_OP_PUT, .row = {.table = table}};
     hy_row_t *r = &op.row;
     if (hy_table_is_numbered(table)) {
         r->number = (uint64_t)sqlite3_column_int64(s, 0);
     } else {
-        r->key = (const char *)sqlite3_column_text(s, 0);
+        r->key = hy__sqlite_text(s, 0);
         r->key_len = (size_t)sqlite3_column_bytes(s, 0);
         if (!r->key) return SQLITE_NOMEM;
     }
-    r->value = (const char *)sqlite3_column_text(s, 1);
+    r->value = hy__sqlite_text(s, 1);
     r->value_len = (size_t)sqlite3_column_bytes(s, 1);
-    r->owner = owner ? owner->bytes : (const char *)sqlite3_column_text(s, 2);
+    r->owner = owner ? owner->bytes : hy__sqlite_text(s, 2);
     r->owner_len = owner ? owner->len : (size_t)sqlite3_column_bytes(s, 2);
-    if (!r->value || !r->owner) return SQLITE_NOMEM; /* columns are NOT NULL */
+    if (!r->value || !r->owner) return SQLITE_NOMEM;
     return hy__op_add(&rows->bytes, &op) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -291,7 +300,7 @@ static int sqlite_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, 
     if (rc == SQLITE_OK) rc = sqlite3_step(s);
     bool is_found = rc == SQLITE_ROW;
     if (is_found) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
+        const char *text = hy__sqlite_text(s, 0);
         if (text) value = hy_str_new(text, (size_t)sqlite3_column_bytes(s, 0));
     }
     if (s) sqlite3_reset(s);

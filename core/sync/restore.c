@@ -19,8 +19,16 @@ typedef struct {
 } restoring_t;
 
 static int fail_row(const restoring_t *r, const hy_row_t *row, const char *why) {
-    return hy_fail(r->err, HY_EINVALID, "%s: what is stored of it cannot be read (%s): %s",
-                   r->url->bytes, hy_table_name(row->table), why);
+    const char *store = hy_store_name(r->manager->store);
+    hy_str_t *key = row->key ? hy_str_new(row->key, row->key_len)
+                             : hy_str_format("%lld", (long long)row->number);
+    int rc = hy_fail(r->err, HY_EINVALID,
+                     "%s: what %s has of it cannot be read (%s%s%s: %s) and stays as it is; "
+                     "`hyperty store show` tells what can",
+                     r->url->bytes, store, hy_table_name(row->table), key && key->len ? " " : "",
+                     key ? key->bytes : "", why);
+    hy_str_unref(key);
+    return rc;
 }
 
 static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) {
@@ -36,6 +44,7 @@ static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) 
 /* --- before the changes ----------------------------------------------------------------------- */
 
 static int take_state(restoring_t *r, const hy_row_t *row) {
+    if (row->key_len > 0) return 0; /* of nobody */
     r->bytes = row->value_len;
     return read_row(r, row, &r->whole);
 }
@@ -103,8 +112,8 @@ static int make_object(restoring_t *r, hy_object_t **out) {
     r->whole = hy_absent();
     rc = hy_rows_read_object(r->url, schema, taken, out, &why);
     if (rc == 0 || rc == HY_ENOMEM) return rc;
-    return hy_fail(r->err, rc, "%s: what is stored of it cannot be read: %s", r->url->bytes,
-                   why.text);
+    hy_row_t state = {.table = HY_TABLE_STATES, .key = ""};
+    return fail_row(r, &state, why.text);
 }
 
 /* --- the changes ------------------------------------------------------------------------------ */
@@ -137,14 +146,15 @@ static void take_answer(const restoring_t *r, const hy_row_t *row) {
     hy_value_t id = hy_get(v.as.n, "id"), value = hy_get(v.as.n, "value"), copy = hy_absent();
     int64_t at_ms = hy_get_int(v.as.n, "at", 0), now_ms = hy_clock_wall(hy_bus_clock(bus));
     hy__ledger_note_answer(r->ledger, row->key, row->key_len, at_ms);
-    uint64_t age_ms = now_ms > at_ms ? (uint64_t)(now_ms - at_ms) : 0;
+    uint64_t age_ms = at_ms < 0 ? UINT64_MAX : now_ms > at_ms ? (uint64_t)(now_ms - at_ms) : 0;
+    int64_t code = hy_get_int(v.as.n, "code", 500);
+    if (code < 200 || code > 599) code = 500;
     bool is_id = id.kind == HY_INT || id.kind == HY_STR;
     if (from && is_id && hy_value_copy(value, &copy) == 0) {
         if (id.kind == HY_STR) hy_str_ref(id.as.s);
         hy_msg_t *request = hy_msg_new(HY_MSG_EXECUTE, id, from, r->url, hy_absent());
         hy_msg_t *answer =
-            request ? hy_msg_response(request, NULL, (int)hy_get_int(v.as.n, "code", 500),
-                                      desc ? desc->bytes : NULL, copy)
+            request ? hy_msg_response(request, NULL, (int)code, desc ? desc->bytes : NULL, copy)
                     : NULL;
         if (!request) hy_value_drop(copy);
         if (answer) hy_bus_recall(bus, answer, age_ms);
