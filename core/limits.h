@@ -100,6 +100,14 @@
 #define HY_STORE_CLOSE_MS          5000u
 #define HY_STORE_CHANGES_BYTES_MIN (64u << 10)
 
+/* The journal of a store's file: folded from so many bytes on, in steps of so many; a commit waits
+ * for steps while there are more than the most. When nothing was written for so long, all of it is
+ * folded. */
+#define HY_STORE_FOLD_BYTES      (512u << 10)
+#define HY_STORE_FOLD_STEP_BYTES (32u << 10)
+#define HY_STORE_FOLD_BYTES_MAX  (4u * HY_STORE_FOLD_BYTES)
+#define HY_STORE_FOLD_IDLE_MS    500u
+
 /* Messages of stored objects that wait for their commit; answers: twice that. Answers to executes
  * that are kept of one object. */
 #define HY_OUTLET_MESSAGES_MAX (1u << 17)

@@ -28,6 +28,8 @@ size_t hy__op_size(const hy_op_t *op);
 int hy__op_add(hy_buf_t *b, const hy_op_t *op);
 /* The operation at *pos, lent, and the position behind it; false at the end. */
 bool hy__op_next(const hy_buf_t *b, size_t *pos, hy_op_t *out);
+/* These bytes, which come from a file, are operations that hy__op_next can go through. */
+bool hy__ops_are_whole(const char *bytes, size_t len);
 bool hy__op_is_of(const hy_op_t *op, hy_table_t table, const hy_str_t *owner);
 
 typedef enum { HY_SEEN_NOT, HY_SEEN_REMOVED, HY_SEEN_PUT } hy_seen_t;
@@ -39,8 +41,14 @@ struct hy_rows {
     hy_buf_t bytes; /* encoded as HY_OP_PUT, in order */
 };
 void hy__rows_deinit(hy_rows_t *rows);
-/* Brings what was added into the order of table, owner and key. HY_ENOMEM. */
+/* In order of table, owner and key. */
+int hy__row_compare(const hy_row_t *a, const hy_row_t *b);
+/* Brings what was added into that order. HY_ENOMEM. */
 int hy__rows_sort(hy_rows_t *rows);
+/* Makes rows, in order, what they are after those operations, one buffer after the other, as far as
+ * they are of these tables and the owner (NULL: any). HY_ENOMEM: they are as they were. */
+int hy__rows_overlay(hy_rows_t *rows, const hy_buf_t *const *ops, size_t count, uint32_t tables,
+                     const hy_str_t *owner);
 
 /* --- batches and reads ------------------------------------------------------------------------ */
 
@@ -110,6 +118,11 @@ void hy__store_deliver(hy_store_t *s);
 /* --- engines ---------------------------------------------------------------------------------- */
 
 typedef struct hy_engine hy_engine_t;
+typedef enum {
+    HY_FOLD_DONE,  /* nothing is in the journal */
+    HY_FOLD_LATER, /* something is, for when there is nothing else to do */
+    HY_FOLD_MORE,  /* there is another step to be made */
+} hy_fold_t;
 typedef struct {
     /* A transaction. After a failure of any of them it is rolled back, and can be tried again. */
     int (*begin)(hy_engine_t *e, bool is_sync, hy_error_t *err);
@@ -122,6 +135,10 @@ typedef struct {
     int (*find)(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
                 hy_str_t **out, hy_error_t *err);
     void (*close)(hy_engine_t *e, bool is_crash);
+    /* What was committed may lie in a journal first: a bounded step of bringing it to its place, if
+     * it is worth while, or in any case (`is_idle`). A hy_fold_t, or why it failed; nothing is lost
+     * by that. NULL: there is no journal. */
+    int (*fold)(hy_engine_t *e, bool is_idle, hy_error_t *err);
 } hy_engine_ops_t;
 
 struct hy_engine { /* first in what an engine has */

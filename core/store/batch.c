@@ -2,7 +2,10 @@
  *
  *      [ head | owner 0 | key 0 | value 0 ][ head | … ]
  *
- * Heads lie wherever the text before them ends, so they are copied out rather than pointed at. */
+ * A head is HEAD_BYTES in little-endian order, since journals in files have them too:
+ *
+ *      number 8 │ owner_len 4 │ key_len 4 │ value_len 4 │ kind 1 │ table 1 │ has_key 1 │ 0
+ */
 #include "backend.h"
 
 #include <assert.h>
@@ -10,20 +13,30 @@
 
 #include "../base/mem.h"
 
-typedef struct {
-    uint64_t number;
-    uint32_t owner_len, key_len, value_len;
-    uint8_t kind, table;
-    bool has_key;
-} head_t;
-
+#define HEAD_BYTES     24u
 #define TABLE_BITS_MAX 32
 _Static_assert(HY_TABLE_COUNT <= TABLE_BITS_MAX, "a set of tables is a uint32_t");
 
 /* --- operations ------------------------------------------------------------------------------- */
 
+static void put_32(char *to, uint32_t n) {
+    for (int i = 0; i < 4; i++)
+        to[i] = (char)(n >> 8 * i);
+}
+static void put_64(char *to, uint64_t n) {
+    put_32(to, (uint32_t)n);
+    put_32(to + 4, (uint32_t)(n >> 32));
+}
+static uint32_t get_32(const char *from) {
+    const unsigned char *p = (const unsigned char *)from;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static uint64_t get_64(const char *from) {
+    return get_32(from) | (uint64_t)get_32(from + 4) << 32;
+}
+
 size_t hy__op_size(const hy_op_t *op) {
-    return sizeof(head_t) + op->row.owner_len + op->row.key_len + op->row.value_len + 3;
+    return HEAD_BYTES + op->row.owner_len + op->row.key_len + op->row.value_len + 3;
 }
 
 static void add_text(hy_buf_t *b, const char *text, size_t len) {
@@ -38,17 +51,16 @@ int hy__op_add(hy_buf_t *b, const hy_op_t *op) {
         b->failed = false; /* the next one may be smaller */
         return HY_ENOMEM;
     }
-    head_t head;
-    memset(&head, 0, sizeof head); /* the padding too: it goes through buffers that are compared */
-    head.number = r->number;
-    head.owner_len = (uint32_t)r->owner_len;
-    head.key_len = (uint32_t)r->key_len;
-    head.value_len = (uint32_t)r->value_len;
-    head.kind = (uint8_t)op->kind;
-    head.table = (uint8_t)r->table;
-    head.has_key = r->key != NULL;
-    memcpy(b->bytes + b->len, &head, sizeof head);
-    b->len += sizeof head;
+    char *head = b->bytes + b->len;
+    put_64(head, r->number);
+    put_32(head + 8, (uint32_t)r->owner_len);
+    put_32(head + 12, (uint32_t)r->key_len);
+    put_32(head + 16, (uint32_t)r->value_len);
+    head[20] = (char)op->kind;
+    head[21] = (char)r->table;
+    head[22] = r->key != NULL;
+    head[23] = 0;
+    b->len += HEAD_BYTES;
     add_text(b, r->owner, r->owner_len);
     add_text(b, r->key, r->key_len);
     add_text(b, r->value, r->value_len);
@@ -57,16 +69,39 @@ int hy__op_add(hy_buf_t *b, const hy_op_t *op) {
 
 bool hy__op_next(const hy_buf_t *b, size_t *pos, hy_op_t *out) {
     if (*pos >= b->len) return false;
-    head_t head;
-    memcpy(&head, b->bytes + *pos, sizeof head);
-    const char *owner = b->bytes + *pos + sizeof head;
-    const char *key = owner + head.owner_len + 1;
-    const char *value = key + head.key_len + 1;
-    *out = (hy_op_t){(hy_op_kind_t)head.kind,
-                     {(hy_table_t)head.table, owner, head.has_key ? key : NULL, head.owner_len,
-                      head.key_len, head.number, value, head.value_len}};
-    *pos = (size_t)(value + head.value_len + 1 - b->bytes);
+    const char *head = b->bytes + *pos, *owner = head + HEAD_BYTES;
+    size_t owner_len = get_32(head + 8), key_len = get_32(head + 12), value_len = get_32(head + 16);
+    const char *key = owner + owner_len + 1, *value = key + key_len + 1;
+    *out = (hy_op_t){(hy_op_kind_t)head[20],
+                     {(hy_table_t)head[21], owner, head[22] ? key : NULL, owner_len, key_len,
+                      get_64(head), value, value_len}};
+    *pos = (size_t)(value + value_len + 1 - b->bytes);
     assert(*pos <= b->len);
+    return true;
+}
+
+/* What hy__op_next takes on trust. */
+static bool is_whole(const char *bytes, size_t len) {
+    if (len < HEAD_BYTES + 3) return false;
+    uint64_t owner_len = get_32(bytes + 8), key_len = get_32(bytes + 12);
+    uint64_t value_len = get_32(bytes + 16);
+    if (owner_len + key_len + value_len + HEAD_BYTES + 3 > len) return false;
+    const char *owner_end = bytes + HEAD_BYTES + owner_len, *key_end = owner_end + 1 + key_len;
+    unsigned kind = (unsigned char)bytes[20], table = (unsigned char)bytes[21];
+    unsigned has_key = (unsigned char)bytes[22];
+    if (*owner_end || *key_end || key_end[1 + value_len] || bytes[23]) return false;
+    if (kind == HY_OP_REMOVE_ALL) return table <= HY_TABLE_COUNT && !has_key;
+    if (kind > HY_OP_REMOVE_ALL || table >= HY_TABLE_COUNT || has_key > 1) return false;
+    if (kind == HY_OP_REMOVE_UPTO && has_key) return false;
+    return hy_table_is_numbered((hy_table_t)table) == !has_key && get_64(bytes) <= INT64_MAX;
+}
+
+bool hy__ops_are_whole(const char *bytes, size_t len) {
+    const hy_buf_t b = {.bytes = (char *)bytes, .len = len};
+    hy_op_t op;
+    for (size_t pos = 0; pos < len; hy__op_next(&b, &pos, &op)) {
+        if (!is_whole(bytes + pos, len - pos)) return false;
+    }
     return true;
 }
 
@@ -119,7 +154,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-static int compare(const hy_row_t *a, const hy_row_t *b) {
+int hy__row_compare(const hy_row_t *a, const hy_row_t *b) {
     if (a->table != b->table) return a->table < b->table ? -1 : 1;
     int order = compare_bytes(a->owner, a->owner_len, b->owner, b->owner_len);
     if (order) return order;
@@ -128,7 +163,7 @@ static int compare(const hy_row_t *a, const hy_row_t *b) {
 }
 
 static int compare_for_sort(const void *a, const void *b) {
-    return compare(a, b);
+    return hy__row_compare(a, b);
 }
 
 static bool is_in_order(const hy_rows_t *rows, size_t *count) {
@@ -136,7 +171,7 @@ static bool is_in_order(const hy_rows_t *rows, size_t *count) {
     bool is_ordered = true;
     *count = 0;
     for (size_t pos = 0; hy_rows_next(rows, &pos, &row); before = row) {
-        if (*count > 0 && is_ordered) is_ordered = compare(&before, &row) < 0;
+        if (*count > 0 && is_ordered) is_ordered = hy__row_compare(&before, &row) < 0;
         ++*count;
     }
     return is_ordered;

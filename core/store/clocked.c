@@ -74,10 +74,15 @@ static int commit_due(clocked_t *c, uint64_t now_ms) {
     return 0;
 }
 
+/* A step each time; one that fails is made again, at the latest by a commit that needs the room. */
 static void commit(clocked_t *c) {
     uint64_t now_ms = hy_clock_now(c->clock);
     if (now_ms < c->retry_ms) return;
-    if (commit_due(c, now_ms)) c->retry_ms = now_ms + HY_STORE_RETRY_MS;
+    if (commit_due(c, now_ms)) {
+        c->retry_ms = now_ms + HY_STORE_RETRY_MS;
+    } else if (c->engine->ops->fold) {
+        c->engine->ops->fold(c->engine, false, NULL);
+    }
 }
 
 static void clocked_submit(hy_backend_t *b, hy_batch_t *batch) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "../base/dict.h"
 #include "../base/json.h"
 #include "../base/mem.h"
 #include "sqlite_private.h"
@@ -48,6 +49,12 @@ void hy_store_file_close(hy_store_file_t *f) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+/* One moment of the file, with the journal as it is then. */
+static int begin_reading(hy_store_file_t *f, hy_error_t *err) {
+    int code = hy__sqlite_exec(f->db, f->path, "BEGIN", err);
+    return code ? code : hy__sqlite_load(f->engine, err);
+}
+
 /* A rollback lets go of the numbers of owners too, which others may change. */
 static void end_reading(hy_store_file_t *f) {
     f->engine->ops->rollback(f->engine);
@@ -57,13 +64,11 @@ int hy_store_file_read(hy_store_file_t *f, uint32_t tables, const hy_str_t *owne
                        hy_error_t *err) {
     hy_rows_t *rows = hy_alloc_zero(sizeof *rows);
     if (!rows) return hy_fail(err, HY_ENOMEM, "no memory for the store %s", f->path);
-    int code = hy__sqlite_exec(f->db, f->path, "BEGIN", err);
-    if (!code) {
-        code = f->engine->ops->read(f->engine, tables, owner, rows, err);
-        end_reading(f);
-        if (!code && (code = hy__rows_sort(rows)))
-            hy_fail(err, code, "no memory for the rows of the store %s", f->path);
-    }
+    int code = begin_reading(f, err);
+    if (!code) code = f->engine->ops->read(f->engine, tables, owner, rows, err);
+    end_reading(f);
+    if (!code && (code = hy__rows_sort(rows)))
+        hy_fail(err, code, "no memory for the rows of the store %s", f->path);
     if (code) {
         hy_rows_free(rows);
         return code;
@@ -85,9 +90,14 @@ typedef struct {
     void (*told)(void *arg, const char *text);
     void *arg;
     int count;
+    hy_dict_t journaled; /* owners with operations in the journal: checked with them, apart */
     hy_str_t *owner;     /* of the changes under check; NULL: none yet */
     int64_t first, last; /* of them */
 } check_t;
+
+typedef struct {
+    hy_str_t *key; /* URL */
+} journaled_t;
 
 static void tell(check_t *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void tell(check_t *c, const char *format, ...) {
@@ -171,7 +181,6 @@ static int check_change(check_t *c, const char *url, int64_t version) {
         if (version != c->last + 1) {
             tell(c, "changes of %s: from %lld to %lld there are none", url, (long long)c->last + 1,
                  (long long)version - 1);
-            c->first = version;
         }
         c->last = version;
         return SQLITE_OK;
@@ -182,6 +191,12 @@ static int check_change(check_t *c, const char *url, int64_t version) {
     return c->owner ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+static void check_value(check_t *c, hy_table_t table, const char *url, const char *key,
+                        const char *value, size_t len) {
+    if (!is_json(value, len))
+        tell(c, "%s %s %s: its value is no JSON", hy_table_name(table), url, key);
+}
+
 static int check_row(check_t *c, hy_table_t table, sqlite3_stmt *s) {
     const char *key = hy__sqlite_text(s, 0);
     const char *value = hy__sqlite_text(s, 1);
@@ -189,8 +204,9 @@ static int check_row(check_t *c, hy_table_t table, sqlite3_stmt *s) {
     const char *url = (const char *)sqlite3_column_text(s, 2);
     if (!key || !value) return SQLITE_NOMEM;
     if (!url) tell(c, "%s %s: it belongs to nobody", hy_table_name(table), key);
-    if (!is_json(value, len))
-        tell(c, "%s %s %s: its value is no JSON", hy_table_name(table), url ? url : "?", key);
+    if (url && hy_dict_find(&c->journaled, url, strlen(url), hy_hash(url, strlen(url))))
+        return SQLITE_OK;
+    check_value(c, table, url ? url : "?", key, value, len);
     if (table != HY_TABLE_CHANGES || !url) return SQLITE_OK;
     return check_change(c, url, sqlite3_column_int64(s, 0));
 }
@@ -218,14 +234,63 @@ static int check_table(check_t *c, hy_table_t table, hy_error_t *err) {
     return code;
 }
 
+/* --- checking the journal --------------------------------------------------------------------- */
+
+static int note_owners(check_t *c, const hy_buf_t *ops) {
+    hy_op_t op;
+    for (size_t pos = 0; hy__op_next(ops, &pos, &op);) {
+        hy_str_t *url = hy_str_new(op.row.owner, op.row.owner_len);
+        bool is_noted = url && hy_dict_put(&c->journaled, url, NULL);
+        hy_str_unref(url);
+        if (!is_noted) return HY_ENOMEM;
+    }
+    return 0;
+}
+
+/* A journal that makes no sense is told, and tables are then looked at without it. */
+static int check_journal(check_t *c, hy_error_t *err) {
+    hy_error_t why;
+    int code = hy__sqlite_load(c->file->engine, &why);
+    if (code == HY_EINTERNAL) {
+        tell(c, "journal: %s", why.text);
+        return 0;
+    }
+    if (!code) code = note_owners(c, &hy__sqlite_journal(c->file->engine)->fresh);
+    return code ? hy_fail(err, code, "no memory for the store %s", c->file->path) : 0;
+}
+
+static int check_rows_of(check_t *c, const hy_str_t *url, hy_error_t *err) {
+    hy_rows_t rows = {0};
+    hy_row_t row;
+    int code = c->file->engine->ops->read(c->file->engine, UINT32_MAX, url, &rows, err);
+    for (size_t pos = 0; !code && hy_rows_next(&rows, &pos, &row);) {
+        char number[24] = "";
+        if (!row.key) snprintf(number, sizeof number, "%lld", (long long)row.number);
+        check_value(c, row.table, url->bytes, row.key ? row.key : number, row.value, row.value_len);
+        if (!row.key && check_change(c, url->bytes, (int64_t)row.number))
+            code = hy_fail(err, HY_ENOMEM, "no memory for the store %s", c->file->path);
+    }
+    end_changes(c);
+    hy__rows_deinit(&rows);
+    if (code != HY_EINTERNAL) return code;
+    tell(c, "rows of %s: %s", url->bytes, err ? err->text : "they cannot be read");
+    return 0;
+}
+
 int hy_store_file_check(hy_store_file_t *f, void (*told)(void *arg, const char *text), void *arg,
                         hy_error_t *err) {
     check_t c = {.file = f, .told = told, .arg = arg};
+    hy_dict_init(&c.journaled, sizeof(journaled_t));
     int code = hy__sqlite_exec(f->db, f->path, "BEGIN", err);
     if (!code) code = check_pages(&c, err);
+    if (!code) code = check_journal(&c, err);
     for (hy_table_t t = 0; t < HY_TABLE_COUNT && !code; t++)
         code = check_table(&c, t, err);
+    const journaled_t *j;
+    for (uint32_t pos = 0; !code && (j = hy_dict_next(&c.journaled, &pos));)
+        code = check_rows_of(&c, j->key, err);
     end_reading(f);
+    hy_dict_deinit(&c.journaled);
     return code ? code : c.count;
 }
 

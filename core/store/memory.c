@@ -413,7 +413,8 @@ static void memory_close(hy_engine_t *e, bool is_crash) {
 }
 
 static const hy_engine_ops_t memory = {
-    memory_begin, memory_apply, memory_end, memory_rollback, memory_read, memory_find, memory_close,
+    memory_begin, memory_apply, memory_end,   memory_rollback,
+    memory_read,  memory_find,  memory_close, NULL,
 };
 
 /* --- disks ------------------------------------------------------------------------------------ */

@@ -1,6 +1,10 @@
-/* The engine on an SQLite connection: prepared statements, made when first used; owners by number.
+/* The engine on an SQLite connection: a commit is a row of the journal; folding brings what is in
+ * it to the tables; reading lays what is not there yet over them (journal.c).
  *
- *      operation ─► owner's number (kept in memory, else looked up, else made) ─► statement
+ *      begin, apply …, end ─► journal ─► fold ─► operation ─► owner's number ─► statement
+ *
+ * Statements are prepared when first used. The number of an owner is kept in memory, else looked
+ * up, else made.
  *
  * Numbers of owners that are kept are let go of when a transaction fails (they may be of rows that
  * are not there then) and when they are many. Owns the connection, the statements and the lock. Not
@@ -27,10 +31,23 @@ static const char *const kinds[] = {
     [FIND] = "SELECT value FROM %1$s WHERE owner = ?1 AND %2$s = ?2",
 };
 
-typedef enum { BEGIN, COMMIT, OWNER_FIND, OWNER_ADD, OWNER_REMOVE, FIXED_COUNT } fixed_t;
+typedef enum {
+    BEGIN,
+    COMMIT,
+    JOURNAL_ADD,
+    JOURNAL_REMOVE,
+    JOURNAL_READ,
+    OWNER_FIND,
+    OWNER_ADD,
+    OWNER_REMOVE,
+    FIXED_COUNT
+} fixed_t;
 static const char *const fixed[] = {
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
+    [JOURNAL_ADD] = "REPLACE INTO journal(seq, ops) VALUES(?1, ?2)",
+    [JOURNAL_REMOVE] = "DELETE FROM journal WHERE seq <= ?1",
+    [JOURNAL_READ] = "SELECT seq, ops FROM journal ORDER BY seq",
     [OWNER_FIND] = "SELECT id FROM owners WHERE url = ?1",
     [OWNER_ADD] = "INSERT INTO owners(url) VALUES(?1)",
     [OWNER_REMOVE] = "DELETE FROM owners WHERE id = ?1",
@@ -47,6 +64,7 @@ typedef struct {
     hy_lock_t *lock;
     uint64_t delay_ms;
     hy_dict_t owners;
+    hy_journal_t journal;
     bool is_sync; /* the pragma as it is */
     sqlite3_stmt *fixed[FIXED_COUNT];
     sqlite3_stmt *statements[HY_TABLE_COUNT][KIND_COUNT];
@@ -202,37 +220,148 @@ static int apply(sqlite_t *q, const hy_op_t *op) {
     return SQLITE_MISUSE;
 }
 
+/* --- commits ---------------------------------------------------------------------------------- */
+
+static int set_sync(sqlite_t *q, bool is_sync, hy_error_t *err) {
+    if (is_sync == q->is_sync) return 0;
+    int code = hy__sqlite_exec(
+        q->db, q->path, is_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+    if (!code) q->is_sync = is_sync;
+    return code;
+}
+
+static int fold_step(sqlite_t *q, hy_error_t *err);
+
 static int sqlite_begin(hy_engine_t *e, bool is_sync, hy_error_t *err) {
     sqlite_t *q = (sqlite_t *)e;
-    if (is_sync != q->is_sync) {
-        int code = hy__sqlite_exec(
-            q->db, q->path, is_sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
-        if (code) return code;
-        q->is_sync = is_sync;
-    }
-    int rc = run_fixed(q, BEGIN);
-    return rc == SQLITE_OK ? 0 : fail(q, rc, err);
+    int code = 0;
+    while (!code && hy__journal_bytes(&q->journal) >= q->journal.bytes_max)
+        code = fold_step(q, err);
+    return code ? code : set_sync(q, is_sync, err);
 }
 
 static int sqlite_apply(hy_engine_t *e, const hy_batch_t *batch, hy_error_t *err) {
     sqlite_t *q = (sqlite_t *)e;
-    int rc = SQLITE_OK;
-    hy_op_t op;
-    for (size_t pos = 0; rc == SQLITE_OK && hy__op_next(&batch->ops, &pos, &op);)
-        rc = apply(q, &op);
-    return rc == SQLITE_OK ? 0 : fail(q, rc, err);
+    int code = hy__journal_add(&q->journal, batch->ops.bytes, batch->ops.len);
+    return code ? fail(q, SQLITE_NOMEM, err) : 0;
 }
 
+/* A statement outside of a transaction is one. */
 static int sqlite_end(hy_engine_t *e, hy_error_t *err) {
     sqlite_t *q = (sqlite_t *)e;
-    int rc = run_fixed(q, COMMIT);
-    return rc == SQLITE_OK ? 0 : fail(q, rc, err);
+    hy_journal_t *j = &q->journal;
+    sqlite3_stmt *s = NULL;
+    int rc = prepare_fixed(q, JOURNAL_ADD, &s);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(s, 1, j->last + 1);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_blob64(s, 2, j->fresh.bytes + j->committed, j->fresh.len - j->committed,
+                                 SQLITE_STATIC);
+    }
+    rc = run(s, rc);
+    if (rc != SQLITE_OK) return fail(q, rc, err);
+    hy__journal_commit(j, j->last + 1);
+    return 0;
+}
+
+static void undo(sqlite_t *q) {
+    if (!sqlite3_get_autocommit(q->db)) sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
+    forget_owners(q);
 }
 
 static void sqlite_rollback(hy_engine_t *e) {
     sqlite_t *q = (sqlite_t *)e;
-    if (!sqlite3_get_autocommit(q->db)) sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
-    forget_owners(q);
+    undo(q);
+    hy__journal_rollback(&q->journal);
+}
+
+/* --- folding ---------------------------------------------------------------------------------- */
+
+/* Applies operations of the plan, and gives how many of it are then applied. */
+static int apply_step(sqlite_t *q, size_t *done) {
+    const hy_journal_t *j = &q->journal;
+    int rc = SQLITE_OK;
+    hy_op_t op;
+    size_t i = j->plan_done;
+    for (size_t bytes = 0; rc == SQLITE_OK && i < j->plan_count && bytes < j->step_bytes; i++) {
+        hy__journal_op(j, i, &op);
+        bytes += hy__op_size(&op);
+        rc = apply(q, &op);
+    }
+    *done = i;
+    return rc;
+}
+
+static int remove_folded(sqlite_t *q) {
+    sqlite3_stmt *s = NULL;
+    int rc = prepare_fixed(q, JOURNAL_REMOVE, &s);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(s, 1, q->journal.folding_last);
+    return run(s, rc);
+}
+
+/* One transaction; something is in the journal. It need not be synced: until it is on the disk, the
+ * journal is. */
+static int fold_step(sqlite_t *q, hy_error_t *err) {
+    hy_journal_t *j = &q->journal;
+    if (!j->plan && hy__journal_fold(j)) return fail(q, SQLITE_NOMEM, err);
+    int code = set_sync(q, false, err);
+    if (code) return code;
+    size_t done = 0;
+    int rc = run_fixed(q, BEGIN);
+    if (rc == SQLITE_OK) rc = apply_step(q, &done);
+    if (rc == SQLITE_OK && done == j->plan_count) rc = remove_folded(q);
+    if (rc == SQLITE_OK) rc = run_fixed(q, COMMIT);
+    if (rc == SQLITE_OK) {
+        hy__journal_folded(j, done);
+        return 0;
+    }
+    code = fail(q, rc, err);
+    undo(q);
+    return code;
+}
+
+static int sqlite_fold(hy_engine_t *e, bool is_idle, hy_error_t *err) {
+    sqlite_t *q = (sqlite_t *)e;
+    const hy_journal_t *j = &q->journal;
+    if (hy__journal_bytes(j) == 0) return HY_FOLD_DONE;
+    if (!j->plan && !is_idle && hy__journal_bytes(j) < j->fold_bytes) return HY_FOLD_LATER;
+    int code = fold_step(q, err);
+    if (code) return code;
+    if (j->plan || j->committed >= j->fold_bytes) return HY_FOLD_MORE;
+    return j->committed ? HY_FOLD_LATER : HY_FOLD_DONE;
+}
+
+/* Nothing that is in it is looked at before it is known to be whole. */
+static int load_row(sqlite_t *q, sqlite3_stmt *s, hy_error_t *err) {
+    hy_journal_t *j = &q->journal;
+    int64_t seq = sqlite3_column_int64(s, 0);
+    const char *ops = sqlite3_column_blob(s, 1);
+    size_t len = (size_t)sqlite3_column_bytes(s, 1);
+    bool is_next = seq > 0 && (!j->last || seq == j->last + 1);
+    if (!is_next || sqlite3_column_type(s, 1) != SQLITE_BLOB || !hy__ops_are_whole(ops, len)) {
+        return hy_fail(err, HY_EINTERNAL,
+                       "the store %s is damaged (row %lld of its journal makes no sense) and left "
+                       "as it is; see `hyperty store check %s`, and take a copy of it that is "
+                       "whole",
+                       q->path, (long long)seq, q->path);
+    }
+    if (hy__journal_add(j, ops, len)) return fail(q, SQLITE_NOMEM, err);
+    hy__journal_commit(j, seq);
+    return 0;
+}
+
+int hy__sqlite_load(hy_engine_t *e, hy_error_t *err) {
+    sqlite_t *q = (sqlite_t *)e;
+    sqlite3_stmt *s = NULL;
+    int rc = prepare_fixed(q, JOURNAL_READ, &s), code = 0;
+    hy__journal_clear(&q->journal);
+    while (!code && rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        code = load_row(q, s, err);
+        rc = SQLITE_OK;
+    }
+    if (!code && rc != SQLITE_DONE) code = fail(q, rc, err);
+    if (s) sqlite3_reset(s);
+    if (code) hy__journal_clear(&q->journal);
+    return code;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -280,15 +409,15 @@ static int sqlite_read(hy_engine_t *e, uint32_t tables, const hy_str_t *owner, h
     sqlite_t *q = (sqlite_t *)e;
     int64_t id = 0;
     int rc = owner ? find_owner(q, owner->bytes, owner->len, &id) : SQLITE_OK;
-    if (rc == SQLITE_OK && owner && !id) return 0;
-    for (hy_table_t t = 0; t < HY_TABLE_COUNT && rc == SQLITE_OK; t++)
+    bool is_known = !owner || id;
+    for (hy_table_t t = 0; is_known && t < HY_TABLE_COUNT && rc == SQLITE_OK; t++)
         if (tables & 1u << t) rc = read_table(q, t, owner, id, rows);
+    if (rc == SQLITE_OK && hy__journal_overlay(&q->journal, rows, tables, owner)) rc = SQLITE_NOMEM;
     return rc == SQLITE_OK ? 0 : fail(q, rc, err);
 }
 
-static int sqlite_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
-                       hy_str_t **out, hy_error_t *err) {
-    sqlite_t *q = (sqlite_t *)e;
+static int find_in_table(sqlite_t *q, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
+                         hy_str_t **out, hy_error_t *err) {
     sqlite3_stmt *s = NULL;
     hy_str_t *value = NULL;
     int64_t id = 0;
@@ -311,10 +440,26 @@ static int sqlite_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, 
     return 0;
 }
 
+static int sqlite_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
+                       hy_str_t **out, hy_error_t *err) {
+    sqlite_t *q = (sqlite_t *)e;
+    hy_row_t row;
+    hy_seen_t seen = hy__journal_find(&q->journal, table, owner, key, &row);
+    if (seen == HY_SEEN_NOT) return find_in_table(q, table, owner, key, out, err);
+    if (seen == HY_SEEN_REMOVED) return HY_ENOT_FOUND;
+    hy_str_t *value = hy_str_new(row.value, row.value_len);
+    if (!value) return fail(q, SQLITE_NOMEM, err);
+    *out = value;
+    return 0;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* What cannot be folded now stays in the journal until the file is opened again. */
 static void sqlite_close(hy_engine_t *e, bool is_crash) {
     sqlite_t *q = (sqlite_t *)e;
+    while (!is_crash && sqlite_fold(e, true, NULL) > HY_FOLD_DONE)
+        ;
     for (size_t i = 0; i < FIXED_COUNT; i++)
         sqlite3_finalize(q->fixed[i]);
     for (size_t t = 0; t < HY_TABLE_COUNT; t++) {
@@ -327,11 +472,13 @@ static void sqlite_close(hy_engine_t *e, bool is_crash) {
     (void)rc;
     hy__lock_release(q->lock);
     hy_dict_deinit(&q->owners);
+    hy__journal_clear(&q->journal);
     hy_free(q);
 }
 
 static const hy_engine_ops_t sqlite = {
-    sqlite_begin, sqlite_apply, sqlite_end, sqlite_rollback, sqlite_read, sqlite_find, sqlite_close,
+    sqlite_begin, sqlite_apply, sqlite_end,   sqlite_rollback,
+    sqlite_read,  sqlite_find,  sqlite_close, sqlite_fold,
 };
 
 int hy__sqlite_new(sqlite3 *db, hy_lock_t *lock, const char *path, uint64_t delay_ms,
@@ -348,6 +495,7 @@ int hy__sqlite_new(sqlite3 *db, hy_lock_t *lock, const char *path, uint64_t dela
     q->lock = lock;
     q->delay_ms = delay_ms;
     hy_dict_init(&q->owners, sizeof(owner_t));
+    hy__journal_init(&q->journal);
     memcpy(q->path, path, len + 1);
     *out = &q->base;
     return 0;
@@ -355,4 +503,7 @@ int hy__sqlite_new(sqlite3 *db, hy_lock_t *lock, const char *path, uint64_t dela
 
 sqlite3 *hy__sqlite_db(hy_engine_t *e) {
     return ((sqlite_t *)e)->db;
+}
+hy_journal_t *hy__sqlite_journal(hy_engine_t *e) {
+    return &((sqlite_t *)e)->journal;
 }

@@ -1,11 +1,21 @@
-/* A store in an SQLite file: one table for each of HY_TABLE_MAP, with owners interned
+/* A store in an SQLite file: one table for each of HY_TABLE_MAP, with owners interned, and a
+ * journal
  *
  *      owners(id INTEGER PRIMARY KEY, url TEXT UNIQUE)
  *      <table>(owner INTEGER, <key> TEXT or INTEGER, value TEXT, PRIMARY KEY (owner, <key>))
+ *      journal(seq INTEGER PRIMARY KEY, ops BLOB)
  *
- * PRAGMA application_id says that the file is ours, user_version which format it has. It is in WAL
- * mode. One thread writes: it takes all sealed batches that wait (until the queue is empty or
+ * PRAGMA application_id says that the file is ours, user_version which format it has (2). It is in
+ * WAL mode. One thread writes: it takes all sealed batches that wait (until the queue is empty or
  * HY_STORE_GROUP_MS have passed) into one transaction, which is synced if one of them asks for it.
+ *
+ * A commit appends its operations to the journal, one row for all of them (encoded as batch.c says,
+ * tables numbered in the order of HY_TABLE_MAP): a few pages whatever they are about. They are
+ * brought to the tables later, many at a time: *folded*. A row of the journal goes in the
+ * transaction that folds the last of it; what is folded again comes to the same. So rows are what
+ * is in the tables and, over that, what the rows of the journal do, in order of seq; these follow
+ * one another without a gap. A file that was closed has an empty journal.
+ *
  * FILE.lock, held by the process that has the file open for writing, names it for others. */
 #ifndef HY_STORE_SQLITE_H
 #define HY_STORE_SQLITE_H
@@ -17,7 +27,7 @@
  * of failures say what to do:
  *   HY_ECONFLICT     another process has it open (its pid)
  *   HY_EFORBIDDEN    it may not be read or written
- *   HY_EINVALID      it is no store of ours, or of a newer format
+ *   HY_EINVALID      it is no store of ours, or of another format
  *   HY_EINTERNAL     it is damaged: nothing is touched; what `hyperty store check` would say
  *   HY_ENOT_FOUND    its folder is not there */
 int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path, hy_store_t **out,
@@ -40,9 +50,9 @@ void hy_store_file_close(hy_store_file_t *f);
 int hy_store_file_read(hy_store_file_t *f, uint32_t tables, const hy_str_t *owner, hy_rows_t **out,
                        hy_error_t *err);
 void hy_rows_free(hy_rows_t *rows);
-/* Calls `told` with each thing that is wrong, on pages and in rows (a row whose value is no JSON,
- * a hole in an object's changes); gives their number, or a negative code if it cannot be looked at.
- */
+/* Calls `told` with each thing that is wrong, on pages, in the journal and in rows (a row whose
+ * value is no JSON, a hole in an object's changes); gives their number, or a negative code if it
+ * cannot be looked at. */
 int hy_store_file_check(hy_store_file_t *f, void (*told)(void *arg, const char *text), void *arg,
                         hy_error_t *err);
 /* Gives back unused room. HY_ECONFLICT if the file is in use. `before`, `after`: bytes. */

@@ -135,13 +135,22 @@ static int check_format(sqlite3 *db, const char *path, bool *is_new, hy_error_t 
                        "one knows %d (it is left as it is)",
                        path, (long long)format, HY_SQLITE_FORMAT);
     }
+    if (format < HY_SQLITE_FORMAT) {
+        return hy_fail(err, HY_EINVALID,
+                       "the store %s has format %lld, which an older version of hyperty made; this "
+                       "one knows %d: use it with that version, or give another file (it is left "
+                       "as it is)",
+                       path, (long long)format, HY_SQLITE_FORMAT);
+    }
     return 0;
 }
 
 static int make_tables(sqlite3 *db, const char *path, hy_error_t *err) {
     int code = hy__sqlite_exec(
         db, path,
-        "CREATE TABLE IF NOT EXISTS owners(id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE)", err);
+        "CREATE TABLE IF NOT EXISTS owners(id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE IF NOT EXISTS journal(seq INTEGER PRIMARY KEY, ops BLOB NOT NULL)",
+        err);
     for (size_t i = 0; i < HY_TABLE_COUNT && !code; i++) {
         char sql[SQL_BYTES_MAX];
         snprintf(sql, sizeof sql,
@@ -267,8 +276,8 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
     return 0;
 }
 
-static int open_engine(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
-                       hy_error_t *err) {
+int hy__sqlite_open(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
+                    hy_error_t *err) {
     hy_lock_t *lock = NULL;
     sqlite3 *db = NULL;
     int code = vfs ? 0 : hy__lock_take(path, &lock, err); /* a VFS of worlds has nobody else */
@@ -277,14 +286,22 @@ static int open_engine(const char *path, const char *vfs, uint64_t delay_ms, hy_
         hy__lock_release(lock);
         return code;
     }
-    code = hy__sqlite_new(db, lock, path, delay_ms, out);
-    return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;
+    hy_engine_t *engine = NULL;
+    code = hy__sqlite_new(db, lock, path, delay_ms, &engine);
+    if (code) return hy_fail(err, code, "no memory for the store %s", path);
+    code = hy__sqlite_load(engine, err);
+    if (code) {
+        engine->ops->close(engine, true);
+        return code;
+    }
+    *out = engine;
+    return 0;
 }
 
 int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path, hy_store_t **out,
                          hy_error_t *err) {
     hy_engine_t *engine = NULL;
-    int code = open_engine(path, NULL, 0, &engine, err);
+    int code = hy__sqlite_open(path, NULL, 0, &engine, err);
     if (code) return code;
     code = hy__store_open_threaded(loop, log, path, engine, out);
     return code ? hy_fail(err, code, "cannot begin to write the store %s: %s", path,
@@ -295,7 +312,7 @@ int hy_store_open_sqlite(hy_loop_t *loop, const hy_log_t *log, const char *path,
 int hy_store_open_sqlite_on(hy_clock_t *clock, const hy_log_t *log, const char *path,
                             const char *vfs, uint64_t delay_ms, hy_store_t **out, hy_error_t *err) {
     hy_engine_t *engine = NULL;
-    int code = open_engine(path, vfs, delay_ms, &engine, err);
+    int code = hy__sqlite_open(path, vfs, delay_ms, &engine, err);
     if (code) return code;
     code = hy__store_open_clocked(clock, log, path, true, engine, out);
     return code ? hy_fail(err, code, "no memory for the store %s", path) : 0;

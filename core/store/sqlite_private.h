@@ -1,5 +1,6 @@
 /* Inside of the SQLite backend: the lock beside a file (lock.c), opening it and what its failures
- * mean (sqlite_open.c), the engine (sqlite.c), the driver with a thread (writer.c). */
+ * mean (sqlite_open.c), the engine (sqlite.c) and its journal (journal.c), the driver with a thread
+ * (writer.c). */
 #ifndef HY_STORE_SQLITE_PRIVATE_H
 #define HY_STORE_SQLITE_PRIVATE_H
 
@@ -9,7 +10,7 @@
 #include "sqlite.h"
 
 #define HY_SQLITE_APPLICATION 0x48595054 /* "HYPT" */
-#define HY_SQLITE_FORMAT      1
+#define HY_SQLITE_FORMAT      2
 
 /* --- the lock --------------------------------------------------------------------------------- */
 
@@ -37,13 +38,56 @@ int hy__sqlite_exec(sqlite3 *db, const char *path, const char *sql, hy_error_t *
 int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *out,
                       hy_error_t *err);
 
+/* --- the journal, as it is in memory ---------------------------------------------------------- */
+
+typedef struct hy_fold_op hy_fold_op_t;
+typedef struct {
+    hy_buf_t fresh;   /* operations of groups in order, the one that is being made behind them */
+    size_t committed; /* bytes of it */
+    int64_t last;     /* row of the last group, 0: none yet */
+    hy_buf_t folding; /* those before them, of which some are in the tables */
+    int64_t folding_last;
+    hy_fold_op_t *plan; /* in which order; NULL: nothing is being folded */
+    size_t plan_count, plan_done;
+    size_t fold_bytes, step_bytes, bytes_max; /* HY_STORE_FOLD_…, smaller in specs */
+} hy_journal_t;
+
+void hy__journal_init(hy_journal_t *j);
+void hy__journal_clear(hy_journal_t *j); /* it then owns nothing */
+/* Into the group that is being made. HY_ENOMEM: nothing was. */
+int hy__journal_add(hy_journal_t *j, const char *ops, size_t len);
+void hy__journal_commit(hy_journal_t *j, int64_t seq);
+void hy__journal_rollback(hy_journal_t *j);
+/* Of what is committed. */
+size_t hy__journal_bytes(const hy_journal_t *j);
+
+/* Begins to fold what is committed, when nothing is being folded. HY_ENOMEM. */
+int hy__journal_fold(hy_journal_t *j);
+/* The i-th operation of the plan. */
+void hy__journal_op(const hy_journal_t *j, size_t i, hy_op_t *out);
+/* So many of the plan are in the tables for good, and if it is all, its rows have gone. */
+void hy__journal_folded(hy_journal_t *j, size_t done);
+
+/* Rows of tables as they are with the journal, in order. HY_ENOMEM. */
+int hy__journal_overlay(const hy_journal_t *j, hy_rows_t *rows, uint32_t tables,
+                        const hy_str_t *owner);
+hy_seen_t hy__journal_find(const hy_journal_t *j, hy_table_t table, const hy_str_t *owner,
+                           const hy_str_t *key, hy_row_t *out);
+
 /* --- the engine ------------------------------------------------------------------------------- */
 
 /* Takes over the connection and the lock (NULL: none), also if it fails. */
 int hy__sqlite_new(sqlite3 *db, hy_lock_t *lock, const char *path, uint64_t delay_ms,
                    hy_engine_t **out);
-/* For statements of others on its connection. */
+/* For statements of others on its connection, and what its journal holds. */
 sqlite3 *hy__sqlite_db(hy_engine_t *e);
+hy_journal_t *hy__sqlite_journal(hy_engine_t *e);
+/* Reads the journal that is in the file, in place of what it has in memory. HY_EINTERNAL: it makes
+ * no sense. */
+int hy__sqlite_load(hy_engine_t *e, hy_error_t *err);
+/* A file's engine, with its lock and its journal. `vfs` as in hy_store_open_sqlite_on. */
+int hy__sqlite_open(const char *path, const char *vfs, uint64_t delay_ms, hy_engine_t **out,
+                    hy_error_t *err);
 
 /* "key" of a table, as its column is called. */
 const char *hy__sqlite_key(hy_table_t table);

@@ -25,7 +25,8 @@
 
 typedef struct hy_store hy_store_t;
 
-/* name, table in a file, column of the key, kind of key, what a row is:
+/* New ones go to the end: their numbers are in journals of files (store/sqlite.h).
+ * name, table in a file, column of the key, kind of key, what a row is:
  * owner │ key │ value (JSON). A NUMBER is 0 to INT64_MAX. */
 #define HY_TABLE_MAP(X)                                                                            \
     /* a runtime: "" │ its domain │ {"url"} */                                                 \

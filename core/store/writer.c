@@ -4,9 +4,10 @@
  *           ◄─ done, one uv_async_t ─────            ◄─         reads, find
  *
  * The thread takes what waits into one transaction, and what comes meanwhile too, until nothing
- * waits or HY_STORE_GROUP_MS have passed. A group goes no further than the first read may see; and
- * how it is synced is settled when it begins, so a batch that is to be synced begins one of its
- * own if the one under way is not. What fails is put back and tried again.
+ * waits or HY_STORE_GROUP_MS have passed; it waits for nothing that is not there. A group goes no
+ * further than the first read may see; and how it is synced is settled when it begins, so a batch
+ * that is to be synced begins one of its own if the one under way is not. What fails is put back
+ * and tried again. While there is nothing to do the engine's journal is folded, step by step.
  *
  * What both sides see is in `shared` and under the lock. Nothing in it is counted or freed by both:
  * a batch or a read is in one list at a time. */
@@ -37,14 +38,16 @@ typedef struct {
     uv_mutex_t lock;
     uv_cond_t work, found; /* for the thread; for who waits in find */
     uint64_t submitted;    /* ticket; the loop's own */
+    int fold;              /* a hy_fold_t, or how it failed; the thread's own */
     struct {
         hy_link_t batches, reads;           /* to do */
         hy_link_t done_batches, done_reads; /* in order */
         find_t *find;
-        uint64_t committed; /* ticket */
-        uint64_t close_ns;  /* then it is given up, if it fails; 0: not closing */
-        bool is_failing;
-        bool has_failed; /* since the loop looked */
+        uint64_t committed;   /* ticket */
+        uint64_t close_ns;    /* then it is given up, if it fails; 0: not closing */
+        bool is_failing;      /* commits */
+        bool is_fold_failing; /* so they will, in a while */
+        bool has_failed;      /* since the loop looked */
         hy_error_t err;
     } shared;
 } writer_t;
@@ -129,6 +132,7 @@ static void commit(writer_t *w) {
         move_all(&w->shared.batches, &group); /* what failed goes before what came since */
         move_all(&group, &w->shared.batches);
     } else {
+        if (w->engine->ops->fold) w->fold = HY_FOLD_MORE; /* perhaps: the engine knows */
         w->shared.committed = batch_at(group.prev)->ticket;
         move_all(&group, &w->shared.done_batches);
     }
@@ -166,6 +170,47 @@ static void do_find(writer_t *w) {
     uv_cond_signal(&w->found);
 }
 
+/* --- the thread: what it does meanwhile ------------------------------------------------------- */
+
+static bool has_work(const writer_t *w) {
+    return w->shared.close_ns || w->shared.find || !hy_list_is_empty(&w->shared.batches) ||
+           !hy_list_is_empty(&w->shared.reads);
+}
+
+/* A step. One that fails is tried again after a while, unless a commit needs the room before. Under
+ * the lock, which it lets go of meanwhile. */
+static void fold(writer_t *w, bool is_idle) {
+    uv_mutex_unlock(&w->lock);
+    hy_error_t err = {.text = ""};
+    w->fold = w->engine->ops->fold(w->engine, is_idle, &err);
+    uv_mutex_lock(&w->lock);
+    bool was_failing = w->shared.is_fold_failing;
+    w->shared.is_fold_failing = w->fold < 0;
+    if (w->fold < 0) {
+        w->shared.has_failed = true;
+        w->shared.err = err;
+    }
+    if (w->fold < 0 || was_failing) uv_async_send(&w->async);
+}
+
+/* Until something comes, all being well; or until it has been quiet for so long that the rest of
+ * the journal is folded too. */
+static void wait_and_fold(writer_t *w) {
+    while (!has_work(w)) {
+        if (w->fold == HY_FOLD_MORE) {
+            fold(w, false);
+        } else if (w->fold == HY_FOLD_DONE) {
+            uv_cond_wait(&w->work, &w->lock);
+        } else {
+            uint64_t ms = w->fold < 0 ? HY_STORE_RETRY_MS : HY_STORE_FOLD_IDLE_MS;
+            if (uv_cond_timedwait(&w->work, &w->lock, ms * NS_PER_MS) == UV_ETIMEDOUT)
+                fold(w, true);
+            while (w->fold == HY_FOLD_MORE && !has_work(w))
+                fold(w, true);
+        }
+    }
+}
+
 static bool is_ended(const writer_t *w) {
     if (!w->shared.close_ns) return false;
     return hy_list_is_empty(&w->shared.batches) ||
@@ -182,9 +227,7 @@ static void wait_for_work(writer_t *w) {
         if (now_ns >= until_ns) return;
         uv_cond_timedwait(&w->work, &w->lock, until_ns - now_ns);
     }
-    while (!w->shared.is_failing && !w->shared.close_ns && !w->shared.find &&
-           hy_list_is_empty(&w->shared.batches) && hy_list_is_empty(&w->shared.reads))
-        uv_cond_wait(&w->work, &w->lock);
+    if (!w->shared.is_failing) wait_and_fold(w);
 }
 
 static void write_on(void *arg) {
@@ -208,7 +251,8 @@ static void collect(writer_t *w) {
     uv_mutex_lock(&w->lock);
     hy_list_take(&w->shared.done_batches, &batches);
     hy_list_take(&w->shared.done_reads, &reads);
-    bool has_failed = w->shared.has_failed, is_failing = w->shared.is_failing;
+    bool has_failed = w->shared.has_failed;
+    bool is_failing = w->shared.is_failing || w->shared.is_fold_failing;
     w->shared.has_failed = false;
     if (has_failed) err = w->shared.err;
     uv_mutex_unlock(&w->lock);
@@ -237,8 +281,8 @@ static void writer_submit(hy_backend_t *b, hy_batch_t *batch) {
     w->submitted = batch->ticket;
     uv_mutex_lock(&w->lock);
     hy_list_append(&w->shared.batches, &batch->link);
-    uv_cond_signal(&w->work);
     uv_mutex_unlock(&w->lock);
+    uv_cond_signal(&w->work); /* so that whom it wakes finds the lock free */
 }
 
 static void writer_read(hy_backend_t *b, hy_store_read_t *read) {
@@ -351,6 +395,7 @@ int hy__store_open_threaded(hy_loop_t *loop, const hy_log_t *log, const char *na
     if (!code) {
         w->base = (hy_backend_t){&threaded, s};
         w->engine = engine;
+        w->fold = engine->ops->fold ? HY_FOLD_MORE : HY_FOLD_DONE;
         hy_link_init(&w->shared.batches);
         hy_link_init(&w->shared.reads);
         hy_link_init(&w->shared.done_batches);

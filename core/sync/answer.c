@@ -261,6 +261,15 @@ static void refuse_speaker(hy_replica_t *r, const hy_str_t *speaker) {
     hy__replica_read(r, "gap");
 }
 
+/* Not known to observe, as the node may have thought it gone: it subscribes again, which decides.
+ * What was to be read comes with that, or is read later. */
+static void doubt_speaker(hy_replica_t *r, const hy_str_t *speaker) {
+    hy_member_t *m = hy__replica_find_member(r, speaker);
+    if (m && m->state == HY_MEMBER_IN) hy__member_renew(m);
+    r->has_lost = true;
+    retry_later(r);
+}
+
 static hy_str_t *find_speaker(const hy_replica_t *r);
 static void on_read(void *arg, hy_msg_t *answer, int code);
 
@@ -296,8 +305,10 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     hy__replica_enter(r);
     if (code == 404) r->is_disconnected = true;
     if (code < 300) hy__replica_is_back(r);
-    if (code == 401 || code == 403) {
+    if (code == 403) {
         refuse_speaker(r, answer->to);
+    } else if (code == 401) {
+        doubt_speaker(r, answer->to);
     } else if (code < 300 && !r->read && hy__replica_take_part(r, answer)) {
         /* there is more to come */
     } else if (code < 300) {

@@ -236,6 +236,13 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
         hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
         return;
     }
+    /* What its life before sent comes first: the observer numbers its operations by the answer. */
+    if (hy_get_bool(hy_msg_body(request), "restored", false) &&
+        hy__moderation_has_from(hy__hosted_reporter(h), subscriber)) {
+        hy_bus_respond(h->manager->bus, request, 503, "an operation of yours is being decided",
+                       hy_absent());
+        return;
+    }
     bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
     if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);

@@ -169,6 +169,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     if (rc == 0 && s) rc = hy__put_identity(body, s);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
     if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
+    if (rc == 0 && r->is_old) rc = hy_put(body, "restored", hy_bool(true));
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);
     return hy_absent();

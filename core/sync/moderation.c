@@ -12,6 +12,8 @@
 #include "../base/mutant.h"
 #include "handover.h"
 
+#include <string.h>
+
 #define WAITING_MAX 64
 
 /* Operations of a child that wait behind one in the hands of the hyperty. They go on in a turn of
@@ -433,6 +435,17 @@ int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers) {
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
+
+bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator) {
+    const busy_t *b;
+    for (uint32_t pos = 0; (b = hy_dict_next(&r->busy, &pos));) {
+        const hy_str_t *key = b->key; /* <creator>#<n> */
+        if (key->len > creator->len && key->bytes[creator->len] == '#' &&
+            memcmp(key->bytes, creator->bytes, creator->len) == 0)
+            return true;
+    }
+    return false;
+}
 
 void hy__moderation_init(hy_reporter_t *r) {
     hy_dict_init(&r->busy, sizeof(busy_t));

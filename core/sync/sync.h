@@ -358,6 +358,8 @@ void hy__reporter_tell_own(hy_reporter_t *r, hy_msg_t *m);
 void hy__reporter_drop_own(hy_reporter_t *r);
 void hy__moderation_init(hy_reporter_t *r);
 void hy__moderation_deinit(hy_reporter_t *r);
+/* Whether an operation of that creator is in the hands of the hyperty. */
+bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator);
 /* What is remembered of child operations that were answered, as an array; ABSENT when out of
  * memory. Reading adds to what is there. */
 hy_value_t hy__moderation_write(const hy_reporter_t *r);

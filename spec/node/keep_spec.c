@@ -185,7 +185,7 @@ static void who_opened_anew_or_closed_is_not_taken_back(void **state) {
 static void what_was_unsubscribed_stays_so(void **state) {
     (void)state;
     report("");
-    char body[HY_URL_BYTES_MAX + 64];
+    char body[HY_URL_BYTES_MAX + 128];
     snprintf(body, sizeof body, "{\"resources\":[\"%s\"]}", below("/changes"));
     assert_int_equal(request(&b, "unsubscribe", HB, SM, body), 200);
     restart_node();

@@ -2,14 +2,18 @@
  * afterwards is what was there after one of the batches, whole, and no earlier than promised. */
 #include "faulty_disk.h"
 #include "model.h"
-#include "store/sqlite.h"
+#include "store/sqlite_private.h"
 
 #define SEEDS   110
 #define LIVES   20
 #define BATCHES 40
 #define VFS     "faulty"
 #define PATH    "world.db"
-#define MODEL   (1u << HY_TABLE_CHILDREN | 1u << HY_TABLE_CHANGES)
+/* A journal that is folded all the time, in many steps. */
+#define FOLD_BYTES 20000
+#define STEP_BYTES 4000
+#define BYTES_MAX  60000
+#define MODEL      (1u << HY_TABLE_CHILDREN | 1u << HY_TABLE_CHANGES)
 
 typedef struct {
     world_t *w;
@@ -22,7 +26,15 @@ typedef struct {
 
 static int open_on(life_t *l, hy_store_t **out) {
     hy_error_t err = {.text = ""};
-    int code = hy_store_open_sqlite_on(&l->w->clock, NULL, PATH, VFS, 0, out, &err);
+    hy_engine_t *engine = NULL;
+    int code = hy__sqlite_open(PATH, VFS, 0, &engine, &err);
+    if (!code) {
+        hy_journal_t *j = hy__sqlite_journal(engine);
+        j->fold_bytes = FOLD_BYTES;
+        j->step_bytes = STEP_BYTES;
+        j->bytes_max = BYTES_MAX;
+        code = hy__store_open_clocked(&l->w->clock, NULL, PATH, true, engine, out);
+    }
     if (code && !l->disk.is_dead) print_error("%s\n", err.text);
     if (!l->disk.is_dead) assert_int_equal(code, 0);
     return code;

@@ -132,8 +132,8 @@ static void a_file_of_another_program_or_a_newer_version_is_told(void **state) {
     run_sql("marked.db", "PRAGMA application_id=77");
     assert_refused(w, "marked.db", HY_EINVALID, "is an SQLite file of another program");
     hy_store_close(open_file(w, "a.db"));
-    run_sql("a.db", "PRAGMA user_version=2");
-    assert_refused(w, "a.db", HY_EINVALID, "has format 2, which a newer version of hyperty made");
+    run_sql("a.db", "PRAGMA user_version=3");
+    assert_refused(w, "a.db", HY_EINVALID, "has format 3, which a newer version of hyperty made");
     assert_false(is_there("a.db.lock"));
     hy_store_file_t *f = NULL;
     assert_int_equal(hy_store_file_open(path_of("a.db"), &f, NULL), HY_EINVALID);
@@ -238,7 +238,7 @@ static void on_damage(void *arg, const char *line) {
 
 static void a_damaged_page_is_found_when_it_is_read(void **state) {
     world_t *w = *state;
-    make_damaged(w, "a.db", 25);
+    make_damaged(w, "a.db", 60);
     hy_store_t *s = open_file(w, "a.db");
     answer_t a = ANSWER;
     ask(s, ALL_TABLES, "o", &a);
@@ -261,7 +261,7 @@ static void a_damaged_page_is_found_when_it_is_read(void **state) {
 
 static void a_row_that_cannot_be_found_for_damage_is_not_said_to_be_missing(void **state) {
     world_t *w = *state;
-    make_damaged(w, "a.db", 25);
+    make_damaged(w, "a.db", 60);
     hy_store_t *s = open_file(w, "a.db");
     hy_str_t *o = text("o");
     int good = 0, damaged = 0;

@@ -86,6 +86,25 @@ describe("an observer that stores its copy", function()
       assert.equal(1, #world:state("anna").items)
     end)
 
+  it("numbers what it does behind what is still being decided of what it did before", function()
+    world.ben:eval [[
+      self.child = self.room:add_child("items", { text = "b" })
+      assert(self.child:wait())]]
+    world:run(1)
+    world.anna:eval [[
+      self.room:on("child", function() require("hyperty").sleep(2) end)]]
+    world.ben:eval [[self.child.data.text = "before"]]
+    world:run(0.1)
+    world:crash "ben"
+    world:start "ben"
+    world.ben:eval(SUBSCRIBE, url)
+    world.ben:eval [[self.room:children("items")[2].data.text = "after"]]
+    world:run(30)
+    assert.equal("after", world.anna:eval "return self.room:children('items')[2].data.text")
+    assert.same(world:state "anna", world:state "ben")
+    assert.equal(0, world.ben:eval "return self.room:status().pending")
+  end)
+
   it("has it also while the reporter is away", function()
     world:crash "anna"
     local resumed, state = restart()

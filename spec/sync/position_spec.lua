@@ -359,18 +359,26 @@ describe("an observer at a position", function()
       assert.same({}, world.rt:routes())
     end)
 
-    it("with 401 or 403 is out", function()
-      gap(401, "not you")
+    it("with 403 is out", function()
+      gap(403, "not you")
       assert.same({ "delete" }, heard())
       assert.same({}, world.rt:routes())
     end)
 
-    it("with 401 leaves the others in, who ask for themselves", function()
+    it("with 401 subscribes again, which decides", function()
+      gap(401, "not an observer")
+      far.on_read = nil
+      world:run(5)
+      assert.equal("live", state())
+      assert.is_nil(table.concat(heard(), " "):find "delete")
+    end)
+
+    it("with 403 leaves the others in, who ask for themselves", function()
       far.version = 0
       world:join("carl", URL)
       far.version = 2
       far.on_read = function(request)
-        if request.from == ben.url then far:respond(request, 401) else
+        if request.from == ben.url then far:respond(request, 403) else
           far:respond(request, 200, far:whole { data = { n = 3 } })
         end
       end

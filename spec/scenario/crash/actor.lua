@@ -78,7 +78,8 @@ local function change_text(change)
   local path = table.concat(change.keys, ".")
   if change.kind == "remove" then return "cut:" .. path end
   local is_item = change.keys[1] == "log" and change.kind == "add"
-  return ("%s:%s=%d"):format(is_item and "add" or "set", path, change.value)
+  local value = math.type(change.value) and change.value or "*" -- after a resync it may be a table
+  return ("%s:%s=%s"):format(is_item and "add" or "set", path, value)
 end
 
 -- --- looking -------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ local function show(self)
   local shown, seen
   while true do
     local room = self.room
-    while not room do -- another reports it now
+    while not room or not room.epoch do -- another reports it now, or it was taken away
       shown, seen = nil, nil
       hyperty.sleep(LOOK_S)
       room = self.room

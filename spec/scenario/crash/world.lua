@@ -302,13 +302,13 @@ local function run(self, start)
   for number = 1, legs do leg(self, number, legs) end
 end
 
----Plays the round of that seed; with a deputy, to whom the object is handed over, if so wanted. Gives nil, or what is wrong as text for people; and a line that
----tells what there was.
+---Plays the round of that seed; with a deputy, to whom the object is handed over, if so wanted.
+---Gives nil, or what is wrong as text for people; and a line that tells what there was.
 function M.play(seed, has_deputy)
   local draw = draws.new(seed)
   local self = setmetatable({ seed = seed, draw = draw, by_name = {}, story = {}, lives = 0,
-    blows = 0,
-    can_store = has_option("run", "--store FILE"), can_node = has_option("node", "--store FILE"),
+    blows = 0, can_store = has_option("run", "--store FILE"),
+    can_node = has_option("node", "--store FILE"),
     grace = draw:one { 1, 3, 30 }, began = socket.gettime() }, World)
   self.has_deputy = self.can_store and has_deputy
   self.tell = function(text, ...)
