@@ -93,9 +93,8 @@ static int read_lot(read_t *r) {
     int rc = o ? 0 : HY_ENOMEM;
     for (size_t i = 0; rc == 0 && i < hy_node_count(ids); i++) {
         hy_value_t id = hy_node_at(ids, i);
-        rc = id.kind == HY_STR
-                 ? read_address(r, o, id.as.s, addresses, count, &addresses[count])
-                 : HY_EINVALID;
+        rc = id.kind == HY_STR ? read_address(r, o, id.as.s, addresses, count, &addresses[count])
+                               : HY_EINVALID;
         if (rc == 0) count++;
     }
     int made = count > 0 ? hy__lot_make(r->node, r->key, o, addresses, count) : 0;

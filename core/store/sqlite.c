@@ -366,15 +366,6 @@ int hy__sqlite_load(hy_engine_t *e, hy_error_t *err) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* NULL where a column has nothing, which no table of ours allows, is an empty text. */
-const char *hy__sqlite_text(sqlite3_stmt *s, int column) {
-    bool is_null = sqlite3_column_type(s, column) == SQLITE_NULL;
-    const char *text = is_null ? "" : (const char *)sqlite3_column_text(s, column);
-    bool is_empty = !text && sqlite3_column_type(s, column) == SQLITE_BLOB &&
-                    sqlite3_column_bytes(s, column) == 0;
-    return is_empty ? "" : text;
-}
-
 static int add_row(hy_rows_t *rows, hy_table_t table, const hy_str_t *owner, sqlite3_stmt *s) {
     hy_op_t op = {.kind = HY_OP_PUT, .row = {.table = table}};
     hy_row_t *r = &op.row;

@@ -36,6 +36,7 @@ static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) 
     int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, out, &why);
     if (rc == 0 && out->kind != HY_OBJECT) {
         hy_value_drop(*out);
+        *out = hy_absent();
         rc = hy_fail(&why, HY_EINVALID, "it is no object");
     }
     return rc == 0 || rc == HY_ENOMEM ? rc : fail_row(r, row, why.text);

@@ -1,7 +1,7 @@
 /* Fuzz target: any bytes as what is kept of an object: a line with its state (children and marks
  * in it), then a line for each change. What is read must be written as rows that read back as the
- * same; a change is done whole or not at all, and moves the version by one; what is refused must say
- * why; nothing may be left. Built and run by tools/fuzz/run. */
+ * same; a change is done whole or not at all, and moves the version by one; what is refused must
+ * say why; nothing may be left. Built and run by tools/fuzz/run. */
 #include "rows.h"
 
 #include "data/rows.h"
@@ -90,8 +90,8 @@ static int replay(hy_object_t *o, hy_span_t line, bool checks) {
     int code = hy_json_read(line.bytes, line.len, HY_JSON_DEPTH_MAX, &entry, NULL);
     if (code < 0) return code;
     if (checks) before = whole_of(o);
-    code = entry.kind == HY_OBJECT ? hy_rows_replay(o, entry.as.n, &stamp, &child, &err)
-                                   : HY_EINVALID;
+    code =
+        entry.kind == HY_OBJECT ? hy_rows_replay(o, entry.as.n, &stamp, &child, &err) : HY_EINVALID;
     hy_value_drop(entry);
     MUST(o->version == version || (code == 0 && o->version == version + 1));
     if (code < 0) MUST(!stamp && !child);

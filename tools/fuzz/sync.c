@@ -39,8 +39,9 @@ static void answer(hy_msg_t *m, hy_value_t body) {
 
 /* Yes to everything, with all that somebody may have asked for. */
 static void answer_yes(hy_msg_t *m) {
-    static const char YES[] = "{\"code\":200,\"value\":{\"allocated\":[\"comm://d/new\"],\"holder\":"
-                              "\"" HYPERTY "\",\"epoch\":\"3-c\"}}";
+    static const char YES[] =
+        "{\"code\":200,\"value\":{\"allocated\":[\"comm://d/new\"],\"holder\":"
+        "\"" HYPERTY "\",\"epoch\":\"3-c\"}}";
     hy_value_t v;
     MUST(hy_json_read(YES, sizeof YES - 1, HY_JSON_DEPTH_MAX, &v, NULL) == 0);
     answer(m, v);
