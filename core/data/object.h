@@ -79,5 +79,9 @@ bool hy_object_is_metadata(const hy_str_t *key);
 /* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
  */
 int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b);
+/* One with a number above that of `before` (NULL: 1), and that random part. However many digits it
+ * has: a number that does not fit into an integer is no reason to begin below it. NULL: out of
+ * memory. */
+hy_str_t *hy_epoch_after(const hy_str_t *before, uint32_t random);
 
 #endif
