@@ -173,15 +173,15 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_error_t err = {.text = ""};
     c->rows = NULL;
     if (code == 0)
-        code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
+        code = hy__ledger_restore(m, c->kept, rows, c->kept_level, true, &c->ledger, &err);
     if (code == HY_ENOT_FOUND) {
-        forget(c, c->create.url);
+        forget(c, c->kept);
         make_anew(c);
         return;
     }
     if (code == 0 && !c->ledger->object->schema)
         code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
-                       c->create.url->bytes);
+                       c->kept->bytes);
     if (code == 0) {
         c->take = take_resumed;
         code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c->ledger), &err);
@@ -190,11 +190,9 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
 }
 
 void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k) {
-    hy_str_t *url = hy_str_ref(k->key);
-    hy_str_unref(c->create.url);
-    c->create.url = url;
-    c->create.store = k->level;
-    int rc = read_object(c, url, on_original);
+    c->kept = hy_str_ref(k->key);
+    c->kept_level = k->level;
+    int rc = read_object(c, c->kept, on_original);
     if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
 }
 
