@@ -15,6 +15,49 @@
 #include "../base/mem.h"
 #include "../data/snapshot.h"
 
+/* --- what can be handed over ------------------------------------------------------------------ */
+
+int hy__handover_check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err) {
+    hy_address_t parts;
+    const char *url = p->url->bytes;
+    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", url);
+    int rc = hy__reporter_check((const hy_reporter_t *)p, err);
+    if (rc == 0) rc = hy_address_parse(hyperty->bytes, hyperty->len, &parts, err);
+    if (rc < 0) return rc;
+    if (parts.scheme.len != 7 || memcmp(parts.scheme.bytes, "hyperty", 7) != 0)
+        return hy_fail(err, HY_EINVALID, "%s is not the address of a hyperty", hyperty->bytes);
+    if (hy_str_equal(hyperty, p->syncher->url))
+        return hy_fail(err, HY_EINVALID, "%s reports %s already", hyperty->bytes, url);
+    if (!hy_address_same_domain(hyperty, p->url))
+        return hy_fail(err, HY_EINVALID,
+                       "%s is of another domain than %s: an object is reported in its own domain",
+                       hyperty->bytes, url);
+    const hy_hosted_t *h = hy__reporter_hosted((const hy_reporter_t *)p);
+    if (!h) return hy_fail(err, HY_EDELETED, "%s is being deleted", url);
+    if (hy__is_away(h->manager, p->url))
+        return hy_fail(err, HY_EUNREACHABLE,
+                       "%s: the message node is not connected, without which it cannot be handed "
+                       "over; it stays here",
+                       url);
+    return 0;
+}
+
+/* Only who holds an object sends from below it; in its own domain its node sees to that. */
+const char *hy__handover_refusal(const hy_manager_t *m, const hy_msg_t *request,
+                                 const hy_node_t *offer) {
+    hy_str_t *url = hy_get_str(offer, "resource"), *hyperty = hy_get_str(offer, "hyperty");
+    hy_error_t err;
+    if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
+        return "delegate needs resource, source, hyperty and epoch";
+    if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
+    if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
+        !hy_address_is_under(request->from, url))
+        return "delegate comes from <Object>/subscription";
+    if (!hy_address_same_domain(url, m->runtime))
+        return "delegate: the object is of another domain than this runtime";
+    return NULL;
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static int put_guest(hy_node_t *list, const hy_guest_t *g) {
@@ -259,7 +302,6 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
         hy_object_free(o);
         return rc;
     }
-    hy_object_begin_epoch(o, hy_get_str(offer, "epoch"));
     *out = o;
     return 0;
 }

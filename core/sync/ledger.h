@@ -123,6 +123,10 @@ void hy__copy_catch_up(hy_ledger_t *l); /* writes what is behind, if there is ro
 
 /* --- restore.c -------------------------------------------------------------------------------- */
 
+/* What a person is told when the store could not be read: `code`, which is given back. `url` NULL:
+ * it is not about one object. */
+int hy__fail_read(const hy_manager_t *m, const hy_str_t *url, int code, hy_error_t *err);
+
 #define HY_LEDGER_TABLES                                                                           \
     (1u << HY_TABLE_STATES | 1u << HY_TABLE_CHANGES | 1u << HY_TABLE_CHILDREN |                    \
      1u << HY_TABLE_MARKS | 1u << HY_TABLE_GUESTS | 1u << HY_TABLE_ANSWERS)

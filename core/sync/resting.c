@@ -176,10 +176,16 @@ static void leaving_free(leaving_t *l) {
     hy_free(l);
 }
 
+/* By now somebody writes these rows, who came after they were to be read. */
+static bool is_in_use(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_replica_t *r = hy__part_find(&m->replicas, url);
+    return (r && r->ledger) || hy__part_find(&m->hosted, url) || hy__part_find(&m->takeovers, url);
+}
+
 static void on_parties(void *leaving, int code, const hy_rows_t *rows) {
     leaving_t *l = leaving;
     hy_row_t row;
-    bool is_kept = code < 0;
+    bool is_kept = code < 0 || is_in_use(l->manager, l->url);
     for (size_t pos = 0; !is_kept && hy_rows_next(rows, &pos, &row);) {
         is_kept = row.key_len == l->url->len && memcmp(row.key, l->url->bytes, row.key_len) == 0;
     }

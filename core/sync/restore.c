@@ -18,6 +18,15 @@ typedef struct {
     hy_error_t *err;
 } restoring_t;
 
+int hy__fail_read(const hy_manager_t *m, const hy_str_t *url, int code, hy_error_t *err) {
+    if (code == HY_ENOMEM || code == HY_ECLOSED || !m->store)
+        return hy_fail(err, code, "%s", hy_error_text(code));
+    return hy_fail(err, code,
+                   "%s%swhat %s has of %s cannot be read; \"hyperty store check\" tells more",
+                   url ? url->bytes : "", url ? ": " : "", hy_store_name(m->store),
+                   url ? "it" : "the hyperty");
+}
+
 static int fail_row(const restoring_t *r, const hy_row_t *row, const char *why) {
     return hy_fail(r->err, HY_EINVALID, "%s: what is stored of it cannot be read (%s): %s",
                    r->url->bytes, hy_table_name(row->table), why);

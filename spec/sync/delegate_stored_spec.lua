@@ -97,7 +97,8 @@ describe("a stored object that is handed over", function()
     world:start "anna"
     local gave, text, code = world.anna:eval(RESUME)
     assert.is_nil(gave)
-    assert.truthy(text:find(url .. " is reported by another runtime now", 1, true), text)
+    assert.truthy(text:find(("%s was handed over to %s and is reported there"):format(url,
+      world.ben.url), 1, true), text)
     assert.equal("conflict", code)
     assert.equal(7, world.carl:eval "return self.room.data.n")
   end)
