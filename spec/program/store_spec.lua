@@ -166,7 +166,7 @@ describe("a file that cannot be had", function()
       f:seek("set", 4096) -- not the head, which would make it something else
       f:write(("\xa5"):rep(size - 4096))
       f:close()
-      fails("hyperty: run: [^\n]*" .. file .. " cannot be read[^\n]*\n$", "run", "--store", file,
+      fails("hyperty: run: [^\n]*" .. file .. " is damaged[^\n]*\n$", "run", "--store", file,
         diary)
       local result = program.run { "store", "check", file }
       assert.equal(1, result.status)
