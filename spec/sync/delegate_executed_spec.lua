@@ -94,7 +94,8 @@ for _, store in ipairs { "false", "true" } do
           EXECUTE)
         execute(7)
         execute(8)
-        assert.same({ { 7, 200, { n = 1 } }, { 7, 200, { n = 1 } }, { 8, 200, { n = 2 } } }, answers)
+        assert.same({ { 7, 200, { n = 1 } }, { 7, 200, { n = 1 } }, { 8, 200, { n = 2 } } },
+          answers)
       end)
     end
   end)

@@ -1,6 +1,6 @@
--- PROTOCOL.md sections 5 and 8: a stored object goes back and forth between two reporters that write
--- all the time, are killed at any moment, one or both, and come back; the node is restarted, too.
--- What a reporter was told is saved is never lost, there is one reporter in the end, and the
+-- PROTOCOL.md sections 5 and 8: a stored object goes back and forth between two reporters that
+-- write all the time, are killed at any moment, one or both, and come back; the node is restarted,
+-- too. What a reporter was told is saved is never lost, there is one reporter in the end, and the
 -- observer has what that one has.
 local durable = require "spec.support.durable"
 
