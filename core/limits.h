@@ -85,10 +85,11 @@
 
 /* Handing an object over: how long it may take until it is moved; after which time its new reporter
  * asks the node whether it is, and how long it goes on asking. */
-#define HY_HANDOVER_MS       30000u
-#define HY_HANDOVER_ASK_MS   2000u
-#define HY_HANDOVER_WAIT_MS  60000u
-#define HY_HANDING_SETTLE_MS 10000u /* who resumes waits so long to hear where the object is */
+#define HY_HANDOVER_MS             30000u
+#define HY_HANDOVER_ASK_MS         2000u
+#define HY_HANDOVER_WAIT_MS        60000u
+#define HY_HANDOVER_EXECUTES_BYTES (256u << 10) /* of answers handed over */
+#define HY_HANDING_SETTLE_MS       10000u       /* who resumes asks so long where it is */
 
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
