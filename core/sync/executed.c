@@ -70,9 +70,11 @@ void hy__executed_recall(const hy_manager_t *m, hy_str_t *url, const hy_node_t *
     const hy_str_t *desc = hy_get_str(entry, "desc");
     hy_value_t copy = hy_absent();
     hy_msg_t *request = hy__executed_request(url, entry);
+    int64_t code = hy_get_int(entry, "code", 500);
+    if (code < 200 || code > 599) code = 500;
     if (request && hy_value_copy(hy_get(entry, "value"), &copy) == 0) {
-        hy_msg_t *answer = hy_msg_response(request, NULL, (int)hy_get_int(entry, "code", 500),
-                                           desc ? desc->bytes : NULL, copy);
+        hy_msg_t *answer =
+            hy_msg_response(request, NULL, (int)code, desc ? desc->bytes : NULL, copy);
         if (answer) hy_bus_recall(m->bus, answer, age_ms);
         hy_msg_unref(answer);
     }

@@ -184,6 +184,8 @@ const char *hy__handover_refusal(const hy_manager_t *m, const hy_msg_t *request,
     hy_error_t err;
     if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
         return "delegate needs resource, source, hyperty and epoch";
+    if (hy_get_str(offer, "epoch")->len > HY_NAME_BYTES_MAX)
+        return "delegate: the epoch is too long";
     if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
     if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
         !hy_address_is_under(request->from, url))

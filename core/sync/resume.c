@@ -184,19 +184,19 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_error_t err = {.text = ""};
     c->rows = NULL;
     if (code < 0) {
-        hy__fail_read(m, c->create.url, code, &err);
+        hy__fail_read(m, c->kept, code, &err);
         fail(c, code, &err);
         return;
     }
-    code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
+    code = hy__ledger_restore(m, c->kept, rows, c->kept_level, true, &c->ledger, &err);
     if (code == HY_ENOT_FOUND) {
-        forget(c, c->create.url);
+        forget(c, c->kept);
         make_anew(c);
         return;
     }
     if (code == 0 && !c->ledger->object->schema)
         code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
-                       c->create.url->bytes);
+                       c->kept->bytes);
     if (code == 0) {
         c->take = take_resumed;
         code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), &err);
@@ -205,26 +205,23 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
 }
 
 static void resume_original(hy_call_t *c) {
-    int rc = read_object(c, c->create.url, on_original);
+    int rc = read_object(c, c->kept, on_original);
     if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
 }
 
 /* What was offered has come to nothing. */
 static void resume_without(hy_call_t *c) {
-    hy_str_t *url = c->create.url;
     hy_error_t err = {.text = ""};
-    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, url);
-    c->create.url = NULL;
+    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, c->kept);
     if (!c->is_part) {
         int rc = hy__create_anew(c, &err);
         if (rc < 0) fail(c, rc, &err);
     } else if (k && !k->is_reporter) {
-        c->url = hy_str_ref(url);
+        c->url = hy_str_ref(c->kept);
         hy__resume_observer(c, k);
     } else {
         end(c, 0, "", NULL);
     }
-    hy_str_unref(url);
 }
 
 static void refuse_given(hy_call_t *c, const hy_kept_t *k, hy_settled_t where) {
@@ -254,10 +251,10 @@ static void on_settled(void *arg, hy_settled_t where) {
     if (!c) return;
     c->slot = NULL;
     hy_syncher_t *s = c->syncher;
-    const hy_kept_t *k = hy_dict_get(&s->kept, c->create.url);
+    const hy_kept_t *k = hy_dict_get(&s->kept, c->kept);
     bool is_offered = k && k->handing.peer && k->handing.is_heir;
     if (is_offered && where == HY_SETTLED_ELSEWHERE) {
-        hy__handing_let_go(s, c->create.url);
+        hy__handing_let_go(s, c->kept);
         k = NULL;
     }
     if (!k || !k->is_reporter) {
@@ -286,10 +283,8 @@ static int settle(hy_call_t *c, const hy_kept_t *k) {
 }
 
 void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k) {
-    hy_str_t *url = hy_str_ref(k->key);
-    hy_str_unref(c->create.url);
-    c->create.url = url;
-    c->create.store = k->level;
+    c->kept = hy_str_ref(k->key);
+    c->kept_level = k->level;
     if (!k->handing.peer) {
         resume_original(c);
         return;

@@ -193,8 +193,7 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
 int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
 void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
 
-/* --- creation.c, hosting.c, rehost.c -----------------------------------------------------------
- */
+/* --- creation.c, hosting.c, rehost.c ---------------------------------------------------------- */
 
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);

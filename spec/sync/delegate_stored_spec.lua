@@ -40,7 +40,6 @@ describe("a stored object that is handed over", function()
     world:run(1)
   end)
 
-
   after_each(function() world:finish() end)
 
   local function delegate(to)
@@ -151,6 +150,21 @@ describe("a stored object that is handed over", function()
       world.ben.url), 1, true), text)
     assert.equal("conflict", code)
     assert.equal(7, world.carl:eval "return self.room.data.n")
+  end)
+
+  it("is begun anew by the old reporter that was killed if the new one has deleted it", function()
+    world.runtimes.anna:intercept(function(message)
+      local is_asked = message.type == "execute" and message.body.method == "delegated"
+      return is_asked and "drop" or "pass"
+    end)
+    assert.is_true(delegate(world.ben))
+    world:run(1)
+    world:crash "anna"
+    world.ben:eval "assert(self.room:delete())"
+    world:run(40)
+    world:start "anna"
+    assert.same({ false }, { world.anna:eval(RESUME) })
+    assert.not_equal(url, world.anna:eval "return self.room.url")
   end)
 
   it("is where it was if who has accepted is killed before it was moved", function()
