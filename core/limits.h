@@ -85,9 +85,11 @@
 
 /* Handing an object over: how long it may take until it is moved; after which time its new reporter
  * asks the node whether it is, and how long it goes on asking. */
-#define HY_HANDOVER_MS      30000u
-#define HY_HANDOVER_ASK_MS  2000u
-#define HY_HANDOVER_WAIT_MS 60000u
+#define HY_HANDOVER_MS             30000u
+#define HY_HANDOVER_ASK_MS         2000u
+#define HY_HANDOVER_WAIT_MS        60000u
+#define HY_HANDOVER_EXECUTES_BYTES (256u << 10) /* of answers handed over */
+#define HY_HANDING_SETTLE_MS       10000u       /* who resumes asks so long where it is */
 
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
@@ -103,7 +105,7 @@
 /* The journal of a store's file: folded from so many bytes on, in steps of so many; a commit waits
  * for steps while there are more than the most. When nothing was written for so long, all of it is
  * folded. */
-#define HY_STORE_FOLD_BYTES      (512u << 10)
+#define HY_STORE_FOLD_BYTES      (1u << 20)
 #define HY_STORE_FOLD_STEP_BYTES (32u << 10)
 #define HY_STORE_FOLD_BYTES_MAX  (4u * HY_STORE_FOLD_BYTES)
 #define HY_STORE_FOLD_IDLE_MS    500u

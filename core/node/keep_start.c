@@ -1,8 +1,8 @@
 /* A node that starts reads what it kept (keep.h), in an order in which each thing finds what it
  * belongs to:
  *
- *      sessions ─► claims ─► addresses ─► what was deleted ─► routes ─► objects ─► admitted ─►
- * entries
+ *      sessions ─► claims ─► addresses ─► what was deleted ─► routes ─► objects
+ *               ─► who is admitted ─► entries
  *
  * A session is then as if its connection had just been lost: it waits for its runtime for the grace
  * time, with an empty queue. Rows of sessions that had ended mean nothing; where they lie in the

@@ -111,6 +111,15 @@ static void tell(check_t *c, const char *format, ...) {
     c->told(c->arg, text);
 }
 
+/* Of some lines, the first of which only names the part of the file that is meant. */
+static void tell_lines(check_t *c, const char *text) {
+    while (*text) {
+        int len = (int)strcspn(text, "\n");
+        if (len > 0 && strncmp(text, "***", 3) != 0) tell(c, "%.*s", len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
 /* What SQLite says of pages and indices. */
 static int check_pages(check_t *c, hy_error_t *err) {
     char sql[SQL_BYTES_MAX];
@@ -120,7 +129,7 @@ static int check_pages(check_t *c, hy_error_t *err) {
     int code = rc == SQLITE_OK ? 0 : hy__sqlite_fail(c->file->db, c->file->path, rc, err);
     while (!code && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(s, 0);
-        if (text && strcmp(text, "ok") != 0) tell(c, "%s", text);
+        if (text && strcmp(text, "ok") != 0) tell_lines(c, text);
     }
     if (!code && rc != SQLITE_DONE) tell(c, "%s", sqlite3_errmsg(c->file->db));
     sqlite3_finalize(s);
@@ -344,7 +353,7 @@ static int remove_owners(sqlite3 *db, const char *path, hy_error_t *err) {
 
 int hy_store_file_compact(const char *path, uint64_t *before, uint64_t *after, hy_error_t *err) {
     uint64_t bytes = file_bytes(path);
-    if (bytes == 0) return hy_fail(err, HY_ENOT_FOUND, "there is no store %s", path);
+    if (bytes == 0) return hy__sqlite_fail_missing(path, err);
     hy_lock_t *lock = NULL;
     sqlite3 *db = NULL;
     int code = hy__lock_take(path, &lock, err);

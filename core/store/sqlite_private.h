@@ -33,6 +33,7 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
 /* Our code for one of SQLite's, with a text that says what failed, on what, and what to do. `db`
  * (NULL allowed) knows more about its last failure. */
 int hy__sqlite_fail(sqlite3 *db, const char *path, int rc, hy_error_t *err);
+int hy__sqlite_fail_missing(const char *path, hy_error_t *err);
 int hy__sqlite_exec(sqlite3 *db, const char *path, const char *sql, hy_error_t *err);
 /* The one number that a statement gives. */
 int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *out,

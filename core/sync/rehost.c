@@ -138,5 +138,6 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h) {
     hy__hosted_save_guests(h);
     uint64_t now_ms = hy_clock_now(hy_bus_clock(h->manager->bus));
     if (now_ms >= r->published_ms + HY_DIGEST_MS) hy__hosted_digest(h);
+    hy__hosted_doubt_due(h, now_ms);
     return r->published_ms + HY_DIGEST_MS;
 }

@@ -4,7 +4,7 @@
 #include "../base/json.h"
 #include "../base/mem.h"
 #include "../data/rows.h"
-#include "sync.h"
+#include "handover.h"
 
 typedef struct {
     hy_manager_t *manager;
@@ -17,6 +17,15 @@ typedef struct {
     hy_ledger_t *ledger;
     hy_error_t *err;
 } restoring_t;
+
+int hy__fail_read(const hy_manager_t *m, const hy_str_t *url, int code, hy_error_t *err) {
+    if (code == HY_ENOMEM || code == HY_ECLOSED || !m->store)
+        return hy_fail(err, code, "%s", hy_error_text(code));
+    return hy_fail(err, code,
+                   "%s%swhat %s has of %s cannot be read; \"hyperty store check\" tells more",
+                   url ? url->bytes : "", url ? ": " : "", hy_store_name(m->store),
+                   url ? "it" : "the hyperty");
+}
 
 static int fail_row(const restoring_t *r, const hy_row_t *row, const char *why) {
     const char *store = hy_store_name(r->manager->store);
@@ -140,28 +149,13 @@ static int replay(restoring_t *r, const hy_row_t *row) {
 
 /* An answer that was given a short while ago goes back to the bus, which gives it again. */
 static void take_answer(const restoring_t *r, const hy_row_t *row) {
-    hy_bus_t *bus = r->manager->bus;
+    const hy_manager_t *m = r->manager;
     hy_value_t v;
     if (read_row(r, row, &v) < 0) return;
-    hy_str_t *from = hy_get_str(v.as.n, "from"), *desc = hy_get_str(v.as.n, "desc");
-    hy_value_t id = hy_get(v.as.n, "id"), value = hy_get(v.as.n, "value"), copy = hy_absent();
-    int64_t at_ms = hy_get_int(v.as.n, "at", 0), now_ms = hy_clock_wall(hy_bus_clock(bus));
+    int64_t at_ms = hy_get_int(v.as.n, "at", 0), now_ms = hy_clock_wall(hy_bus_clock(m->bus));
     hy__ledger_note_answer(r->ledger, row->key, row->key_len, at_ms);
     uint64_t age_ms = at_ms < 0 ? UINT64_MAX : now_ms > at_ms ? (uint64_t)(now_ms - at_ms) : 0;
-    int64_t code = hy_get_int(v.as.n, "code", 500);
-    if (code < 200 || code > 599) code = 500;
-    bool is_id = id.kind == HY_INT || id.kind == HY_STR;
-    if (from && is_id && hy_value_copy(value, &copy) == 0) {
-        if (id.kind == HY_STR) hy_str_ref(id.as.s);
-        hy_msg_t *request = hy_msg_new(HY_MSG_EXECUTE, id, from, r->url, hy_absent());
-        hy_msg_t *answer =
-            request ? hy_msg_response(request, NULL, (int)code, desc ? desc->bytes : NULL, copy)
-                    : NULL;
-        if (!request) hy_value_drop(copy);
-        if (answer) hy_bus_recall(bus, answer, age_ms);
-        hy_msg_unref(answer);
-        hy_msg_unref(request);
-    }
+    hy__executed_recall(m, r->url, v.as.n, age_ms);
     hy_value_drop(v);
 }
 
