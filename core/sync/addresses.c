@@ -32,14 +32,29 @@ static int know(hy_manager_t *m, hy_str_t *name, hy_str_t *url, uint32_t life) {
     return k ? 0 : HY_ENOMEM;
 }
 
+/* Of this domain, as those are that it gets: no node would know another. */
+static bool is_address(const hy_manager_t *m, const hy_str_t *url) {
+    hy_address_t parts;
+    return url && hy_address_parse(url->bytes, url->len, &parts, NULL) == 0 &&
+           strncmp(url->bytes, "hyperty://", strlen("hyperty://")) == 0 &&
+           hy_address_same_domain(url, m->runtime);
+}
+
 static int take_row(hy_manager_t *m, const hy_row_t *row) {
     hy_value_t v;
     int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, &v, NULL);
-    if (rc < 0) return rc == HY_ENOMEM ? rc : 0;
+    if (rc == HY_ENOMEM) return rc;
+    if (rc < 0) v = hy_absent();
     hy_str_t *url = v.kind == HY_OBJECT ? hy_get_str(v.as.n, "url") : NULL;
     uint32_t life = (uint32_t)hy_get_int(v.kind == HY_OBJECT ? v.as.n : NULL, "life", 0);
     hy_str_t *name = hy_str_new(row->key, row->key_len);
-    rc = !name ? HY_ENOMEM : url ? know(m, name, url, life) : 0;
+    bool is_good = is_address(m, url);
+    if (!is_good)
+        hy_log(hy_bus_log(m->bus), HY_LOG_ERROR, "sync",
+               "%s has no address of this domain for the hyperty %s: it gets a new one, to which "
+               "none of its objects belongs; `hyperty store show` lists them",
+               hy_store_name(m->store), row->key);
+    rc = !name ? HY_ENOMEM : is_good ? know(m, name, url, life) : 0;
     hy_str_unref(name);
     hy_value_drop(v);
     return rc;
