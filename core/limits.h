@@ -87,10 +87,11 @@
 
 /* Handing an object over: how long it may take until it is moved; after which time its new reporter
  * asks the node whether it is, and how long it goes on asking. */
-#define HY_HANDOVER_MS       30000u
-#define HY_HANDOVER_ASK_MS   2000u
-#define HY_HANDOVER_WAIT_MS  60000u
-#define HY_HANDING_SETTLE_MS 10000u /* who resumes waits so long to hear where the object is */
+#define HY_HANDOVER_MS             30000u
+#define HY_HANDOVER_ASK_MS         2000u
+#define HY_HANDOVER_WAIT_MS        60000u
+#define HY_HANDOVER_EXECUTES_BYTES (256u << 10) /* of answers handed over */
+#define HY_HANDING_SETTLE_MS       10000u       /* who resumes asks so long where it is */
 
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
@@ -136,6 +137,7 @@
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
+#define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
 /* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
@@ -237,6 +239,7 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
+#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2

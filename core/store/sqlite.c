@@ -371,15 +371,15 @@ static int add_row(hy_rows_t *rows, hy_table_t table, const hy_str_t *owner, sql
     if (hy_table_is_numbered(table)) {
         r->number = (uint64_t)sqlite3_column_int64(s, 0);
     } else {
-        r->key = (const char *)sqlite3_column_text(s, 0);
+        r->key = hy__sqlite_text(s, 0);
         r->key_len = (size_t)sqlite3_column_bytes(s, 0);
         if (!r->key) return SQLITE_NOMEM;
     }
-    r->value = (const char *)sqlite3_column_text(s, 1);
+    r->value = hy__sqlite_text(s, 1);
     r->value_len = (size_t)sqlite3_column_bytes(s, 1);
-    r->owner = owner ? owner->bytes : (const char *)sqlite3_column_text(s, 2);
+    r->owner = owner ? owner->bytes : hy__sqlite_text(s, 2);
     r->owner_len = owner ? owner->len : (size_t)sqlite3_column_bytes(s, 2);
-    if (!r->value || !r->owner) return SQLITE_NOMEM; /* columns are NOT NULL */
+    if (!r->value || !r->owner) return SQLITE_NOMEM;
     return hy__op_add(&rows->bytes, &op) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -419,7 +419,7 @@ static int find_in_table(sqlite_t *q, hy_table_t table, const hy_str_t *owner, c
     if (rc == SQLITE_OK) rc = sqlite3_step(s);
     bool is_found = rc == SQLITE_ROW;
     if (is_found) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
+        const char *text = hy__sqlite_text(s, 0);
         if (text) value = hy_str_new(text, (size_t)sqlite3_column_bytes(s, 0));
     }
     if (s) sqlite3_reset(s);

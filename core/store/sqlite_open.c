@@ -125,6 +125,15 @@ int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *o
     return code;
 }
 
+/* NULL where a column has nothing, which no table of ours allows, is an empty text. */
+const char *hy__sqlite_text(sqlite3_stmt *s, int column) {
+    bool is_null = sqlite3_column_type(s, column) == SQLITE_NULL;
+    const char *text = is_null ? "" : (const char *)sqlite3_column_text(s, column);
+    bool is_empty = !text && sqlite3_column_type(s, column) == SQLITE_BLOB &&
+                    sqlite3_column_bytes(s, column) == 0;
+    return is_empty ? "" : text;
+}
+
 /* --- format ----------------------------------------------------------------------------------- */
 
 /* 0, and whether nothing is in it yet; or why it is not for us. */

@@ -92,6 +92,8 @@ int hy__sqlite_open(const char *path, const char *vfs, uint64_t delay_ms, hy_eng
 
 /* "key" of a table, as its column is called. */
 const char *hy__sqlite_key(hy_table_t table);
+/* Of a row that was stepped to; NULL: out of memory. */
+const char *hy__sqlite_text(sqlite3_stmt *s, int column);
 
 /* The driver with a thread. Takes over the engine, also if it fails. */
 int hy__store_open_threaded(hy_loop_t *loop, const hy_log_t *log, const char *name,

@@ -34,10 +34,12 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
     if (!is_taken)
         hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync",
                "%s was handed over and is not there: it can be resumed here", d->url->bytes);
-    if (is_taken && !hy__part_find(&m->hosted, d->url) && m->store) {
-        hy__party_forget(m, d->giver, d->url);
-        hy__rows_release(m, d->url);
+    bool is_to_go = is_taken && !hy__part_find(&m->hosted, d->url) && m->store;
+    if (is_to_go && !hy__copy_inherit(m, d->url)) {
+        hy__job_retry(&d->job);
+        return;
     }
+    if (is_to_go) hy__party_forget(m, d->giver, d->url);
     handed_end(d);
 }
 

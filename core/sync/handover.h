@@ -57,6 +57,20 @@ void hy__handed_free(hy_manager_t *m);
 /* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);
 
+/* --- executed.c ------------------------------------------------------------------------------- */
+
+/* Answers to executes on that object, of this runtime's bus; ABSENT when out of memory. */
+hy_value_t hy__executed_write(const hy_manager_t *m, const hy_str_t *url);
+/* The bus is told of them (`since_ms`: ago they were written); the store keeps them. */
+void hy__executed_take(const hy_manager_t *m, hy_str_t *url, const hy_node_t *list,
+                       uint64_t since_ms);
+int hy__executed_store(hy_ledger_t *l, const hy_node_t *list);
+/* The bus is told of one of them, or of such a row. */
+void hy__executed_recall(const hy_manager_t *m, hy_str_t *url, const hy_node_t *entry,
+                         uint64_t age_ms);
+/* As it was asked, without its body; NULL when out of memory, or if it makes no sense. */
+hy_msg_t *hy__executed_request(hy_str_t *url, const hy_node_t *entry);
+
 /* --- handing.c -------------------------------------------------------------------------------- */
 
 typedef enum { HY_SETTLED_HERE, HY_SETTLED_ELSEWHERE, HY_SETTLED_UNKNOWN } hy_settled_t;

@@ -107,7 +107,9 @@ int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_r
     const hy_kept_t *known = s ? hy_dict_get(&s->kept, o->url) : NULL;
     if (!m->store || (known && known->is_reporter && !is_reporter)) return 0;
     hy_kept_t k = kept_of(o, is_reporter, level);
-    return keep(m, hyperty, o->url, &k, o->epoch);
+    int rc = keep(m, hyperty, o->url, &k, o->epoch);
+    if (rc == 0 && is_reporter) hy__buried_drop(m, o->url);
+    return rc;
 }
 
 int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_level_t level,

@@ -113,6 +113,9 @@ void hy__ledger_respond(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int 
 /* An answer to an execute: remembered, so that it is given again after a restart. */
 void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int code,
                        const char *desc, hy_value_t value);
+/* Remembers it alone, as given at that time of the wall clock; `value` is lent. */
+int hy__ledger_put_answer(hy_ledger_t *l, hy_msg_t *request, int code, const char *desc,
+                          hy_value_t value, int64_t at_ms);
 
 /* A copy got a change or a stamp; what cannot be written now is written later. NULL allowed. */
 void hy__copy_changed(hy_ledger_t *l, const hy_change_t *c);

@@ -71,8 +71,8 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->takeovers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
-    hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_dict_init(&m->away, sizeof(hy_away_t));
+    hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_link_init(&m->frozen);
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
@@ -83,6 +83,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->leavings);
     hy__addresses_init(m);
     int rc = hy__outlet_init(m);
+    if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {

@@ -191,7 +191,7 @@ int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_
     p->ops->write(p, &text);
     size_t len = text.failed ? SIZE_MAX : text.len;
     hy_buf_deinit(&text);
-    if (len <= SIZE_MAX) return 0;
+    if (len <= HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES) return 0;
     return hy_fail(err, HY_ETOO_LARGE,
                    "%s: a %s of %zu bytes does not fit into a message of at most %u; write it in "
                    "smaller parts",

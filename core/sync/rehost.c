@@ -4,8 +4,6 @@
  *               └─ held by another ─► replaced: this reporter writes no more
  *
  * Nobody is asked whether the observers may: they observe already. */
-#include <stdlib.h>
-
 #include "../base/mem.h"
 #include "handover.h"
 
@@ -37,8 +35,7 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
 }
 
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
-    unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
-    return hy_str_format("%llu-%08x", strtoull(epoch->bytes, NULL, 10) + 1, random);
+    return hy_epoch_after(epoch, (uint32_t)hy_random_below(hy_bus_random(m->bus), UINT32_MAX));
 }
 
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
@@ -141,5 +138,6 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h) {
     hy__hosted_save_guests(h);
     uint64_t now_ms = hy_clock_now(hy_bus_clock(h->manager->bus));
     if (now_ms >= r->published_ms + HY_DIGEST_MS) hy__hosted_digest(h);
+    hy__hosted_doubt_due(h, now_ms);
     return r->published_ms + HY_DIGEST_MS;
 }

@@ -121,6 +121,7 @@ static void resumed(hy_call_t *c) {
     }
     r->party.is_resumed = r->is_waking = true;
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
+    hy__hosted_doubt_later(h);
     hy__pulse_start(m);
     c->party = hy_party_ref(&r->party);
     rc = hy__call_wait(c, r->ledger->ticket);

@@ -56,6 +56,7 @@ struct hy_manager {
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
+    hy_store_read_t *buried_read;
     hy_dict_t away;                   /* domains without session */
     bool is_away;                     /* all domains are */
     uint64_t sessions;                /* counts new ones */
@@ -275,6 +276,9 @@ void hy__rows_release(hy_manager_t *m, hy_str_t *url);
  * the copy again, if anybody keeps one, or go. */
 void hy__copy_lend(hy_manager_t *m, const hy_str_t *url);
 void hy__copy_take_back(hy_manager_t *m, hy_str_t *url);
+/* The rows were those of an original that another runtime has stored by now: they go, or are those
+ * of the copy from now on. False: not yet, as the copy does not know of the other one. */
+bool hy__copy_inherit(hy_manager_t *m, hy_str_t *url);
 /* Lets go of the replica's ledger if the rows are those of the original. */
 void hy__copy_check_owner(hy_replica_t *r);
 /* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as

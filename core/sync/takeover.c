@@ -161,6 +161,8 @@ static void take(takeover_t *t) {
     }
     hy_hosted_t *h = t->hosted;
     hy_reporter_t *r = t->reporter;
+    hy__executed_take(m, t->url, hy_get_array(offer_of(t->offer), "executes"),
+                      hy_clock_now(clock_of(t)) + HY_HANDOVER_WAIT_MS - t->until_ms);
     hy_log(hy_bus_log(m->bus), HY_LOG_INFO, "sync", "%s is reported by %s now", h->url->bytes,
            h->reporter->bytes);
     hy_list_append(&t->syncher->parties, &r->party.link);
@@ -227,6 +229,7 @@ static int store(takeover_t *t) {
     size_t mark = hy_store_mark(m->store);
     rc = hy__ledger_begin(l);
     if (rc == 0) rc = hy__hosted_write_guests(t->hosted, l);
+    if (rc == 0) rc = hy__executed_store(l, hy_get_array(offer_of(t->offer), "executes"));
     if (rc == 0) rc = hy__handing_note_offer(t->syncher, l->object, t->level, offer_of(t->offer));
     if (rc < 0) {
         hy_store_undo(m->store, mark);

@@ -236,7 +236,7 @@ function Room:leave()
   if self.moderator and #self.object.data.participants > 1 then
     local ok, why, code = self.moderator:hand_over()
     if not ok then
-      return nil, "nobody takes over this room: " .. why, code
+      return nil, "nobody takes over this room: " .. why .. "; close ends it", code
     end
     self.moderator = nil
   elseif self.moderator then

@@ -166,11 +166,31 @@ describe("a file that cannot be had", function()
       f:seek("set", 4096) -- not the head, which would make it something else
       f:write(("\xa5"):rep(size - 4096))
       f:close()
-      fails("hyperty: run: [^\n]*" .. file .. " is damaged[^\n]*\n$", "run", "--store", file,
-        diary)
+      fails("hyperty: run: [^\n]*" .. file .. "[^\n]* damaged[^\n]*hyperty store check[^\n]*\n$",
+        "run", "--store", file, diary)
       local result = program.run { "store", "check", file }
       assert.equal(1, result.status)
       assert.truthy((result.out .. result.err):find(file, 1, true))
+    end)
+  end)
+
+  it("is damaged in one page: whatever that is, it is told what cannot be read", function()
+    program.with_dir(function(dir)
+      local file, _, _, diary = make_file(dir)
+      local source <close> = assert(io.open(file, "rb"))
+      local whole = source:read "a"
+      for at = 4096, #whole - 1, 4096 do
+        program.write(file, whole:sub(1, at) .. ("\xa5"):rep(4096) .. whole:sub(at + 4097))
+        local result = program.run({ "repl", "--store", file, diary }, { input = "diary.read()\n" })
+        assert.is_nil(result.err:find("internal error", 1, true), result.err)
+        if result.status == 0 then -- nobody needs that page
+          assert.equal('"true 2 2 one,two"\n', result.out)
+        else
+          local why = result.err:match "hyperty: repl: ([^\n]+)" or ""
+          assert.truthy(why:find(file, 1, true) and why:find("hyperty store check", 1, true),
+            result.err)
+        end
+      end
     end)
   end)
 

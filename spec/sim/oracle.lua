@@ -111,9 +111,10 @@ end
 
 -- --- killed and restarted ------------------------------------------------------------------------
 
----Judges what was put by until now.
-function Oracle:judge()
+---Judges what was put by until now. `is_disturbed`: something went wrong since the last quiet moment.
+function Oracle:judge(is_disturbed)
   local later = self.later
+  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
   self.later = {}
   for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
 end
@@ -130,7 +131,6 @@ function Oracle:killed(actor, is_lossy)
   end
   for _, object in ipairs(self.objects) do
     if object.actor == actor then
-      object.is_orphan = not object.is_live -- it can tell nobody any more that it was deleted
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
     end
@@ -180,8 +180,10 @@ function Oracle:take(actor, entries)
       object:write(edit, entry)
     elseif entry.what == "judged" then
       object:judge(entry)
+    elseif entry.what == "answer" and entry.method == "evict" then
+      object:end_eviction(entry)
     elseif entry.what == "asks" and entry.method == "evict" then
-      object.evictions[entry.who] = entry.version
+      object:begin_eviction(entry)
     else
       self.later[#self.later + 1] = { actor, entry }
     end
@@ -247,8 +249,7 @@ function M.check_copy(story, look, original)
   local name, object = story.name, story.object
   if not look then check.fault("ends", "%s is closed, and was not told so", name) end
   local status = look.status
-  local is_pending = status.pending ~= 0 and not object.has_lost -- what was asked for then is, too
-  if status.state ~= "live" or is_pending or status.head ~= look.version then
+  if status.state ~= "live" or status.pending ~= 0 or status.head ~= look.version then
     check.fault("status", "%s: not level: %s", name, plain.show(status))
   end
   if look.version ~= original.version or look.epoch ~= original.epoch then
@@ -291,7 +292,6 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
-  if object.has_lost then return end -- who was let in last may be lost, too
   check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 
@@ -353,8 +353,7 @@ end
 function Oracle:check(look, is_disturbed, is_doubled)
   local sent = self.sent
   self.sent = {}
-  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
-  self:judge()
+  self:judge(is_disturbed)
   for _, object in ipairs(self.objects) do
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then

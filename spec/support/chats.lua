@@ -7,7 +7,8 @@
 --   world.bob.join("team")
 --   world.bob:heard()                                 { "joined bob" }
 --
--- With `disks` each runtime of a network has one, and can be killed or stopped and come back on it:
+-- With `disks` each runtime of a network has one (`without`: names of those that have none), and
+-- can be killed or stopped and come back on it:
 --
 --   world:crash "bob"  world:start "bob"
 local host = require "hyperty.host"
@@ -195,13 +196,13 @@ end
 ---Each of these people in a runtime of their own, joined by world.net.
 function M.network(names, options)
   local world = new()
-  local has_disks = options.disks
-  options.seed, options.disks = options.seed or 1, nil
+  local has_disks, without = options.disks, options.without or {}
+  options.seed, options.disks, options.without = options.seed or 1, nil, nil
   world.pause = 20 * options.delay[2] -- more than any answer to an answer takes
   world.net = host.network(options)
   world.runtimes = {}
   for _, name in ipairs(names) do
-    world.disks[name] = has_disks and host.disk { seed = 1 } or nil
+    world.disks[name] = has_disks and not without[name] and host.disk { seed = 1 } or nil
     world:start(name)
   end
   return world

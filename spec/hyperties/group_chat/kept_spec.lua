@@ -120,7 +120,7 @@ describe("a room that is stored", function()
     assert.same({ "anna", "bob" }, bob:sees(room))
   end)
 
-  it("keeps out the kicked from the moment on when kick returns, however slow the disk is", function()
+  it("keeps out the kicked once kick has returned, however slow the disk is", function()
     world.disks.anna:delay(0.3)
     assert(anna.kick(room, bob.user))
     back "anna"
@@ -208,5 +208,70 @@ describe("a room that is stored", function()
     world:start "anna"
     world:run(40)
     assert.same({ "anna" }, world.anna:sees(room))
+  end)
+end)
+
+describe("a room of somebody with a store and somebody without", function()
+  local world, anna, bob, room
+
+  before_each(function()
+    world = chats.network({ "anna", "bob", "carl" },
+      { delay = { 0.001, 0.01 }, disks = true, without = { bob = true } })
+    anna, bob = world.anna, world.bob
+  end)
+
+  after_each(function()
+    world:logged() -- who did not get a room says so
+    world:stop()
+  end)
+
+  it("is handed over by who has one to who has one, too", function()
+    room = world:open(anna, bob, world.carl)
+    assert(anna.leave(room))
+    world:run(1)
+    assert(world.carl.kick(room, bob.user))
+    world:run(1)
+    assert.same({ "carl" }, world.carl:sees(room))
+  end)
+
+  it("stays where it is if nobody else has one", function()
+    room = world:open(anna, bob)
+    local _, text = anna.leave(room)
+    assert.truthy(text:find("^nobody takes over this room: .* this runtime has no store "
+      .. "%(%-%-store%); close ends it$"), text)
+    assert(anna.send(room, "still here"))
+    world:run(1)
+    assert.same({ "still here" }, bob:reads(room))
+    assert.same({ "anna", "bob" }, bob:sees(room))
+    world:crash "anna"
+    world:start "anna"
+    world:run(5)
+    assert.same({ "still here" }, world.anna:reads(room))
+    assert.is_nil(world.anna.instance:eval [[
+      local _, room = next((...).rooms)
+      return room.object.data.handover]])
+  end)
+
+  it("goes on with who has one after the other was killed", function()
+    room = world:open(bob, anna)
+    assert(bob.send(room, "one"))
+    assert(bob.leave(room))
+    world:run(1)
+    world:crash "anna"
+    world:start "anna"
+    world:run(5)
+    assert.same({ "one" }, world.anna:reads(room))
+    assert(world.anna.send(room, "two"))
+  end)
+
+  it("is gone from who had none, and is joined again", function()
+    room = world:open(anna, bob)
+    assert(anna.send(room, "one"))
+    world:crash "bob"
+    world:start "bob"
+    world:run(5)
+    assert.same({}, world.bob.rooms())
+    assert(world.bob.join(room))
+    assert.same({ "one" }, world.bob:reads(room))
   end)
 end)
