@@ -3,6 +3,8 @@
 #ifndef HY_LIMITS_H
 #define HY_LIMITS_H
 
+#include <stdint.h>
+
 /* A message (PROTOCOL.md section 1). */
 #define HY_MESSAGE_BYTES_MAX (1u << 20)
 #define HY_JSON_DEPTH_MAX    128u
@@ -256,7 +258,12 @@ _Static_assert(HY_STUB_HOLD_MS < HY_REQUEST_TIMEOUT_MS, "who asks is told why");
 _Static_assert(HY_PART_BYTES * 2 < HY_MESSAGE_BYTES_MAX, "a part fits into a message");
 _Static_assert(HY_PARTS_AHEAD *HY_MESSAGE_BYTES_MAX <= HY_STUB_QUEUE_BYTES_MAX,
                "what is sent ahead can wait");
+_Static_assert(HY_PARTS_MAX >= HY_PARTS_BYTES_MAX / HY_PART_BYTES, "parts suffice");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
+_Static_assert(HY_HANDOVER_ASK_MS < HY_HANDOVER_WAIT_MS, "who takes asks before it gives up");
+_Static_assert(HY_CHILD_PENDING_MAX < HY_CHILD_LIFE, "what one life sends is below the next one");
+_Static_assert(HY_OWN_STATE_BYTES_MAX < HY_STORE_QUEUE_BYTES / 2, "a snapshot can wait");
+_Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");

@@ -69,5 +69,7 @@ int hy_json_read(const char *text, size_t len, unsigned depth_max, hy_value_t *o
  * say (ABSENT, a double that is not finite) becomes null. Marks `b` failed when out of memory. */
 void hy_json_write(hy_buf_t *b, hy_value_t v);
 void hy_json_write_str(hy_buf_t *b, const char *bytes, size_t len);
+/* `lead` as it is, then the string; for NULL nothing of both. */
+void hy_json_write_text(hy_buf_t *b, const char *lead, const hy_str_t *text);
 
 #endif

@@ -77,6 +77,12 @@ static void write_object(hy_buf_t *b, const hy_node_t *n) {
     hy_buf_char(b, '}');
 }
 
+void hy_json_write_text(hy_buf_t *b, const char *lead, const hy_str_t *text) {
+    if (!text) return;
+    hy_buf_text(b, lead);
+    hy_json_write_str(b, text->bytes, text->len);
+}
+
 static void write_array(hy_buf_t *b, const hy_node_t *n) {
     size_t count = hy_node_count(n);
     hy_buf_char(b, '[');

@@ -73,17 +73,11 @@ int hy_children_write(const hy_children_t *c, hy_value_t *objects, hy_value_t *m
     return 0;
 }
 
-static void write_text(hy_buf_t *b, const char *name, const hy_str_t *text) {
-    if (!text) return;
-    hy_buf_text(b, name);
-    hy_json_write_str(b, text->bytes, text->len);
-}
-
 void hy_child_write(const hy_child_t *child, hy_buf_t *b) {
     char iso[25];
     hy_clock_iso(child->created_ms, iso);
-    write_text(b, "{\"resource\":", child->id);
-    write_text(b, ",\"reporter\":", child->reporter);
+    hy_json_write_text(b, "{\"resource\":", child->id);
+    hy_json_write_text(b, ",\"reporter\":", child->reporter);
     hy_buf_text(b, ",\"version\":");
     hy_buf_int(b, (int64_t)child->version);
     hy_buf_text(b, ",\"order\":");
@@ -91,7 +85,7 @@ void hy_child_write(const hy_child_t *child, hy_buf_t *b) {
     hy_buf_text(b, ",\"value\":{\"created\":\"");
     hy_buf_text(b, iso);
     hy_buf_char(b, '"');
-    write_text(b, ",\"user\":", child->user);
+    hy_json_write_text(b, ",\"user\":", child->user);
     hy_buf_text(b, ",\"data\":");
     hy_json_write(b, (hy_value_t){.kind = hy_node_kind(child->data), .as.n = child->data});
     hy_buf_text(b, "}}");

@@ -14,12 +14,6 @@ const char *hy_childop_word(hy_childop_kind_t kind) {
     return words[kind];
 }
 
-static void write_str(hy_buf_t *b, const char *lead, const hy_str_t *s) {
-    if (!s) return;
-    hy_buf_text(b, lead);
-    hy_json_write_str(b, s->bytes, s->len);
-}
-
 /* --- operations ------------------------------------------------------------------------------- */
 
 static void childop_write(const hy_payload_t *p, hy_buf_t *b) {
@@ -28,7 +22,7 @@ static void childop_write(const hy_payload_t *p, hy_buf_t *b) {
         op->change->payload.ops->write(&op->change->payload, b);
         return;
     }
-    write_str(b, "{\"resource\":", op->id);
+    hy_json_write_text(b, "{\"resource\":", op->id);
     if (op->kind == HY_CHILDOP_DELETE) {
         hy_buf_text(b, ",\"version\":");
         hy_buf_int(b, (int64_t)op->version);
@@ -40,7 +34,7 @@ static void childop_write(const hy_payload_t *p, hy_buf_t *b) {
     hy_buf_text(b, ",\"value\":{\"created\":\"");
     hy_buf_text(b, iso);
     hy_buf_char(b, '"');
-    write_str(b, ",\"user\":", op->user);
+    hy_json_write_text(b, ",\"user\":", op->user);
     hy_buf_text(b, ",\"data\":");
     hy_json_write(b, op->data);
     hy_buf_text(b, "}}");
@@ -144,14 +138,14 @@ int hy_childop_of(hy_msg_t *m, hy_childop_t **out, hy_error_t *err) {
 
 static void stamp_write(const hy_payload_t *p, hy_buf_t *b) {
     const hy_stamp_t *s = (const hy_stamp_t *)p;
-    write_str(b, "{\"value\":{\"epoch\":", s->epoch);
+    hy_json_write_text(b, "{\"value\":{\"epoch\":", s->epoch);
     hy_buf_text(b, ",\"version\":");
     hy_buf_int(b, (int64_t)s->version);
     hy_buf_text(b, ",\"child\":{\"op\":\"");
     hy_buf_text(b, hy_childop_word(s->kind));
-    write_str(b, "\",\"collection\":", s->collection);
-    write_str(b, ",\"resource\":", s->id);
-    write_str(b, ",\"reporter\":", s->reporter);
+    hy_json_write_text(b, "\",\"collection\":", s->collection);
+    hy_json_write_text(b, ",\"resource\":", s->id);
+    hy_json_write_text(b, ",\"reporter\":", s->reporter);
     hy_buf_text(b, ",\"version\":");
     hy_buf_int(b, (int64_t)s->child_version);
     hy_buf_text(b, "}}}");

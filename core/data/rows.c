@@ -11,12 +11,6 @@ static hy_value_t lend(hy_node_t *n) {
     return (hy_value_t){.kind = hy_node_kind(n), .as.n = n};
 }
 
-static void write_str(hy_buf_t *b, const char *lead, const hy_str_t *s) {
-    if (!s) return;
-    hy_buf_text(b, lead);
-    hy_json_write_str(b, s->bytes, s->len);
-}
-
 static void write_int(hy_buf_t *b, const char *lead, uint64_t n) {
     hy_buf_text(b, lead);
     hy_buf_int(b, (int64_t)n);
@@ -35,8 +29,8 @@ void hy_rows_write_state(hy_object_t *o, hy_buf_t *b) {
         hy_buf_char(b, ',');
     }
     write_int(b, "\"version\":", o->version);
-    write_str(b, ",\"epoch\":", o->epoch);
-    write_str(b, ",\"follows\":{\"epoch\":", o->follows_epoch);
+    hy_json_write_text(b, ",\"epoch\":", o->epoch);
+    hy_json_write_text(b, ",\"follows\":{\"epoch\":", o->follows_epoch);
     if (o->follows_epoch) {
         write_int(b, ",\"version\":", o->follows_version);
         hy_buf_char(b, '}');
@@ -52,16 +46,16 @@ static void write_value(const hy_child_t *c, hy_buf_t *b) {
     hy_buf_text(b, ",\"value\":{\"created\":\"");
     hy_buf_text(b, iso);
     hy_buf_char(b, '"');
-    write_str(b, ",\"user\":", c->user);
+    hy_json_write_text(b, ",\"user\":", c->user);
     hy_buf_text(b, ",\"data\":");
     hy_json_write(b, lend(c->data));
     hy_buf_text(b, "}}");
 }
 
 void hy_rows_write_child(const hy_child_t *c, hy_buf_t *b) {
-    write_str(b, "{\"collection\":", c->collection);
-    write_str(b, ",\"resource\":", c->id);
-    write_str(b, ",\"reporter\":", c->reporter);
+    hy_json_write_text(b, "{\"collection\":", c->collection);
+    hy_json_write_text(b, ",\"resource\":", c->id);
+    hy_json_write_text(b, ",\"reporter\":", c->reporter);
     write_int(b, ",\"version\":", c->version);
     write_int(b, ",\"order\":", c->order);
     write_value(c, b);
@@ -69,23 +63,23 @@ void hy_rows_write_child(const hy_child_t *c, hy_buf_t *b) {
 
 void hy_rows_write_stamp(const hy_stamp_t *s, const hy_child_t *child, const hy_childop_t *op,
                          hy_buf_t *b) {
-    write_str(b, "{\"epoch\":", s->epoch);
+    hy_json_write_text(b, "{\"epoch\":", s->epoch);
     write_int(b, ",\"version\":", s->version);
     hy_buf_text(b, ",\"child\":{\"op\":\"");
     hy_buf_text(b, hy_childop_word(s->kind));
-    write_str(b, "\",\"collection\":", s->collection);
-    write_str(b, ",\"resource\":", s->id);
-    write_str(b, ",\"reporter\":", s->reporter);
+    hy_json_write_text(b, "\",\"collection\":", s->collection);
+    hy_json_write_text(b, ",\"resource\":", s->id);
+    hy_json_write_text(b, ",\"reporter\":", s->reporter);
     write_int(b, ",\"version\":", s->child_version);
     hy_buf_char(b, '}');
     if (s->kind == HY_CHILDOP_CREATE && child) {
-        write_str(b, ",\"body\":{\"resource\":", s->id);
+        hy_json_write_text(b, ",\"body\":{\"resource\":", s->id);
         write_value(child, b);
     } else if (s->kind == HY_CHILDOP_UPDATE && op) {
         hy_buf_text(b, ",\"body\":");
         op->payload.ops->write(&op->payload, b);
     } else if (s->kind == HY_CHILDOP_DELETE) {
-        write_str(b, ",\"body\":{\"resource\":", s->id);
+        hy_json_write_text(b, ",\"body\":{\"resource\":", s->id);
         write_int(b, ",\"version\":", s->child_version);
         hy_buf_char(b, '}');
     }
@@ -93,14 +87,6 @@ void hy_rows_write_stamp(const hy_stamp_t *s, const hy_child_t *child, const hy_
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
-
-static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
-                        hy_change_t *change) {
-    (void)arg;
-    (void)what;
-    (void)child;
-    (void)change;
-}
 
 /* Takes what is no metadata out of `whole`; `*data` is the caller's. */
 static void strip(hy_node_t *whole, hy_value_t *data) {
@@ -137,8 +123,9 @@ int hy_rows_read_object(hy_str_t *url, const hy_schema_t *schema, hy_value_t who
     if (rc == 0) {
         hy_object_set_position(o, epoch, version);
         hy_object_set_follows(o, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
-        rc = hy_children_read(o->children, hy_is_node(objects) ? objects.as.n : NULL,
-                              hy_is_node(marks) ? marks.as.n : NULL, tell_nobody, NULL, err);
+        rc = hy_children_add(o->children, hy_is_node(objects) ? objects.as.n : NULL,
+                             hy_is_node(marks) ? marks.as.n : NULL, err);
+        hy__children_sort(o->children);
         if (rc < 0) hy_object_free(o);
     }
     if (hy_is_node(objects)) hy_node_unref(objects.as.n);

@@ -24,7 +24,9 @@ struct hy_own_state {
 
 static int fail_write(const hy_own_state_t *s, int rc, hy_error_t *err) {
     if (rc != HY_EFULL) return hy_fail(err, rc, "%s: %s", s->view->name->bytes, hy_error_text(rc));
-    return hy_fail(err, rc, "%s: the store %s is full: more than %u MiB wait for its disk",
+    return hy_fail(err, rc,
+                   "%s: the store %s is full: more than %u MiB wait for its disk; write less "
+                   "at once, or make room there",
                    s->view->name->bytes, hy_store_name(s->store), HY_STORE_QUEUE_BYTES >> 20);
 }
 

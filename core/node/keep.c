@@ -110,12 +110,6 @@ void hy__keep_route_end(const hy_session_t *s, const hy_str_t *url, const hy_str
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static void write_text(hy_buf_t *b, const char *key, const hy_str_t *text) {
-    if (!text) return;
-    hy_buf_format(b, ",\"%s\":", key);
-    hy_json_write_str(b, text->bytes, text->len);
-}
-
 static bool write_object(hy__keep_t *k, hy_str_t *url) {
     const hy__address_t *a = hy__address_get(k->server, url);
     hy__object_t *o = hy__slot_get(&k->server->objects, url);
@@ -125,9 +119,9 @@ static bool write_object(hy__keep_t *k, hy_str_t *url) {
     hy_buf_format(&k->text, "{\"session\":%" PRIu64, o ? o->holder_id : 0);
     if (has_epoch) {
         hy_buf_format(&k->text, ",\"by\":%" PRIu64, a->epoch_session);
-        write_text(&k->text, "epoch", a->epoch);
+        hy_json_write_text(&k->text, ",\"epoch\":", a->epoch);
     }
-    if (is_known) write_text(&k->text, "reporter", o->reporter);
+    if (is_known) hy_json_write_text(&k->text, ",\"reporter\":", o->reporter);
     hy_buf_text(&k->text, is_known && o->is_guarded ? ",\"guard\":true}" : "}");
     hy__keep_row(k, HY_TABLE_OBJECTS, url, k->nothing);
     return true;
@@ -175,7 +169,7 @@ static void write_entry(hy__keep_t *k, hy__entry_t *e) {
     const hy_session_t *s = e->session;
     hy_buf_format(b, "{\"session\":%" PRIu64 ",\"type\":%d,\"lapsed\":%s", s ? s->id : 0,
                   (int)e->type, e->is_lapsed ? "true" : "false");
-    write_text(b, "runtime", s ? s->owner->runtime : NULL);
+    hy_json_write_text(b, ",\"runtime\":", s ? s->owner->runtime : NULL);
     hy_buf_text(b, ",\"value\":");
     hy_json_write(b, hy_node_value(e->value));
     hy_buf_char(b, '}');

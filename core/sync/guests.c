@@ -11,10 +11,7 @@ static int write_row(hy_ledger_t *l, const hy_guest_t *g) {
     hy_buf_format(&b, "{\"authorised\":%s,\"observing\":%s,\"evicted\":%s,\"gone\":%s",
                   g->is_authorised ? "true" : "false", g->is_observing ? "true" : "false",
                   g->is_evicted ? "true" : "false", g->is_gone ? "true" : "false");
-    if (g->user) {
-        hy_buf_text(&b, ",\"user\":");
-        hy_json_write_str(&b, g->user->bytes, g->user->len);
-    }
+    hy_json_write_text(&b, ",\"user\":", g->user);
     hy_buf_char(&b, '}');
     return hy__ledger_put(l, HY_TABLE_GUESTS, g->key, &b);
 }

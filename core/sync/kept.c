@@ -62,27 +62,21 @@ bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *sche
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static void write_member(hy_buf_t *b, const char *name, const hy_str_t *value) {
-    if (!value) return;
-    hy_buf_format(b, ",\"%s\":", name);
-    hy_json_write_str(b, value->bytes, value->len);
-}
-
 static void write_handing(const hy_handing_t *g, hy_buf_t *b) {
     hy_buf_format(b, ",\"handing\":{\"heir\":%s", g->is_heir ? "true" : "false");
     if (g->observes) hy_buf_text(b, ",\"observes\":true");
-    write_member(b, "peer", g->peer);
-    write_member(b, "sm", g->sm);
-    write_member(b, "epoch", g->epoch);
+    hy_json_write_text(b, ",\"peer\":", g->peer);
+    hy_json_write_text(b, ",\"sm\":", g->sm);
+    hy_json_write_text(b, ",\"epoch\":", g->epoch);
     hy_buf_text(b, "}");
 }
 
 /* `epoch`: of a reporter, when it was written. */
 static void write_party(const hy_kept_t *k, const hy_str_t *epoch, hy_buf_t *b) {
     hy_buf_text(b, k->is_reporter ? "{\"role\":\"reporter\"" : "{\"role\":\"observer\"");
-    write_member(b, "schema", k->schema);
-    write_member(b, "name", k->name);
-    if (k->is_reporter) write_member(b, "epoch", epoch);
+    hy_json_write_text(b, ",\"schema\":", k->schema);
+    hy_json_write_text(b, ",\"name\":", k->name);
+    if (k->is_reporter) hy_json_write_text(b, ",\"epoch\":", epoch);
     if (k->handing.peer) write_handing(&k->handing, b);
     hy_buf_text(b, k->level == HY_STORE_SYNCED ? ",\"level\":\"sync\"}" : ",\"level\":true}");
 }

@@ -9,7 +9,7 @@
  * domain.c     requests to the functions of the message node
  * creation.c   the reporter's side of the sync manager: making objects;
  * hosting.c    inviting, letting observe, deleting (hosted.h); eviction.c: striking off
- * replica.h    the observers' side: one copy an object; five files
+ * replica.h    the observers' side: one copy an object; its files are named there
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
  * party.c      what reporters and observers share
@@ -17,8 +17,8 @@
  *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
- * handover.h   how an object passes to another reporter: six files more
- * rejoin.h     what happens when a node is lost and found again: six files more
+ * handover.h   how an object passes to another reporter; likewise
+ * rejoin.h     what happens when a node is lost and found again; likewise
  * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
  *              guests.c, resume.c, saved.c and resting.c */
@@ -193,7 +193,7 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
 int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
 void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
 
-/* --- creation.c, hosting.c, rehost.c ---------------------------------------------------------- */
+/* --- creation.c, hosting.c, eviction.c, rehost.c ---------------------------------------------- */
 
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);

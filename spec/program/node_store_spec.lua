@@ -7,7 +7,7 @@ local socket = require "socket"
 local SM = "domain://msg-node.localhost/sm"
 local ALLOCATION = "domain://msg-node.localhost/address-allocation"
 
--- --- clients ------------------------------------------------------------------------------------
+-- --- clients -------------------------------------------------------------------------------------
 
 local Client = {}
 Client.__index = Client
@@ -45,7 +45,7 @@ function Client:come_back()
   self:shake("re-open", self.runtime .. "/" .. self.token)
 end
 
--- --- the node -----------------------------------------------------------------------------------
+-- --- the node ------------------------------------------------------------------------------------
 
 -- And the URLs on which it listens; `before`: the same again.
 local function start_node(start, dir, before, ...)
