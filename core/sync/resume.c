@@ -104,6 +104,9 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     rc = guests.kind == HY_ARRAY ? hy__hosted_restore_guests(h, guests.as.n) : 0;
     hy_value_drop(guests);
     if (rc == 0) rc = hy__ledger_snapshot(l);
+    /* That it was in this epoch must not be forgotten, whatever else is: the next one is above it.
+     */
+    if (rc == 0) hy_store_sync(c->syncher->manager->store);
     if (rc < 0) hy__party_close(&(*out)->party);
     return rc;
 }
