@@ -319,23 +319,20 @@ void hy__hosted_doubt_later(hy_hosted_t *h) {
     h->doubt_ms = hy_clock_now(hy_bus_clock(h->manager->bus)) + HY_SILENCE_MS;
 }
 
-/* What a hyperty of this runtime observes is known here. */
 static bool is_member(const hy_hosted_t *h, const hy_str_t *hyperty) {
     const hy_replica_t *r = hy__part_find(&h->manager->replicas, h->url);
     return r && hy__replica_find_member(r, hyperty);
 }
 
-/* Who has subscribed again since is accepted anew. What is told of those who left may add guests,
- * never take any away. */
+/* Who has subscribed again since was accepted anew. None is removed: they are marked as gone. */
 void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms) {
-    hy_manager_t *m = h->manager;
     hy_guest_t *g;
     if (h->doubt_ms == 0 || now_ms < h->doubt_ms || hy__job_is_wanted(&h->job) || h->delegation)
         return;
     h->doubt_ms = 0;
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
         if (!g->is_observing || g->accepted > 0) continue;
-        if (!hy__manager_find_syncher(m, g->key)) {
+        if (!hy__manager_find_syncher(h->manager, g->key)) {
             doubt(h, g, "listens");
         } else if (!is_member(h, g->key)) {
             leave(h, g, g->key, true);

@@ -104,6 +104,7 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     hy_value_drop(guests);
     if (rc == 0) rc = hy__ledger_snapshot(l);
     if (rc == 0) rc = hy__party_keep(c->syncher->manager, c->syncher->url, o, true, l->level);
+    if (rc == 0) hy_store_sync(c->syncher->manager->store); /* its epoch is not to be forgotten */
     if (rc == 0) hy__ledger_written(l);
     if (rc < 0) hy__party_close(&(*out)->party);
     return rc;

@@ -57,9 +57,9 @@ struct hy_manager {
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
     hy_store_read_t *buried_read;
-    hy_dict_t away;                   /* domains without session */
-    bool is_away;                     /* all domains are */
-    uint64_t sessions;                /* counts new ones */
+    hy_dict_t away;    /* domains without session */
+    bool is_away;      /* all domains are */
+    uint64_t sessions; /* counts new ones */
     hy_link_t jobs_queued, jobs;
     uint32_t jobs_flying;
     bool is_going; /* jobs are being begun */

@@ -236,6 +236,7 @@ static int store(takeover_t *t) {
         hy__ledger_free(l);
         return rc;
     }
+    hy_store_sync(m->store); /* its epoch is not to be forgotten */
     hy__ledger_written(l);
     hy__copy_lend(m, t->url);
     t->reporter->ledger = l;

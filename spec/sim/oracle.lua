@@ -111,7 +111,7 @@ end
 
 -- --- killed and restarted ------------------------------------------------------------------------
 
----Judges what was put by until now. `is_disturbed`: something went wrong since the last quiet moment.
+---Judges what was put by until now. `is_disturbed`: things went wrong since the last quiet moment.
 function Oracle:judge(is_disturbed)
   local later = self.later
   for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end

@@ -175,7 +175,8 @@ function Story:ended(entry)
   if not eviction then check.fault("ends", "%s was evicted by nobody", self.name) end
   local is_near, is_disturbed = self.actor.domain == self.object.actor.domain,
     self.object.is_disturbed
-  if is_disturbed and (eviction.is_noted or not is_near and eviction.at < self.began) then return end
+  local is_stale = not is_near and eviction.at < self.began
+  if is_disturbed and (eviction.is_noted or is_stale) then return end
   local last = is_near and not is_disturbed and eviction.first or eviction.last
   if last and entry.version > last then
     check.fault("ends", "%s went on to version %d after it was evicted at %d", self.name,

@@ -172,6 +172,31 @@ describe("a stored object", function()
     assert.is_true(world.ben:eval "return not self.room or not self.room.epoch")
   end)
 
+  it("never comes back in an epoch below one that observers know, with a node that knows none",
+    function()
+      sync()
+      join()
+      local heard = 0
+      for i = 1, 8 do
+        world:crash "anna"
+        start()
+        world:run(1)
+        local before = world.ben:eval "return self.room.epoch"
+        lose_power()
+        world.net:restart_node()
+        start()
+        world:connect "ben"
+        world:run(60)
+        assert.equal(world.anna:eval "return self.room.epoch",
+          world.ben:eval "return self.room.epoch")
+        assert.not_equal(before, world.ben:eval "return self.room.epoch")
+        world.anna:eval("self.room.data.n = ...", i)
+        world:run(1)
+        if world.ben:eval "return self.room.data.n" == i then heard = heard + 1 end
+      end
+      assert.equal(8, heard)
+    end)
+
   -- --- while it is being resumed -------------------------------------------------------------
 
   it("decides about no child before its hyperty has it", function()
