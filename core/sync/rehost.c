@@ -36,6 +36,11 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
+bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url);
+    return h && h->delegation;
+}
+
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
     unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
     return hy_str_format("%llu-%08x", strtoull(epoch->bytes, NULL, 10) + 1, random);

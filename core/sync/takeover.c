@@ -164,11 +164,17 @@ void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {
 
 /* --- waiting for it --------------------------------------------------------------------------- */
 
+/* The node names the runtime alone once the session that it moved the object to is gone. */
+static bool is_ours(const takeover_t *t, const hy_str_t *holder) {
+    return hy_str_equal(holder, t->hosted->reporter) ||
+           hy_address_is_under(holder, t->manager->runtime);
+}
+
 static void on_holder(void *takeover, int http, hy_msg_t *answer) {
     takeover_t *t = takeover;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     const hy_str_t *holder = hy_get_str(value, "holder"), *epoch = hy_get_str(value, "epoch");
-    bool is_here = http < 300 && holder && hy_str_equal(holder, t->hosted->reporter);
+    bool is_here = http < 300 && holder && is_ours(t, holder);
     bool is_known = http < 300 || http == 404 || http == 410;
     if (is_here && epoch && hy_str_equal(epoch, t->epoch)) {
         hy__job_retry(&t->job); /* should it not be done now */
