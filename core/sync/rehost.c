@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "handover.h"
 
 /* --- replaced --------------------------------------------------------------------------------- */
@@ -43,7 +44,9 @@ bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
 
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
     unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
-    return hy_str_format("%llu-%08x", strtoull(epoch->bytes, NULL, 10) + 1, random);
+    unsigned long long before = strtoull(epoch->bytes, NULL, 10);
+    if (HY_MUTANT(EPOCH_KEPT)) before--;
+    return hy_str_format("%llu-%08x", before + 1, random);
 }
 
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
