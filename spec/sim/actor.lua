@@ -192,7 +192,9 @@ local function take_over(self, offer)
   think(self)
   if draw(self, 1, 5) == 1 then return offer:decline("too much") end
   local party, text, code = offer:accept()
-  if not party then return note(self, "not taken", { url = offer.url, text = text, code = code }) end
+  if not party then
+    return note(self, "not taken", { url = offer.url, text = text, code = code })
+  end
   local name = report(self, party)
   self.made[name] = {}
   note(self, "took", { party = name, url = party.url, epoch = party.epoch,

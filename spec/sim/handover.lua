@@ -5,8 +5,8 @@
 --      heir:                        took, or, if it was killed meanwhile, resumed
 --
 -- The heir begins with what the giver had last, in a higher epoch. Its journal is taken in after
--- that of the giver: the giver has written nothing since, or both have. Until all is quiet an object
--- has one heir at most.
+-- that of the giver: the giver has written nothing since, or both have. Until all is quiet an
+-- object has one heir at most.
 local check = require "spec.sim.check"
 
 local M = {}

@@ -4,6 +4,7 @@ local check = require "spec.sim.check"
 local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
+local intruder = require "spec.sim.intruder"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -344,6 +345,7 @@ local OPERATIONS = {
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
   { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate },
+  { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
 local FAULTS = {

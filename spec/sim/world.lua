@@ -12,6 +12,7 @@ local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
+local intruder = require "spec.sim.intruder"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -294,6 +295,7 @@ function World:quiet()
   end)
   self:tell "quiet"
   faults.settle(self)
+  intruder.settle(self)
   if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
