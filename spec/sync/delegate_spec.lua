@@ -401,6 +401,28 @@ describe("delegating", function()
     end
   end)
 
+  it("lets the old reporter observe, which asked meanwhile and hears all of it then", function()
+    ben:eval [[
+      self.syncher:on("delegate", function(offer)
+        require("hyperty").sleep(3)
+        self.mine = offer:accept()
+        self.mine:on("subscribe", function(request) request:accept() end)
+      end)]]
+    begin(anna, ben.url)
+    world:run(1)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function()
+        self.told = {}
+        self.own = assert(self.syncher:subscribe(url))
+        self.own:on("event", function(event) table.insert(self.told, event.value) end)
+      end)]], url)
+    world:run(30)
+    carl:eval [[self.room:send_event("items", "hello")]]
+    world:run(1)
+    assert.same({ "hello" }, anna:eval "return self.told")
+  end)
+
   it("twice at once is refused the second time", function()
     willing(ben)
     begin(anna, ben.url)
