@@ -2,21 +2,24 @@
 -- no right to say. It is refused, each time, and hears nothing; that nothing comes of what it tried
 -- is seen by the other oracles.
 local check = require "spec.sim.check"
+local plain = require "spec.sim.plain"
 
 local M = {}
 
 local NODE = "domain://msg-node.%s/sm"
 
--- The endpoint in that domain.
-local function endpoint(world, domain)
+-- The endpoint in that domain: one that listens, which would also hear what it says itself, and one
+-- that speaks.
+local function endpoint(world, domain, listens)
   world.intruders = world.intruders or {}
-  if not world.intruders[domain] then
+  local name = domain .. (listens and " ear" or " mouth")
+  if not world.intruders[name] then
     local runtime = world.net:runtime { domain = domain, paths = {} }
     world.net:run(2)
-    world.intruders[domain] = { runtime = runtime, port = runtime:port(runtime:url() .. "/thief"),
+    world.intruders[name] = { runtime = runtime, port = runtime:port(runtime:url() .. "/thief"),
       url = runtime:url() .. "/thief" }
   end
-  return world.intruders[domain]
+  return world.intruders[name]
 end
 
 local TRIES = {}
@@ -74,14 +77,17 @@ end
 local NAMES = { "write", "stamp", "epoch", "delete", "hold", "admit", "move", "be another",
   "claim", "claim", "claim" }
 
-local REFUSED = { [401] = true, [403] = true, [409] = true }
+local REFUSED = { [401] = true, [403] = true, [409] = true, [503] = true }
 
 -- It listens where observers do, without being let in.
 local function eavesdrop(world, thief, object)
   local url = object.url .. "/changes"
   thief.port:request { type = "subscribe", to = NODE:format(object.actor.domain),
     body = { resources = { url }, source = thief.url } }
-  thief.port:listen(url, function() thief.heard = object.label end)
+  thief.port:listen(url, function(message)
+    local is_end = message.type == "delete" -- told to all who are there
+    if not is_end then thief.heard = object.label .. ": " .. plain.show(message, 200) end
+  end)
   world:tell("a stranger listens to %s", object.label)
 end
 
@@ -97,8 +103,9 @@ end
 ---One try at some object. Only where nothing is wrong: an address that nobody has is anybody's.
 function M.try(world, object)
   if not object or world.is_disturbed or object.heir then return end
-  local thief = endpoint(world, object.actor.domain)
-  if world.draw:chance(0.2) then return eavesdrop(world, thief, object) end
+  local listens = world.draw:chance(0.2)
+  local thief = endpoint(world, object.actor.domain, listens)
+  if listens then return eavesdrop(world, thief, object) end
   local name = world.draw:one(NAMES)
   local answer = say(thief, TRIES[name](thief, object, world))
   local code = answer and answer.body and answer.body.code
