@@ -158,15 +158,49 @@ static void print_table(const hy_node_t *table) {
     }
 }
 
+/* What a message node keeps, in one line; true if there is any. It is for no eyes but the node's.
+ */
+static int print_node(hy_store_file_t *file, const char *path, bool *is_node, hy_error_t *err) {
+    static const struct {
+        hy_table_t table;
+        const char *one, *many;
+    } parts[] = {{HY_TABLE_SESSIONS, "session", "sessions"},
+                 {HY_TABLE_CLAIMS, "address", "addresses"},
+                 {HY_TABLE_ROUTES, "route", "routes"},
+                 {HY_TABLE_ENTRIES, "entry of its registry", "entries of its registry"}};
+    size_t counts[sizeof parts / sizeof *parts] = {0}, kept = 0;
+    hy_rows_t *rows;
+    hy_row_t row;
+    const uint32_t tables =
+        BIT(ADDRESSES) | BIT(SESSIONS) | BIT(CLAIMS) | BIT(ROUTES) | BIT(ENTRIES) | BIT(OBJECTS);
+    int rc = hy_store_file_read(file, tables, NULL, &rows, err);
+    if (rc < 0) return rc;
+    for (size_t pos = 0; hy_rows_next(rows, &pos, &row); kept++) {
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            counts[i] += row.table == parts[i].table;
+    }
+    hy_rows_free(rows);
+    *is_node = kept > 0;
+    if (kept > 0) printf("%s: of a message node:", path);
+    for (size_t i = 0; kept > 0 && i < sizeof parts / sizeof *parts; i++)
+        printf("%s %zu %s", i > 0 ? "," : "", counts[i],
+               counts[i] == 1 ? parts[i].one : parts[i].many);
+    if (kept > 0) putchar('\n');
+    return 0;
+}
+
 static int list(const char *path, const char *url) {
     hy_error_t err = {0};
     hy_store_file_t *file;
+    bool is_node = false;
     (void)url;
     int rc = hy_store_file_open(path, &file, &err);
     if (rc < 0) return fail(&err, rc);
     hy_node_t *table = hy_node_new(HY_ARRAY);
     rc = table ? make_table(file, table, &err) : HY_ENOMEM;
-    if (rc == 0) print_table(table);
+    if (rc == 0) rc = print_node(file, path, &is_node, &err);
+    bool has_objects = rc == 0 && hy_node_count(table) > 1;
+    if (rc == 0 && (has_objects || !is_node)) print_table(table);
     if (table) hy_node_unref(table);
     hy_store_file_close(file);
     return rc < 0 ? fail(&err, rc) : HY_EXIT_DONE;

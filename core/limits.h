@@ -85,9 +85,11 @@
 
 /* Handing an object over: how long it may take until it is moved; after which time its new reporter
  * asks the node whether it is, and how long it goes on asking. */
-#define HY_HANDOVER_MS      30000u
-#define HY_HANDOVER_ASK_MS  2000u
-#define HY_HANDOVER_WAIT_MS 60000u
+#define HY_HANDOVER_MS             30000u
+#define HY_HANDOVER_ASK_MS         2000u
+#define HY_HANDOVER_WAIT_MS        60000u
+#define HY_HANDOVER_EXECUTES_BYTES (256u << 10) /* of answers handed over */
+#define HY_HANDING_SETTLE_MS       10000u       /* who resumes asks so long where it is */
 
 /* The store: what may wait to be committed, a text key, how long batches are gathered into one
  * commit, when a commit that failed is tried again, and for how long when the store closes. An
@@ -103,7 +105,7 @@
 /* The journal of a store's file: folded from so many bytes on, in steps of so many; a commit waits
  * for steps while there are more than the most. When nothing was written for so long, all of it is
  * folded. */
-#define HY_STORE_FOLD_BYTES      (512u << 10)
+#define HY_STORE_FOLD_BYTES      (1u << 20)
 #define HY_STORE_FOLD_STEP_BYTES (32u << 10)
 #define HY_STORE_FOLD_BYTES_MAX  (4u * HY_STORE_FOLD_BYTES)
 #define HY_STORE_FOLD_IDLE_MS    500u
@@ -133,6 +135,7 @@
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
+#define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
 
 /* Sessions: how long one without connection is kept; what waits for a slow reader (answers: twice
@@ -234,6 +237,7 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
+#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2

@@ -280,7 +280,8 @@ static void print_store(FILE *out) {
           "hyperty store show FILE [URL]  one object as JSON: metadata, data, children; or all\n"
           "hyperty store check FILE       looks for damage; exit status 1 if there is any\n"
           "hyperty store compact FILE     gives back unused room\n\n"
-          "  FILE is what --store named. It may be in use, but not for compact.\n",
+          "  FILE is what --store named. It may be in use, but not for compact.\n"
+          "  Of a message node's, ls tells how much is in it; its rows are for the node alone.\n",
           out);
 }
 

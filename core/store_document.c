@@ -133,7 +133,7 @@ int hy_store_read_object(hy_store_file_t *file, hy_str_t *url, hy_value_t *out, 
     if (rc < 0) return rc;
     *bytes = 0;
     for (size_t pos = 0; hy_rows_next(rows, &pos, &row);) {
-        if (row.table == HY_TABLE_STATES) state = hy_store_row_object(&row);
+        if (row.table == HY_TABLE_STATES && row.key_len == 0) state = hy_store_row_object(&row);
         *bytes += row.key_len + row.value_len;
     }
     if (state.kind == HY_ABSENT) {

@@ -125,6 +125,10 @@ int hy_bus_respond(hy_bus_t *bus, hy_msg_t *request, int code, const char *desc,
 /* As if that request (execute or create) had been delivered and finally answered here `age_ms` ago:
  * should it come again, it gets this answer again. `answer` is referenced. */
 int hy_bus_recall(hy_bus_t *bus, hy_msg_t *answer, uint64_t age_ms);
+/* What requests to that URL, delivered here, were finally answered, the newest first; `answer` is
+ * lent. Ends where the callback says false. Must not send or recall anything meanwhile. */
+typedef bool (*hy_recalled_cb)(void *arg, hy_msg_t *answer, uint64_t age_ms);
+void hy_bus_recalled(hy_bus_t *bus, const hy_str_t *to, hy_recalled_cb cb, void *arg);
 
 /* --- interceptors ----------------------------------------------------------------------------- */
 

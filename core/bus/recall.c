@@ -121,6 +121,16 @@ int hy_bus_recall(hy_bus_t *bus, hy_msg_t *answer, uint64_t age_ms) {
     return 0;
 }
 
+void hy_bus_recalled(hy_bus_t *bus, const hy_str_t *to, hy_recalled_cb cb, void *arg) {
+    uint64_t now = hy_clock_now(bus->config.clock);
+    for (hy_link_t *l = bus->recalls_by_age.prev; l != &bus->recalls_by_age; l = l->prev) {
+        const recall_t *r = hy_link_owner(l, recall_t, link);
+        if (r->until_ms <= now) return;
+        if (!r->is_delivered || !r->answer || !hy_str_equal(r->to, to)) continue;
+        if (!cb(arg, r->answer, now + HY_ANSWER_KEPT_MS - r->until_ms)) return;
+    }
+}
+
 bool hy__recall_request(hy_bus_t *bus, const hy_msg_t *m) {
     recall_t *r = remember(bus, m);
     if (!r) return true; /* better twice than not at all */

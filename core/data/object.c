@@ -117,6 +117,27 @@ int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b) {
     return order ? order : compare_bytes(a->bytes, a->len, b->bytes, b->len);
 }
 
+hy_str_t *hy_epoch_after(const hy_str_t *before, uint32_t random) {
+    epoch_parts_t parts = {.digits = ""};
+    if (before) parts = split_epoch(before);
+    hy_buf_t b;
+    hy_buf_init(&b);
+    size_t nines = 0;
+    while (nines < parts.digit_count && parts.digits[parts.digit_count - 1 - nines] == '9') {
+        nines++;
+    }
+    if (nines == parts.digit_count) {
+        hy_buf_char(&b, '1');
+    } else {
+        hy_buf_add(&b, parts.digits, parts.digit_count - nines - 1);
+        hy_buf_char(&b, (char)(parts.digits[parts.digit_count - nines - 1] + 1));
+    }
+    for (size_t i = 0; i < nines; i++)
+        hy_buf_char(&b, '0');
+    hy_buf_format(&b, "-%08x", random);
+    return hy_buf_take(&b);
+}
+
 /* --- out -------------------------------------------------------------------------------------- */
 
 static hy_value_t lend(hy_node_t *n) {
@@ -222,8 +243,12 @@ int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err) {
     if (!hy_is_node(data)) return hy_fail(err, HY_EINVALID, "malformed object: no \"data\"");
     if (hy_value_depth(data) > HY_VALUE_DEPTH_MAX)
         return hy_fail(err, HY_ETOO_LARGE, "object: nesting deeper than %u", HY_VALUE_DEPTH_MAX);
-    if (!hy_get_str(whole, "epoch") || hy_get_int(whole, "version", -1) < 0)
+    int64_t version = hy_get_int(whole, "version", -1);
+    if (!hy_get_str(whole, "epoch") || version < 0 || version > HY_VERSION_MAX)
         return hy_fail(err, HY_EINVALID, "malformed object: no position");
+    if (hy_get_str(whole, "epoch")->len > HY_NAME_BYTES_MAX)
+        return hy_fail(err, HY_EINVALID, "malformed object: an epoch of more than %u bytes",
+                       HY_NAME_BYTES_MAX);
     if ((objects.kind != HY_ABSENT && objects.kind != HY_OBJECT) ||
         (marks.kind != HY_ABSENT && marks.kind != HY_OBJECT))
         return hy_fail(err, HY_EINVALID, "malformed object: children of a wrong type");

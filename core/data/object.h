@@ -73,11 +73,13 @@ int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_ch
  * On HY_ENOMEM put it together anew. */
 int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
-/* True for a member of a whole answer that is metadata. */
-bool hy_object_is_metadata(const hy_str_t *key);
 
 /* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
  */
 int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b);
+/* One with a number above that of `before` (NULL: 1), and that random part. However many digits it
+ * has: a number that does not fit into an integer is no reason to begin below it. NULL: out of
+ * memory. */
+hy_str_t *hy_epoch_after(const hy_str_t *before, uint32_t random);
 
 #endif

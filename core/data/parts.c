@@ -246,7 +246,8 @@ static int take(hy_parts_t *p, const hy_node_t *carrier, hy_error_t *err) {
     hy_str_t *epoch = hy_get_str(value, "epoch");
     if (total > HY_PARTS_MAX)
         return hy_fail(err, HY_ETOO_LARGE, "an object in more than %u parts", HY_PARTS_MAX);
-    if (total < 1 || part < 1 || part > total || version < 0 || !epoch)
+    bool is_position = version >= 0 && version <= HY_VERSION_MAX && epoch;
+    if (total < 1 || part < 1 || part > total || !is_position || epoch->len > HY_NAME_BYTES_MAX)
         return hy_fail(err, HY_EINVALID, "malformed part: number or position is wrong");
     int order = p->object ? compare_state(p, epoch, (uint64_t)version) : 1;
     if (order < 0) return 0;

@@ -230,7 +230,8 @@ int hy_rows_replay(hy_object_t *o, const hy_node_t *entry, hy_stamp_t **stamp, h
     int64_t version = hy_get_int(entry, "version", -1);
     hy_str_t *epoch = hy_get_str(entry, "epoch");
     bool is_new = version > (int64_t)o->version;
-    if (version < 0 || !epoch) return hy_fail(err, HY_EINVALID, "a change without position");
+    if (version < 0 || version > HY_VERSION_MAX || !epoch || epoch->len > HY_NAME_BYTES_MAX)
+        return hy_fail(err, HY_EINVALID, "a change without position");
     if (is_new && (uint64_t)version != o->version + 1)
         return hy_fail(err, HY_EGAP, "changes are missing before version %lld", (long long)version);
     if (is_new && !hy_str_equal(epoch, o->epoch)) hy_object_begin_epoch(o, epoch);

@@ -102,11 +102,14 @@ bool hy_task_can_wait(lua_State *L);
 /* --- waits (wait.c) --------------------------------------------------------------------------- */
 
 /* A C function that waits:
- *      hy_wait_t *w = hy_wait_open(L, "read");            raises "read: cannot wait here …" if it
- * cannot int rc = hy_syncher_read(…, hy_wait_value, w, &err); return hy_wait_end(L, w, rc, &err);
- * yields; or returns nil, message, code The completions below are the callbacks to hand in; `arg`
- * is the wait. Each resumes the task with what it was given: the values, or nil, message, code
- * word. */
+ *
+ *      hy_wait_t *w = hy_wait_open(L, "read");
+ *      int rc = hy_syncher_read(…, hy_wait_value, w, &err);
+ *      return hy_wait_end(L, w, rc, &err);
+ *
+ * The first raises "read: cannot wait here …" where that is so; the last yields, or returns nil,
+ * message, code. The completions below are the callbacks to hand in; `arg` is the wait. Each
+ * resumes the task with what it was given: the values, or nil, message, code word. */
 hy_wait_t *hy_wait_open(lua_State *L, const char *what);
 int hy_wait_end(lua_State *L, hy_wait_t *w, int rc, const hy_error_t *err);
 /* → true */

@@ -165,9 +165,9 @@ static void on_rows(void *arg, int code, const hy_rows_t *rows) {
         code = take_row(s, &row);
     if (code) {
         bool is_memory = code == HY_ENOMEM || code == HY_ECLOSED;
-        hy_fail(&err, code, "%s: what %s has of it cannot be read: %s%s", s->view->name->bytes,
-                hy_store_name(s->store), hy_error_text(code),
-                is_memory ? "" : "; \"hyperty store check\" tells more");
+        hy_fail(&err, code, "%s: what %s has of it cannot be read%s%s", s->view->name->bytes,
+                hy_store_name(s->store), is_memory ? ": " : "",
+                is_memory ? hy_error_text(code) : "; \"hyperty store check\" tells more");
     }
     s->done(s->arg, code, err.text);
 }

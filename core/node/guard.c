@@ -233,8 +233,32 @@ static void sweep(const hy_node_server_t *n, hy__object_t *o) {
     o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
 }
 
-/* Ext: whether anybody has the hyperty that is admitted ("here"); whether another one of its
- * session goes on hearing the object when it is expelled ("shared"). */
+static bool is_listening(const hy__object_t *o, const hy_session_t *s, const hy_str_t *hyperty) {
+    uint32_t hash = hy_hash(hyperty->bytes, hyperty->len);
+    for (hy_link_t *l = o->topics.next; l != &o->topics; l = l->next) {
+        const hy__topic_t *t = hy_link_owner(l, hy__topic_t, link);
+        const hy__route_t *r = hy__kind_is_guarded(t->kind) ? hy__route_find(s, t->url) : NULL;
+        if (r && hy_dict_find(&r->sources, hyperty->bytes, hyperty->len, hash)) return true;
+    }
+    return false;
+}
+
+/* Ext: of who is admitted, whether anybody has it ("here"), and has a route for it ("listens"). */
+static void reply_presence(hy_session_t *s, hy_msg_t *m, const hy__object_t *o,
+                           const hy_str_t *hyperty, const hy_session_t *observer) {
+    hy_node_t *value = hy_node_new(HY_OBJECT);
+    bool listens = observer && is_listening(o, observer, hyperty);
+    if (value && hy_put(value, "here", hy_bool(observer != NULL)) == 0 &&
+        hy_put(value, "listens", hy_bool(listens)) == 0) {
+        hy__reply(s, m, 200, NULL, hy_node_value(value));
+        return;
+    }
+    hy_node_unref(value);
+    hy__reply(s, m, 200, NULL, hy_absent());
+}
+
+/* Ext: whether another one of its session goes on hearing the object when it is expelled
+ * ("shared"). */
 static void reply_flag(hy_session_t *s, hy_msg_t *m, const char *key, bool is_so) {
     hy_node_t *value = hy_node_new(HY_OBJECT);
     if (value && hy_put(value, key, hy_bool(is_so)) == 0) {
@@ -294,7 +318,7 @@ static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyper
         review_session(o, observer);
     else
         await(o, a);
-    reply_flag(s, m, "here", observer != NULL);
+    reply_presence(s, m, o, hyperty, observer);
 }
 
 static bool is_reached(const hy__object_t *o, const hy_session_t *s) {

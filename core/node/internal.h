@@ -416,8 +416,7 @@ void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to);
 /* The address is nobody's any more. */
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
 
-/* --- keep.c, lots.c, keep_start.c: what goes into the store, if there is one (keep.h) ----------
- */
+/* --- keep.c, lots.c, keep_start.c: what goes into the store, if there is one (keep.h) --------- */
 
 /* Begins to read the store. */
 int hy__keep_open(hy_node_server_t *n, const hy_node_config_t *config);
@@ -450,8 +449,7 @@ int hy__lot_part(hy_node_server_t *n, hy__address_t *a);
 void hy__lot_pass(hy_node_server_t *n, hy__address_t *a, const hy__owner_t *to);
 void hy__lots_flush(hy_node_server_t *n); /* writes those that some have left */
 
-/* --- keep_answers.c: answers that wait for a commit --------------------------------------------
- */
+/* --- keep_answers.c: answers that wait for a commit ------------------------------------------- */
 
 bool hy__keep_has_room(const hy_node_server_t *n); /* false without a store */
 /* May the request be served? HY_EFULL if what it brings about cannot be kept. */

@@ -1,8 +1,8 @@
 /* A node that starts reads what it kept (keep.h), in an order in which each thing finds what it
  * belongs to:
  *
- *      sessions ─► claims ─► addresses ─► what was deleted ─► routes ─► objects ─► admitted ─►
- * entries
+ *      sessions ─► claims ─► addresses ─► what was deleted ─► routes ─► objects
+ *               ─► who is admitted ─► entries
  *
  * A session is then as if its connection had just been lost: it waits for its runtime for the grace
  * time, with an empty queue. Rows of sessions that had ended mean nothing; where they lie in the
@@ -32,10 +32,12 @@ static void see_id(hy_node_server_t *n, uint64_t id) {
     if (id > n->sessions_made) n->sessions_made = id;
 }
 
+/* 0 if there is none, or one that no node has given. */
 static uint64_t read_id(const read_t *r, const char *key) {
     int64_t id = hy_get_int(r->value, key, 0);
-    see_id(r->node, id > 0 ? (uint64_t)id : 0);
-    return id > 0 ? (uint64_t)id : 0;
+    if (id < 0 || id > HY_NODE_NUMBER_MAX) return 0;
+    see_id(r->node, (uint64_t)id);
+    return (uint64_t)id;
 }
 
 static hy_session_t *session_of(const read_t *r, const hy_str_t *runtime, uint64_t id) {
@@ -48,7 +50,8 @@ static hy_session_t *session_of(const read_t *r, const hy_str_t *runtime, uint64
 static int read_session(read_t *r) {
     hy_str_t *token = hy_get_str(r->value, "token");
     uint64_t id = read_id(r, "id");
-    if (!token || id == 0) return HY_EINVALID;
+    bool is_second = hy__session_find(r->node, r->owner->bytes, r->owner->len) != NULL;
+    if (!token || id == 0 || is_second || r->key->len > 0) return HY_EINVALID;
     return hy__session_restore(r->node, r->owner, token, id);
 }
 
@@ -59,14 +62,18 @@ static int read_claim(read_t *r) {
     return rc < 0 ? rc : hy__claim(r->node, s->owner, r->key, false, NULL);
 }
 
-static int read_address(const read_t *r, hy__owner_t *o, const hy_str_t *at, const hy_str_t *id,
-                        hy__address_t **out) {
-    hy_str_t *key = hy_get_str(r->value, "key");
+/* Of the addresses of a lot the one after those `before`; `id` is its only path segment. */
+static int read_address(const read_t *r, hy__owner_t *o, const hy_str_t *id,
+                        hy__address_t *const *before, uint32_t count, hy__address_t **out) {
+    hy_str_t *at = hy_get_str(r->value, "at"), *key = hy_get_str(r->value, "key");
     hy_str_t *url = hy_str_format("%s%s", at->bytes, id->bytes);
     int rc = url ? hy__claim_check(r->node, o, url, NULL) : HY_ENOMEM;
+    if (rc == 0 && hy_address_identifier(url).len != id->len) rc = HY_EINVALID;
     if (rc == 0) rc = hy__claim(r->node, o, url, true, NULL);
     *out = rc == 0 ? hy__address_get(r->node, url) : NULL;
     if (rc == 0 && (!*out || !(*out)->is_allocated || (*out)->lot)) rc = HY_EINVALID;
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        if (before[i] == *out) rc = HY_EINVALID;
     if (rc == 0 && key) rc = hy__allocation_join(r->node, *out, key);
     hy_str_unref(url);
     return rc;
@@ -78,6 +85,7 @@ static int read_lot(read_t *r) {
     hy__address_t *addresses[HY_LOT_MAX];
     uint32_t count = 0;
     uint64_t number = strtoull(r->key->bytes, NULL, 10);
+    if (number > HY_NODE_NUMBER_MAX) return HY_EINVALID;
     if (number > r->keep->lots_made) r->keep->lots_made = number;
     if (!at || !ids || hy_node_count(ids) == 0 || hy_node_count(ids) > HY_LOT_MAX)
         return HY_EINVALID;
@@ -85,7 +93,8 @@ static int read_lot(read_t *r) {
     int rc = o ? 0 : HY_ENOMEM;
     for (size_t i = 0; rc == 0 && i < hy_node_count(ids); i++) {
         hy_value_t id = hy_node_at(ids, i);
-        rc = id.kind == HY_STR ? read_address(r, o, at, id.as.s, &addresses[count]) : HY_EINVALID;
+        rc = id.kind == HY_STR ? read_address(r, o, id.as.s, addresses, count, &addresses[count])
+                               : HY_EINVALID;
         if (rc == 0) count++;
     }
     int made = count > 0 ? hy__lot_make(r->node, r->key, o, addresses, count) : 0;
@@ -131,6 +140,7 @@ static int read_object(read_t *r) {
     }
     uint64_t id = read_id(r, "session"), by = read_id(r, "by");
     hy_str_t *epoch = hy_get_str(r->value, "epoch");
+    if (epoch && epoch->len > HY_NAME_BYTES_MAX) return HY_EINVALID;
     hy__address_t *a = epoch ? hy__address_get(r->node, r->owner) : NULL;
     if (a && !a->epoch) {
         a->epoch = hy_str_ref(epoch);
@@ -169,7 +179,7 @@ static int restore_graves(hy__keep_t *k, grave_t *graves, size_t count) {
     int rc = 0;
     if (count > 1) qsort(graves, count, sizeof *graves, by_time);
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        int64_t left_ms = graves[i].until_ms - now_ms;
+        int64_t left_ms = graves[i].until_ms > now_ms ? graves[i].until_ms - now_ms : 0;
         if (left_ms > (int64_t)HY_TOMBSTONE_MS) left_ms = HY_TOMBSTONE_MS;
         if (left_ms > 0)
             hy__tombstone_restore(k->server, graves[i].url,
@@ -188,7 +198,7 @@ static int read_entry(read_t *r) {
     hy_node_t *value = hy_get_object(r->value, "value");
     hy_value_t copy = hy_absent();
     int64_t type = hy_get_int(r->value, "type", -1);
-    if (!value || type < 0 || type >= HY__TYPES) return HY_EINVALID;
+    if (!value || type < 0 || type >= HY__TYPES || r->owner->len > 0) return HY_EINVALID;
     if (hy__entry_expires(value, &expires_ms, NULL) < 0) return HY_EINVALID;
     if (hy_value_copy(hy_node_value(value), &copy) < 0) return HY_ENOMEM;
     return hy__entry_restore(r->node, session_of(r, runtime, id), r->key, (hy__type_t)type,
@@ -214,7 +224,8 @@ static int read_row(hy__keep_t *k, const hy_row_t *row, read_cb cb) {
     hy_str_unref(r.owner);
     hy_str_unref(r.key);
     if (rc == 0 || rc == HY_ENOMEM) return rc;
-    hy_log(k->server->log, HY_LOG_WARN, "node", "%s: %s %s %s makes no sense: left out",
+    hy_log(k->server->log, HY_LOG_WARN, "node",
+           "%s: %s %s %s makes no sense: it is left out, and stays there to be looked at",
            hy_store_name(k->store), hy_table_name(row->table), row->owner, row->key);
     return 0;
 }

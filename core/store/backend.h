@@ -123,6 +123,7 @@ typedef enum {
     HY_FOLD_LATER, /* something is, for when there is nothing else to do */
     HY_FOLD_MORE,  /* there is another step to be made */
 } hy_fold_t;
+typedef bool (*hy_wanted_cb)(void *arg);
 typedef struct {
     /* A transaction. After a failure of any of them it is rolled back, and can be tried again. */
     int (*begin)(hy_engine_t *e, bool is_sync, hy_error_t *err);
@@ -136,9 +137,10 @@ typedef struct {
                 hy_str_t **out, hy_error_t *err);
     void (*close)(hy_engine_t *e, bool is_crash);
     /* What was committed may lie in a journal first: a bounded step of bringing it to its place, if
-     * it is worth while, or in any case (`is_idle`). A hy_fold_t, or why it failed; nothing is lost
-     * by that. NULL: there is no journal. */
-    int (*fold)(hy_engine_t *e, bool is_idle, hy_error_t *err);
+     * it is worth while, or in any case (`is_idle`). It ends early when `is_wanted` (NULL allowed)
+     * says that there is something better to do. A hy_fold_t, or why it failed; nothing is lost by
+     * that. NULL: there is no journal. */
+    int (*fold)(hy_engine_t *e, bool is_idle, hy_wanted_cb is_wanted, void *arg, hy_error_t *err);
 } hy_engine_ops_t;
 
 struct hy_engine { /* first in what an engine has */

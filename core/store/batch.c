@@ -89,6 +89,7 @@ static bool is_whole(const char *bytes, size_t len) {
     const char *owner_end = bytes + HEAD_BYTES + owner_len, *key_end = owner_end + 1 + key_len;
     unsigned kind = (unsigned char)bytes[20], table = (unsigned char)bytes[21];
     unsigned has_key = (unsigned char)bytes[22];
+    if (!has_key && key_len > 0) return false;
     if (*owner_end || *key_end || key_end[1 + value_len] || bytes[23]) return false;
     if (kind == HY_OP_REMOVE_ALL) return table <= HY_TABLE_COUNT && !has_key;
     if (kind > HY_OP_REMOVE_ALL || table >= HY_TABLE_COUNT || has_key > 1) return false;

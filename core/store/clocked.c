@@ -81,7 +81,7 @@ static void commit(clocked_t *c) {
     if (commit_due(c, now_ms)) {
         c->retry_ms = now_ms + HY_STORE_RETRY_MS;
     } else if (c->engine->ops->fold) {
-        c->engine->ops->fold(c->engine, false, NULL);
+        c->engine->ops->fold(c->engine, false, NULL, NULL, NULL);
     }
 }
 

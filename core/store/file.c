@@ -9,6 +9,7 @@
 #include "../base/dict.h"
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../bus/address.h"
 #include "sqlite_private.h"
 
 #define SQL_BYTES_MAX  256
@@ -110,6 +111,15 @@ static void tell(check_t *c, const char *format, ...) {
     c->told(c->arg, text);
 }
 
+/* Of some lines, the first of which only names the part of the file that is meant. */
+static void tell_lines(check_t *c, const char *text) {
+    while (*text) {
+        int len = (int)strcspn(text, "\n");
+        if (len > 0 && strncmp(text, "***", 3) != 0) tell(c, "%.*s", len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
 /* What SQLite says of pages and indices. */
 static int check_pages(check_t *c, hy_error_t *err) {
     char sql[SQL_BYTES_MAX];
@@ -119,7 +129,7 @@ static int check_pages(check_t *c, hy_error_t *err) {
     int code = rc == SQLITE_OK ? 0 : hy__sqlite_fail(c->file->db, c->file->path, rc, err);
     while (!code && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(s, 0);
-        if (text && strcmp(text, "ok") != 0) tell(c, "%s", text);
+        if (text && strcmp(text, "ok") != 0) tell_lines(c, text);
     }
     if (!code && rc != SQLITE_DONE) tell(c, "%s", sqlite3_errmsg(c->file->db));
     sqlite3_finalize(s);
@@ -191,15 +201,40 @@ static int check_change(check_t *c, const char *url, int64_t version) {
     return c->owner ? SQLITE_OK : SQLITE_NOMEM;
 }
 
+/* A runtime's and a hyperty's row is an address: without it nobody can be what it was. */
+static bool is_addressed(const char *text, size_t len) {
+    hy_value_t v = hy_absent();
+    hy_address_t parts;
+    hy_json_read(text, len, HY_JSON_DEPTH_MAX, &v, NULL);
+    const hy_str_t *url = v.kind == HY_OBJECT ? hy_get_str(v.as.n, "url") : NULL;
+    bool is_good = url && hy_address_parse(url->bytes, url->len, &parts, NULL) == 0;
+    hy_value_drop(v);
+    return is_good;
+}
+
+static bool is_object(const char *text, size_t len) {
+    hy_json_scan_t scan;
+    hy_json_token_t token;
+    hy_json_scan_init(&scan, text, len, HY_JSON_DEPTH_MAX);
+    return hy_json_scan_next(&scan, &token, NULL) == 0 && token.kind == HY_JSON_OBJECT;
+}
+
 static void check_value(check_t *c, hy_table_t table, const char *url, const char *key,
                         const char *value, size_t len) {
+    bool has_address = table == HY_TABLE_RUNTIMES || table == HY_TABLE_HYPERTIES;
+    const char *fault = NULL;
     if (!is_json(value, len))
-        tell(c, "%s %s %s: its value is no JSON", hy_table_name(table), url, key);
+        fault = "its value is no JSON";
+    else if (!is_object(value, len))
+        fault = "its value is no object";
+    else if (has_address && !is_addressed(value, len))
+        fault = "its value has no address (\"url\")";
+    if (fault) tell(c, "%s %s %s: %s", hy_table_name(table), url, key, fault);
 }
 
 static int check_row(check_t *c, hy_table_t table, sqlite3_stmt *s) {
-    const char *key = (const char *)sqlite3_column_text(s, 0);
-    const char *value = (const char *)sqlite3_column_text(s, 1);
+    const char *key = hy__sqlite_text(s, 0);
+    const char *value = hy__sqlite_text(s, 1);
     size_t len = (size_t)sqlite3_column_bytes(s, 1);
     const char *url = (const char *)sqlite3_column_text(s, 2);
     if (!key || !value) return SQLITE_NOMEM;
@@ -318,7 +353,7 @@ static int remove_owners(sqlite3 *db, const char *path, hy_error_t *err) {
 
 int hy_store_file_compact(const char *path, uint64_t *before, uint64_t *after, hy_error_t *err) {
     uint64_t bytes = file_bytes(path);
-    if (bytes == 0) return hy_fail(err, HY_ENOT_FOUND, "there is no store %s", path);
+    if (bytes == 0) return hy__sqlite_fail_missing(path, err);
     hy_lock_t *lock = NULL;
     sqlite3 *db = NULL;
     int code = hy__lock_take(path, &lock, err);

@@ -4,11 +4,9 @@
  *      begin, apply …, end ─► journal ─► fold ─► operation ─► owner's number ─► statement
  *
  * Statements are prepared when first used. The number of an owner is kept in memory, else looked
- * up, else made.
- *
- * Numbers of owners that are kept are let go of when a transaction fails (they may be of rows that
- * are not there then) and when they are many. Owns the connection, the statements and the lock. Not
- * bound to a thread, but for one at a time. */
+ * up, else made; those that are kept are let go of when a transaction fails (they may be of rows
+ * that are not there then) and when they are many. Owns the connection, the statements and the
+ * lock. Not bound to a thread, but for one at a time. */
 #include <assert.h>
 #include <stdio.h>
 
@@ -18,6 +16,7 @@
 
 #define OWNERS_MAX    65536u
 #define SQL_BYTES_MAX 256
+#define WANTED_EVERY  64 /* operations, then a step looks whether it is to end */
 
 typedef enum { PUT, REMOVE, UPTO, ALL, READ, READ_ALL, FIND, KIND_COUNT } kind_t;
 static const char *const kinds[] = {
@@ -230,20 +229,10 @@ static int set_sync(sqlite_t *q, bool is_sync, hy_error_t *err) {
     return code;
 }
 
-static int fold_step(sqlite_t *q, hy_error_t *err);
-
-static int sqlite_begin(hy_engine_t *e, bool is_sync, hy_error_t *err) {
-    sqlite_t *q = (sqlite_t *)e;
-    int code = 0;
-    while (!code && hy__journal_bytes(&q->journal) >= q->journal.bytes_max)
-        code = fold_step(q, err);
-    return code ? code : set_sync(q, is_sync, err);
-}
-
 static int sqlite_apply(hy_engine_t *e, const hy_batch_t *batch, hy_error_t *err) {
     sqlite_t *q = (sqlite_t *)e;
-    int code = hy__journal_add(&q->journal, batch->ops.bytes, batch->ops.len);
-    return code ? fail(q, SQLITE_NOMEM, err) : 0;
+    bool is_added = hy__journal_add(&q->journal, batch->ops.bytes, batch->ops.len) == 0;
+    return is_added ? 0 : fail(q, SQLITE_NOMEM, err);
 }
 
 /* A statement outside of a transaction is one. */
@@ -277,15 +266,16 @@ static void sqlite_rollback(hy_engine_t *e) {
 /* --- folding ---------------------------------------------------------------------------------- */
 
 /* Applies operations of the plan, and gives how many of it are then applied. */
-static int apply_step(sqlite_t *q, size_t *done) {
+static int apply_step(sqlite_t *q, hy_wanted_cb is_wanted, void *arg, size_t *done) {
     const hy_journal_t *j = &q->journal;
     int rc = SQLITE_OK;
     hy_op_t op;
     size_t i = j->plan_done;
-    for (size_t bytes = 0; rc == SQLITE_OK && i < j->plan_count && bytes < j->step_bytes; i++) {
+    for (size_t bytes = 0; rc == SQLITE_OK && i < j->plan_count && bytes < j->step_bytes;) {
         hy__journal_op(j, i, &op);
         bytes += hy__op_size(&op);
         rc = apply(q, &op);
+        if (++i % WANTED_EVERY == 0 && is_wanted && is_wanted(arg)) break;
     }
     *done = i;
     return rc;
@@ -300,14 +290,14 @@ static int remove_folded(sqlite_t *q) {
 
 /* One transaction; something is in the journal. It need not be synced: until it is on the disk, the
  * journal is. */
-static int fold_step(sqlite_t *q, hy_error_t *err) {
+static int fold_step(sqlite_t *q, hy_wanted_cb is_wanted, void *arg, hy_error_t *err) {
     hy_journal_t *j = &q->journal;
     if (!j->plan && hy__journal_fold(j)) return fail(q, SQLITE_NOMEM, err);
     int code = set_sync(q, false, err);
     if (code) return code;
     size_t done = 0;
     int rc = run_fixed(q, BEGIN);
-    if (rc == SQLITE_OK) rc = apply_step(q, &done);
+    if (rc == SQLITE_OK) rc = apply_step(q, is_wanted, arg, &done);
     if (rc == SQLITE_OK && done == j->plan_count) rc = remove_folded(q);
     if (rc == SQLITE_OK) rc = run_fixed(q, COMMIT);
     if (rc == SQLITE_OK) {
@@ -319,12 +309,21 @@ static int fold_step(sqlite_t *q, hy_error_t *err) {
     return code;
 }
 
-static int sqlite_fold(hy_engine_t *e, bool is_idle, hy_error_t *err) {
+static int sqlite_begin(hy_engine_t *e, bool is_sync, hy_error_t *err) {
+    sqlite_t *q = (sqlite_t *)e;
+    int code = 0;
+    while (!code && hy__journal_bytes(&q->journal) >= q->journal.bytes_max)
+        code = fold_step(q, NULL, NULL, err);
+    return code ? code : set_sync(q, is_sync, err);
+}
+
+static int sqlite_fold(hy_engine_t *e, bool is_idle, hy_wanted_cb is_wanted, void *arg,
+                       hy_error_t *err) {
     sqlite_t *q = (sqlite_t *)e;
     const hy_journal_t *j = &q->journal;
     if (hy__journal_bytes(j) == 0) return HY_FOLD_DONE;
     if (!j->plan && !is_idle && hy__journal_bytes(j) < j->fold_bytes) return HY_FOLD_LATER;
-    int code = fold_step(q, err);
+    int code = fold_step(q, is_wanted, arg, err);
     if (code) return code;
     if (j->plan || j->committed >= j->fold_bytes) return HY_FOLD_MORE;
     return j->committed ? HY_FOLD_LATER : HY_FOLD_DONE;
@@ -372,15 +371,15 @@ static int add_row(hy_rows_t *rows, hy_table_t table, const hy_str_t *owner, sql
     if (hy_table_is_numbered(table)) {
         r->number = (uint64_t)sqlite3_column_int64(s, 0);
     } else {
-        r->key = (const char *)sqlite3_column_text(s, 0);
+        r->key = hy__sqlite_text(s, 0);
         r->key_len = (size_t)sqlite3_column_bytes(s, 0);
         if (!r->key) return SQLITE_NOMEM;
     }
-    r->value = (const char *)sqlite3_column_text(s, 1);
+    r->value = hy__sqlite_text(s, 1);
     r->value_len = (size_t)sqlite3_column_bytes(s, 1);
-    r->owner = owner ? owner->bytes : (const char *)sqlite3_column_text(s, 2);
+    r->owner = owner ? owner->bytes : hy__sqlite_text(s, 2);
     r->owner_len = owner ? owner->len : (size_t)sqlite3_column_bytes(s, 2);
-    if (!r->value || !r->owner) return SQLITE_NOMEM; /* columns are NOT NULL */
+    if (!r->value || !r->owner) return SQLITE_NOMEM;
     return hy__op_add(&rows->bytes, &op) ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -420,7 +419,7 @@ static int find_in_table(sqlite_t *q, hy_table_t table, const hy_str_t *owner, c
     if (rc == SQLITE_OK) rc = sqlite3_step(s);
     bool is_found = rc == SQLITE_ROW;
     if (is_found) {
-        const char *text = (const char *)sqlite3_column_text(s, 0);
+        const char *text = hy__sqlite_text(s, 0);
         if (text) value = hy_str_new(text, (size_t)sqlite3_column_bytes(s, 0));
     }
     if (s) sqlite3_reset(s);
@@ -449,7 +448,7 @@ static int sqlite_find(hy_engine_t *e, hy_table_t table, const hy_str_t *owner, 
 /* What cannot be folded now stays in the journal until the file is opened again. */
 static void sqlite_close(hy_engine_t *e, bool is_crash) {
     sqlite_t *q = (sqlite_t *)e;
-    while (!is_crash && sqlite_fold(e, true, NULL) > HY_FOLD_DONE)
+    while (!is_crash && sqlite_fold(e, true, NULL, NULL, NULL) > HY_FOLD_DONE)
         ;
     for (size_t i = 0; i < FIXED_COUNT; i++)
         sqlite3_finalize(q->fixed[i]);

@@ -15,7 +15,7 @@
 #include "sqlite_private.h"
 
 #define BUSY_MS        1000 /* for a foreign program that reads or writes in the file */
-#define WAL_PAGES      4096 /* then they are brought home, */
+#define WAL_PAGES      8192 /* then they are brought home, */
 #define WAL_BYTES_KEPT 67108864
 #define CACHE_KIB      16384
 #define SQL_BYTES_MAX  256
@@ -39,14 +39,22 @@ const char *hy__sqlite_key(hy_table_t table) {
 
 /* --- failures --------------------------------------------------------------------------------- */
 
+int hy__sqlite_fail_missing(const char *path, hy_error_t *err) {
+    return hy_fail(err, HY_ENOT_FOUND, "there is no store %s; give the file that --store named",
+                   path);
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int fail_to_reach(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
     int error = db ? sqlite3_system_errno(db) : 0;
     if (error == 0 && access(path, F_OK) != 0) error = errno;
     if (error == 0 && access(path, R_OK | W_OK) != 0) error = errno;
-    if (error == ENOENT || error == ENOTDIR)
-        return hy_fail(err, HY_ENOT_FOUND, "there is no store %s", path);
-    struct stat st;
-    if (error == EISDIR || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+    if (error == ENOENT || error == ENOTDIR) return hy__sqlite_fail_missing(path, err);
+    if (error == EISDIR || is_folder(path))
         return hy_fail(err, HY_EINVALID, "%s is a folder; give a file", path);
     if (error == EACCES || error == EPERM || error == EROFS) {
         return hy_fail(err, HY_EFORBIDDEN,
@@ -85,6 +93,12 @@ int hy__sqlite_fail(sqlite3 *db, const char *path, int rc, hy_error_t *err) {
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return fail_to_reach(db, path, rc, err);
+    case SQLITE_IOERR:
+        if (is_folder(path)) return fail_to_reach(db, path, rc, err);
+        return hy_fail(err, HY_EINTERNAL,
+                       "the store %s: %s%s%s; look at its disk, and how big files may be here "
+                       "(ulimit -f)",
+                       path, why, error ? ": " : "", error ? strerror(error) : "");
     default:
         return hy_fail(err, HY_EINTERNAL, "the store %s: %s%s%s", path, why, error ? ": " : "",
                        error ? strerror(error) : "");
@@ -109,6 +123,15 @@ int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *o
     sqlite3_finalize(statement);
     if (is_good) *out = number;
     return code;
+}
+
+/* NULL where a column has nothing, which no table of ours allows, is an empty text. */
+const char *hy__sqlite_text(sqlite3_stmt *s, int column) {
+    bool is_null = sqlite3_column_type(s, column) == SQLITE_NULL;
+    const char *text = is_null ? "" : (const char *)sqlite3_column_text(s, column);
+    bool is_empty = !text && sqlite3_column_type(s, column) == SQLITE_BLOB &&
+                    sqlite3_column_bytes(s, column) == 0;
+    return is_empty ? "" : text;
 }
 
 /* --- format ----------------------------------------------------------------------------------- */
@@ -266,7 +289,9 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         code = begin_writing(db, path, is_new, err);
     } else if (!code && is_new) {
-        code = hy_fail(err, HY_EINVALID, "%s is empty, no store yet", path);
+        code = hy_fail(err, HY_EINVALID,
+                       "%s is empty; it becomes a store once something runs with --store %s", path,
+                       path);
     }
     if (code) {
         sqlite3_close(db);

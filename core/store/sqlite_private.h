@@ -33,6 +33,7 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
 /* Our code for one of SQLite's, with a text that says what failed, on what, and what to do. `db`
  * (NULL allowed) knows more about its last failure. */
 int hy__sqlite_fail(sqlite3 *db, const char *path, int rc, hy_error_t *err);
+int hy__sqlite_fail_missing(const char *path, hy_error_t *err);
 int hy__sqlite_exec(sqlite3 *db, const char *path, const char *sql, hy_error_t *err);
 /* The one number that a statement gives. */
 int hy__sqlite_number(sqlite3 *db, const char *path, const char *sql, int64_t *out,
@@ -91,6 +92,8 @@ int hy__sqlite_open(const char *path, const char *vfs, uint64_t delay_ms, hy_eng
 
 /* "key" of a table, as its column is called. */
 const char *hy__sqlite_key(hy_table_t table);
+/* Of a row that was stepped to; NULL: out of memory. */
+const char *hy__sqlite_text(sqlite3_stmt *s, int column);
 
 /* The driver with a thread. Takes over the engine, also if it fails. */
 int hy__store_open_threaded(hy_loop_t *loop, const hy_log_t *log, const char *name,

@@ -50,6 +50,9 @@ typedef struct hy_store hy_store_t;
     /* object URL │ <from> <id> │ {"from", "id", "code", "desc", "value", "at"}: answers to    \
      * executes */                                                                                 \
     X(ANSWERS, "answers", "request", TEXT)                                                         \
+    /* runtime URL │ object that was deleted here │ {}: the last of them, of which nodes are told   \
+     * again (sync/buried.c) */                                                                    \
+    X(BURIED, "buried", "object", TEXT)                                                            \
     /* a node's: RuntimeURL │ number of some addresses allocated at once │                     \
      * {"key", "at", "ids"} */                                                                     \
     X(ADDRESSES, "addresses", "lot", TEXT)                                                         \

@@ -177,12 +177,20 @@ static bool has_work(const writer_t *w) {
            !hy_list_is_empty(&w->shared.reads);
 }
 
+static bool is_wanted(void *arg) {
+    writer_t *w = arg;
+    uv_mutex_lock(&w->lock);
+    bool is = has_work(w);
+    uv_mutex_unlock(&w->lock);
+    return is;
+}
+
 /* A step. One that fails is tried again after a while, unless a commit needs the room before. Under
  * the lock, which it lets go of meanwhile. */
 static void fold(writer_t *w, bool is_idle) {
     uv_mutex_unlock(&w->lock);
     hy_error_t err = {.text = ""};
-    w->fold = w->engine->ops->fold(w->engine, is_idle, &err);
+    w->fold = w->engine->ops->fold(w->engine, is_idle, is_wanted, w, &err);
     uv_mutex_lock(&w->lock);
     bool was_failing = w->shared.is_fold_failing;
     w->shared.is_fold_failing = w->fold < 0;

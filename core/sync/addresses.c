@@ -192,12 +192,14 @@ static void on_names(void *manager, int code, const hy_rows_t *rows) {
         code = take_row(m, &row);
     }
     m->knows_names = code == 0;
+    hy_error_t err = {.text = ""};
+    if (code < 0) hy__fail_read(m, NULL, code, &err);
     hy_list_take(&m->allocations, &waiting);
     while (!hy_list_is_empty(&waiting)) {
         allocation_t *a = hy_link_owner(waiting.next, allocation_t, link);
         hy_list_remove(&a->link);
         int rc = code < 0 ? code : begin(a);
-        if (rc < 0) allocation_end(a, rc, hy_error_text(rc));
+        if (rc < 0) allocation_end(a, rc, code < 0 ? err.text : hy_error_text(rc));
     }
 }
 

@@ -226,6 +226,16 @@ int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value) {
     return value ? hy__answer_take(r, value, r->read_reason, &err) : HY_EINVALID;
 }
 
+/* It was not told of the new epoch, but read it: its reporter may not know (any more) who observes
+ * here, and so nothing else would come. The first answer brings the copy level. */
+static void subscribe_again(hy_replica_t *r) {
+    r->is_rejoined = false;
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state == HY_MEMBER_IN) hy__member_renew(m);
+    }
+}
+
 static void take_read(hy_replica_t *r, const hy_node_t *value) {
     hy_str_t *epoch = hy_str_ref(r->object->epoch);
     uint64_t version = r->object->version;
@@ -251,6 +261,7 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
             r->retry_ms = 0;
         }
     }
+    if (!hy_str_equal(r->object->epoch, epoch)) subscribe_again(r);
     hy_str_unref(epoch);
 }
 

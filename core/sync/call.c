@@ -28,6 +28,7 @@ void hy__call_free(hy_call_t *c) {
     hy_str_unref(c->url);
     hy_str_unref(c->followed);
     hy_str_unref(c->read);
+    hy_str_unref(c->kept);
     hy__collecting_end(&c->collecting);
     hy__create_release(&c->create);
     hy_value_drop(c->criteria);

@@ -27,10 +27,12 @@ struct hy_call {
     hy_create_t create;
     hy_value_t criteria, found; /* of a discovery */
     bool resumes;               /* the store keeps what it asks for */
-    bool is_part;               /* of a call that resumes all, which gives them to the hyperty */
-    bool is_second;             /* it has asked for objects, now for hyperties */
-    bool may_repeat;            /* its request, if it is told to ask again */
-    hy_msg_t *message;          /* that request */
+    hy_str_t *kept;             /* object that its hyperty reported, in the store */
+    hy_store_level_t kept_level;
+    bool is_part;      /* of a call that resumes all, which gives them to the hyperty */
+    bool is_second;    /* it has asked for objects, now for hyperties */
+    bool may_repeat;   /* its request, if it is told to ask again */
+    hy_msg_t *message; /* that request */
     hy_timer_t again;
     uint64_t again_ms, until_ms;
     hy_str_t *read; /* object that it reads, which may come in parts */

@@ -3,8 +3,6 @@
  *      schema ─► URL from the node ─► claim and routes, guarded ─► registry ─► 200 to the syncher
  *
  * What fails on the way gives back what the node gave. */
-#include <stdlib.h>
-
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "hosted.h"
@@ -16,7 +14,6 @@ typedef struct {
     hy_str_t *url;                               /* NULL: not known yet */
     bool is_allocated, is_routed, is_registered; /* what to give back on failure */
     bool is_second;                              /* the node told a higher epoch */
-    uint64_t epoch;                              /* number of the first that is tried */
     uint64_t session;                            /* of the manager, when it began */
 } creating_t;
 
@@ -87,14 +84,14 @@ static hy_value_t registry_entry(const creating_t *c) {
     return hy__hosted_entry(c->hosted, hy_get_object(hy_msg_body(c->request), "value"));
 }
 
-static int hold(creating_t *c, uint64_t n);
+static int hold(creating_t *c, const hy_str_t *before);
 
 /* A known URL may have had epochs before; the node tells the highest. */
 static bool hold_higher(creating_t *c, hy_node_t *body) {
     const hy_str_t *epoch = hy_get_str(hy_get_object(body, "value"), "epoch");
-    uint64_t n = epoch && !c->is_second ? strtoull(epoch->bytes, NULL, 10) : UINT64_MAX;
+    bool is_first = !c->is_second;
     c->is_second = true;
-    return n < UINT64_MAX && hold(c, n + 1) == 0;
+    return epoch && is_first && hold(c, epoch) == 0;
 }
 
 static void create_routed(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -108,13 +105,13 @@ static void create_routed(void *arg, int code, const char *desc, hy_node_t *body
     if (code < 0) creating_end(c, code, desc, hy_absent());
 }
 
-/* Claims and routes the object in an epoch of that number. */
-static int hold(creating_t *c, uint64_t n) {
+/* Claims and routes the object in an epoch above that one. */
+static int hold(creating_t *c, const hy_str_t *before) {
     hy_manager_t *m = c->manager;
     hy_hosted_t *h = c->hosted;
-    unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
+    uint32_t random = (uint32_t)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
     hy_str_unref(h->epoch);
-    h->epoch = hy_str_format("%llu-%08x", (unsigned long long)n, random);
+    h->epoch = hy_epoch_after(before, random);
     if (!h->epoch) return HY_ENOMEM;
     hy_value_t body = hy__hold_body(hy__hosted_resources(h), h->reporter, h->epoch);
     return hy__domain_ask(m, HY_MSG_SUBSCRIBE, hy__domain_sm(m, h->url), body, create_routed, c);
@@ -139,15 +136,8 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
     hy__hosted_init_job(h);
     hy__domain_route_wanted(m, url, NULL);
     hy__lasting_drop(m, "rest", url, NULL);
-    return hold(c, c->epoch);
-}
-
-/* One that is resumed begins above the epoch that it was stored in. */
-static uint64_t first_epoch(const hy_node_t *body) {
-    const hy_str_t *before = hy_get_str(body, "epoch");
-    uint64_t n = before ? strtoull(before->bytes, NULL, 10) : 0;
-    if (HY_MUTANT(EPOCH_KEPT)) return n;
-    return n < UINT64_MAX ? n + 1 : n;
+    /* One that is resumed begins above the epoch that it was stored in. */
+    return hold(c, HY_MUTANT(EPOCH_KEPT) ? NULL : hy_get_str(hy_msg_body(c->request), "epoch"));
 }
 
 static void create_allocated(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -195,7 +185,6 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     }
     *c = (creating_t){
         .manager = m, .request = hy_msg_ref(request), .hosted = h, .session = m->sessions};
-    c->epoch = first_epoch(body);
     h->manager = m;
     h->schema = schema;
     h->reporter = hy_str_ref(request->from);

@@ -26,6 +26,7 @@ struct hy_delegation {
     hy_str_t *heir, *sm, *epoch; /* its hyperty and sync manager; the epoch offered to it */
     stage_t stage;
     bool was_sent;    /* the move: it may be done */
+    bool is_noted;    /* the store says so, too */
     bool is_late;     /* it is not tried any more */
     bool missed_gone; /* somebody may be gone */
     hy_job_t job;
@@ -41,7 +42,9 @@ static void move(hy_delegation_t *d);
 static void ask_node(hy_delegation_t *d);
 static void ask_heir(hy_delegation_t *d);
 
-/* --- ending ----------------------------------------------------------------------------------- */
+static void take_back(const hy_delegation_t *d);
+static void stay(hy_delegation_t *d, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static hy_clock_t *clock_of(const hy_delegation_t *d) {
     return hy_bus_clock(d->hosted->manager->bus);
@@ -57,6 +60,54 @@ static void detach(hy_delegation_t *d) {
     hy__commit_cancel(&d->stored);
     hy__job_cancel(&d->job);
 }
+
+/* --- noting (handing.c) ----------------------------------------------------------------------- */
+
+/* Should it not be possible now, the heir is asked after a restart. */
+static void unnote(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (!d->is_noted || !r || !r->ledger || !h->manager->store) return;
+    hy_object_t *o = r->party.object;
+    if (hy__party_keep(h->manager, h->reporter, o, true, r->ledger->level) == 0)
+        hy__ledger_written(r->ledger);
+    d->is_noted = false;
+}
+
+static int note(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    hy_handing_t handing = {.peer = d->heir, .sm = d->sm, .epoch = d->epoch};
+    int rc = hy__party_hand(h->manager, h->reporter, r->party.object, r->ledger->level, &handing);
+    if (rc < 0) return rc;
+    d->is_noted = true;
+    hy__ledger_written(r->ledger);
+    return hy__commit_wait(h->manager, &d->stored, r->ledger->ticket);
+}
+
+static void on_noted(void *delegation) {
+    move(delegation);
+}
+
+/* A runtime that is killed from now on has to know, when it comes back, that it may be moved. */
+static void note_and_move(hy_delegation_t *d) {
+    const hy_manager_t *m = d->hosted->manager;
+    const hy_reporter_t *r = hy__hosted_reporter(d->hosted);
+    bool is_stored = r && r->ledger && m->store && m->is_lasting;
+    if (!is_stored || hy__manager_find_syncher(m, d->heir)) {
+        move(d);
+        return;
+    }
+    hy__commit_init(&d->stored, on_noted, d);
+    int rc = note(d);
+    if (rc < 0) {
+        take_back(d);
+        stay(d, rc, "%s cannot be handed over: what is stored of it cannot be written (%s)",
+             d->hosted->url->bytes, hy_error_text(rc));
+    }
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
 
 /* After `detach`. Whoever is called may do anything. */
 static void finish(hy_delegation_t *d, int code, const char *desc) {
@@ -78,8 +129,6 @@ static void take_back(const hy_delegation_t *d) {
 }
 
 /* It stays here; nothing has changed. */
-static void stay(hy_delegation_t *d, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 static void stay(hy_delegation_t *d, int code, const char *format, ...) {
     hy_hosted_t *h = d->hosted;
     char text[HY_ERROR_TEXT_BYTES];
@@ -87,6 +136,7 @@ static void stay(hy_delegation_t *d, int code, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    unnote(d);
     detach(d);
     if (d->missed_gone) hy__hosted_renew(h);
     finish(d, code, text);
@@ -109,6 +159,7 @@ static void go_back(hy_delegation_t *d) {
     h->epoch = epoch;
     hy_object_begin_epoch(r->party.object, epoch);
     if (r->ledger) hy__ledger_snapshot(r->ledger); /* else with the next one */
+    unnote(d);
     hy__job_end(&d->job);
     hy__job_want(&h->job);
 }
@@ -206,7 +257,7 @@ static void on_offered(void *delegation, int http, hy_msg_t *answer) {
     const char *heir = d->heir->bytes, *url = d->hosted->url->bytes;
     const char *why = hy_msg_desc(answer);
     if (http < 300) {
-        move(d);
+        note_and_move(d);
         return;
     }
     take_back(d); /* it may have accepted, and its answer was lost */
@@ -301,14 +352,15 @@ static void ask_node(hy_delegation_t *d) {
 }
 
 /* The node knows nothing of the object. Whoever says that it has not got it cannot get it any more.
- * Who says nothing within the time is taken for dead. */
+ * Who says nothing within the time is taken for dead; but not where both have it stored: what that
+ * one has acknowledged is there still. */
 static void on_heir(void *delegation, int http, hy_msg_t *answer) {
     hy_delegation_t *d = delegation;
     bool is_taken = hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "taken", false);
     bool is_over = !hy_timer_is_started(&d->deadline);
     if (http < 300 && is_taken) {
         hy__delegation_commit(d->hosted);
-    } else if (http < 300 || is_over) {
+    } else if (http < 300 || (is_over && !d->is_noted)) {
         go_back(d);
     } else {
         d->stage = ASKING_NODE; /* it may be there again by then */
@@ -382,31 +434,6 @@ bool hy__delegation_renew(hy_hosted_t *h) {
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
-static int check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err) {
-    hy_address_t parts;
-    const char *url = p->url->bytes;
-    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", url);
-    int rc = hy__reporter_check((const hy_reporter_t *)p, err);
-    if (rc == 0) rc = hy_address_parse(hyperty->bytes, hyperty->len, &parts, err);
-    if (rc < 0) return rc;
-    if (parts.scheme.len != 7 || memcmp(parts.scheme.bytes, "hyperty", 7) != 0)
-        return hy_fail(err, HY_EINVALID, "%s is not the address of a hyperty", hyperty->bytes);
-    if (hy_str_equal(hyperty, p->syncher->url))
-        return hy_fail(err, HY_EINVALID, "%s reports %s already", hyperty->bytes, url);
-    if (!hy_address_same_domain(hyperty, p->url))
-        return hy_fail(err, HY_EINVALID,
-                       "%s is of another domain than %s: an object is reported in its own domain",
-                       hyperty->bytes, url);
-    const hy_hosted_t *h = hy__reporter_hosted((const hy_reporter_t *)p);
-    if (!h) return hy_fail(err, HY_EDELETED, "%s is being deleted", url);
-    if (hy__is_away(h->manager, p->url))
-        return hy_fail(err, HY_EUNREACHABLE,
-                       "%s: the message node is not connected, without which it cannot be handed "
-                       "over; it stays here",
-                       url);
-    return 0;
-}
-
 static void on_stored(void *delegation) {
     hy_delegation_t *d = delegation;
     hy__job_want(&d->job);
@@ -455,7 +482,7 @@ static void on_done(void *arg, int code, const char *desc) {
 
 int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err) {
-    int rc = check(p, hyperty, err);
+    int rc = hy__handover_check(p, hyperty, err);
     if (rc < 0) return rc;
     hy_call_t *c = hy__call_new(p->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;

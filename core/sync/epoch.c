@@ -59,7 +59,9 @@ static void hear_of(hy_replica_t *r, const hy_node_t *digest, uint64_t version) 
 void hy__epoch_digest(hy_replica_t *r, const hy_node_t *digest) {
     hy_str_t *epoch = hy_get_str(digest, "epoch");
     int64_t version = hy_get_int(digest, "version", -1);
-    if (!epoch || version < 0 || !r->object) return; /* the first answer is on its way */
+    if (!epoch || epoch->len > HY_NAME_BYTES_MAX) return;
+    if (version < 0 || version > HY_VERSION_MAX) return;
+    if (!r->object) return; /* the first answer is on its way */
     int order = hy_epoch_compare(epoch, r->object->epoch);
     if (order < 0) return;
     r->heard_ms = hy_clock_now(hy_bus_clock(r->manager->bus));

@@ -34,18 +34,25 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
     if (!is_taken)
         hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync",
                "%s was handed over and is not there: it can be resumed here", d->url->bytes);
-    if (is_taken && !hy__part_find(&m->hosted, d->url) && m->store) {
-        hy__party_forget(m, d->giver, d->url);
-        hy__rows_release(m, d->url);
+    bool is_to_go = is_taken && !hy__part_find(&m->hosted, d->url) && m->store;
+    if (is_to_go && !hy__copy_inherit(m, d->url)) {
+        hy__job_retry(&d->job);
+        return;
     }
+    if (is_to_go) hy__party_forget(m, d->giver, d->url);
     handed_end(d);
 }
 
 static void run(void *handed) {
     handed_t *d = handed;
     hy_manager_t *m = d->job.manager;
-    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy_str_ref(d->sm),
-                hy__guard_body("delegated", d->url, d->epoch), on_told);
+    hy_value_t body = hy__guard_body("delegated", d->url, d->epoch);
+    hy_node_t *params = body.kind == HY_OBJECT ? hy_get_array(body.as.n, "params") : NULL;
+    if (!params || hy_node_insert(params, 2, hy_bool(true)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
+    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy_str_ref(d->sm), body, on_told);
 }
 
 /* Out of memory the rows stay, without harm: who resumes is told who has the object. */
@@ -66,4 +73,29 @@ void hy__handed_free(hy_manager_t *m) {
     while (!hy_list_is_empty(&m->handed)) {
         handed_end(hy_link_owner(m->handed.next, handed_t, link));
     }
+}
+
+/* --- what the heir asks ----------------------------------------------------------------------- */
+
+static bool is_handed(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
+    for (const hy_link_t *l = m->handed.next; l != &m->handed; l = l->next) {
+        const handed_t *d = hy_link_owner(l, handed_t, link);
+        if (hy_str_equal(d->url, url) && hy_str_equal(d->epoch, epoch)) return true;
+    }
+    return false;
+}
+
+/* Whoever has not got it, and does not give it away just now, will ask the heir before it goes on:
+ * so the heir may let go of it. */
+void hy__handed_asked(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
+    hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
+    hy_value_t epoch = params ? hy_node_at(params, 1) : hy_absent();
+    if (url.kind != HY_STR || epoch.kind != HY_STR) {
+        hy_bus_respond(m->bus, request, 400, "handed: params must be [object, epoch]", hy_absent());
+        return;
+    }
+    if (hy__delegation_defers(hy__part_find(&m->hosted, url.as.s), request)) return;
+    hy_bus_respond(m->bus, request, 200, NULL,
+                   hy__body1("handed", hy_bool(is_handed(m, url.as.s, epoch.as.s))));
 }

@@ -7,7 +7,8 @@
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
  *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
- *       "answers": [[operation, digest, code]]}
+ *       "answers": [[operation, digest, code]],
+ *       "executes": answers to executes, executed.c}
  *
  * In "params" of the execute, as its only one. */
 #include "handover.h"
@@ -71,6 +72,8 @@ static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t
     if (rc == 0) rc = hy_put(offer, "guests", write_guests(h));
     if (rc == 0 && changes > 0 && !HY_MUTANT(HEIR_MARKS))
         rc = hy_put(offer, "answers", hy__moderation_write(r));
+    if (rc == 0 && (is_whole || changes > 0))
+        rc = hy_put(offer, "executes", hy__executed_write(h->manager, h->url));
     if (rc == 0 && !is_whole) rc = hy_put(offer, "without", hy_bool(true));
     if (rc == 0) rc = write_object(r->party.object, is_whole, &object);
     return rc < 0 ? rc : hy_put(offer, "object", object);
@@ -108,6 +111,8 @@ static hy_value_t write_body(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, h
 
 /* Room in a message for what stands around a body. */
 #define ENVELOPE_BYTES (2 * HY_URL_BYTES_MAX + 256)
+/* So many guests fit, whatever their addresses. */
+#define GUESTS_SURELY (HY_MESSAGE_BYTES_MAX / 2 / (2 * HY_URL_BYTES_MAX + 256))
 
 static size_t text_bytes(hy_value_t body) {
     hy_buf_t text;
@@ -116,6 +121,13 @@ static size_t text_bytes(hy_value_t body) {
     size_t len = text.failed ? SIZE_MAX : text.len;
     hy_buf_deinit(&text);
     return len;
+}
+
+static int refuse_guests(const hy_hosted_t *h, size_t bytes, hy_error_t *err) {
+    return hy_fail(err, HY_ETOO_LARGE,
+                   "%s has too many observers to be handed over (%zu bytes, which a message of %u "
+                   "does not hold); it stays here",
+                   h->url->bytes, bytes, HY_MESSAGE_BYTES_MAX);
 }
 
 /* What came last is what those who are a little behind need. */
@@ -131,14 +143,64 @@ int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_
             return 0;
         }
         hy_value_drop(body);
-        if (changes == 0 && !is_whole)
-            return hy_fail(
-                err, HY_ETOO_LARGE,
-                "%s has too many observers to be handed over (%zu bytes, which a message "
-                "of %u does not hold); it stays here",
-                h->url->bytes, bytes, HY_MESSAGE_BYTES_MAX);
+        if (changes == 0 && !is_whole) return refuse_guests(h, bytes, err);
         if (changes == 0) is_whole = false;
     }
+}
+
+/* --- what can be handed over ------------------------------------------------------------------ */
+
+/* All who observe go along in one message; known before anything is held up. */
+static int check_guests(const hy_hosted_t *h, hy_error_t *err) {
+    if (h->guests.count < GUESTS_SURELY) return 0;
+    hy_value_t guests = write_guests(h);
+    size_t bytes = text_bytes(guests);
+    hy_value_drop(guests);
+    if (bytes <= HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES) return 0;
+    return refuse_guests(h, bytes, err);
+}
+
+int hy__handover_check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err) {
+    hy_address_t parts;
+    const char *url = p->url->bytes;
+    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", url);
+    int rc = hy__reporter_check((const hy_reporter_t *)p, err);
+    if (rc == 0) rc = hy_address_parse(hyperty->bytes, hyperty->len, &parts, err);
+    if (rc < 0) return rc;
+    if (parts.scheme.len != 7 || memcmp(parts.scheme.bytes, "hyperty", 7) != 0)
+        return hy_fail(err, HY_EINVALID, "%s is not the address of a hyperty", hyperty->bytes);
+    if (hy_str_equal(hyperty, p->syncher->url))
+        return hy_fail(err, HY_EINVALID, "%s reports %s already", hyperty->bytes, url);
+    if (!hy_address_same_domain(hyperty, p->url))
+        return hy_fail(err, HY_EINVALID,
+                       "%s is of another domain than %s: an object is reported in its own domain",
+                       hyperty->bytes, url);
+    const hy_hosted_t *h = hy__reporter_hosted((const hy_reporter_t *)p);
+    if (!h) return hy_fail(err, HY_EDELETED, "%s is being deleted", url);
+    if (hy__is_away(h->manager, p->url))
+        return hy_fail(err, HY_EUNREACHABLE,
+                       "%s: the message node is not connected, without which it cannot be handed "
+                       "over; it stays here",
+                       url);
+    return check_guests(h, err);
+}
+
+/* Only who holds an object sends from below it; in its own domain its node sees to that. */
+const char *hy__handover_refusal(const hy_manager_t *m, const hy_msg_t *request,
+                                 const hy_node_t *offer) {
+    hy_str_t *url = hy_get_str(offer, "resource"), *hyperty = hy_get_str(offer, "hyperty");
+    hy_error_t err;
+    if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
+        return "delegate needs resource, source, hyperty and epoch";
+    if (hy_get_str(offer, "epoch")->len > HY_NAME_BYTES_MAX)
+        return "delegate: the epoch is too long";
+    if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
+    if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
+        !hy_address_is_under(request->from, url))
+        return "delegate comes from <Object>/subscription";
+    if (!hy_address_same_domain(url, m->runtime))
+        return "delegate: the object is of another domain than this runtime";
+    return NULL;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -267,7 +329,6 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
         hy_object_free(o);
         return rc;
     }
-    hy_object_begin_epoch(o, hy_get_str(offer, "epoch"));
     *out = o;
     return 0;
 }

@@ -10,7 +10,20 @@
  *                                             digest, metadata ──► all who observe
  *
  * There is one writer at any time: R1 writes no more from the offer on, R2 not before the node has
- * moved it. Either answer of the node may get lost: who lacks it asks who the holder is. */
+ * moved it. Either answer of the node may get lost: who lacks it asks who the holder is.
+ *
+ * A stored object is in two stores for a while. Each has it written down, committed before the move
+ * is sent, that it may be the other one's (hy_handing_t in the PARTIES row): R2 with all that it
+ * needs before it accepts, R1 before it sends the move. R2 strikes that out in the commit that
+ * everything it does as reporter waits for; R1's rows go when R2 says that it has. A runtime that
+ * comes back with it written down asks before it goes on (handing.c):
+ *
+ *      the node says who     that one has it; the other keeps nothing, or refuses to resume
+ *      the node knows not    R2 asks R1 (`handed`), R1 asks R2 (`delegated`)
+ *      nobody answers        it is not resumed: an older state is worse than none
+ *
+ * R2 lets go of it whenever R1 has not given it away for good, as it has acknowledged nothing; so
+ * if both lose the answer and the node its memory, R1 has it. */
 #ifndef HY_SYNC_HANDOVER_H
 #define HY_SYNC_HANDOVER_H
 
@@ -41,6 +54,47 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
                       hy_str_t *epoch);
 void hy__handed_free(hy_manager_t *m);
 
+/* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
+void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);
+
+/* --- executed.c ------------------------------------------------------------------------------- */
+
+/* Answers to executes on that object, of this runtime's bus; ABSENT when out of memory. */
+hy_value_t hy__executed_write(const hy_manager_t *m, const hy_str_t *url);
+/* The bus is told of them (`since_ms`: ago they were written); the store keeps them. */
+void hy__executed_take(const hy_manager_t *m, hy_str_t *url, const hy_node_t *list,
+                       uint64_t since_ms);
+int hy__executed_store(hy_ledger_t *l, const hy_node_t *list);
+/* The bus is told of one of them, or of such a row. */
+void hy__executed_recall(const hy_manager_t *m, hy_str_t *url, const hy_node_t *entry,
+                         uint64_t age_ms);
+/* As it was asked, without its body; NULL when out of memory, or if it makes no sense. */
+hy_msg_t *hy__executed_request(hy_str_t *url, const hy_node_t *entry);
+
+/* --- handing.c -------------------------------------------------------------------------------- */
+
+typedef enum { HY_SETTLED_HERE, HY_SETTLED_ELSEWHERE, HY_SETTLED_UNKNOWN } hy_settled_t;
+typedef void (*hy_settled_cb)(void *arg, hy_settled_t where);
+typedef struct hy_settling hy_settling_t;
+typedef struct hy_query hy_query_t;
+
+/* Finds out whether an object that was on its way is that hyperty's (HERE) or not. Calls back once,
+ * not inside the call; UNKNOWN when neither the node nor the other one has told within
+ * HY_HANDING_SETTLE_MS, or the manager goes. */
+int hy__handing_settle(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *url,
+                       const hy_handing_t *handing, hy_settled_cb done, void *arg);
+/* That what was written is what was offered to it. */
+int hy__handing_note_offer(hy_syncher_t *s, hy_object_t *o, hy_store_level_t level,
+                           const hy_node_t *offer);
+/* It is not: what was offered goes from the store, but for the copies that are kept. */
+int hy__handing_let_go(hy_syncher_t *s, hy_str_t *url);
+/* An offer found in the store: let go of as soon as it is known that it has come to nothing. */
+void hy__handing_clear(hy_syncher_t *s, const hy_kept_t *k);
+/* `delegated` about an object that is not reported here now. */
+void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str_t *epoch,
+                       bool is_moved);
+void hy__handings_free(hy_manager_t *m);
+
 /* --- takeover.c: the side that takes ---------------------------------------------------------- */
 
 /* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */
@@ -58,10 +112,15 @@ int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_
                        hy_value_t *out, hy_error_t *err);
 /* True if the object is not in the offer. */
 bool hy__handover_is_without(const hy_node_t *offer);
-/* Makes of an offer a reporter and a hosted object in the offered epoch. The object is in the
- * offer; or was read, as a whole answer or in parts, which are complete (else NULL). Neither is
- * known to anybody: the reporter is not among the parties of its syncher, and nothing is listened
- * to. */
+/* 0, or why that reporter's object cannot be handed over to that hyperty. */
+int hy__handover_check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t *err);
+/* NULL, or what is wrong with an offer. */
+const char *hy__handover_refusal(const hy_manager_t *m, const hy_msg_t *request,
+                                 const hy_node_t *offer);
+/* Makes of an offer a reporter and a hosted object in the offered epoch, which the object
+ * itself has not begun yet. The object is in the offer; or was read, as a whole answer or in parts,
+ * which are complete (else NULL). Neither is known to anybody: the reporter is not among the
+ * parties of its syncher, and nothing is listened to. */
 int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *whole,
                       hy_parts_t *parts, hy_reporter_t **reporter, hy_hosted_t **hosted,
                       hy_error_t *err);

@@ -28,6 +28,7 @@ struct hy_hosted {
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
     size_t admitted_count;
+    uint64_t doubt_ms; /* resumed: when to ask who of its observers is still there; 0: not */
     hy_delegation_t *delegation; /* it is being handed over (handover.h); NULL: it is not */
 };
 
@@ -47,6 +48,10 @@ hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
 int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out);
 /* <Object>, …/subscription and the children, which the reporter keeps. */
 hy_value_t hy__hosted_resources(const hy_hosted_t *h);
+/* The object was resumed: those who observed before and have not been heard of in a while may have
+ * left without its knowing. */
+void hy__hosted_doubt_later(hy_hosted_t *h);
+void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms);
 /* creation.c: what the registry says of it: the metadata that finds it. ABSENT when out of memory.
  */
 hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);

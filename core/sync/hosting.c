@@ -285,6 +285,7 @@ typedef struct {
     hy_manager_t *manager;
     hy_str_t *url, *hyperty;
     uint32_t accepted;
+    const char *asked; /* what the node is to say of it */
 } doubt_t;
 
 static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
@@ -293,7 +294,7 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
     hy_guest_t *g = h ? hy__hosted_guest(h, d->hyperty) : NULL;
     if (h) hy__delegation_note_gone(h);
-    bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), "here", true);
+    bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), d->asked, true);
     if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
         leave(h, g, d->hyperty, true);
     hy_str_unref(d->url);
@@ -302,10 +303,10 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
 }
 
 /* To admit it once more does no harm, and tells whether anybody has it. */
-static void doubt(hy_hosted_t *h, const hy_guest_t *g) {
+static void doubt(hy_hosted_t *h, const hy_guest_t *g, const char *asked) {
     doubt_t *d = hy_alloc(sizeof *d);
     if (!d) return;
-    *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted};
+    *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted, asked};
     if (hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
                        hy__guard_body("admit", h->url, g->key), on_doubt, d) == 0)
         return;
@@ -314,13 +315,41 @@ static void doubt(hy_hosted_t *h, const hy_guest_t *g) {
     hy_free(d);
 }
 
+void hy__hosted_doubt_later(hy_hosted_t *h) {
+    h->doubt_ms = hy_clock_now(hy_bus_clock(h->manager->bus)) + HY_SILENCE_MS;
+}
+
+/* What a hyperty of this runtime observes is known here. */
+static bool is_member(const hy_hosted_t *h, const hy_str_t *hyperty) {
+    const hy_replica_t *r = hy__part_find(&h->manager->replicas, h->url);
+    return r && hy__replica_find_member(r, hyperty);
+}
+
+/* Who has subscribed again since is accepted anew. What is told of those who left may add guests,
+ * never take any away. */
+void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms) {
+    hy_manager_t *m = h->manager;
+    hy_guest_t *g;
+    if (h->doubt_ms == 0 || now_ms < h->doubt_ms || hy__job_is_wanted(&h->job) || h->delegation)
+        return;
+    h->doubt_ms = 0;
+    for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
+        if (!g->is_observing || g->accepted > 0) continue;
+        if (!hy__manager_find_syncher(m, g->key)) {
+            doubt(h, g, "listens");
+        } else if (!is_member(h, g->key)) {
+            leave(h, g, g->key, true);
+        }
+    }
+}
+
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? hy__hosted_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
         hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
-        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g);
+        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g, "here");
         return;
     }
     if (g && g->is_observing) {

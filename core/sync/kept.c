@@ -3,6 +3,7 @@
 #include "../base/json.h"
 #include "../base/mem.h"
 #include "call.h"
+#include "handover.h"
 
 /* --- known ------------------------------------------------------------------------------------ */
 
@@ -15,7 +16,11 @@ void hy__kept_init(hy_syncher_t *s) {
 static void release(hy_kept_t *k) {
     hy_str_unref(k->schema);
     hy_str_unref(k->name);
+    hy_str_unref(k->handing.peer);
+    hy_str_unref(k->handing.sm);
+    hy_str_unref(k->handing.epoch);
     k->schema = k->name = NULL;
+    k->handing = (hy_handing_t){.peer = NULL};
 }
 
 void hy__kept_deinit(hy_syncher_t *s) {
@@ -26,15 +31,23 @@ void hy__kept_deinit(hy_syncher_t *s) {
     hy_dict_deinit(&s->kept);
 }
 
-static int know(hy_syncher_t *s, hy_str_t *object, bool is_reporter, hy_store_level_t level,
-                hy_str_t *schema, hy_str_t *name) {
+static hy_str_t *ref(hy_str_t *s) {
+    return s ? hy_str_ref(s) : NULL;
+}
+
+/* What `what` holds is lent; it may be what is known already. */
+static int know(hy_syncher_t *s, hy_str_t *object, const hy_kept_t *what) {
     hy_kept_t *k = hy_dict_put(&s->kept, object, NULL);
     if (!k) return HY_ENOMEM;
+    hy_kept_t now = {.key = k->key, .is_reporter = what->is_reporter, .level = what->level};
+    now.schema = ref(what->schema);
+    now.name = ref(what->name);
+    now.handing = what->handing;
+    ref(now.handing.peer);
+    ref(now.handing.sm);
+    ref(now.handing.epoch);
     release(k);
-    k->is_reporter = is_reporter;
-    k->level = level;
-    k->schema = schema ? hy_str_ref(schema) : NULL;
-    k->name = name ? hy_str_ref(name) : NULL;
+    *k = now;
     return 0;
 }
 
@@ -49,19 +62,48 @@ bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *sche
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static void write_party(const hy_object_t *o, bool is_reporter, hy_store_level_t level,
-                        hy_buf_t *b) {
-    hy_str_t *schema = hy_get_str(o->metadata, "schema"), *name = hy_get_str(o->metadata, "name");
-    hy_buf_text(b, is_reporter ? "{\"role\":\"reporter\"" : "{\"role\":\"observer\"");
-    if (schema) {
-        hy_buf_text(b, ",\"schema\":");
-        hy_json_write_str(b, schema->bytes, schema->len);
-    }
-    if (name) {
-        hy_buf_text(b, ",\"name\":");
-        hy_json_write_str(b, name->bytes, name->len);
-    }
-    hy_buf_text(b, level == HY_STORE_SYNCED ? ",\"level\":\"sync\"}" : ",\"level\":true}");
+static void write_member(hy_buf_t *b, const char *name, const hy_str_t *value) {
+    if (!value) return;
+    hy_buf_format(b, ",\"%s\":", name);
+    hy_json_write_str(b, value->bytes, value->len);
+}
+
+static void write_handing(const hy_handing_t *g, hy_buf_t *b) {
+    hy_buf_format(b, ",\"handing\":{\"heir\":%s", g->is_heir ? "true" : "false");
+    if (g->observes) hy_buf_text(b, ",\"observes\":true");
+    write_member(b, "peer", g->peer);
+    write_member(b, "sm", g->sm);
+    write_member(b, "epoch", g->epoch);
+    hy_buf_text(b, "}");
+}
+
+/* `epoch`: of a reporter, when it was written. */
+static void write_party(const hy_kept_t *k, const hy_str_t *epoch, hy_buf_t *b) {
+    hy_buf_text(b, k->is_reporter ? "{\"role\":\"reporter\"" : "{\"role\":\"observer\"");
+    write_member(b, "schema", k->schema);
+    write_member(b, "name", k->name);
+    if (k->is_reporter) write_member(b, "epoch", epoch);
+    if (k->handing.peer) write_handing(&k->handing, b);
+    hy_buf_text(b, k->level == HY_STORE_SYNCED ? ",\"level\":\"sync\"}" : ",\"level\":true}");
+}
+
+static int keep(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object, const hy_kept_t *k,
+                const hy_str_t *epoch) {
+    hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
+    hy_buf_t b;
+    hy_buf_init(&b);
+    write_party(k, epoch, &b);
+    int rc = b.failed ? HY_ENOMEM
+                      : hy_store_put(m->store, HY_TABLE_PARTIES, hyperty, object, b.bytes, b.len);
+    hy_buf_deinit(&b);
+    return rc == 0 && s ? know(s, object, k) : rc;
+}
+
+static hy_kept_t kept_of(const hy_object_t *o, bool is_reporter, hy_store_level_t level) {
+    hy_kept_t k = {.is_reporter = is_reporter, .level = level};
+    k.schema = hy_get_str(o->metadata, "schema");
+    k.name = hy_get_str(o->metadata, "name");
+    return k;
 }
 
 /* Its part as a reporter is the one that counts. */
@@ -70,16 +112,38 @@ int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_r
     hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
     const hy_kept_t *known = s ? hy_dict_get(&s->kept, o->url) : NULL;
     if (!m->store || (known && known->is_reporter && !is_reporter)) return 0;
-    hy_buf_t b;
-    hy_buf_init(&b);
-    write_party(o, is_reporter, level, &b);
-    int rc = b.failed ? HY_ENOMEM
-                      : hy_store_put(m->store, HY_TABLE_PARTIES, hyperty, o->url, b.bytes, b.len);
-    hy_buf_deinit(&b);
-    if (rc == 0 && s)
-        rc = know(s, o->url, is_reporter, level, hy_get_str(o->metadata, "schema"),
-                  hy_get_str(o->metadata, "name"));
+    hy_kept_t k = kept_of(o, is_reporter, level);
+    int rc = keep(m, hyperty, o->url, &k, o->epoch);
+    if (rc == 0 && is_reporter) hy__buried_drop(m, o->url);
     return rc;
+}
+
+int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_level_t level,
+                   const hy_handing_t *handing) {
+    hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
+    const hy_kept_t *known = s ? hy_dict_get(&s->kept, o->url) : NULL;
+    if (!m->store) return 0;
+    hy_kept_t k = kept_of(o, true, level);
+    k.handing = *handing;
+    k.handing.observes =
+        handing->is_heir && known && (!known->is_reporter || known->handing.observes);
+    return keep(m, hyperty, o->url, &k, o->epoch);
+}
+
+static bool keeps_copy(const hy_syncher_t *s, const hy_str_t *url) {
+    const hy_party_t *p = hy__syncher_find_party(s, url, false);
+    return p && ((const hy_observer_t *)p)->member->store != HY_STORE_NONE;
+}
+
+int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url) {
+    hy_manager_t *m = s->manager;
+    const hy_kept_t *known = hy_dict_get(&s->kept, url);
+    if (!m->store || !known || !known->handing.peer || !known->handing.is_heir) return 0;
+    if (!known->handing.observes && !keeps_copy(s, url)) return hy__party_forget(m, s->url, url);
+    hy_kept_t k = *known;
+    k.is_reporter = false;
+    k.handing = (hy_handing_t){.peer = NULL};
+    return keep(m, s->url, url, &k, NULL);
 }
 
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {
@@ -94,6 +158,21 @@ int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+hy_kept_t hy__kept_read(const hy_node_t *row) {
+    const hy_node_t *handing = hy_get_object(row, "handing");
+    hy_kept_t k = {.is_reporter = hy_str_is(hy_get_str(row, "role"), "reporter")};
+    k.level = hy__level_read(hy_get(row, "level"));
+    k.schema = hy_get_str(row, "schema");
+    k.name = hy_get_str(row, "name");
+    k.handing.peer = hy_get_str(handing, "peer");
+    k.handing.sm = hy_get_str(handing, "sm");
+    k.handing.epoch = hy_get_str(handing, "epoch");
+    k.handing.is_heir = hy_get_bool(handing, "heir", false);
+    k.handing.observes = hy_get_bool(handing, "observes", false);
+    if (!k.handing.sm || !k.handing.epoch) k.handing.peer = NULL;
+    return k;
+}
+
 static int take_row(hy_syncher_t *s, const hy_row_t *row) {
     hy_value_t v;
     int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, &v, NULL);
@@ -101,10 +180,8 @@ static int take_row(hy_syncher_t *s, const hy_row_t *row) {
     const hy_node_t *n = v.kind == HY_OBJECT ? v.as.n : NULL;
     hy_str_t *object = hy_str_new(row->key, row->key_len);
     if (!object) rc = HY_ENOMEM;
-    if (n && object && !hy_dict_get(&s->kept, object))
-        rc = know(s, object, hy_str_is(hy_get_str(n, "role"), "reporter"),
-                  hy__level_read(hy_get(n, "level")), hy_get_str(n, "schema"),
-                  hy_get_str(n, "name"));
+    hy_kept_t k = hy__kept_read(n);
+    if (n && object && !hy_dict_get(&s->kept, object)) rc = know(s, object, &k);
     hy_str_unref(object);
     hy_value_drop(v);
     return rc;
@@ -119,10 +196,16 @@ static void on_rows(void *call, int code, const hy_rows_t *rows) {
         code = take_row(s, &row);
     }
     if (code < 0) {
-        hy__call_end(c, code, "what the store keeps cannot be read", NULL, hy_absent());
+        hy_error_t err = {.text = ""};
+        hy__fail_read(s->manager, NULL, code, &err);
+        hy__call_end(c, code, err.text, NULL, hy_absent());
         return;
     }
     s->knows_kept = true;
+    const hy_kept_t *k;
+    for (uint32_t pos = 0; (k = hy_dict_next(&s->kept, &pos));) {
+        hy__handing_clear(s, k);
+    }
     c->next(c);
 }
 

@@ -312,23 +312,31 @@ void hy__ledger_note_answer(hy_ledger_t *l, const char *key, size_t len, int64_t
     hy_str_unref(s);
 }
 
+int hy__ledger_put_answer(hy_ledger_t *l, hy_msg_t *request, int code, const char *desc,
+                          hy_value_t value, int64_t at_ms) {
+    hy_str_t *key = answer_key(request);
+    if (!key) return HY_ENOMEM;
+    int rc = 0;
+    if (key->len <= HY_STORE_KEY_BYTES_MAX) {
+        hy_buf_t b;
+        hy_buf_init(&b);
+        drop_old_answers(l, hy_clock_wall(hy_bus_clock(l->manager->bus)));
+        write_answer(request, code, desc, value, at_ms, &b);
+        rc = hy__ledger_put(l, HY_TABLE_ANSWERS, key, &b);
+        answered_t *a = rc == 0 ? hy_dict_put(&l->answers, key, NULL) : NULL;
+        if (a) a->at_ms = at_ms;
+    }
+    hy_str_unref(key);
+    return rc;
+}
+
 void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int code,
                        const char *desc, hy_value_t value) {
     bool is_kept = l && m->store && hy_msg_has_id(request) && code >= 200;
     /* Its handler may have written into other objects. */
     if (l && m->store) l->ticket = hy_store_ticket(m->store);
-    hy_str_t *key = is_kept ? answer_key(request) : NULL;
-    if (key && key->len <= HY_STORE_KEY_BYTES_MAX) {
-        int64_t now_ms = hy_clock_wall(hy_bus_clock(m->bus));
-        hy_buf_t b;
-        hy_buf_init(&b);
-        drop_old_answers(l, now_ms);
-        write_answer(request, code, desc, value, now_ms, &b);
-        bool is_written = hy__ledger_put(l, HY_TABLE_ANSWERS, key, &b) == 0;
-        answered_t *a = is_written ? hy_dict_put(&l->answers, key, NULL) : NULL;
-        if (a) a->at_ms = now_ms;
-    }
-    hy_str_unref(key);
+    if (is_kept)
+        hy__ledger_put_answer(l, request, code, desc, value, hy_clock_wall(hy_bus_clock(m->bus)));
     hy__ledger_respond(l, m, request, code, desc, value);
 }
 

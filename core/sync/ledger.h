@@ -113,6 +113,9 @@ void hy__ledger_respond(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int 
 /* An answer to an execute: remembered, so that it is given again after a restart. */
 void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int code,
                        const char *desc, hy_value_t value);
+/* Remembers it alone, as given at that time of the wall clock; `value` is lent. */
+int hy__ledger_put_answer(hy_ledger_t *l, hy_msg_t *request, int code, const char *desc,
+                          hy_value_t value, int64_t at_ms);
 
 /* A copy got a change or a stamp; what cannot be written now is written later. NULL allowed. */
 void hy__copy_changed(hy_ledger_t *l, const hy_change_t *c);
@@ -122,6 +125,10 @@ void hy__copy_renewed(hy_ledger_t *l);  /* it took in a whole object */
 void hy__copy_catch_up(hy_ledger_t *l); /* writes what is behind, if there is room */
 
 /* --- restore.c -------------------------------------------------------------------------------- */
+
+/* What a person is told when the store could not be read: `code`, which is given back. `url` NULL:
+ * it is not about one object. */
+int hy__fail_read(const hy_manager_t *m, const hy_str_t *url, int code, hy_error_t *err);
 
 #define HY_LEDGER_TABLES                                                                           \
     (1u << HY_TABLE_STATES | 1u << HY_TABLE_CHANGES | 1u << HY_TABLE_CHILDREN |                    \

@@ -71,16 +71,19 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_dict_init(&m->takeovers, sizeof(hy_part_entry_t));
     hy_dict_init(&m->registrations, sizeof(hy_part_entry_t));
     hy_dict_init(&m->lasting, sizeof(hy_part_entry_t));
-    hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_dict_init(&m->away, sizeof(hy_away_t));
+    hy_dict_init(&m->buried, sizeof(hy__buried_t));
     hy_link_init(&m->frozen);
     hy_link_init(&m->jobs_queued);
     hy_link_init(&m->jobs);
     hy_link_init(&m->handed);
+    hy_link_init(&m->settlings);
+    hy_link_init(&m->queries);
     hy__pulse_init(m);
     hy_link_init(&m->leavings);
     hy__addresses_init(m);
     int rc = hy__outlet_init(m);
+    if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
@@ -109,6 +112,7 @@ void hy_manager_free(hy_manager_t *m) {
     }
     hy__registrations_free(m);
     hy__handed_free(m);
+    hy__handings_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
     hy__leavings_free(m);
@@ -171,6 +175,8 @@ static int add_party(hy_node_t *list, hy_party_t *p) {
     if (rc == 0) rc = hy_put(entry, "version", hy_int((int64_t)hy_party_version(p)));
     if (rc == 0) rc = hy_put(entry, "state", hy_text(state));
     if (rc == 0) rc = hy_put(entry, "pending", hy_int((int64_t)hy_party_status(p).pending));
+    bool is_kept = p->syncher->manager->is_lasting && hy_party_store(p) != HY_STORE_NONE;
+    if (rc == 0 && is_kept) rc = hy_put(entry, "store", hy__level_value(hy_party_store(p)));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
     hy_node_unref(entry);
     return rc;

@@ -50,8 +50,8 @@ void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new);
 void hy_manager_offline(hy_manager_t *m, const char *domain);
 
 /* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
- * state, pending} per party, and of {url, role, hyperties} per object with routes. The caller owns
- * them. */
+ * state, pending} per party, with "store" (true or "sync") if a store that lasts keeps it, and of
+ * {url, role, hyperties} per object with routes. The caller owns them. */
 int hy_manager_objects(const hy_manager_t *m, hy_value_t *out);
 int hy_manager_routes(const hy_manager_t *m, hy_value_t *out);
 

@@ -43,10 +43,9 @@ bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
 }
 
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
-    unsigned random = (unsigned)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
-    unsigned long long before = strtoull(epoch->bytes, NULL, 10);
-    if (HY_MUTANT(EPOCH_KEPT)) before--;
-    return hy_str_format("%llu-%08x", before + 1, random);
+    uint32_t random = (uint32_t)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
+    if (HY_MUTANT(EPOCH_KEPT)) return hy_str_format("%lld-%08x", atoll(epoch->bytes), random);
+    return hy_epoch_after(epoch, random);
 }
 
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
@@ -149,5 +148,6 @@ uint64_t hy__hosted_pulse(hy_hosted_t *h) {
     hy__hosted_save_guests(h);
     uint64_t now_ms = hy_clock_now(hy_bus_clock(h->manager->bus));
     if (now_ms >= r->published_ms + HY_DIGEST_MS) hy__hosted_digest(h);
+    hy__hosted_doubt_due(h, now_ms);
     return r->published_ms + HY_DIGEST_MS;
 }

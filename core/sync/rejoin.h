@@ -88,7 +88,12 @@ void hy__lasting_bury(hy_manager_t *m, hy_str_t *object, bool is_held);
 /* Objects that were given back, the last HY_BURIED_MAX of them: a node that was restarted does not
  * know that they were deleted, and observers that come back to it would wait for them. With a new
  * session they are buried once more (buried.c); `domain` NULL: all. */
+int hy__buried_init(hy_manager_t *m); /* and those that the store keeps */
 void hy__buried_add(hy_manager_t *m, hy_str_t *object);
+/* The store knows from the open batch on that it is to be buried; hy__buried_add comes later. */
+int hy__buried_keep(hy_manager_t *m, const hy_str_t *object);
+/* Another object has come to that address. */
+void hy__buried_drop(hy_manager_t *m, hy_str_t *object);
 void hy__buried_renew(hy_manager_t *m, const char *domain);
 void hy__buried_free(hy_manager_t *m);
 /* It is not true any more. False if nobody had still to hear it. */

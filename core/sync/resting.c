@@ -51,6 +51,7 @@ static int forget(hy_reporter_t *r, deleting_t *d) {
     size_t mark = hy_store_mark(m->store);
     int rc = hy__ledger_remove(m, d->url);
     if (rc == 0) rc = hy__party_forget(m, r->party.syncher->url, d->url);
+    if (rc == 0) rc = hy__buried_keep(m, d->url);
     bool is_synced = r->ledger && r->ledger->level == HY_STORE_SYNCED;
     if (rc == 0 && is_synced) hy_store_sync(m->store);
     if (rc == 0) rc = hy__commit_wait(m, &d->commit, hy_store_ticket(m->store));
@@ -123,15 +124,30 @@ void hy__copy_lend(hy_manager_t *m, const hy_str_t *url) {
     r->ledger = NULL;
 }
 
-void hy__copy_take_back(hy_manager_t *m, hy_str_t *url) {
-    hy_replica_t *r = hy__part_find(&m->replicas, url);
+/* The highest level at which an observer that is awake keeps it. */
+static hy_store_level_t kept_level(const hy_replica_t *r) {
     hy_store_level_t level = HY_STORE_NONE;
     for (hy_link_t *l = r ? r->members.next : NULL; r && l != &r->members; l = l->next) {
         const hy_member_t *member = hy_link_owner(l, hy_member_t, link);
         if (member->state == HY_MEMBER_IN && member->store > level) level = member->store;
     }
+    return level;
+}
+
+void hy__copy_take_back(hy_manager_t *m, hy_str_t *url) {
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    hy_store_level_t level = kept_level(r);
     if (!m->store || (level != HY_STORE_NONE && begin_copy(r, level) == 0)) return;
     hy__ledger_remove(m, url);
+}
+
+bool hy__copy_inherit(hy_manager_t *m, hy_str_t *url) {
+    hy_replica_t *r = hy__part_find(&m->replicas, url);
+    hy_store_level_t level = kept_level(r);
+    if (!m->store) return true;
+    if (level != HY_STORE_NONE) return begin_copy(r, level) == 0 && r->ledger;
+    hy__rows_release(m, url);
+    return true;
 }
 
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
@@ -176,10 +192,16 @@ static void leaving_free(leaving_t *l) {
     hy_free(l);
 }
 
+/* By now somebody writes these rows, who came after they were to be read. */
+static bool is_in_use(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_replica_t *r = hy__part_find(&m->replicas, url);
+    return (r && r->ledger) || hy__part_find(&m->hosted, url) || hy__part_find(&m->takeovers, url);
+}
+
 static void on_parties(void *leaving, int code, const hy_rows_t *rows) {
     leaving_t *l = leaving;
     hy_row_t row;
-    bool is_kept = code < 0;
+    bool is_kept = code < 0 || is_in_use(l->manager, l->url);
     for (size_t pos = 0; !is_kept && hy_rows_next(rows, &pos, &row);) {
         is_kept = row.key_len == l->url->len && memcmp(row.key, l->url->bytes, row.key_len) == 0;
     }

@@ -5,7 +5,7 @@
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "../data/rows.h"
-#include "sync.h"
+#include "handover.h"
 
 typedef struct {
     hy_manager_t *manager;
@@ -19,9 +19,26 @@ typedef struct {
     hy_error_t *err;
 } restoring_t;
 
+int hy__fail_read(const hy_manager_t *m, const hy_str_t *url, int code, hy_error_t *err) {
+    if (code == HY_ENOMEM || code == HY_ECLOSED || !m->store)
+        return hy_fail(err, code, "%s", hy_error_text(code));
+    return hy_fail(err, code,
+                   "%s%swhat %s has of %s cannot be read; \"hyperty store check\" tells more",
+                   url ? url->bytes : "", url ? ": " : "", hy_store_name(m->store),
+                   url ? "it" : "the hyperty");
+}
+
 static int fail_row(const restoring_t *r, const hy_row_t *row, const char *why) {
-    return hy_fail(r->err, HY_EINVALID, "%s: what is stored of it cannot be read (%s): %s",
-                   r->url->bytes, hy_table_name(row->table), why);
+    const char *store = hy_store_name(r->manager->store);
+    hy_str_t *key = row->key ? hy_str_new(row->key, row->key_len)
+                             : hy_str_format("%lld", (long long)row->number);
+    int rc = hy_fail(r->err, HY_EINVALID,
+                     "%s: what %s has of it cannot be read (%s%s%s: %s) and stays as it is; "
+                     "`hyperty store show` tells what can",
+                     r->url->bytes, store, hy_table_name(row->table), key && key->len ? " " : "",
+                     key ? key->bytes : "", why);
+    hy_str_unref(key);
+    return rc;
 }
 
 static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) {
@@ -29,6 +46,7 @@ static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) 
     int rc = hy_json_read(row->value, row->value_len, HY_JSON_DEPTH_MAX, out, &why);
     if (rc == 0 && out->kind != HY_OBJECT) {
         hy_value_drop(*out);
+        *out = hy_absent();
         rc = hy_fail(&why, HY_EINVALID, "it is no object");
     }
     return rc == 0 || rc == HY_ENOMEM ? rc : fail_row(r, row, why.text);
@@ -37,6 +55,7 @@ static int read_row(const restoring_t *r, const hy_row_t *row, hy_value_t *out) 
 /* --- before the changes ----------------------------------------------------------------------- */
 
 static int take_state(restoring_t *r, const hy_row_t *row) {
+    if (row->key_len > 0) return 0; /* of nobody */
     r->bytes = row->value_len;
     return read_row(r, row, &r->whole);
 }
@@ -104,8 +123,8 @@ static int make_object(restoring_t *r, hy_object_t **out) {
     r->whole = hy_absent();
     rc = hy_rows_read_object(r->url, schema, taken, out, &why);
     if (rc == 0 || rc == HY_ENOMEM) return rc;
-    return hy_fail(r->err, rc, "%s: what is stored of it cannot be read: %s", r->url->bytes,
-                   why.text);
+    hy_row_t state = {.table = HY_TABLE_STATES, .key = ""};
+    return fail_row(r, &state, why.text);
 }
 
 /* --- the changes ------------------------------------------------------------------------------ */
@@ -131,27 +150,13 @@ static int replay(restoring_t *r, const hy_row_t *row) {
 
 /* An answer that was given a short while ago goes back to the bus, which gives it again. */
 static void take_answer(const restoring_t *r, const hy_row_t *row) {
-    hy_bus_t *bus = r->manager->bus;
+    const hy_manager_t *m = r->manager;
     hy_value_t v;
     if (read_row(r, row, &v) < 0) return;
-    hy_str_t *from = hy_get_str(v.as.n, "from"), *desc = hy_get_str(v.as.n, "desc");
-    hy_value_t id = hy_get(v.as.n, "id"), value = hy_get(v.as.n, "value"), copy = hy_absent();
-    int64_t at_ms = hy_get_int(v.as.n, "at", 0), now_ms = hy_clock_wall(hy_bus_clock(bus));
+    int64_t at_ms = hy_get_int(v.as.n, "at", 0), now_ms = hy_clock_wall(hy_bus_clock(m->bus));
     hy__ledger_note_answer(r->ledger, row->key, row->key_len, at_ms);
-    uint64_t age_ms = now_ms > at_ms ? (uint64_t)(now_ms - at_ms) : 0;
-    bool is_id = id.kind == HY_INT || id.kind == HY_STR;
-    if (from && is_id && hy_value_copy(value, &copy) == 0) {
-        if (id.kind == HY_STR) hy_str_ref(id.as.s);
-        hy_msg_t *request = hy_msg_new(HY_MSG_EXECUTE, id, from, r->url, hy_absent());
-        hy_msg_t *answer =
-            request ? hy_msg_response(request, NULL, (int)hy_get_int(v.as.n, "code", 500),
-                                      desc ? desc->bytes : NULL, copy)
-                    : NULL;
-        if (!request) hy_value_drop(copy);
-        if (answer) hy_bus_recall(bus, answer, age_ms);
-        hy_msg_unref(answer);
-        hy_msg_unref(request);
-    }
+    uint64_t age_ms = at_ms < 0 ? UINT64_MAX : now_ms > at_ms ? (uint64_t)(now_ms - at_ms) : 0;
+    hy__executed_recall(m, r->url, v.as.n, age_ms);
     hy_value_drop(v);
 }
 

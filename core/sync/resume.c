@@ -8,9 +8,8 @@
  *
  * What `create` and `subscribe` ask for is looked for among what is kept before anything else. */
 #include "../base/mem.h"
-#include "../base/mutant.h"
 #include "call.h"
-#include "hosted.h"
+#include "handover.h"
 
 hy_value_t hy__level_value(hy_store_level_t level) {
     return level == HY_STORE_SYNCED ? hy_text("sync") : hy_bool(level == HY_STORE_KEPT);
@@ -104,6 +103,8 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     rc = guests.kind == HY_ARRAY ? hy__hosted_restore_guests(h, guests.as.n) : 0;
     hy_value_drop(guests);
     if (rc == 0) rc = hy__ledger_snapshot(l);
+    if (rc == 0) rc = hy__party_keep(c->syncher->manager, c->syncher->url, o, true, l->level);
+    if (rc == 0) hy__ledger_written(l);
     if (rc < 0) hy__party_close(&(*out)->party);
     return rc;
 }
@@ -120,6 +121,7 @@ static void resumed(hy_call_t *c) {
     }
     r->party.is_resumed = r->is_waking = true;
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
+    hy__hosted_doubt_later(h);
     hy__pulse_start(m);
     c->party = hy_party_ref(&r->party);
     rc = hy__call_wait(c, r->ledger->ticket);
@@ -150,7 +152,16 @@ static void take_resumed(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     }
 }
 
-static hy_value_t resume_body(const hy_ledger_t *l) {
+/* The one to be above: also above the one that it was offered in. */
+static hy_str_t *epoch_before(const hy_call_t *c) {
+    const hy_object_t *o = c->ledger->object;
+    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, o->url);
+    hy_str_t *offered = k && k->handing.peer ? k->handing.epoch : NULL;
+    return offered && hy_epoch_compare(offered, o->epoch) > 0 ? offered : o->epoch;
+}
+
+static hy_value_t resume_body(const hy_call_t *c) {
+    const hy_ledger_t *l = c->ledger;
     hy_object_t *o = l->object;
     hy_value_t metadata;
     hy_value_t lent = {.kind = HY_OBJECT, .as.n = hy_object_metadata(o)};
@@ -158,7 +169,7 @@ static hy_value_t resume_body(const hy_ledger_t *l) {
     if (body.kind != HY_OBJECT) return body;
     int rc = hy_put(body.as.n, "resume", hy_bool(true));
     if (rc == 0) rc = hy_put(body.as.n, "schema", hy__string_ref(o->schema->url));
-    if (rc == 0) rc = hy_put(body.as.n, "epoch", hy__string_ref(o->epoch));
+    if (rc == 0) rc = hy_put(body.as.n, "epoch", hy__string_ref(epoch_before(c)));
     if (rc == 0) rc = hy_put(body.as.n, "store", hy__level_value(l->level));
     if (rc == 0) rc = hy_value_copy(lent, &metadata);
     if (rc == 0) rc = hy_put(body.as.n, "value", metadata);
@@ -172,29 +183,113 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_manager_t *m = c->syncher->manager;
     hy_error_t err = {.text = ""};
     c->rows = NULL;
-    if (code == 0)
-        code = hy__ledger_restore(m, c->create.url, rows, c->create.store, true, &c->ledger, &err);
+    if (code < 0) {
+        hy__fail_read(m, c->kept, code, &err);
+        fail(c, code, &err);
+        return;
+    }
+    code = hy__ledger_restore(m, c->kept, rows, c->kept_level, true, &c->ledger, &err);
     if (code == HY_ENOT_FOUND) {
-        forget(c, c->create.url);
+        forget(c, c->kept);
         make_anew(c);
         return;
     }
     if (code == 0 && !c->ledger->object->schema)
         code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
-                       c->create.url->bytes);
+                       c->kept->bytes);
     if (code == 0) {
         c->take = take_resumed;
-        code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c->ledger), &err);
+        code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), &err);
     }
     if (code < 0) fail(c, code, &err);
 }
 
+static void resume_original(hy_call_t *c) {
+    int rc = read_object(c, c->kept, on_original);
+    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
+}
+
+/* What was offered has come to nothing. */
+static void resume_without(hy_call_t *c) {
+    hy_error_t err = {.text = ""};
+    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, c->kept);
+    if (!c->is_part) {
+        int rc = hy__create_anew(c, &err);
+        if (rc < 0) fail(c, rc, &err);
+    } else if (k && !k->is_reporter) {
+        c->url = hy_str_ref(c->kept);
+        hy__resume_observer(c, k);
+    } else {
+        end(c, 0, "", NULL);
+    }
+}
+
+static void refuse_given(hy_call_t *c, const hy_kept_t *k, hy_settled_t where) {
+    const hy_handing_t *g = &k->handing;
+    hy_error_t err;
+    if (where == HY_SETTLED_ELSEWHERE) {
+        hy_fail(&err, HY_ECONFLICT,
+                "%s was handed over to %s and is reported there; what is stored of it here stays "
+                "until that one has confirmed it: create another with new = true",
+                k->key->bytes, g->peer->bytes);
+        hy__handed_watch(c->syncher->manager, k->key, c->syncher->url, g->sm, g->epoch);
+        fail(c, HY_ECONFLICT, &err);
+        return;
+    }
+    hy_fail(&err, HY_EUNREACHABLE,
+            "%s was being handed over %s %s, and neither the message node nor that one tells where "
+            "it is now; what is stored of it here stays: start that one, or create another with "
+            "new = true",
+            k->key->bytes, g->is_heir ? "by" : "to", g->peer->bytes);
+    fail(c, HY_EUNREACHABLE, &err);
+}
+
+/* It may have been found out, or resumed, by another call meanwhile. */
+static void on_settled(void *arg, hy_settled_t where) {
+    hy_call_t **slot = arg, *c = *slot;
+    hy_free(slot);
+    if (!c) return;
+    c->slot = NULL;
+    hy_syncher_t *s = c->syncher;
+    const hy_kept_t *k = hy_dict_get(&s->kept, c->kept);
+    bool is_offered = k && k->handing.peer && k->handing.is_heir;
+    if (is_offered && where == HY_SETTLED_ELSEWHERE) {
+        hy__handing_let_go(s, c->kept);
+        k = NULL;
+    }
+    if (!k || !k->is_reporter) {
+        resume_without(c);
+    } else if (where == HY_SETTLED_HERE || !k->handing.peer) {
+        resume_original(c);
+    } else {
+        refuse_given(c, k, where);
+    }
+}
+
+/* It was on its way from or to another reporter: where is it? */
+static int settle(hy_call_t *c, const hy_kept_t *k) {
+    hy_syncher_t *s = c->syncher;
+    if (hy__is_away(s->manager, k->key)) return HY_EUNREACHABLE;
+    hy_call_t **slot = hy_alloc(sizeof(hy_call_t *));
+    if (!slot) return HY_ENOMEM;
+    int rc = hy__handing_settle(s->manager, s->url, k->key, &k->handing, on_settled, slot);
+    if (rc < 0) {
+        hy_free(slot);
+        return rc;
+    }
+    *slot = c;
+    c->slot = slot;
+    return 0;
+}
+
 void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k) {
-    hy_str_t *url = hy_str_ref(k->key);
-    hy_str_unref(c->create.url);
-    c->create.url = url;
-    c->create.store = k->level;
-    int rc = read_object(c, url, on_original);
+    c->kept = hy_str_ref(k->key);
+    c->kept_level = k->level;
+    if (!k->handing.peer) {
+        resume_original(c);
+        return;
+    }
+    int rc = settle(c, k);
     if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
 }
 
@@ -240,8 +335,12 @@ static void on_copy(void *call, int code, const hy_rows_t *rows) {
     hy_observer_t *o = NULL;
     hy_ledger_t *l = NULL;
     c->rows = NULL;
-    if (code == 0)
-        code = hy__ledger_restore(s->manager, c->url, rows, c->create.store, false, &l, &err);
+    if (code < 0) {
+        hy__fail_read(s->manager, c->url, code, &err);
+        fail(c, code, &err);
+        return;
+    }
+    code = hy__ledger_restore(s->manager, c->url, rows, c->create.store, false, &l, &err);
     if (code == HY_EINVALID)
         hy_log(hy_bus_log(s->manager->bus), HY_LOG_ERROR, "sync", "%s; it is read anew", err.text);
     bool is_there = hy__part_find(&s->manager->replicas, c->url) != NULL; /* by now */
@@ -394,33 +493,4 @@ int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_part
     c->create.name = name ? hy_str_ref(name) : NULL;
     c->on_parties = done;
     return hy__kept_then(c, resume_all);
-}
-
-/* --- saved ------------------------------------------------------------------------------------ */
-
-static hy_ledger_t *ledger_of(const hy_party_t *p) {
-    if (p->is_reporter) return ((const hy_reporter_t *)p)->ledger;
-    return ((const hy_observer_t *)p)->member->replica->ledger;
-}
-
-hy_store_level_t hy_party_store(const hy_party_t *p) {
-    if (!p->is_open) return HY_STORE_NONE;
-    if (!p->is_reporter) return ((const hy_observer_t *)p)->member->store;
-    const hy_ledger_t *l = ledger_of(p);
-    return l ? l->level : HY_STORE_NONE;
-}
-
-int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err) {
-    if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
-    const hy_ledger_t *l = ledger_of(p);
-    if (!l || !p->syncher->manager->store)
-        return hy_fail(err, HY_EINVALID, "%s is not stored; %s it with store = true", p->url->bytes,
-                       p->is_reporter ? "create" : "subscribe to");
-    hy_call_t *c = hy__call_new(p->syncher, arg);
-    if (!c) return HY_ENOMEM;
-    c->on_value = done;
-    c->value = hy_int((int64_t)p->object->version);
-    int rc = hy__call_wait(c, HY_MUTANT(SAVED_EARLY) ? 0 : l->ticket);
-    if (rc < 0) hy__call_free(c);
-    return rc;
 }

@@ -17,11 +17,11 @@
  *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
  * decision.c   what a hyperty is asked to decide
- * handover.h   how an object passes to another reporter: three files more
+ * handover.h   how an object passes to another reporter: six files more
  * rejoin.h     what happens when a node is lost and found again: six files more
  * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
- *              guests.c, resume.c and resting.c */
+ *              guests.c, resume.c, saved.c and resting.c */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
@@ -44,17 +44,19 @@ struct hy_manager {
     hy_str_t *node_sm, *node_allocation, *node_registry;
     hy_str_t *domain;
     hy_listener_t *on_sm;
-    hy_dict_t synchers;  /* hyperty URL → hy_syncher_t */
-    hy_dict_t hosted;    /* object URL → hy_hosted_t */
-    hy_dict_t creating;  /* object URL → what makes it, creation.c */
-    hy_dict_t replicas;  /* object URL → hy_replica_t */
-    hy_link_t handed;    /* stored objects that were handed over, handed.c */
+    hy_dict_t synchers;           /* hyperty URL → hy_syncher_t */
+    hy_dict_t hosted;             /* object URL → hy_hosted_t */
+    hy_dict_t creating;           /* object URL → what makes it, creation.c */
+    hy_dict_t replicas;           /* object URL → hy_replica_t */
+    hy_link_t handed;             /* stored objects that were handed over, handed.c */
+    hy_link_t settlings, queries; /* about stored objects that were on their way, handing.c */
     hy_dict_t takeovers; /* object URL → one that is offered to a hyperty here, takeover.c */
     hy_link_t frozen;    /* states of objects that are read in parts, answering.c */
     uint32_t frozen_count;
     /* rejoin.h */
     hy_dict_t registrations, lasting; /* URL, name → part */
     hy_dict_t buried;                 /* object URLs */
+    hy_store_read_t *buried_read;
     hy_dict_t away;                   /* domains without session */
     bool is_away;                     /* all domains are */
     uint64_t sessions;                /* counts new ones */
@@ -191,8 +193,7 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema);
 int hy__part_add(hy_dict_t *parts, hy_str_t *url, void *part);
 void hy__part_remove(hy_dict_t *parts, hy_str_t *url);
 
-/* --- creation.c, hosting.c, rehost.c -----------------------------------------------------------
- */
+/* --- creation.c, hosting.c, rehost.c ---------------------------------------------------------- */
 
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request);
 void hy__hosting_invite(hy_manager_t *m, hy_msg_t *request);
@@ -238,12 +239,20 @@ void hy__addresses_deinit(hy_manager_t *m);
 
 /* --- kept.c, resting.c ------------------------------------------------------------------------ */
 
+/* An object on its way between two reporters, as one of them has written it down (handover.h). */
+typedef struct {
+    bool is_heir;  /* it was offered to this one; else by this one, and may be moved */
+    bool observes; /* the heir keeps a copy, too */
+    hy_str_t *peer, *sm, *epoch; /* the other one, its sync manager, the epoch that is offered */
+} hy_handing_t;
+
 /* A hyperty's part in an object. */
 typedef struct {
     hy_str_t *key; /* object URL */
     bool is_reporter;
     hy_store_level_t level;
     hy_str_t *schema, *name; /* NULL: none */
+    hy_handing_t handing;    /* peer NULL: it is not on its way */
 } hy_kept_t;
 
 void hy__kept_init(hy_syncher_t *s);
@@ -251,7 +260,14 @@ void hy__kept_deinit(hy_syncher_t *s);
 /* That hyperty takes part in that object, in the store. */
 int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_reporter,
                    hy_store_level_t level);
+/* The same, of an object that is on its way; what `handing` holds is lent. */
+int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_level_t level,
+                   const hy_handing_t *handing);
+/* What was offered to it does not come: its part is what it was before, a copy or nothing. */
+int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url);
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* From its row, which lends what it has; the key is missing. */
+hy_kept_t hy__kept_read(const hy_node_t *row);
 /* The member keeps the copy from now on, at that level (NONE: nothing). */
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err);
 /* It does not any more; `rests`: it will come back for it. */
@@ -262,6 +278,9 @@ void hy__rows_release(hy_manager_t *m, hy_str_t *url);
  * the copy again, if anybody keeps one, or go. */
 void hy__copy_lend(hy_manager_t *m, const hy_str_t *url);
 void hy__copy_take_back(hy_manager_t *m, hy_str_t *url);
+/* The rows were those of an original that another runtime has stored by now: they go, or are those
+ * of the copy from now on. False: not yet, as the copy does not know of the other one. */
+bool hy__copy_inherit(hy_manager_t *m, hy_str_t *url);
 /* Lets go of the replica's ledger if the rows are those of the original. */
 void hy__copy_check_owner(hy_replica_t *r);
 /* The copy that was restored (taken over, with its ledger, also on failure), with that syncher as

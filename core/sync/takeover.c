@@ -80,7 +80,10 @@ static void drop(takeover_t *t, int code, const char *desc) {
     }
     if (t->accepted)
         hy_bus_respond(t->manager->bus, t->accepted, hy_error_http(code), desc, hy_absent());
-    if (t->reporter && t->reporter->ledger) hy__copy_take_back(t->manager, t->url);
+    if (t->reporter && t->reporter->ledger) {
+        hy__party_hand_back(t->syncher, t->url);
+        hy__copy_take_back(t->manager, t->url);
+    }
     if (t->reporter) hy__party_close(&t->reporter->party);
     if (t->hosted) hy__hosted_free(t->hosted);
     finish(t, code, desc, NULL);
@@ -110,7 +113,16 @@ static int keep(takeover_t *t, hy_str_t *giver) {
     hy_manager_t *m = t->manager;
     hy_reporter_t *r = t->reporter;
     if (t->level == HY_STORE_NONE || !m->store) return 0;
-    if (r->ledger) return hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+    if (r->ledger) {
+        size_t mark = hy_store_mark(m->store);
+        int done = hy__ledger_snapshot(r->ledger);
+        if (done == 0) done = hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+        if (done < 0)
+            hy__ledger_undo(r->ledger, mark);
+        else
+            hy__ledger_written(r->ledger);
+        return done;
+    }
     int rc = hy__reporter_store(r, t->level);
     if (rc == 0) r->ledger->lacks_guests = true;
     if (rc == 0 && giver) hy__party_forget(m, giver, t->url);
@@ -128,12 +140,19 @@ static void settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy__pulse_start(m);
 }
 
+/* Until now, and in the rows, it was in the epoch of who gave it: so a copy can be made of them. */
+static void begin_epoch(const takeover_t *t) {
+    hy_object_t *o = t->reporter->party.object;
+    if (!hy_str_equal(o->epoch, t->epoch)) hy_object_begin_epoch(o, t->epoch);
+}
+
 static void take(takeover_t *t) {
     hy_manager_t *m = t->manager;
     hy_hosted_t *before = hy__part_find(&m->hosted, t->url);
     if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
     if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
     int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    if (rc == 0) begin_epoch(t);
     if (rc == 0) rc = keep(t, hy_get_str(offer_of(t->offer), "source"));
     if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
     if (rc < 0) { /* no memory: the node is asked, and it is tried again */
@@ -142,6 +161,8 @@ static void take(takeover_t *t) {
     }
     hy_hosted_t *h = t->hosted;
     hy_reporter_t *r = t->reporter;
+    hy__executed_take(m, t->url, hy_get_array(offer_of(t->offer), "executes"),
+                      hy_clock_now(clock_of(t)) + HY_HANDOVER_WAIT_MS - t->until_ms);
     hy_log(hy_bus_log(m->bus), HY_LOG_INFO, "sync", "%s is reported by %s now", h->url->bytes,
            h->reporter->bytes);
     hy_list_append(&t->syncher->parties, &r->party.link);
@@ -164,17 +185,13 @@ void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {
 
 /* --- waiting for it --------------------------------------------------------------------------- */
 
-/* The node names the runtime alone once the session that it moved the object to is gone. */
-static bool is_ours(const takeover_t *t, const hy_str_t *holder) {
-    return hy_str_equal(holder, t->hosted->reporter) ||
-           hy_address_is_under(holder, t->manager->runtime);
-}
-
 static void on_holder(void *takeover, int http, hy_msg_t *answer) {
     takeover_t *t = takeover;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     const hy_str_t *holder = hy_get_str(value, "holder"), *epoch = hy_get_str(value, "epoch");
-    bool is_here = http < 300 && holder && is_ours(t, holder);
+    bool is_ours = holder && (hy_str_equal(holder, t->hosted->reporter) ||
+                              hy_address_is_under(holder, t->manager->runtime));
+    bool is_here = http < 300 && is_ours; /* its runtime, once the session of then is gone */
     bool is_known = http < 300 || http == 404 || http == 410;
     if (is_here && epoch && hy_str_equal(epoch, t->epoch)) {
         hy__job_retry(&t->job); /* should it not be done now */
@@ -214,11 +231,14 @@ static int store(takeover_t *t) {
     size_t mark = hy_store_mark(m->store);
     rc = hy__ledger_begin(l);
     if (rc == 0) rc = hy__hosted_write_guests(t->hosted, l);
+    if (rc == 0) rc = hy__executed_store(l, hy_get_array(offer_of(t->offer), "executes"));
+    if (rc == 0) rc = hy__handing_note_offer(t->syncher, l->object, t->level, offer_of(t->offer));
     if (rc < 0) {
         hy_store_undo(m->store, mark);
         hy__ledger_free(l);
         return rc;
     }
+    hy__ledger_written(l);
     hy__copy_lend(m, t->url);
     t->reporter->ledger = l;
     return 0;
@@ -386,24 +406,9 @@ static void offer_again(takeover_t *t, hy_msg_t *m) {
     t->decision->value = hy_get_object(offer_of(m), "object");
 }
 
-/* Only who holds an object sends from below it; in its own domain its node sees to that. */
-static const char *refusal(const hy_manager_t *m, const hy_msg_t *request, const hy_node_t *offer) {
-    hy_str_t *url = hy_get_str(offer, "resource"), *hyperty = hy_get_str(offer, "hyperty");
-    hy_error_t err;
-    if (!url || !hyperty || !hy_get_str(offer, "epoch") || !hy_get_str(offer, "source"))
-        return "delegate needs resource, source, hyperty and epoch";
-    if (hy__check_object_url(url, &err) < 0) return "delegate: that is no address of an object";
-    if (hy_address_object(request->from).len != url->len || request->from->len == url->len ||
-        !hy_address_is_under(request->from, url))
-        return "delegate comes from <Object>/subscription";
-    if (!hy_address_same_domain(url, m->runtime))
-        return "delegate: the object is of another domain than this runtime";
-    return NULL;
-}
-
 static void on_offer(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *offer = offer_of(request);
-    const char *why = refusal(m, request, offer);
+    const char *why = hy__handover_refusal(m, request, offer);
     if (why) {
         hy_bus_respond(m->bus, request, 400, why, hy_absent());
         return;
@@ -446,7 +451,8 @@ static bool is_from_giver(const takeover_t *t, const hy_msg_t *request) {
            (runtime && hy_address_is_under(request->from, runtime));
 }
 
-/* Who offered it asks whether it is here. If it is not, it will not be: not with that epoch. */
+/* Who offered it asks whether it is here: params [object, epoch, it was moved]. If it is not, it
+ * will not be, not with that epoch; unless it was moved, and has to be made out yet. */
 static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
     hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
@@ -458,9 +464,20 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     }
     const hy_hosted_t *h = hy__part_find(&m->hosted, url.as.s);
     bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch.as.s) >= 0;
+    hy_value_t moved = hy_node_at(params, 2);
+    bool is_moved = moved.kind == HY_BOOL && moved.as.b;
     takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
-    if (t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request))
-        drop(t, HY_ECONFLICT, "the object was not handed over");
+    bool is_his = t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request);
+    if (is_his && is_moved) {
+        if (t->hosted && !t->job.request) hy__job_want(&t->job);
+        hy_bus_respond(m->bus, request, 503, "it is being found out", hy_absent());
+        return;
+    }
+    if (is_his) drop(t, HY_ECONFLICT, "the object was not handed over");
+    if (!h) { /* unless the store tells otherwise, it is not */
+        hy__handing_query(m, request, url.as.s, epoch.as.s, is_moved);
+        return;
+    }
     const hy_reporter_t *r = is_here ? hy__hosted_reporter(h) : NULL; /* once that is committed */
     hy__ledger_respond(r ? r->ledger : NULL, m, request, 200, NULL,
                        hy__body1("taken", hy_bool(is_here)));
@@ -472,6 +489,8 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request) {
         on_offer(m, request);
     } else if (hy_str_is(method, "delegated")) {
         on_delegated(m, request);
+    } else if (hy_str_is(method, "handed")) {
+        hy__handed_asked(m, request);
     } else {
         hy_bus_respond(m->bus, request, 400,
                        "the sync manager knows create, subscribe, unsubscribe and delete",

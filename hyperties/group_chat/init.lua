@@ -9,6 +9,9 @@
 -- besides: lets people in, keeps the list of participants, kicks; that is moderator.lua. When the
 -- creator leaves, the room is that of who has been in it for longest. This file is the rooms
 -- together and the api.
+--
+-- All rooms are stored, which lasts as long as the store of the host does: with --store they are
+-- there again after a restart, without it they end with the chat.
 
 local hyperty = require "hyperty"
 local Moderator = require "moderator"
@@ -18,11 +21,15 @@ local GroupChat = { name = "GroupChat", version = 1, schemas = { "Communication"
 
 function GroupChat:start()
   self.rooms = {} -- url → room, as long as we are in it
+  self.state.moderated = self.state.moderated or {} -- url → what moderator.lua knows of people
   self.syncher:on("invite", function(invitation)
     if not (invitation.schema or ""):find "Communication$" then
       return invitation:decline("this is a chat: it takes part in Communication objects only")
     end
     local observer, why = invitation:accept()
+    if observer then
+      observer, why = self:observe(invitation.url)
+    end
     if observer then
       observer, why = self:enter(observer)
     end
@@ -31,6 +38,49 @@ function GroupChat:start()
     end
   end)
   self.syncher:on("delegate", function(offer) self:take_over(offer) end)
+  self:resume()
+end
+
+-- --- rooms from the store ------------------------------------------------------------------------
+
+-- Goes on in the rooms that we were in: at first listens in all of them, then comes into those that
+-- are our own. The core says what it could not resume.
+function GroupChat:resume()
+  local own = {}
+  local objects, failure = self.syncher:resume { schema = "Communication" }
+  if not objects then
+    hyperty.log.error("not in the rooms of before:", failure)
+  end
+  for _, object in ipairs(objects or {}) do
+    local metadata = object.metadata -- nil: it has ended meanwhile
+    if metadata and metadata.reporter == self.url then
+      own[#own + 1] = Moderator.resume(self, object)
+    elseif metadata and not self.rooms[object.url] then
+      self.rooms[object.url] = Room.new(self, object)
+      self.rooms[object.url]:resume()
+    end
+  end
+  for _, moderator in ipairs(own) do
+    self:resume_own(moderator)
+  end
+end
+
+-- Who reports a room observes it besides, but the store knows it as the reporter alone.
+function GroupChat:resume_own(moderator)
+  moderator:strike_absent()
+  local observer, why = self:observe(moderator.url)
+  if observer then
+    observer, why = self:enter(observer, moderator)
+  end
+  if not observer then
+    hyperty.log.warn("not in its own room:", why, { room = moderator.url })
+  end
+end
+
+-- --- coming and going ----------------------------------------------------------------------------
+
+function GroupChat:observe(url)
+  return self.syncher:subscribe(url, { schema = "Communication", store = true })
 end
 
 -- A room that we are in is offered to us by who leaves it.
@@ -44,7 +94,7 @@ function GroupChat:take_over(offer)
     hyperty.log.warn("was offered a room, but did not get it:", why, { room = offer.url })
     return
   end
-  local moderator = Moderator.take(self, object)
+  local moderator = Moderator.resume(self, object)
   if self.rooms[offer.url] == room then
     room.moderator = moderator
   elseif not moderator:hand_over() then -- we have left meanwhile, and nobody else wants it
@@ -130,7 +180,7 @@ function api.create(self, name, invitees, options)
   if not moderator then
     return nil, why, code
   end
-  observer, why, code = self.syncher:subscribe(moderator.url)
+  observer, why, code = self:observe(moderator.url)
   if observer then
     url, why, code = self:enter(observer, moderator)
   end
@@ -153,7 +203,7 @@ function api.join(self, url_or_name)
     return url, why, code
   end
   local observer
-  observer, why, code = self.syncher:subscribe(url, { schema = "Communication" })
+  observer, why, code = self:observe(url)
   if not observer then
     return nil, why, code
   end

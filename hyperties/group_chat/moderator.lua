@@ -3,6 +3,13 @@
 -- away other people's messages. When it leaves it hands the object over to another one, with all
 -- that it knows of people; that is in the data for the moment.
 --
+-- What it knows of people is nobody else's business: it is in the chat's own state, which lasts as
+-- long as the room does.
+--
+--   standing   user or hyperty url → "invited" or "kicked". What is said of a hyperty counts for
+--              more than what is said of its user.
+--   guests     hyperty url → its user, of all who were let in or invited until kicked
+--
 --   subscribe        somebody wants in; the invited are in without being asked about
 --   execute enter    who observes by now says so, and becomes a participant
 --   execute invite   a member asks to have somebody invited
@@ -15,9 +22,11 @@ local hyperty = require "hyperty"
 local Moderator = {}
 Moderator.__index = Moderator
 
+local PATIENCE = 10 -- seconds
+
 function Moderator.open(chat, name, is_closed)
   local object, why, code = chat.syncher:create {
-    schema = "Communication", name = name, new = true,
+    schema = "Communication", name = name, new = true, store = true,
     data = {
       status = "open", startingTime = hyperty.now(), closed = is_closed,
       participants = hyperty.array {},
@@ -29,22 +38,24 @@ function Moderator.open(chat, name, is_closed)
   return Moderator.new(chat, object)
 end
 
--- Goes on with an object that another chat has handed over.
-function Moderator.take(chat, object)
-  local self = Moderator.new(chat, object)
-  local known = hyperty.copy(object.data.handover or { standing = {}, guests = {} })
-  self.standing, self.guests = known.standing, known.guests
-  object.data.handover = nil
-  return self
+-- Goes on with an object that another chat has handed over, or that the store has kept; a restart
+-- may have come between the two, or while this one handed it over.
+function Moderator.resume(chat, object)
+  local known = object.data.handover
+  if known then
+    chat.state.moderated[object.url] = known
+    object.data.handover = nil
+  end
+  return Moderator.new(chat, object)
 end
 
 function Moderator.new(chat, object)
+  local moderated = chat.state.moderated
+  moderated[object.url] = moderated[object.url] or { standing = {}, guests = {} }
+  local known = moderated[object.url]
   local self = setmetatable({
-    chat = chat, object = object, url = object.url,
-    -- user or hyperty url → "invited" or "kicked". What is said of a hyperty counts for more than
-    -- what is said of its user.
-    standing = {},
-    guests = {}, -- hyperty url → its user, of all who were let in or invited until kicked
+    chat = chat, object = object, url = object.url, standing = known.standing,
+    guests = known.guests,
   }, Moderator)
   object:on("subscribe", function(request)
     local refusal = self:refusal(request.from, request.identity)
@@ -109,6 +120,19 @@ function Moderator:strike(url)
   end
 end
 
+-- Somebody's leaving may have been lost together with the chat that heard of it.
+function Moderator:strike_absent()
+  local is_here = { [self.chat.url] = true }
+  for _, url in ipairs(self.object.observers) do
+    is_here[url] = true
+  end
+  for _, participant in ipairs(hyperty.copy(self.object.data.participants)) do
+    if not is_here[participant.hyperty] then
+      self:strike(participant.hyperty)
+    end
+  end
+end
+
 -- --- inviting and kicking ------------------------------------------------------------------------
 
 -- The chats that are meant by a user or hyperty url: registry entries, at least one.
@@ -154,6 +178,11 @@ function Moderator:invite(who, asker)
     self.guests[entry.url] = entry.user or entry.url
   end
   self.standing[who] = "invited"
+  local ok
+  ok, why, code = self:keep()
+  if not ok then
+    return nil, why, code
+  end
   return self.object:invite(urls)
 end
 
@@ -181,7 +210,13 @@ function Moderator:kick(who)
     self.object:evict(url) -- fails only for who has left by now
     self:strike(url)
   end
-  return true
+  return self:keep()
+end
+
+-- True once what was decided stays so, whatever happens to this chat.
+function Moderator:keep()
+  local version, why, code = self.object:saved(PATIENCE)
+  return version and true or nil, why, code
 end
 
 -- --- the rest ------------------------------------------------------------------------------------
@@ -198,15 +233,14 @@ end
 -- Hands the room over to who has been in it for longest and takes it.
 function Moderator:hand_over()
   local why, code = "nobody else is in this room", "not_found"
-  self.object.data.handover = {
-    standing = hyperty.object(self.standing), guests = hyperty.object(self.guests),
-  }
+  self.object.data.handover = self.chat.state.moderated[self.url]
   for _, participant in ipairs(hyperty.copy(self.object.data.participants)) do
     local ok
     if participant.hyperty ~= self.chat.url then
       ok, why, code = self.object:delegate(participant.hyperty)
     end
     if ok then
+      self:forget()
       return true
     end
   end
@@ -215,7 +249,15 @@ function Moderator:hand_over()
 end
 
 function Moderator:close()
-  return self.object:delete()
+  local ok, why, code = self.object:delete()
+  if ok then
+    self:forget()
+  end
+  return ok, why, code
+end
+
+function Moderator:forget()
+  self.chat.state.moderated[self.url] = nil
 end
 
 return Moderator

@@ -16,7 +16,8 @@ local MESSAGES = "messages"
 
 function Room.new(chat, observer, moderator)
   local self = setmetatable({
-    chat = chat, object = observer, url = observer.url, moderator = moderator, state = "live",
+    chat = chat, object = observer, url = observer.url, moderator = moderator,
+    state = "live", -- as told last
   }, Room)
   observer:on("child", function(event) self:tell_message(event) end)
   observer:on("change", "participants.*", function(change)
@@ -80,7 +81,18 @@ function Room:tell_state(state)
   end
   self.state = state
   self:tell("status", { state = state })
-  if state == "live" and not self:has_participant(self.chat.url) then
+  self:come_back()
+end
+
+-- Goes on in a room from before: whoever follows the chat is told once news arrive.
+function Room:resume()
+  local state = self.object:status().state
+  self.state = state == "live" and state or "disconnected"
+  self:come_back()
+end
+
+function Room:come_back()
+  if self.state == "live" and not self:has_participant(self.chat.url) then
     self.object:execute "enter"
   end
 end
@@ -224,7 +236,7 @@ function Room:leave()
   if self.moderator and #self.object.data.participants > 1 then
     local ok, why, code = self.moderator:hand_over()
     if not ok then
-      return nil, "nobody takes over this room: " .. why, code
+      return nil, "nobody takes over this room: " .. why .. "; close ends it", code
     end
     self.moderator = nil
   elseif self.moderator then

@@ -21,11 +21,13 @@ Loads the hyperty of that name or file and gives its functions: chat = load "gro
   .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
 Lua's own load is loadtext.]] },
   { "unload", 'unload(name)', [[
-Stops an instance, given its name or what load gave for it. Its objects are deleted.]] },
+Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
+are stored and the host has --store: those wait for it to be loaded again.]] },
   { "hyperties", 'hyperties()', [[
 Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
   { "objects", 'objects()', [[
-Lists the data objects of this runtime: who reports and who observes each, and its version.]] },
+Lists the data objects of this runtime: who reports and who observes each, its version, and, with
+--store, whether it is kept there: store = true or "sync".]] },
   { "routes", 'routes()', [[
 Lists the addresses that this runtime listens to.]] },
   { "watch", 'watch(url)', [[

@@ -454,6 +454,34 @@ static void epochs_are_compared_by_number_then_by_the_rest(void **state) {
     }
 }
 
+/* However long its number is: one that does not fit into an integer must not begin anew. */
+static void an_epoch_after_another_is_above_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *after;
+    } pairs[] = {
+        {"1-zz", "2-0000002a"},
+        {"0", "1-0000002a"},
+        {"", "1-0000002a"},
+        {"-x", "1-0000002a"},
+        {"x9", "1-0000002a"},
+        {"0099-x", "100-0000002a"},
+        {"1289-x", "1290-0000002a"},
+        {"18446744073709551615-x", "18446744073709551616-0000002a"},
+        {"99999999999999999999999999-x", "100000000000000000000000000-0000002a"},
+    };
+    hy_str_t *first = hy_epoch_after(NULL, 7);
+    assert_string_equal(first->bytes, "1-00000007");
+    hy_str_unref(first);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        hy_str_t *before = hy_str_from(pairs[i].before), *after = hy_epoch_after(before, 42);
+        assert_string_equal(after->bytes, pairs[i].after);
+        assert_true(hy_epoch_compare(after, before) > 0);
+        hy_str_unref(before);
+        hy_str_unref(after);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(data_is_an_object_if_not_told_otherwise),
@@ -468,6 +496,7 @@ int main(void) {
         TEST(making_and_telling_survive_that_memory_runs_out),
         TEST(loading_goes_on_where_memory_ran_out),
         TEST(epochs_are_compared_by_number_then_by_the_rest),
+        TEST(an_epoch_after_another_is_above_it),
     };
     return cmocka_run_group_tests_name("object", tests, NULL, NULL);
 }

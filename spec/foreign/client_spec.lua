@@ -196,13 +196,14 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
         return client:ask(asked).body
       end
       publish() -- nobody hears it
-      assert.same({ code = 200, value = { here = true } }, execute(anna, "admit", observer))
+      assert.same({ code = 200, value = { here = true, listens = true } },
+        execute(anna, "admit", observer))
       publish()
       assert.equal(2, bob:receive().body.version)
       assert.equal(403, execute(bob, "expel", observer).code)
       assert.same({ code = 200, value = { holder = reporter, epoch = "1-a" } },
         execute(bob, "holder"))
-      assert.same({ code = 200 }, execute(anna, "expel", observer))
+      assert.same({ code = 200, value = { shared = false } }, execute(anna, "expel", observer))
       publish()
       assert.is_nil((bob:receive(0.3)))
       request = { id = 4, type = "unsubscribe", from = bob.runtime .. "/sm", to = SM,

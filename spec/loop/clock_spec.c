@@ -256,6 +256,25 @@ static void dates_are_written_in_iso_8601(void **state) {
     assert_iso(INT64_MIN, "0000-01-01T00:00:00.000Z");
 }
 
+static void dates_are_read_as_they_are_written(void **state) {
+    (void)state;
+    char text[25];
+    for (int64_t wall_ms = 0; wall_ms < 4107542400000; wall_ms += 86399989 * 7) {
+        hy_clock_iso(wall_ms, text);
+        assert_int_equal(hy_clock_from_iso(text), wall_ms);
+        for (size_t len = 0; len < 19; len++) { /* cut off anywhere, it is none */
+            char cut[25];
+            memcpy(cut, text, len);
+            cut[len] = '\0';
+            assert_int_equal(hy_clock_from_iso(cut), 0);
+        }
+    }
+    assert_int_equal(hy_clock_from_iso("2026-11-23T02:49:03Z"), 1795402143000);
+    assert_int_equal(hy_clock_from_iso("2026-11-23T02:49:03.12"), 0);
+    assert_int_equal(hy_clock_from_iso("2026-13-23T02:49:03.000Z"), 0);
+    assert_int_equal(hy_clock_from_iso("1969-12-31T23:59:59.999Z"), 0);
+}
+
 static void dates_agree_with_the_system(void **state) {
     (void)state;
     hy_random_t random;
@@ -286,6 +305,7 @@ int main(void) {
         TEST(a_source_is_asked_between_advances_but_not_inside),
         TEST(starting_fails_without_memory_and_leaves_the_clock_as_it_was),
         TEST(dates_are_written_in_iso_8601),
+        TEST(dates_are_read_as_they_are_written),
         TEST(dates_agree_with_the_system),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

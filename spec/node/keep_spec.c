@@ -438,7 +438,20 @@ static void nothing_acknowledged_is_lost_for_want_of_memory(void **state) {
         all_come_back();
         if (is_admitted) assert_int_equal(publish(&a), 2);
         if (other[0]) assert_int_equal(subscribed(&c, HC, other, ""), 403);
-        assert_int_equal(admission("expel", HB), 200);
+        assert_int_equal(admission("admit", HB), 200);
+        restart_node(); /* its store has no memory yet that it could use again */
+        all_come_back();
+        memcpy(strstr(params, "admit"), "expel", 5);
+        hy_msg_t *expel = message(5000 + n, "execute", SM, params);
+        hy_mem_fail_after(n);
+        hy_peer_receive(a.peer, expel);
+        hy_mem_fail_after(-1);
+        hy_msg_unref(expel);
+        if (!a.peer) assert_int_equal(come_back(&a), 200);
+        assert_int_equal(admission("expel", HB), 200); /* once more: and then it holds */
+        restart_node();
+        all_come_back();
+        assert_int_equal(publish(&a), 0);
     }
 }
 

@@ -96,6 +96,20 @@ describe("a host with --store", function()
     end)
   end)
 
+  it("shows at the prompt which objects it keeps, and how safely", function()
+    program.with_dir(function(dir)
+      local diary, file = write_diary(dir)
+      local line = "for _, o in ipairs(objects()) do print(o.role, o.store) end\n"
+      local kept = program.run({ "repl", "--store", file, diary }, { input = line })
+      assert.equal("reporter\ttrue\n", kept.out)
+      program.write(diary, (DIARY:gsub("store = true", 'new = true, store = "sync"')))
+      local synced = program.run({ "repl", "--store", file, diary }, { input = line })
+      assert.equal("reporter\tsync\n", synced.out)
+      local without = program.run({ "repl", diary }, { input = line })
+      assert.equal("reporter\tnil\n", without.out)
+    end)
+  end)
+
   it("keeps nothing without it", function()
     program.with_dir(function(dir)
       local diary = write_diary(dir)
@@ -152,11 +166,31 @@ describe("a file that cannot be had", function()
       f:seek("set", 4096) -- not the head, which would make it something else
       f:write(("\xa5"):rep(size - 4096))
       f:close()
-      fails("hyperty: run: [^\n]*" .. file .. " cannot be read[^\n]*\n$", "run", "--store", file,
-        diary)
+      fails("hyperty: run: [^\n]*" .. file .. "[^\n]* damaged[^\n]*hyperty store check[^\n]*\n$",
+        "run", "--store", file, diary)
       local result = program.run { "store", "check", file }
       assert.equal(1, result.status)
       assert.truthy((result.out .. result.err):find(file, 1, true))
+    end)
+  end)
+
+  it("is damaged in one page: whatever that is, it is told what cannot be read", function()
+    program.with_dir(function(dir)
+      local file, _, _, diary = make_file(dir)
+      local source <close> = assert(io.open(file, "rb"))
+      local whole = source:read "a"
+      for at = 4096, #whole - 1, 4096 do
+        program.write(file, whole:sub(1, at) .. ("\xa5"):rep(4096) .. whole:sub(at + 4097))
+        local result = program.run({ "repl", "--store", file, diary }, { input = "diary.read()\n" })
+        assert.is_nil(result.err:find("internal error", 1, true), result.err)
+        if result.status == 0 then -- nobody needs that page
+          assert.equal('"true 2 2 one,two"\n', result.out)
+        else
+          local why = result.err:match "hyperty: repl: ([^\n]+)" or ""
+          assert.truthy(why:find(file, 1, true) and why:find("hyperty store check", 1, true),
+            result.err)
+        end
+      end
     end)
   end)
 
@@ -238,6 +272,46 @@ describe("hyperty store", function()
       local result = run("compact", file)
       assert.truthy(result.err:find("^hyperty: store: [^\n]*" .. file), result.err)
       assert.equal(1, result.status)
+    end)
+  end)
+
+  it("says that a file is a message node's, and how much is in it", function()
+    process.with(function(start, dir)
+      local file = dir .. "/node"
+      local node = start("node", "--listen", "unix://" .. dir .. "/socket", "--store", file)
+      node:expect("err", "listens on")
+      assert.equal("url  role  hyperty  name  version  children  bytes\n", run("ls", file).out)
+      local repl = start("repl", "--node", "unix://" .. dir .. "/socket", (write_diary(dir)))
+      repl:ask("diary.who()", '"(hyperty://[^\n]+)\n')
+      local listed = run("ls", file)
+      assert.truthy(listed.out:find("^" .. file .. ": of a message node: 1 session, %d+ addresses, "
+        .. "%d+ routes, %d+ entries of its registry\n$"), listed.out)
+      assert.equal("", listed.err)
+    end)
+  end)
+
+  it("tells damage line by line", function()
+    program.with_dir(function(dir)
+      local file = make_file(dir)
+      local f = assert(io.open(file, "r+b"))
+      f:seek("set", 4096)
+      f:write(("\xa5"):rep(8192))
+      f:close()
+      local result = run("check", file)
+      assert.equal(1, result.status)
+      assert.is_nil(result.out:find("***", 1, true))
+      for line in result.out:gmatch "[^\n]+" do
+        assert.equal(file .. ": ", line:sub(1, #file + 2))
+      end
+    end)
+  end)
+
+  it("names a folder as such", function()
+    program.with_dir(function(dir)
+      for _, action in ipairs { "ls", "show", "check" } do
+        local expected = "hyperty: store: " .. dir .. " is a folder; give a file\n"
+        assert.equal(expected, run(action, dir).err)
+      end
     end)
   end)
 

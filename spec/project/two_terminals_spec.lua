@@ -27,12 +27,22 @@ local function command_of(person, url)
   return words
 end
 
+-- The same for who comes in with a store, with its file in that folder.
+local function command_with_store(person, url, dir)
+  local words = command_of(person, url)
+  assert(README:find("\n    build/release/hyperty repl --node ws://127.0.0.1:9090/ws --user "
+    .. "user://localhost/alice --store alice.store\n", 1, true))
+  table.move({ "--store", dir .. "/" .. person .. ".store" }, 1, 2, #words + 1, words)
+  return words
+end
+
 -- Somebody at a terminal: types lines; `hears` waits for what is printed, in order.
 local Person = {}
 Person.__index = Person
 
-local function comes(start, name, url)
-  return setmetatable({ repl = start(table.unpack(command_of(name, url))) }, Person)
+local function comes(start, name, url, dir)
+  local command = dir and command_with_store(name, url, dir) or command_of(name, url)
+  return setmetatable({ repl = start(table.unpack(command)) }, Person)
 end
 
 function Person:types(lines)
@@ -56,13 +66,19 @@ local LISTEN = {
   ws = "ws://127.0.0.1:0/ws", tcp = "tcp://127.0.0.1:0", unix = "unix://%s/node.sock",
 }
 
--- A node, and both people in the room, who have heard Bob's greeting.
-local function meet(start, listen)
+function Person:dies()
+  self.repl:signal "KILL"
+  self.repl:wait()
+end
+
+-- A node, and both people in the room, who have heard Bob's greeting. `dir`: where their stores
+-- are, if they have one.
+local function meet(start, listen, dir)
   local node = start("node", "--listen", listen)
   local url = node:expect("err", "listens on (%S+)")
-  local alice = comes(start, "alice", url)
+  local alice = comes(start, "alice", url, dir)
   alice:types(typed "alice")
-  local bob = comes(start, "bob", url)
+  local bob = comes(start, "bob", url, dir)
   bob:types(typed "bob")
   alice:hears "user://localhost/bob\thello, Alice"
   return node, url, alice, bob
@@ -109,6 +125,47 @@ describe("the README's two terminals", function()
         for _, text in ipairs { "bob\thello, Alice", "alice\tbefore", "bob\tafter" } do
           assert.equal(1, person:heard("user://localhost/" .. text))
         end
+      end
+    end)
+  end)
+
+  it("go on in their room, with stores, after Alice was killed, and Bob, and both", function()
+    process.with(function(start, dir)
+      local _, url, alice, bob = meet(start, LISTEN.unix:format(dir), dir)
+      local texts = { "hello, Alice" }
+      local function say(from, to, name, text)
+        texts[#texts + 1] = text
+        from:types { ('chat.send("team", %q)'):format(text) }
+        to:hears("user://localhost/" .. name .. "\t" .. text)
+      end
+      local function back(name)
+        local person = comes(start, name, url, dir)
+        person:types(typed "alice, back")
+        for _, text in ipairs(texts) do person:hears('text = "' .. text .. '"') end
+        person:types { typed("alice")[2] }
+        return person
+      end
+      say(alice, bob, "alice", "before")
+      alice:dies()
+      alice = back "alice"
+      bob:hears("the room is disconnected", "the room is live")
+      say(bob, alice, "bob", "she is back")
+      say(alice, bob, "alice", "so I am")
+      bob:dies()
+      bob = back "bob"
+      say(alice, bob, "alice", "he is back")
+      bob:dies()
+      alice:dies()
+      bob, alice = back "bob", back "alice"
+      say(bob, alice, "bob", "both are back")
+      say(alice, bob, "alice", "so we are")
+      for _, person in ipairs { alice, bob } do
+        person:types { "print('all', #chat.history 'team', #chat.members 'team')",
+          "for _, m in ipairs(chat.history 'team') do print('kept', m.text) end" }
+        person:hears("all\t" .. #texts .. "\t2")
+        for _, text in ipairs(texts) do person:hears("kept\t" .. text) end
+        assert.equal(1, person:heard "user://localhost/bob\tboth are back")
+        assert.equal(1, person:heard "user://localhost/alice\tso we are")
       end
     end)
   end)

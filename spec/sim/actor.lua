@@ -164,11 +164,15 @@ local function took_part(self, url, party, text, code, grants)
   end
 end
 
--- What it reported before it was killed is taken up again, as soon as that can be.
+-- What it reported before it was killed is taken up again, as soon as that can be: tries that reach
+-- no node do not count.
 local function resume(self, urls)
-  for _ = 1, 40 do
+  local tries = 0
+  while tries < 40 do
     local missing = false
-    local list = self.syncher:resume {} or {}
+    local list, _, code = self.syncher:resume {}
+    if code ~= "unreachable" then tries = tries + 1 end
+    list = list or {}
     for _, party in ipairs(list) do
       if not self.names[party] then
         local name = report(self, party)
@@ -250,7 +254,7 @@ local function ask(self, name, method, ...)
       who = arguments[1] })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
     note(self, "answer", { party = name, method = method, who = arguments[1],
-      asked = arguments[2], value = value, text = text, code = code })
+      asked = arguments[2], value = value, text = text, code = code, version = party.version })
   end)
 end
 

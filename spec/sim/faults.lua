@@ -162,7 +162,7 @@ end
 function M.jump(world)
   local seconds = world.draw:int(-JUMP_S, JUMP_S)
   world:tell("the clocks jump by %d s", seconds)
-  world.net:jump(seconds)
+  world:jump(seconds)
 end
 
 ---From now on messages get lost or come twice; or no more.

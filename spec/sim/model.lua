@@ -25,7 +25,7 @@ function M.new(fields)
     changed = {},          -- versions that changed the data
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
-    evictions = {},        -- by hyperty URL: at which version
+    evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
     restarts = 0,          -- of its reporter, since the last quiet moment
     grants = {},           -- by hyperty URL: how often it was let in
     struck = {},           -- by hyperty URL: true if it was thrown out since
@@ -214,6 +214,35 @@ end
 
 ---A version in which nothing changes that is looked at: metadata.
 function Model:pass() remember(self) end
+
+-- --- striking off --------------------------------------------------------------------------------
+
+---Its reporter strikes a hyperty off.
+function Model:begin_eviction(entry)
+  local list = self.evictions[entry.who] or {}
+  self.evictions[entry.who] = list
+  list[#list + 1] = { at = entry.at, first = entry.version }
+end
+
+---It has heard that this is done. One that fails in spite of having begun counts all the same.
+function Model:end_eviction(entry)
+  for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
+    if not one.last then
+      one.last, one.is_noted = entry.version, entry.at == one.at
+      return
+    end
+  end
+end
+
+---The eviction that ended somebody at that time: between which versions it was; nil: there was
+---none.
+function Model:eviction(who, time)
+  local found
+  for _, one in ipairs(self.evictions[who] or {}) do
+    if one.at <= time then found = one end
+  end
+  return found
+end
 
 -- --- asking ------------------------------------------------------------------------------------
 

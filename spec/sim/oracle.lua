@@ -116,9 +116,10 @@ end
 
 -- --- killed and restarted ------------------------------------------------------------------------
 
----Judges what was put by until now.
-function Oracle:judge()
+---Judges what was put by until now. `is_disturbed`: something went wrong since the last quiet moment.
+function Oracle:judge(is_disturbed)
   local later = self.later
+  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
   self.later = {}
   for _, pair in ipairs(later) do take_later(self, pair[1], pair[2]) end
 end
@@ -134,8 +135,7 @@ function Oracle:killed(actor, is_lossy)
   end
   for _, object in ipairs(self.objects) do
     if object.actor == actor then
-      object.is_down = object.is_live
-      object.is_orphan = not object.is_live -- it can tell nobody any more that it was deleted
+      object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
     end
@@ -192,13 +192,14 @@ function Oracle:take(actor, entries)
       object:write(edit, entry)
     elseif entry.what == "judged" then
       object:judge(entry)
+    elseif entry.what == "answer" and entry.method == "evict" then
+      object:end_eviction(entry)
+      if entry.value then handover.strike(object, entry.who) end
     elseif entry.what == "asks" and entry.method == "evict" then
-      object.evictions[entry.who] = entry.version
+      object:begin_eviction(entry)
     else
       if entry.what == "asked" and entry.verdict == "accept" then
         handover.let_in(object, entry.from)
-      elseif entry.what == "answer" and entry.method == "evict" and entry.value then
-        handover.strike(object, entry.who)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end
@@ -266,8 +267,7 @@ function M.check_copy(story, look, original)
   local name, object = story.name, story.object
   if not look then check.fault("ends", "%s is closed, and was not told so", name) end
   local status = look.status
-  local is_pending = status.pending ~= 0 and not object.has_lost -- what was asked for then is, too
-  if status.state ~= "live" or is_pending or status.head ~= look.version then
+  if status.state ~= "live" or status.pending ~= 0 or status.head ~= look.version then
     check.fault("status", "%s: not level: %s", name, plain.show(status))
   end
   if look.version ~= original.version or look.epoch ~= original.epoch then
@@ -310,7 +310,6 @@ local function check_object(self, object, look)
   end
   table.sort(urls)
   table.sort(observers)
-  if object.has_lost then return end -- who was let in last may be lost, too
   check.equal("who", urls, observers, "%s: who observes it", object.label)
 end
 

@@ -308,17 +308,32 @@ describe("the oracle", function()
     end)
 
     it("after the end", function()
-      oracle.by_url["resource://x/1"].evictions[ben.url] = 2
+      oracle.by_url["resource://x/1"].evictions[ben.url] = { { at = 0, first = 2 } }
       local entries = heard()
-      table.insert(entries, 2, { what = "ended", party = "ben.1", reason = "evicted", version = 1 })
+      table.insert(entries, 2, { what = "ended", party = "ben.1", reason = "evicted", version = 1,
+        at = 1 })
       catches("after its end", entries)
     end)
 
     it("of what came after an eviction", function()
-      oracle.by_url["resource://x/1"].evictions[ben.url] = 1
+      oracle.by_url["resource://x/1"].evictions[ben.url] = { { at = 0, first = 1, last = 2 } }
       local entries = heard()
-      table.insert(entries, { what = "ended", party = "ben.1", reason = "evicted", version = 2 })
+      table.insert(entries,
+        { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 1 })
       catches("went on to version 2 after it was evicted at 1", entries)
+    end)
+
+    it("of what was written when evict had returned, even where things went wrong", function()
+      local evictions = { { at = 0, first = 1, last = 2 } }
+      oracle.by_url["resource://x/1"].evictions[ben.url] = evictions
+      local entries = heard()
+      table.insert(entries,
+        { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 1 })
+      oracle:take(ben, entries)
+      oracle:judge(true)
+      evictions[1].last, oracle.parties["ben.1"].is_open = 1, true
+      oracle:take(ben, { entries[#entries] })
+      assert.is_false((pcall(oracle.judge, oracle, true)))
     end)
 
     it("of a fresh start where nothing was lost", function()

@@ -13,7 +13,7 @@ Story.__index = Story
 ---`entry` tells how the party began: its version, data and children.
 function M.new(actor, object, entry)
   local self = setmetatable({ name = entry.party, actor = actor, object = object, is_open = true,
-    version = entry.version, next_change = 1, next_child = 1, heard = {},
+    version = entry.version, next_change = 1, next_child = 1, heard = {}, began = entry.at or 0,
   }, Story)
   local state = object:state(entry.version, self.name)
   check.equal("copy", state.data, entry.data, "%s: first copy", self.name)
@@ -27,6 +27,7 @@ end
 function M.adrift(actor, object, entry)
   return setmetatable({ name = entry.party, actor = actor, object = object, is_open = true,
     version = entry.version, next_change = 1, next_child = 1, heard = {}, is_adrift = true,
+    began = entry.at or 0,
   }, Story)
 end
 
@@ -161,17 +162,24 @@ function Story:resync(entry)
     entry.reason)
 end
 
+-- Who is struck off hears nothing of what is written after evict has returned, whatever goes wrong.
+-- Not so if its reporter was cut off: then evict returns when it has noted it, and the node is told
+-- as soon as can be. While all goes well, what is written after evict was called does not reach it
+-- either; else its runtime may be told later than its fellows there bring the copy level that they
+-- share. So may one of another domain: that is told by another node, and may even come when it has
+-- been let in again.
 function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end
-  local evicted_at = self.object.evictions[self.actor.url]
-  if not evicted_at then check.fault("ends", "%s was evicted by nobody", self.name) end
-  -- One that was cut off may hear it later than its fellows bring the copy level that they share.
-  -- So may one of another domain: that is told by another node.
-  local is_abroad = self.actor.domain ~= self.object.actor.domain
-  if entry.version > evicted_at and not self.object.is_disturbed and not is_abroad then
+  local eviction = self.object:eviction(self.actor.url, entry.at)
+  if not eviction then check.fault("ends", "%s was evicted by nobody", self.name) end
+  local is_near, is_disturbed = self.actor.domain == self.object.actor.domain,
+    self.object.is_disturbed
+  if is_disturbed and (eviction.is_noted or not is_near and eviction.at < self.began) then return end
+  local last = is_near and not is_disturbed and eviction.first or eviction.last
+  if last and entry.version > last then
     check.fault("ends", "%s went on to version %d after it was evicted at %d", self.name,
-      entry.version, evicted_at)
+      entry.version, last)
   end
 end
 
@@ -183,7 +191,7 @@ local function executed(self, entry, all_edits)
     local asked = entry.asked
     if asked == nil then asked = plain.null end -- as an argument alone it is nothing
     check.equal("acknowledged", plain.array { asked }, entry.value, "%s: what came back", self.name)
-  elseif not self.object:is_beyond(entry.value) then
+  elseif not self.is_adrift and not self.object:is_beyond(entry.value) then
     self.object:state(entry.value, self.name)
     self.object:promise(entry.value)
     if not all_edits[entry.asked].is_done then

@@ -69,7 +69,7 @@ local function new(seed)
   local runtimes, steps = draw_size(draw)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
     actors = {}, runtimes = {}, homes = {}, steps = steps,
-    last_label = 0, urls = {}, expected = {}, faults = faults.new(domains),
+    last_label = 0, jumped = 0, urls = {}, expected = {}, faults = faults.new(domains),
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
@@ -113,7 +113,7 @@ function World:kill(runtime, is_lossy)
   self.homes[runtime].has_lost = self.homes[runtime].has_lost or is_lossy
   self.net:run(0)
   each_alive(self, function(actor) self:drain(actor) end)
-  self.oracle:judge()
+  self.oracle:judge(self.is_disturbed)
   for _, actor in ipairs(self.actors) do
     if actor.is_alive and actor.runtime == runtime then
       actor.is_alive, actor.is_down = false, true
@@ -172,8 +172,7 @@ function World:tell(text, ...)
 end
 
 function World:tell_entry(actor, entry)
-  self.transcript[#self.transcript + 1] = { entry.at - START, "%s: %s %s", actor.name, entry.what,
-    entry }
+  self.transcript[#self.transcript + 1] = { entry.at, "%s: %s %s", actor.name, entry.what, entry }
 end
 
 local function line(told)
@@ -217,10 +216,18 @@ function World:call(actor, method, ...)
   return table.unpack(results, 1, results.n)
 end
 
+---All clocks are set forward, or back. What happened until now keeps its time.
+function World:jump(seconds)
+  each_alive(self, function(actor) self:drain(actor) end)
+  self.net:jump(seconds)
+  self.jumped = self.jumped + seconds
+end
+
 ---Takes the actor's journal to the oracle.
 function World:drain(actor)
   local entries = self:call(actor, "drain")
   for _, entry in ipairs(entries) do
+    entry.at = entry.at - START - self.jumped
     self:tell_entry(actor, entry)
     if handover.is_taken(self.oracle, actor, entry) then
       local giver = self.oracle.by_url[entry.url].actor

@@ -6,6 +6,11 @@
 --   local room = assert(world.anna.create("team"))
 --   world.bob.join("team")
 --   world.bob:heard()                                 { "joined bob" }
+--
+-- With `disks` each runtime of a network has one (`without`: names of those that have none), and
+-- can be killed or stopped and come back on it:
+--
+--   world:crash "bob"  world:start "bob"
 local host = require "hyperty.host"
 
 local M = {}
@@ -107,6 +112,26 @@ function World:add(name, rt, as)
   return person
 end
 
+---The runtime of that person is killed. The person is not there until `start`.
+function World:crash(name) self:lose(name, "crash") end
+
+---It ends as it should.
+function World:halt(name) self:lose(name, "stop") end
+
+function World:lose(name, how)
+  self.runtimes[name][how](self.runtimes[name])
+  for i, person in ipairs(self.people) do
+    if person == self[name] then table.remove(self.people, i) end
+  end
+  self.runtimes[name], self[name] = nil, nil
+end
+
+---A runtime for that person, on the disk of the one before.
+function World:start(name)
+  self.runtimes[name] = self.net:runtime { log = self.take, store = self.disks[name] }
+  return self:add(name, self.runtimes[name])
+end
+
 ---Time passes; what is under way arrives.
 function World:run(seconds)
   (self.net or self.rt):run(seconds or self.pause)
@@ -144,38 +169,41 @@ end
 function World:stop()
   local driver = self.net or self.rt
   driver:stop()
+  for _, disk in pairs(self.disks) do disk:close() end
   assert(#self.log == 0, self.log[1])
   assert(host.blocks() == self.blocks, "blocks are left")
 end
 
 local function new()
-  local world = setmetatable({ log = {}, people = {}, pause = 0.5, blocks = host.blocks() }, World)
-  local function log(level, who, text)
+  local world = setmetatable({ log = {}, people = {}, disks = {}, pause = 0.5,
+    blocks = host.blocks() }, World)
+  function world.take(level, who, text)
     if level == "error" or level == "warn" then
       table.insert(world.log, ("%s: %s: %s"):format(level, who, text))
     end
   end
-  return world, log
+  return world
 end
 
 ---All these people in one runtime, world.rt.
 function M.world(names)
-  local world, log = new()
-  world.rt = host.runtime { clock = "virtual", seed = 1, log = log }
+  local world = new()
+  world.rt = host.runtime { clock = "virtual", seed = 1, log = world.take }
   for _, name in ipairs(names) do world:add(name, world.rt) end
   return world
 end
 
 ---Each of these people in a runtime of their own, joined by world.net.
 function M.network(names, options)
-  local world, log = new()
-  options.seed = options.seed or 1
+  local world = new()
+  local has_disks, without = options.disks, options.without or {}
+  options.seed, options.disks, options.without = options.seed or 1, nil, nil
   world.pause = 20 * options.delay[2] -- more than any answer to an answer takes
   world.net = host.network(options)
   world.runtimes = {}
   for _, name in ipairs(names) do
-    world.runtimes[name] = world.net:runtime { log = log }
-    world:add(name, world.runtimes[name])
+    world.disks[name] = has_disks and not without[name] and host.disk { seed = 1 } or nil
+    world:start(name)
   end
   return world
 end

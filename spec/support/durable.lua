@@ -23,7 +23,8 @@ function M.world(options)
   }
   for _, name in ipairs(options) do
     local has_disk = not (options.without or {})[name]
-    world.disks[name] = has_disk and host.disk { seed = 1, delay = options.disk_delay } or nil
+    world.disks[name] = has_disk
+      and host.disk { seed = options.disk_seed or 1, delay = options.disk_delay } or nil
     world:start(name)
   end
   return world

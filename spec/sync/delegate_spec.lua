@@ -207,14 +207,26 @@ describe("delegating", function()
 
   it("does not do twice what the old one has answered", function()
     willing(ben)
+    local body
+    world.runtimes.carl:intercept(function(message)
+      if message.type == "create" then body = message.body end
+      return "pass"
+    end)
     carl:eval [[self.child = self.room:add_child("items", { text = "once" })]]
     world:run(1)
     assert.is_true(delegate(anna, ben.url))
-    local far = world.net:runtime { paths = {} }
-    assert.is_not_nil(far)
+    local port = world.runtimes.carl:port(carl.url)
+    local function again(text)
+      body.value.data.text = text
+      return port:request { type = "create", to = url .. "/children/items", body = body }.body.code
+    end
+    assert.same({ 200, 409 }, { again "once", again "other" })
+    ben:eval "self.mine:children('items')[1]:delete()"
+    world:run(1)
+    assert.same({ 200, 409 }, { again "once", again "other" })
     world:run(30)
-    assert.equal(1, ben:eval "return #self.mine:children 'items'")
-    assert.same({ "create once" }, world:heard "carl")
+    assert.equal(0, ben:eval "return #self.mine:children 'items'")
+    assert.same({ "create once", "delete once" }, world:heard "carl")
   end)
 
   describe("while it has not turned out", function()

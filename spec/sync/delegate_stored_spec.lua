@@ -40,7 +40,6 @@ describe("a stored object that is handed over", function()
     world:run(1)
   end)
 
-
   after_each(function() world:finish() end)
 
   local function delegate(to)
@@ -71,6 +70,55 @@ describe("a stored object that is handed over", function()
     assert.not_equal(url, world.anna:eval "return self.room.url")
   end)
 
+  it("goes on being stored as a copy where others of the old reporter's runtime observe", function()
+    local objects = require "spec.support.objects"
+    local SUBSCRIBE = [[
+      self.room = assert(self.syncher:subscribe(..., { store = true }))
+      return self.room.resumed, self.room.data.n, #self.room:children "items"]]
+    local eve = objects.load(world.runtimes.anna, "eve")
+    assert.same({ false, 1, 1 }, { eve:eval(SUBSCRIBE, url) })
+    assert.is_true(delegate(world.ben))
+    world:run(5)
+    world.ben:eval [[self.room.data.n = 4 self.room:add_child("items", { text = "b" })]]
+    world:run(1)
+    assert.equal(4, eve:eval "return self.room.data.n")
+    world:crash "anna"
+    world:crash "ben"
+    world:run(40)
+    world:start "anna"
+    eve = objects.load(world.runtimes.anna, "eve")
+    assert.same({ true, 4, 2 }, { eve:eval(SUBSCRIBE, url) })
+    assert.same({ false }, { world.anna:eval(RESUME) })
+    world:start "ben"
+    assert.is_true((world.ben:eval(RESUME)))
+    world.ben:eval "self.room.data.n = 5"
+    world:run(40)
+    assert.equal(5, eve:eval "return self.room.data.n")
+  end)
+
+  it("is not held up if more observe than a message can tell of", function()
+    world.anna:eval [[
+      for n = 1, 30 do
+        local list = {}
+        for i = 1, 100 do
+          list[i] = ("hyperty://localhost/%d-%d-%s"):format(n, i, ("x"):rep(300))
+        end
+        self.room:invite(list)
+      end]]
+    world:run(10)
+    local gave, text, code = world.anna:eval([[
+      local to, answer = ..., nil
+      require("hyperty").spawn(function() answer = table.pack(self.room:delegate(to)) end)
+      self.room.data.n = 2
+      while not answer do require("hyperty").sleep(0.1) end
+      return table.unpack(answer, 1, 3)]], world.ben.url)
+    assert.is_nil(gave)
+    assert.truthy(text:find(url .. " has too many observers to be handed over", 1, true), text)
+    assert.equal("too_large", code)
+    world:run(1)
+    assert.equal(2, world.carl:eval "return self.room.data.n")
+  end)
+
   it("stays with the old reporter, who can be killed, if the new one declines", function()
     world.dora:eval(WILLING)
     local gave, text, code = delegate(world.dora)
@@ -98,9 +146,25 @@ describe("a stored object that is handed over", function()
     world:start "anna"
     local gave, text, code = world.anna:eval(RESUME)
     assert.is_nil(gave)
-    assert.truthy(text:find(url .. " is reported by another runtime now", 1, true), text)
+    assert.truthy(text:find(("%s was handed over to %s and is reported there"):format(url,
+      world.ben.url), 1, true), text)
     assert.equal("conflict", code)
     assert.equal(7, world.carl:eval "return self.room.data.n")
+  end)
+
+  it("is begun anew by the old reporter that was killed if the new one has deleted it", function()
+    world.runtimes.anna:intercept(function(message)
+      local is_asked = message.type == "execute" and message.body.method == "delegated"
+      return is_asked and "drop" or "pass"
+    end)
+    assert.is_true(delegate(world.ben))
+    world:run(1)
+    world:crash "anna"
+    world.ben:eval "assert(self.room:delete())"
+    world:run(40)
+    world:start "anna"
+    assert.same({ false }, { world.anna:eval(RESUME) })
+    assert.not_equal(url, world.anna:eval "return self.room.url")
   end)
 
   it("is where it was if who has accepted is killed before it was moved", function()

@@ -102,6 +102,31 @@ describe("an object of many children is answered in parts:", function()
     assert.same({ position(first), 2003 }, { position(bodies[1]), bodies[1].head })
   end)
 
+  it("of one state, though the object changes while its parts are made", function()
+    anna:eval [[
+      self.room.data.list = { "x" }
+      require("hyperty").spawn(function()
+        require("hyperty").sleep(0.0015)
+        table.insert(self.room.data.list, "y")
+        self.room:children("items")[1999]:delete()
+        self.room:children("items")[1998].data.i = -1
+      end)]]
+    far:request("read", url, {})
+    local list, ids = nil, {}
+    for _, body in ipairs(answered()) do
+      for _, child in ipairs((body.value.childrenObjects or {}).items or {}) do
+        ids[#ids + 1] = child.value.data.i
+      end
+      for _, entry in ipairs(body.value.data or {}) do
+        list = list or entry[2].list
+      end
+    end
+    table.sort(ids) -- those that went meanwhile come last
+    assert.equal(2001, answered()[1].value.version)
+    assert.equal(2004, anna:eval "return self.room.version")
+    assert.same({ { "x" }, 2000, 1, 2000 }, { list, #ids, ids[1], ids[2000] })
+  end)
+
   it("400 for parts that there are not, and anew where the state is not kept any more", function()
     far:request("read", url, { window = 1 })
     local first = answered()[1]

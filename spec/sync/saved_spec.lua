@@ -214,4 +214,28 @@ describe("when the machine loses power", function()
     assert.equal(20, survived [["sync"]])
     assert.is_true(survived "true" < 20)
   end)
+
+  it("each turn is there as a whole or not at all: objects, children, own state", function()
+    local code = CREATE .. ", self.state.n or 0, self.room.data.n, #self.room:children 'items'"
+    local partly = 0 -- times when some of the turns are there
+    for turns = 3, 14 do
+      local world = durable.world { "anna" }
+      world.anna:eval(code)
+      for i = 1, turns do
+        world.anna:eval([[
+          self.state.n = ...
+          self.room.data.n = ...
+          self.room:add_child("items", { n = ... })]], i)
+        world:run(0.1)
+      end
+      world:crash "anna"
+      world.disks.anna:power_loss()
+      world:start "anna"
+      local _, n, of_object, children = world.anna:eval(code)
+      assert.same({ n, n }, { of_object, children }, turns .. " turns")
+      if n > 0 and n < turns then partly = partly + 1 end
+      world:finish()
+    end
+    assert.is_true(partly > 3, partly)
+  end)
 end)

@@ -61,7 +61,7 @@ end
 -- is "*".
 local function state(self, room)
   local items, children = {}, {}
-  local is_ahead = not CONFIG.reports and room:status().pending > 0
+  local is_ahead = not CONFIG.reports and assert(room:status()).pending > 0
   for i, item in ipairs(room.data.log) do items[i] = tostring(item) end
   for _, child in ipairs(room:children "items") do
     if child.state == "kept" then
