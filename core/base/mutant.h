@@ -37,7 +37,12 @@
     X(PUBLISH_EARLY, 500, "what is stored is published before its commit")                         \
     X(SAVED_EARLY, 1000, "saved() says yes before the commit")                                     \
     X(SYNC_FORGOTTEN, 500, "what has to survive power loss is committed and not synced")           \
-    X(EPOCH_KEPT, 2000, "who resumes an object takes no higher epoch")                             \
+    X(EPOCH_KEPT, 300, "who resumes an object or takes it over takes no higher epoch")             \
+    X(WRITES_ON, 300, "a reporter writes on while its object is handed over")                      \
+    X(HEIR_CHILDREN, 300, "children are not handed over with their object")                        \
+    X(HEIR_MARKS, 2000, "which children were seen is not handed over")                             \
+    X(HEIR_GUESTS, 300, "who observes is not handed over")                                         \
+    X(MARKS_FORGOTTEN, 2000, "which children were seen is not stored")                             \
     X(TORN_TURN, 2000, "what is written in one turn is committed row by row")
 /* clang-format on */
 

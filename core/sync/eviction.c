@@ -84,7 +84,7 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, "evicted");
     if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = false;
+    g->is_authorised = g->is_observing = g->is_gone = false;
     g->is_evicted = true;
     hy__hosted_save_guest(h, hyperty);
     return 0;

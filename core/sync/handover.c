@@ -14,6 +14,7 @@
 #include "handover.h"
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "../data/snapshot.h"
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -36,6 +37,7 @@ static hy_value_t write_guests(const hy_hosted_t *h) {
     hy_node_t *list = hy_node_new(HY_ARRAY);
     int rc = list ? 0 : HY_ENOMEM;
     const hy_guest_t *g;
+    if (HY_MUTANT(HEIR_GUESTS)) return hy_node_value(list);
     for (uint32_t pos = 0; rc == 0 && (g = hy_dict_next(&h->guests, &pos));) {
         rc = put_guest(list, g);
     }
@@ -54,7 +56,12 @@ static hy_value_t write_changes(const hy_object_t *o, uint32_t count) {
 
 /* Of what is left out its metadata is enough to decide by. */
 static int write_object(hy_object_t *o, bool is_whole, hy_value_t *out) {
-    if (is_whole) return hy_object_whole(o, out);
+    int rc = is_whole ? hy_object_whole(o, out) : 0;
+    if (rc == 0 && is_whole && HY_MUTANT(HEIR_CHILDREN))
+        rc = hy_put(out->as.n, "childrenObjects", hy_node_value(hy_node_new(HY_OBJECT)));
+    if (rc == 0 && is_whole && HY_MUTANT(HEIR_MARKS))
+        rc = hy_put(out->as.n, "childMarks", hy_node_value(hy_node_new(HY_OBJECT)));
+    if (is_whole) return rc;
     return hy_value_copy(hy_node_value(hy_object_metadata(o)), out);
 }
 
@@ -63,7 +70,8 @@ static int put_rest(hy_node_t *offer, hy_hosted_t *h, hy_reporter_t *r, uint32_t
     hy_value_t object;
     int rc = hy_put(offer, "changes", write_changes(r->party.object, changes));
     if (rc == 0) rc = hy_put(offer, "guests", write_guests(h));
-    if (rc == 0 && changes > 0) rc = hy_put(offer, "answers", hy__moderation_write(r));
+    if (rc == 0 && changes > 0 && !HY_MUTANT(HEIR_MARKS))
+        rc = hy_put(offer, "answers", hy__moderation_write(r));
     if (rc == 0 && (is_whole || changes > 0))
         rc = hy_put(offer, "executes", hy__executed_write(h->manager, h->url));
     if (rc == 0 && !is_whole) rc = hy_put(offer, "without", hy_bool(true));

@@ -201,9 +201,24 @@ static int ask(hy_member_t *m) {
     return rc;
 }
 
+static void on_routed_again(void *arg, int code, const char *desc, hy_node_t *body) {
+    hy_member_t *m = arg;
+    (void)body;
+    if (m->state == HY_MEMBER_ASKING && m->replica) {
+        if (code == 0) code = ask(m);
+        if (code == 0) return;
+        refuse(m, hy_error_http(code), desc);
+    }
+    hy__member_unref(m);
+}
+
+/* When the object was moved, the node has taken what its reporter had subscribed until then: if
+ * that is who asks, it has no routes any more. */
 static void on_again(void *member) {
     hy_member_t *m = member;
-    int rc = ask(m);
+    int rc = m->replica ? hy__domain_subscribe(m->manager, hy__replica_routes(m->replica),
+                                               m->hyperty, on_routed_again, m)
+                        : ask(m);
     if (rc == 0) return;
     refuse(m, hy_error_http(rc), hy_error_text(rc));
     hy__member_unref(m);

@@ -4,7 +4,10 @@
  *               └─ held by another ─► replaced: this reporter writes no more
  *
  * Nobody is asked whether the observers may: they observe already. */
+#include <stdlib.h>
+
 #include "../base/mem.h"
+#include "../base/mutant.h"
 #include "handover.h"
 
 /* --- replaced --------------------------------------------------------------------------------- */
@@ -34,8 +37,15 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
+bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url);
+    return h && h->delegation;
+}
+
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
-    return hy_epoch_after(epoch, (uint32_t)hy_random_below(hy_bus_random(m->bus), UINT32_MAX));
+    uint32_t random = (uint32_t)hy_random_below(hy_bus_random(m->bus), UINT32_MAX);
+    if (HY_MUTANT(EPOCH_KEPT)) return hy_str_format("%lld-%08x", atoll(epoch->bytes), random);
+    return hy_epoch_after(epoch, random);
 }
 
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {

@@ -189,7 +189,9 @@ static void on_holder(void *takeover, int http, hy_msg_t *answer) {
     takeover_t *t = takeover;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     const hy_str_t *holder = hy_get_str(value, "holder"), *epoch = hy_get_str(value, "epoch");
-    bool is_here = http < 300 && holder && hy_str_equal(holder, t->hosted->reporter);
+    bool is_ours = holder && (hy_str_equal(holder, t->hosted->reporter) ||
+                              hy_address_is_under(holder, t->manager->runtime));
+    bool is_here = http < 300 && is_ours; /* its runtime, once the session of then is gone */
     bool is_known = http < 300 || http == 404 || http == 410;
     if (is_here && epoch && hy_str_equal(epoch, t->epoch)) {
         hy__job_retry(&t->job); /* should it not be done now */

@@ -68,6 +68,11 @@ local function listen_to_events(self, name, party)
   end)
 end
 
+-- In nobody's hands just now: it is being handed over, or another session has it.
+local function is_frozen(party)
+  return not pcall(party.batch, party, function() end)
+end
+
 local function child_entry(name, event)
   local child = event.child
   local entry = { party = name, kind = event.kind, id = child.id, collection = child.collection,
@@ -82,6 +87,8 @@ end
 local function hear_child(self, name, event)
   local entry = child_entry(name, event)
   local is_own = entry.reporter == self.url and entry.state ~= "pending"
+  local made = self.made[name] -- of one that it took over, where it had children as an observer
+  if made and not made[entry.id] then is_own = false end
   if is_own or entry.state == "deleted" then return note(self, "echo", entry) end -- it did that
   think(self)
   entry.verdict = "keep"
@@ -89,7 +96,8 @@ local function hear_child(self, name, event)
     if not event:refuse("not here") then return end
     entry.verdict = "refuse"
   end
-  if self.parties[name].epoch then note(self, "judged", entry) end
+  local party = self.parties[name]
+  if party.epoch and not is_frozen(party) then note(self, "judged", entry) end -- else asked again
 end
 
 local function decide_subscribe(self, name, request)
@@ -115,6 +123,7 @@ local function report(self, party)
   party:on("execute", function(request)
     think(self)
     if request.method == "refuse" or not party.epoch then return request:reject("never") end
+    if is_frozen(party) then return request:reject("not now") end
     if request.method == "write" then
       request:accept(Actor.api.write(self, name, table.unpack(request.params)))
     else
@@ -126,9 +135,9 @@ local function report(self, party)
   return name
 end
 
-local function observe(self, party)
+local function observe(self, party, grants)
   local name = enlist(self, party)
-  note(self, "joined", { party = name, url = party.url, version = party.version,
+  note(self, "joined", { party = name, url = party.url, version = party.version, grants = grants,
     data = hyperty.copy(party.data), children = plain_children(party, hyperty.copy) })
   party:on("change", function(change)
     note(self, "change", { party = name, keys = change.keys, kind = change.kind,
@@ -147,11 +156,11 @@ local function observe(self, party)
   listen_to_events(self, name, party)
 end
 
-local function took_part(self, url, party, text, code)
+local function took_part(self, url, party, text, code, grants)
   if not party then
     note(self, "refused", { url = url, text = text, code = code })
   elseif not self.names[party] then
-    observe(self, party)
+    observe(self, party, grants)
   end
 end
 
@@ -168,7 +177,7 @@ local function resume(self, urls)
       if not self.names[party] then
         local name = report(self, party)
         note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
-          version = party.version, data = hyperty.copy(party.data),
+          epoch = party.epoch, version = party.version, data = hyperty.copy(party.data),
           children = plain_children(party, hyperty.copy) })
       end
     end
@@ -182,9 +191,25 @@ local function resume(self, urls)
   end
 end
 
+-- What another reporter hands over to it.
+local function take_over(self, offer)
+  think(self)
+  if draw(self, 1, 5) == 1 then return offer:decline("too much") end
+  local party, text, code = offer:accept()
+  if not party then
+    return note(self, "not taken", { url = offer.url, text = text, code = code })
+  end
+  local name = report(self, party)
+  self.made[name] = {}
+  note(self, "took", { party = name, url = party.url, epoch = party.epoch,
+    version = party.version, data = hyperty.copy(party.data),
+    children = plain_children(party, hyperty.copy) })
+end
+
 function Actor:start(config)
   self.own_name, self.seed = config.as, config.seed
   self.parties, self.names, self.reports = {}, {}, {} -- by name; names by party
+  self.made = {} -- by name, of what it took over: ids of children that it made as its reporter
   self.journal, self.count = {}, config.count or 0
   if config.urls then hyperty.spawn(function() resume(self, config.urls) end) end
   self.syncher:on("invite", function(invitation)
@@ -192,6 +217,7 @@ function Actor:start(config)
     if draw(self, 1, 4) == 1 then return invitation:decline("no time") end
     took_part(self, invitation.url, invitation:accept())
   end)
+  self.syncher:on("delegate", function(offer) take_over(self, offer) end)
 end
 
 -- --- what the world tells it to do -------------------------------------------------------------
@@ -206,12 +232,17 @@ function Actor.api.create(self, label, options)
   hyperty.spawn(function()
     local party, text, code = self.syncher:create(options)
     if not party then return note_failure(self, "created", label, text, code) end
-    note(self, "created", { label = label, party = report(self, party), url = party.url })
+    note(self, "created", { label = label, party = report(self, party), url = party.url,
+      epoch = party.epoch })
   end)
 end
 
-function Actor.api.subscribe(self, url)
-  hyperty.spawn(function() took_part(self, url, self.syncher:subscribe(url)) end)
+---`grants` comes with what is noted of it, as many as there were.
+function Actor.api.subscribe(self, url, grants)
+  hyperty.spawn(function()
+    local party, text, code = self.syncher:subscribe(url)
+    took_part(self, url, party, text, code, grants)
+  end)
 end
 
 -- A method that waits, its outcome in the journal.
@@ -292,6 +323,10 @@ end
 
 function Actor.api.write(self, name, number, edit)
   local party = self.parties[name]
+  if not party.epoch or is_frozen(party) then
+    note(self, "put off", { party = name, number = number })
+    return party.version
+  end
   local done, text = pcall(do_edit, party, party.data, edit)
   note(self, "wrote", { party = name, number = number, done = done, text = text,
     version = party.version })
@@ -306,7 +341,8 @@ end
 
 function Actor.api.add_child(self, name, collection, data)
   local child = self.parties[name]:add_child(collection, data)
-  if not child then return false end -- the party has ended meanwhile
+  if not child then return false end -- the party has ended meanwhile, or is handed over
+  if self.made[name] then self.made[name][child.id] = true end
   if draw(self, 1, 3) == 1 then
     hyperty.spawn(function()
       local kept, why, code = child:wait()
@@ -329,8 +365,9 @@ function Actor.api.child_data(self, name, id)
   return find_child(self.parties[name], id).data
 end
 
----Gives true, or false and the error's text.
+---Gives true, or false and the error's text; nil: not now.
 function Actor.api.write_child(self, name, id, edit)
+  if self.reports[name] and is_frozen(self.parties[name]) then return nil end
   local child = find_child(self.parties[name], id)
   if not child then return false, "no such child" end
   local done, text = pcall(do_edit, nil, child.data, edit)
@@ -338,6 +375,7 @@ function Actor.api.write_child(self, name, id, edit)
 end
 
 function Actor.api.delete_child(self, name, id)
+  if self.reports[name] and is_frozen(self.parties[name]) then return nil end
   local child = find_child(self.parties[name], id)
   if not child then return false, "no such child" end
   local done, text = child:delete()

@@ -9,6 +9,8 @@
 --                         have lost what was not synced
 --
 -- What is not whole is kept here by name, so that a quiet moment can mend all of it.
+local handover = require "spec.sim.handover"
+
 local M = {}
 
 local WEATHER = { { 0.02, 0 }, { 0, 0.05 }, { 0.05, 0.05 }, { 0.15, 0.1 } }
@@ -198,6 +200,9 @@ function M.leave(world)
     if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
   end
   if others < 3 or world.is_durable then return end
+  for _, actor in ipairs(world.actors) do
+    if actor.runtime == runtime and handover.is_at(world.oracle, actor) then return end
+  end
   local is_heard = M.is_whole(world, runtime) and not world.is_disturbed
   for _, actor in ipairs(world.actors) do
     if actor.was_unloaded and actor.runtime == runtime and not is_heard then
@@ -229,13 +234,15 @@ local function is_fair(world)
   return not world.faults.is_foul and not next(world.faults.down)
 end
 
----A runtime is killed, its disk may lose power; or one that was is started again, on its disk.
-function M.kill(world)
+---A runtime is killed, its disk may lose power: that one; or else some, or one that was killed is
+---started again, on its disk.
+function M.kill(world, runtime)
   if not world.is_durable then return end
-  for i, home in ipairs(world.homes) do
+  for i, home in ipairs(not runtime and world.homes or {}) do
     if home.is_down and world.draw:chance(0.6) and is_fair(world) then return boot(world, i) end
   end
-  local runtime, others = some_runtime(world), 0
+  runtime = runtime or some_runtime(world)
+  local others = 0
   for _, actor in ipairs(world.actors) do
     if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
   end

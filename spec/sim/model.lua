@@ -27,6 +27,8 @@ function M.new(fields)
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
     restarts = 0,          -- of its reporter, since the last quiet moment
+    grants = {},           -- by hyperty URL: how often it was let in
+    struck = {},           -- by hyperty URL: true if it was thrown out since
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)
@@ -200,8 +202,18 @@ end
 ---left is given up.
 function Model:may_write(party, child)
   if child.reporter ~= party.actor.url then return false end
-  return child.state == "kept" or self.made[child.id].party == party.name
+  local is_kept = child.state == "kept" and not party.has_taken -- it may observe, too, and write
+  return is_kept or self.made[child.id].party == party.name
 end
+
+---May it delete that? A reporter may whatever is its own or of others.
+function Model:may_delete(party, child)
+  local is_own = child.reporter == party.actor.url
+  return party.is_reporter and not (is_own and party.has_taken) or self:may_write(party, child)
+end
+
+---A version in which nothing changes that is looked at: metadata.
+function Model:pass() remember(self) end
 
 -- --- striking off --------------------------------------------------------------------------------
 

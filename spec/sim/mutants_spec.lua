@@ -40,6 +40,9 @@ describe("the simulator", function()
   finds("HALF_BATCH", "half a batch", "copy order")
   finds("EVICTED_SERVED", "somebody who is evicted and goes on hearing", "who ends")
   finds("ORDER", "children in another order for each", "copy order")
+  finds("WRITES_ON", "a reporter that writes while its object is handed over",
+    "writers handed over")
+  finds("CLAIM_BY_USE", "an address that is claimed by who sends from it", "intruder")
 
   it("finds nothing where nothing is planted", function()
     assert.equal("", run(("mutant NONE 1 %d"):format(SEED_MAX // 4)))

@@ -7,6 +7,7 @@
 -- the model at once; what observers saw is put by until the world is quiet and then checked against
 -- the states that the model went through. When it is quiet, every copy must be the reporter's.
 local check = require "spec.sim.check"
+local handover = require "spec.sim.handover"
 local models = require "spec.sim.model"
 local plain = require "spec.sim.plain"
 local stories = require "spec.sim.story"
@@ -73,18 +74,21 @@ local function take_gone(self, actor)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
-      if party.is_reporter then party.object.is_live = false end
+      if party.object.party == party.name then party.object.is_live = false end
     end
   end
 end
 
 local function take_reporter(party, entry)
   if entry.what == "echo" then
+    if party.object.party ~= party.name then return end
     table.insert(party.object.echoed, { kind = entry.kind, id = entry.id })
   elseif entry.what == "event" then
     stories.hear(party, entry)
   elseif entry.what == "answer" and entry.method == "delete" and entry.value == true then
     party.object.is_live, party.is_open = false, false
+  elseif entry.what == "answer" and entry.method == "delete" and entry.code == "conflict" then
+    party.object.is_dying = false -- it was being handed over
   elseif entry.what == "answer" and entry.method == "saved" and entry.value then
     party.object:promise(entry.value)
   end
@@ -97,6 +101,7 @@ local function take_later(self, actor, entry)
     take_gone(self, actor)
   elseif entry.what == "joined" then
     if object:is_beyond(entry.version) then return end
+    handover.check_joined(object, actor.url, entry)
     self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
@@ -126,11 +131,11 @@ function Oracle:killed(actor, is_lossy)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
-      if party.is_reporter then party.object.is_down = true end
     end
   end
   for _, object in ipairs(self.objects) do
     if object.actor == actor then
+      object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
     end
@@ -145,9 +150,15 @@ function Oracle:resumed(actor, entry, expected)
   local object = self.by_url[entry.url]
   if not object then -- it was killed before it heard that it was made
     self:created { label = entry.label, actor = actor, party = entry.party, url = entry.url,
-      schema = expected.schema, data = expected.data, is_synced = expected.is_synced }
+      schema = expected.schema, data = expected.data, is_synced = expected.is_synced,
+      epoch = entry.epoch }
     return
   end
+  if object.actor ~= actor and not object.is_down then
+    check.fault("writers", "%s reports %s again, which %s does", entry.party, object.label,
+      object.actor.name)
+  end
+  handover.begin_epoch(object, entry)
   if not object.is_live and not object.is_lossy then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
@@ -160,7 +171,7 @@ function Oracle:resumed(actor, entry, expected)
   check.equal("acknowledged", check.plain_kept(state.children),
     check.plain_kept(entry.children), "%s as it came back, children", object.label)
   object:restore(entry.version)
-  object.promised, object.party = entry.version, entry.party
+  object.promised, object.party, object.actor = entry.version, entry.party, actor
   object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
   -- Who was away for more than one epoch cannot know whether its state lies on the way.
   object.restarts = object.restarts + 1
@@ -177,14 +188,21 @@ function Oracle:take(actor, entries)
       local edit = self.edits[entry.number]
       if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
       edit.is_done = true
+      handover.check_writer(object, entry)
       object:write(edit, entry)
     elseif entry.what == "judged" then
       object:judge(entry)
     elseif entry.what == "answer" and entry.method == "evict" then
       object:end_eviction(entry)
+      if entry.value then handover.strike(object, entry.who) end
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
     else
+      if entry.what == "asked" and entry.verdict == "accept" then
+        handover.let_in(object, entry.from)
+      elseif entry.what == "answer" and entry.method == "delegate" then
+        handover.answered(self, entry)
+      end
       self.later[#self.later + 1] = { actor, entry }
     end
   end
@@ -353,7 +371,9 @@ end
 function Oracle:check(look, is_disturbed, is_doubled)
   local sent = self.sent
   self.sent = {}
-  self:judge(is_disturbed)
+  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
+  self:judge()
+  handover.settle(self)
   for _, object in ipairs(self.objects) do
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then

@@ -3,6 +3,8 @@
 local check = require "spec.sim.check"
 local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
+local handover = require "spec.sim.handover"
+local intruder = require "spec.sim.intruder"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -140,12 +142,17 @@ end
 
 -- --- taking part ---------------------------------------------------------------------------------
 
+-- Who was thrown out has to be let in once more.
+local function ask_in(world, actor, object)
+  actor.is_asking = true
+  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url))
+end
+
 local function subscribe(world)
   local object, actor = some_object(world), some_actor(world)
   if not object then return end
   world:tell("%s subscribes to %s", actor.name, object.label)
-  actor.is_asking = true
-  world:call(actor, "subscribe", object.url)
+  ask_in(world, actor, object)
 end
 
 local function unsubscribe(world)
@@ -156,8 +163,7 @@ local function unsubscribe(world)
   world:call(party.actor, "ask", party.name, "unsubscribe")
   if world.draw:chance(0.4) then -- and comes back at once
     world:tell("%s subscribes to %s", party.actor.name, party.object.label)
-    party.actor.is_asking = true
-    world:call(party.actor, "subscribe", party.object.url)
+    ask_in(world, party.actor, party.object)
   end
 end
 
@@ -169,8 +175,7 @@ local function evict(world)
   world:call(party.actor, "ask", party.name, "evict", actor.url)
   if world.draw:chance(0.4) then
     world:tell("%s subscribes to %s", actor.name, party.object.label)
-    actor.is_asking = true
-    world:call(actor, "subscribe", party.object.url)
+    ask_in(world, actor, party.object)
   end
 end
 
@@ -180,6 +185,7 @@ local function invite(world)
   local actor = some_actor(world)
   tell(world, party, "invites %s to %s", actor.name, party.object.label)
   actor.is_asking = true
+  handover.let_in(party.object, actor.url)
   world:call(party.actor, "ask", party.name, "invite", plain.array { actor.url })
 end
 
@@ -189,6 +195,7 @@ local function leave_the_world(world)
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
   local actor = some_actor(world)
+  if handover.is_at(world.oracle, actor) then return end
   world:drain(actor)
   world:tell("%s is unloaded", actor.name)
   actor.is_alive, actor.was_unloaded = false, true
@@ -242,6 +249,7 @@ local function write_child(world)
   local after = edits.apply(child.data, edit)
   local done, text = world:call(party.actor, "write_child", party.name, child.id, edit)
   tell(world, party, "writes in child %s: %s", child.id, edit)
+  if done == nil then return end
   if done ~= (after ~= nil) then
     check.fault("reporter", "child %s: %s %s: %s", child.id, plain.show(edit),
       done and "did not raise" or "raised", tostring(text))
@@ -259,11 +267,12 @@ local function delete_child(world)
   if not party or is_second_role(party) then return end
   world:drain(party.actor)
   local child = some_child(world, party, function(child)
-    return party.is_reporter or party.object:may_write(party, child)
+    return party.object:may_delete(party, child)
   end)
   if not child then return end
   local done, text = world:call(party.actor, "delete_child", party.name, child.id)
   tell(world, party, "deletes child %s", child.id)
+  if done == nil then return end
   if not done then check.fault("calls", "delete of child %s: %s", child.id, tostring(text)) end
   if party.is_reporter then party.object:do_child("delete", child.id) end
 end
@@ -294,6 +303,27 @@ local function execute(world)
     edit)
 end
 
+-- Another actor is to report it. Now and then one of both is killed in the middle of it.
+local function delegate(world)
+  for _, actor in ipairs(world.actors) do
+    if actor.is_alive then world:drain(actor) end
+  end
+  local party, heirs = some_party(world, "reporter"), {}
+  if not party or party.object.heir then return end
+  for _, actor in ipairs(world.actors) do
+    local fits = actor.is_alive and actor ~= party.actor and actor.domain == party.actor.domain
+    if fits then heirs[#heirs + 1] = actor end
+  end
+  if #heirs == 0 then return end
+  local heir = world.draw:one(heirs)
+  party.object.heir = heir
+  tell(world, party, "hands %s over to %s", party.object.label, heir.name)
+  world:call(party.actor, "ask", party.name, "delegate", heir.url)
+  if not world.is_durable or not world.draw:chance(world.roughness * 2) then return end
+  world.net:run(world.draw:one { 0, 0.005, 0.1, 0.6 })
+  faults.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+end
+
 local function save(world)
   local party = world.is_durable and some_party(world, "reporter")
   if not party then return end
@@ -314,7 +344,8 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 4, save },
+  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate },
+  { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
 local FAULTS = {

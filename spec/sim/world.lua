@@ -11,6 +11,8 @@ local host = require "hyperty.host"
 local check = require "spec.sim.check"
 local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
+local handover = require "spec.sim.handover"
+local intruder = require "spec.sim.intruder"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -127,7 +129,8 @@ function World:revive(actor)
   self.lives = (self.lives or 0) + 1
   local urls = plain.array {}
   for _, object in ipairs(self.oracle.objects) do
-    if object.actor == actor and object.is_live and object.is_down then
+    local is_its = object.actor == actor and object.is_live and object.is_down
+    if is_its or object.heir == actor then
       urls[#urls + 1] = object.url
     end
   end
@@ -226,14 +229,18 @@ function World:drain(actor)
   for _, entry in ipairs(entries) do
     entry.at = entry.at - START - self.jumped
     self:tell_entry(actor, entry)
-    if entry.what == "resumed" then
+    if handover.is_taken(self.oracle, actor, entry) then
+      local giver = self.oracle.by_url[entry.url].actor
+      if giver ~= actor and giver.is_alive then self:drain(giver) end
+      handover.take(self.oracle, actor, entry, self.is_disturbed)
+    elseif entry.what == "resumed" then
       self.oracle:resumed(actor, entry, self.expected[entry.label])
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not entry.failed then
       local expected = self.expected[entry.label]
       self.oracle:created { label = entry.label, actor = actor, party = entry.party,
         url = entry.url, schema = expected.schema, data = expected.data,
-        is_synced = expected.is_synced }
+        is_synced = expected.is_synced, epoch = entry.epoch }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not self.is_disturbed then
       check.fault("calls", "create of %s: %s", entry.party, entry.text)
@@ -295,6 +302,7 @@ function World:quiet()
   end)
   self:tell "quiet"
   faults.settle(self)
+  intruder.settle(self)
   if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)

@@ -95,6 +95,36 @@ describe("delegating", function()
     assert.is_false((pcall(anna.eval, anna, "self.room.data.n = 9")))
   end
 
+  it("within a runtime stands that this loses its session and hears of nothing", function()
+    local eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval [[
+      self.syncher:on("delegate", function(offer)
+        self.mine, self.why = offer:accept()
+        if self.mine then
+          self.mine:on("subscribe", function(request) request:accept() end)
+        end
+      end)]]
+    local was_asked = false
+    watch("anna", function(message)
+      if is_method(message, "move") then was_asked = true end
+      local is_nodes = message.from:find("domain://", 1, true)
+      if was_asked and is_nodes and message.type ~= "execute" then return "drop" end
+    end)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.gave = self.room:delegate(url) end)]], eve.url)
+    world:run(1)
+    assert.is_true(was_asked)
+    world:disconnect "anna"
+    world:run(1)
+    world.runtimes.anna:intercept(nil)
+    world:connect "anna"
+    world:run(60)
+    assert.is_true(anna:eval "return self.gave")
+    assert.is_nil(eve:eval "return self.why")
+    goes_on_with(eve, "mine")
+  end)
+
   it("stands that the new reporter does not hear that it was moved", function()
     watch("ben", function(message)
       if message.type == "event" and message.body.value and message.body.value.moved then

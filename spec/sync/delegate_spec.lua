@@ -392,6 +392,49 @@ describe("delegating", function()
     end)
   end)
 
+  it("is left also by who is of the reporter's runtime, however it turns out", function()
+    ben:eval [[
+      self.syncher:on("delegate", function(offer)
+        require("hyperty").sleep(3)
+        if not self.is_willing then return offer:decline "no" end
+        self.mine = offer:accept()
+      end)]]
+    for _, is_willing in ipairs { false, true } do
+      local eve = objects.load(world.runtimes.anna, is_willing and "eve" or "erin")
+      world:join(eve, url)
+      ben:eval("self.is_willing = ...", is_willing)
+      begin(anna, ben.url)
+      world:run(1)
+      assert.is_true(eve:eval "return self.room:unsubscribe()")
+      world:run(60)
+      local observers = is_willing and ben:eval "return self.mine.observers"
+        or anna:eval "return self.room.observers"
+      assert.same({ carl.url }, observers)
+    end
+  end)
+
+  it("lets the old reporter observe, which asked meanwhile and hears all of it then", function()
+    ben:eval [[
+      self.syncher:on("delegate", function(offer)
+        require("hyperty").sleep(3)
+        self.mine = offer:accept()
+        self.mine:on("subscribe", function(request) request:accept() end)
+      end)]]
+    begin(anna, ben.url)
+    world:run(1)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function()
+        self.told = {}
+        self.own = assert(self.syncher:subscribe(url))
+        self.own:on("event", function(event) table.insert(self.told, event.value) end)
+      end)]], url)
+    world:run(30)
+    carl:eval [[self.room:send_event("items", "hello")]]
+    world:run(1)
+    assert.same({ "hello" }, anna:eval "return self.told")
+  end)
+
   it("twice at once is refused the second time", function()
     willing(ben)
     begin(anna, ben.url)

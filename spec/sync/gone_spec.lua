@@ -47,6 +47,20 @@ describe("an observer that goes without a word", function()
     assert.same({ ben.url }, anna:eval "return self.room.observers")
   end)
 
+  it("is asked about again if it was struck off meanwhile", function()
+    anna:eval [[
+      self.asked = 0
+      self.room:on("subscribe", function() self.asked = self.asked + 1 end)]]
+    world:interrupt("ben", true)
+    world:run(40)
+    assert.is_true(anna:eval("return self.room:evict(...)", ben.url))
+    world:interrupt("ben", false)
+    world:run(60)
+    assert.equal(0, anna:eval "return self.asked")
+    ben:eval("self.syncher:subscribe(...)", url)
+    assert.equal(1, anna:eval "return self.asked")
+  end)
+
   it("is believed to have gone only if the node has nobody of that name", function()
     is_told_gone "domain://msg-node.localhost/sm"
     assert.same({}, anna:eval "return self.left")

@@ -1,0 +1,137 @@
+-- Objects that pass from one reporter to another, and who may observe them whoever reports them, as
+-- the oracle judges it.
+--
+--      giver: asks delegate ─► (its writes are put off) ─► answer: true, and its party is closed
+--      heir:                        took, or, if it was killed meanwhile, resumed
+--
+-- The heir begins with what the giver had last, in a higher epoch. Its journal is taken in after
+-- that of the giver: the giver has written nothing since, or both have. Until all is quiet an
+-- object has one heir at most.
+local check = require "spec.sim.check"
+
+local M = {}
+
+-- --- passing on ----------------------------------------------------------------------------------
+
+---Is that actor in the middle of giving or taking something?
+function M.is_at(oracle, actor)
+  for _, object in ipairs(oracle.objects) do
+    if object.heir and (object.actor == actor or object.heir == actor) then return true end
+  end
+  return false
+end
+
+---Does the entry say that the actor reports now what another one did?
+function M.is_taken(oracle, actor, entry)
+  local object = entry.url and oracle.by_url[entry.url]
+  if entry.what == "took" then return true end
+  return entry.what == "resumed" and object and object.heir == actor and object.actor ~= actor
+end
+
+-- The number of an epoch.
+local function number(epoch) return math.tointeger(epoch:match "^(%d+)%-") end
+
+---Each who begins to write an object does so in an epoch above those before.
+function M.begin_epoch(object, entry)
+  local before = object.epoch
+  object.epoch = entry.epoch
+  if not before or object.has_lost then return end
+  if number(entry.epoch) > number(before) then return end
+  check.fault("epochs", "%s goes on in epoch %s, which is not above %s", entry.party, entry.epoch,
+    before)
+end
+
+local function check_state(object, entry)
+  if entry.version == object.version + 1 and entry.what == "took" then
+    object:pass() -- who reports it now has said so in the metadata
+  end
+  if entry.version ~= object.version then
+    check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
+      entry.party, object.label, entry.version, object.version)
+  end
+  check.equal("handed over", object.data, entry.data, "%s as %s took it over", object.label,
+    entry.party)
+  check.equal("handed over", check.plain_kept(object.kept), check.plain_kept(entry.children),
+    "%s as %s took it over, children", object.label, entry.party)
+end
+
+local function close(oracle, object)
+  local before = object.party and oracle.parties[object.party]
+  if before then before.is_open = false end
+  object.party = nil
+end
+
+---The heir reports the object. All that the giver has told is known.
+function M.take(oracle, actor, entry, is_disturbed)
+  local object = oracle.by_url[entry.url]
+  if object.heir ~= actor then
+    check.fault("writers", "%s took over %s, which nobody handed over to it", entry.party,
+      object.label)
+  end
+  M.begin_epoch(object, entry)
+  check_state(object, entry)
+  close(oracle, object)
+  object.actor, object.party, object.heir = actor, entry.party, nil
+  object.is_down, object.is_dying, object.is_orphan = false, false, false
+  object.own, object.echoed = {}, {}
+  object.restarts = object.restarts + 1
+  object.may_resync = object.may_resync or is_disturbed and object.restarts > 1
+  oracle:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,
+    is_open = true, heard = {}, has_taken = true }
+end
+
+---The giver was told how that has turned out.
+function M.answered(oracle, entry)
+  local object = oracle.parties[entry.party].object
+  if object.party ~= entry.party then return end -- the heir has told it already
+  if not entry.value then
+    object.heir = nil
+    return
+  end
+  close(oracle, object)
+  object.actor, object.is_down = object.heir, object.heir.is_down or false
+end
+
+---A party that is no reporter any more did an edit.
+function M.check_writer(object, entry)
+  if object.party == entry.party then return end
+  check.fault("writers", "%s wrote version %d of %s, which it does not report any more",
+    entry.party, entry.version, object.label)
+end
+
+---All is quiet: what was to be handed over is here or there.
+function M.settle(oracle)
+  for _, object in ipairs(oracle.objects) do
+    object.heir = nil
+    if object.is_live and not object.is_down and not object.party then
+      check.fault("handed over", "%s was handed over to %s, which does not know of it",
+        object.label, object.actor.name)
+    end
+  end
+end
+
+-- --- who may observe -----------------------------------------------------------------------------
+
+---The reporter said that this hyperty may observe.
+function M.let_in(object, url)
+  object.grants[url] = (object.grants[url] or 0) + 1
+  object.struck[url] = nil
+end
+
+---It said that it must not any more, and was told that this is done.
+function M.strike(object, url) object.struck[url] = true end
+
+---How often it was let in, if it needs to be once more; else nil.
+function M.grants_of(object, url)
+  return object.struck[url] and (object.grants[url] or 0) or nil
+end
+
+---A hyperty observes. When it asked it had been thrown out, and let in that often before.
+function M.check_joined(object, url, entry)
+  if not entry.grants or object.has_lost then return end
+  if (object.grants[url] or 0) > entry.grants then return end
+  check.fault("who", "%s was thrown out of %s, and is in again without being let in", entry.party,
+    object.label)
+end
+
+return M
