@@ -195,8 +195,8 @@ void hy__subscription_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
 static int ask(hy_member_t *m) {
     hy_str_t *to = hy__url_below(m->url, "/subscription");
     int rc = to ? hy__manager_request(m->manager, HY_MSG_SUBSCRIBE, m->manager->sm, to,
-                                      hy__member_subscription(m), on_asked, m, hy__subscription_late,
-                                      &m->asking)
+                                      hy__member_subscription(m), on_asked, m,
+                                      hy__subscription_late, &m->asking)
                 : HY_ENOMEM;
     hy_str_unref(to);
     return rc;
