@@ -100,8 +100,9 @@ void hy__job_ask(hy_job_t *j, hy_msg_type_t type, hy_str_t *from, hy_str_t *to, 
                  void (*step)(void *arg, int http, hy_msg_t *answer)) {
     int rc = HY_ENOMEM;
     j->step = step;
+    hy_late_cb late = type == HY_MSG_SUBSCRIBE ? hy__subscription_late : NULL;
     if (to) {
-        rc = hy__manager_request(j->manager, type, from, to, body, on_answer, j, NULL, &j->request);
+        rc = hy__manager_request(j->manager, type, from, to, body, on_answer, j, late, &j->request);
     } else {
         hy_value_drop(body);
     }

@@ -177,7 +177,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
 
 /* A 200 that nobody waits for any more: left to the manager, who knows whether the hyperty has
  * asked again since. */
-static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
+void hy__subscription_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
     hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
     hy_span_t object = hy_address_object(request->to);
     hy_str_t *url = hy_str_new(object.bytes, object.len);
@@ -195,7 +195,8 @@ static void on_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer) {
 static int ask(hy_member_t *m) {
     hy_str_t *to = hy__url_below(m->url, "/subscription");
     int rc = to ? hy__manager_request(m->manager, HY_MSG_SUBSCRIBE, m->manager->sm, to,
-                                      hy__member_subscription(m), on_asked, m, on_late, &m->asking)
+                                      hy__member_subscription(m), on_asked, m,
+                                      hy__subscription_late, &m->asking)
                 : HY_ENOMEM;
     hy_str_unref(to);
     return rc;

@@ -131,6 +131,8 @@ void hy__replica_offline(hy_replica_t *r);
 void hy__replica_online(hy_replica_t *r);
 void hy__replica_renew(hy_replica_t *r);
 void hy__replica_init_job(hy_replica_t *r);
+/* joining.c: an answer to a subscription that nobody waits for any more; nothing for others. */
+void hy__subscription_late(hy_bus_t *bus, hy_msg_t *request, hy_msg_t *answer);
 void hy__member_init_job(hy_member_t *m);
 /* Something of the object was heard that leaves nothing open: it is not disconnected. */
 void hy__replica_is_back(hy_replica_t *r);
