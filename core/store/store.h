@@ -33,7 +33,7 @@ typedef struct hy_store hy_store_t;
     X(RUNTIMES, "runtimes", "domain", TEXT)                                                        \
     /* runtime URL │ instance name │ {"url", "life"} */                                        \
     X(HYPERTIES, "hyperties", "name", TEXT)                                                        \
-    /* hyperty URL │ object URL │ {"role", "schema", "name", "level"} */                       \
+    /* hyperty URL │ object URL │ {"role", "schema", "name", "epoch", "handing", "level"} */   \
     X(PARTIES, "parties", "object", TEXT)                                                          \
     /* object URL (self.state: hyperty URL) │ "" │ {metadata…, "data", "epoch", "version",   \
      * "follows"}: the state that the changes go on from, children apart */                        \
