@@ -9,7 +9,7 @@ describe("an object that is handed over while memory runs out", function()
   local function story(n, is_big)
     local world = network.world { delay = { 0, 0 }, "anna", "ben", "carl" }
     local anna, ben, carl = world.anna, world.ben, world.carl
-    local url = world:room({ n = 1 }, anna, carl)
+    world:room({ n = 1 }, anna, carl)
     anna:eval([[
       if ... then for i = 1, 4 do self.room.data["big" .. i] = ("x"):rep(400000) end end
       self.room:add_child("items", { text = "a" })]], is_big)
