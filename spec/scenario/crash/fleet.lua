@@ -15,6 +15,7 @@ local Fleet = {}
 Fleet.__index = Fleet
 
 -- A member may end by itself, as when it finds no node; not forever.
+local SIGTERM_STATUS = 128 + 15
 local ENDS_MAX = 20
 
 ---@param start fun(...: string): spec.process of process.with
@@ -88,7 +89,7 @@ function Fleet:kill(member, due)
   member.due = due
 end
 
----SIGTERM: it ends in good order.
+---SIGTERM: it ends in good order. One that has not said a word yet may not watch for it yet.
 function Fleet:terminate(member, due)
   if not member.process or member.is_stopped then return self:kill(member, due) end
   self.tell("%s is told to end", member.name)
@@ -96,7 +97,8 @@ function Fleet:terminate(member, due)
   local status = member.process:wait()
   ended(self, member)
   local last = member.lives[#member.lives]
-  local is_early = (last[#last] or ""):find("while it was starting", 1, true)
+  local is_early = #last == 0 and status == SIGTERM_STATUS
+    or (last[#last] or ""):find("while it was starting", 1, true)
   if status ~= 0 and not is_early then
     check.fault("process", "%s ended with status %d", member.name, status)
   end
