@@ -371,8 +371,7 @@ end
 function Oracle:check(look, is_disturbed, is_doubled)
   local sent = self.sent
   self.sent = {}
-  for _, object in ipairs(self.objects) do object.is_disturbed = is_disturbed end
-  self:judge()
+  self:judge(is_disturbed)
   handover.settle(self)
   for _, object in ipairs(self.objects) do
     if object.is_live and object.is_down then given_up(self, object) end

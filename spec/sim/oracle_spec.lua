@@ -336,6 +336,16 @@ describe("the oracle", function()
       assert.is_false((pcall(oracle.judge, oracle, true)))
     end)
 
+    it("of what was written while evict had not returned, only where nothing went wrong", function()
+      local entries = heard()
+      table.insert(entries,
+        { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 1 })
+      oracle.by_url["resource://x/1"].evictions[ben.url] = { { at = 0, first = 1, last = 2 } }
+      looks["anna.1"].observers = plain.array {}
+      oracle:take(ben, entries)
+      oracle:check(function(_, party) return looks[party] end, true)
+    end)
+
     it("of a fresh start where nothing was lost", function()
       catches("had to resync",
         { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } })
