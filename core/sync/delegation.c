@@ -41,7 +41,6 @@ static void offer(hy_delegation_t *d);
 static void move(hy_delegation_t *d);
 static void ask_node(hy_delegation_t *d);
 static void ask_heir(hy_delegation_t *d);
-
 static void take_back(const hy_delegation_t *d);
 static void stay(hy_delegation_t *d, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -294,6 +293,8 @@ static void on_moved(void *delegation, int http, hy_msg_t *answer) {
     const char *heir = d->heir->bytes, *url = d->hosted->url->bytes;
     if (http < 300) {
         hy__delegation_commit(d->hosted);
+    } else if (http == 503) {
+        hy__job_retry(&d->job); /* the heir is not connected just now */
     } else if (!is_no(http)) {
         ask_node(d);
     } else {
