@@ -11,7 +11,7 @@
 typedef struct {
     hy_link_t link; /* in the frozen state */
     hy_msg_t *request;
-    hy_str_t *hyperty;
+    hy_str_t *hyperty, *admission;
     uint32_t next, end;              /* parts from … to before; or, */
     uint32_t wanted[HY_PARTS_AHEAD]; /* if it asks for these: indices into this list */
     bool is_choosy;
@@ -39,7 +39,7 @@ typedef struct {
     int code;
     uint32_t part, count;
     uint64_t head; /* the object's version by now; 0: the part's */
-    hy_str_t *text;
+    hy_str_t *text, *admission;
 } part_t;
 
 static void part_write(const hy_payload_t *p, hy_buf_t *b) {
@@ -49,11 +49,13 @@ static void part_write(const hy_payload_t *p, hy_buf_t *b) {
     if (part->head) hy_buf_format(b, "\"head\":%llu,", (unsigned long long)part->head);
     hy_buf_text(b, "\"value\":");
     hy_buf_add(b, part->text->bytes, part->text->len);
+    hy_json_write_text(b, ",\"admission\":", part->admission);
     hy_buf_char(b, '}');
 }
 
 static void part_free(hy_payload_t *p) {
     hy_str_unref(((part_t *)p)->text);
+    hy_str_unref(((part_t *)p)->admission);
     hy_free(p);
 }
 
@@ -76,6 +78,7 @@ static int send_part(const hy_frozen_t *f, const reader_t *reader, uint32_t i, b
                      .part = i + 1,
                      .count = hy_snapshot_count(f->snapshot),
                      .text = hy_str_ref(hy_snapshot_part(f->snapshot, i))};
+    if (reader->admission) part->admission = hy_str_ref(reader->admission);
     if (o->version > hy_snapshot_version(f->snapshot)) part->head = o->version;
     hy_value_t id = reader->request->id;
     if (id.kind == HY_STR) hy_str_ref(id.as.s);
@@ -96,6 +99,7 @@ static void reader_free(hy_frozen_t *f, reader_t *reader) {
     f->reader_count--;
     hy_msg_unref(reader->request);
     hy_str_unref(reader->hyperty);
+    hy_str_unref(reader->admission);
     hy_free(reader);
 }
 
@@ -299,23 +303,38 @@ int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
 
 void hy__answer_drop(hy_answer_t *a) {
     hy_value_drop(a->value);
+    hy_str_unref(a->admission);
+    a->admission = NULL;
     a->value = hy_absent(); /* what is frozen goes after a while */
+}
+
+static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
+    hy_msg_t *m =
+        hy_msg_has_id(request) ? hy_msg_response(request, NULL, 200, NULL, a->value) : NULL;
+    if (!hy_msg_has_id(request)) hy_value_drop(a->value);
+    a->value = hy_absent();
+    if (m && a->admission) hy_put(hy_msg_body(m), "admission", hy__string_ref(a->admission));
+    hy__ledger_send(r->ledger, r->party.syncher->manager, m);
+    hy_msg_unref(m);
 }
 
 void hy__answer_send(hy_reporter_t *r, hy_msg_t *request, hy_str_t *hyperty, hy_answer_t *a) {
     hy_frozen_t *f = a->frozen;
     if (!f) {
-        hy__ledger_respond(r->ledger, r->party.syncher->manager, request, 200, NULL, a->value);
-        a->value = hy_absent();
+        send_value(r, request, a);
+        hy__answer_drop(a);
         return;
     }
     reader_t *reader = hy_alloc_zero(sizeof *reader);
     if (!reader) {
         hy_bus_respond(bus_of(r), request, 503, "out of memory", hy_absent());
+        hy__answer_drop(a);
         return;
     }
     reader->request = hy_msg_ref(request);
     reader->hyperty = hy_str_ref(hyperty);
+    reader->admission = a->admission;
+    a->admission = NULL;
     hy_list_append(&f->readers, &reader->link);
     bool is_idle = f->reader_count++ == 0;
     if (is_idle) go_on(f); /* moved, not added: it needs no memory */

@@ -44,6 +44,19 @@ static void on_expelled(void *evicting, int code, const char *desc, hy_node_t *b
     if (e->open == 0) hy_free(e);
 }
 
+hy_str_t *hy__hosted_admission(const hy_hosted_t *h) {
+    if (!h->epoch) return NULL;
+    return hy_str_format("%s/%llu", h->epoch->bytes, (unsigned long long)h->admissions);
+}
+
+/* It may come late, when the hyperty has been let in again: it ends what was admitted until now. */
+static hy_value_t evict_body(const hy_hosted_t *h) {
+    hy_value_t body = hy__body1("resource", hy__string_ref(h->url));
+    hy_str_t *admission = body.kind == HY_OBJECT ? hy__hosted_admission(h) : NULL;
+    if (admission) hy_put(body.as.n, "admission", hy_string(admission));
+    return body;
+}
+
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     evicting_t *e = done ? hy_alloc(sizeof *e) : NULL;
     if (done && !e) return HY_ENOMEM;
@@ -54,7 +67,7 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
         return rc;
     }
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    hy_value_t body = hy__body1("resource", hy__string_ref(h->url));
+    hy_value_t body = evict_body(h);
     if (hy__manager_find_syncher(h->manager, hyperty)) {
         hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, body);
         return 0;

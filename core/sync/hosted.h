@@ -23,6 +23,7 @@ struct hy_hosted {
     hy_listener_t *on_subscription;
     hy_dict_t guests;
     uint32_t observers;
+    uint64_t admissions; /* of anybody, in this epoch or since before it */
     bool is_public;
     bool is_replaced;    /* another session holds the object */
     hy_job_t job;        /* holding it again */
@@ -55,6 +56,9 @@ void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms);
 /* creation.c: what the registry says of it: the metadata that finds it. ABSENT when out of memory.
  */
 hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
+/* eviction.c: the last admission of anybody as a runtime is told of it, with the answer that lets
+ * one in and when one is struck off: "<epoch>/<number>". NULL when out of memory. */
+hy_str_t *hy__hosted_admission(const hy_hosted_t *h);
 /* rehost.c */
 void hy__hosted_init_job(hy_hosted_t *h);
 /* An epoch above that one; NULL when out of memory. */

@@ -154,9 +154,11 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     g->is_observing = true;
     g->is_gone = false;
     g->accepted++;
+    h->admissions++;
     g->is_evicted = false;
     hy__pulse_start(h->manager);
     hy__hosted_save_guest(h, subscriber);
+    answer.admission = hy__hosted_admission(h);
     hy__answer_send(r, request, subscriber, &answer);
 }
 

@@ -118,6 +118,7 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
     hy_error_t err = {.text = ""};
     const hy_node_t *body = hy_msg_body(answer);
     hy_bus_t *bus = m->manager->bus;
+    if (hy_get_str(body, "admission")) hy__member_admitted(m, body); /* not with asked parts */
     int got = hy__collect(&m->collecting, m->url, body, &err);
     bool is_whole = got == HY_COLLECT_ALL || is_copied_meanwhile(m);
     if (!is_final && !is_whole) {

@@ -36,6 +36,7 @@ static void on_subscribed(void *member, int http, hy_msg_t *answer) {
     hy__replica_enter(r);
     if (http < 300) {
         hy__job_end(&m->job);
+        hy__member_admitted(m, hy_msg_body(answer));
         take_answer(m, answer);
     } else if (http == 401 || http == 403) {
         hy__member_end(m, true);

@@ -4,6 +4,8 @@
  * A member is one hyperty: asking, in, or out. The routes of a member are its own at the node
  * (source); with the last member the copy goes. What arrives is taken in by
  * arrival.c; how one becomes a member: joining.c. */
+#include <stdlib.h>
+
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "sync.h"
@@ -40,6 +42,7 @@ void hy__member_unref(hy_member_t *m) {
     hy_str_unref(m->hyperty);
     hy_str_unref(m->url);
     hy_msg_unref(m->request);
+    hy_str_unref(m->admission);
     hy_free(m);
 }
 
@@ -273,7 +276,24 @@ void hy__member_end(hy_member_t *m, bool evicted) {
     end(m, evicted, false);
 }
 
-void hy__member_evicted(hy_member_t *m) {
+/* Is the first admission before the other? Only those of one epoch are counted together; in doubt
+ * it is not, so that who is struck off stays struck off. */
+static bool is_before(const hy_str_t *a, const hy_str_t *b) {
+    const char *at = a ? strrchr(a->bytes, '/') : NULL, *bt = b ? strrchr(b->bytes, '/') : NULL;
+    if (!at || !bt || at - a->bytes != bt - b->bytes) return false;
+    if (memcmp(a->bytes, b->bytes, (size_t)(at - a->bytes)) != 0) return false;
+    return strtoull(at + 1, NULL, 10) < strtoull(bt + 1, NULL, 10);
+}
+
+void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
+    hy_str_t *admission = hy_get_str(answer, "admission");
+    if (is_before(admission, m->admission)) return;
+    hy_str_unref(m->admission);
+    m->admission = admission ? hy_str_ref(admission) : NULL;
+}
+
+void hy__member_evicted(hy_member_t *m, const hy_str_t *admission) {
+    if (m->state == HY_MEMBER_IN && is_before(admission, m->admission)) return;
     bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
     if (m->state == HY_MEMBER_IN)
         end(m, true, is_abroad);

@@ -76,7 +76,7 @@ static void on_evicted(hy_syncher_t *s, hy_msg_t *m) {
     const hy_replica_t *r = url ? hy__part_find(&s->manager->replicas, url) : NULL;
     hy_member_t *member = r ? hy__replica_find_member(r, s->url) : NULL;
     hy_str_unref(url);
-    if (member) hy__member_evicted(member);
+    if (member) hy__member_evicted(member, hy_get_str(hy_msg_body(m), "admission"));
 }
 
 static void on_url(void *arg, hy_msg_t *m) {

@@ -128,6 +128,29 @@ describe("a hyperty of another domain", function()
     assert.same({ eve.url }, anna:eval "return self.room.observers")
   end)
 
+  it("that was let in again is not ended by what is still under way from before", function()
+    world.net:stall(world.runtimes.eve, true, "far.example")
+    assert.is_true(anna:eval("return self.room:evict(...)", eve.url))
+    eve:eval "self.room:unsubscribe()"
+    world:join(eve, url)
+    world.net:stall(world.runtimes.eve, false, "far.example")
+    world:run(1)
+    anna:eval "self.room.data.n = 1"
+    world:settle()
+    assert.equal(1, eve:eval "return self.room.data.n")
+    assert.same({ eve.url }, anna:eval "return self.room.observers")
+  end)
+
+  it("that was let in again is struck off again", function()
+    assert.is_true(anna:eval("return self.room:evict(...)", eve.url))
+    world:run(1)
+    world:join(eve, url)
+    world:listen "eve"
+    assert.is_true(anna:eval("return self.room:evict(...)", eve.url))
+    world:run(1)
+    assert.same({ "evicted" }, world:heard "eve")
+  end)
+
   it("that asks again before it has heard is in or out, for both alike", function()
     for _ = 1, 20 do
       anna:eval("self.room:evict(...)", eve.url)
