@@ -90,6 +90,8 @@
 #define HY_HANDOVER_MS             30000u
 #define HY_HANDOVER_ASK_MS         2000u
 #define HY_HANDOVER_WAIT_MS        60000u
+#define HY_HANDOVER_SILENT_MS      60000u       /* longer, for a giver that does not answer */
+#define HY_HANDED_MS               150000u      /* who gave what is not stored knows it so long */
 #define HY_HANDOVER_EXECUTES_BYTES (256u << 10) /* of answers handed over */
 #define HY_HANDING_SETTLE_MS       10000u       /* who resumes asks so long where it is */
 
@@ -261,6 +263,8 @@ _Static_assert(HY_PARTS_AHEAD *HY_MESSAGE_BYTES_MAX <= HY_STUB_QUEUE_BYTES_MAX,
 _Static_assert(HY_PARTS_MAX >= HY_PARTS_BYTES_MAX / HY_PART_BYTES, "parts suffice");
 _Static_assert(HY_RETRY_MIN_MS < HY_RETRY_MAX_MS, "backoff grows");
 _Static_assert(HY_HANDOVER_ASK_MS < HY_HANDOVER_WAIT_MS, "who takes asks before it gives up");
+_Static_assert(HY_HANDOVER_WAIT_MS + HY_HANDOVER_SILENT_MS < HY_HANDED_MS,
+               "who takes gives up before who gave forgets");
 _Static_assert(HY_CHILD_PENDING_MAX < HY_CHILD_LIFE, "what one life sends is below the next one");
 _Static_assert(HY_OWN_STATE_BYTES_MAX < HY_STORE_QUEUE_BYTES / 2, "a snapshot can wait");
 _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps");

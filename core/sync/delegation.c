@@ -192,8 +192,8 @@ void hy__delegation_commit(hy_hosted_t *h) {
     detach(d);
     h->is_replaced = true;
     hy__registration_end(m, h->url, false);
-    if (r && r->ledger && d->sm && !hy__manager_find_syncher(m, d->heir))
-        hy__handed_watch(m, h->url, h->reporter, d->sm, d->epoch);
+    bool is_stored = r && r->ledger && !hy__manager_find_syncher(m, d->heir);
+    if (d->sm) hy__handed_watch(m, h->url, h->reporter, d->sm, d->epoch, is_stored);
     hy_replica_t *own = hy__part_find(&m->replicas, h->url);
     hy__hosted_delete(h);
     if (own) hy__replica_renew(own);

@@ -1,7 +1,10 @@
 /* What is stored of an object that was handed over (handover.h). Its new reporter has committed it
  * before it accepted, but that it is the reporter only when it was moved; what it acknowledges
  * comes after that. So until it says that this is committed, too, the old rows are the ones that
- * can be resumed after a crash; then they go. */
+ * can be resumed after a crash; then they go.
+ *
+ * Of what is not stored nothing is left but that it was handed over, for a while: the node may
+ * forget that it has moved it before the new reporter has heard so, which then asks here. */
 #include "../base/mem.h"
 #include "handover.h"
 
@@ -9,6 +12,8 @@ typedef struct {
     hy_link_t link; /* in the manager */
     hy_job_t job;
     hy_str_t *url, *giver, *sm, *epoch;
+    bool is_stored;    /* the giver has rows of it, which are to go */
+    uint64_t until_ms; /* if not: it is remembered so long */
 } handed_t;
 
 static void handed_end(handed_t *d) {
@@ -27,14 +32,14 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
     handed_t *d = handed;
     hy_manager_t *m = d->job.manager;
     bool is_taken = hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "taken", false);
-    if (http >= 300) {
+    if (http >= 300 && (d->is_stored || hy_clock_now(hy_bus_clock(m->bus)) < d->until_ms)) {
         hy__job_retry(&d->job);
         return;
     }
-    if (!is_taken)
+    if (!is_taken && d->is_stored)
         hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync",
                "%s was handed over and is not there: it can be resumed here", d->url->bytes);
-    bool is_to_go = is_taken && !hy__part_find(&m->hosted, d->url) && m->store;
+    bool is_to_go = d->is_stored && is_taken && !hy__part_find(&m->hosted, d->url) && m->store;
     if (is_to_go && !hy__copy_inherit(m, d->url)) {
         hy__job_retry(&d->job);
         return;
@@ -57,13 +62,15 @@ static void run(void *handed) {
 
 /* Out of memory the rows stay, without harm: who resumes is told who has the object. */
 void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t *heir_sm,
-                      hy_str_t *epoch) {
+                      hy_str_t *epoch, bool is_stored) {
     handed_t *d = hy_alloc_zero(sizeof *d);
     if (!d) return;
     d->url = hy_str_ref(url);
     d->giver = hy_str_ref(giver);
     d->sm = hy_str_ref(heir_sm);
     d->epoch = hy_str_ref(epoch);
+    d->is_stored = is_stored;
+    d->until_ms = hy_clock_now(hy_bus_clock(m->bus)) + HY_HANDED_MS;
     hy__job_init(&d->job, m, d->url, run, d);
     hy_list_append(&m->handed, &d->link);
     hy__job_want(&d->job);
@@ -85,17 +92,25 @@ static bool is_handed(const hy_manager_t *m, const hy_str_t *url, const hy_str_t
     return false;
 }
 
+bool hy__handed_params(hy_manager_t *m, hy_msg_t *request, hy_str_t **url, hy_str_t **epoch) {
+    const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
+    hy_value_t first = params ? hy_node_at(params, 0) : hy_absent();
+    hy_value_t second = params ? hy_node_at(params, 1) : hy_absent();
+    if (first.kind != HY_STR || second.kind != HY_STR) {
+        hy_bus_respond(m->bus, request, 400, "params must be [object, epoch]", hy_absent());
+        return false;
+    }
+    *url = first.as.s;
+    *epoch = second.as.s;
+    return true;
+}
+
 /* Whoever has not got it, and does not give it away just now, will ask the heir before it goes on:
  * so the heir may let go of it. */
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request) {
-    const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
-    hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
-    hy_value_t epoch = params ? hy_node_at(params, 1) : hy_absent();
-    if (url.kind != HY_STR || epoch.kind != HY_STR) {
-        hy_bus_respond(m->bus, request, 400, "handed: params must be [object, epoch]", hy_absent());
-        return;
-    }
-    if (hy__delegation_defers(hy__part_find(&m->hosted, url.as.s), request)) return;
+    hy_str_t *url, *epoch;
+    if (!hy__handed_params(m, request, &url, &epoch)) return;
+    if (hy__delegation_defers(hy__part_find(&m->hosted, url), request)) return;
     hy_bus_respond(m->bus, request, 200, NULL,
-                   hy__body1("handed", hy_bool(is_handed(m, url.as.s, epoch.as.s))));
+                   hy__body1("handed", hy_bool(is_handed(m, url, epoch))));
 }

@@ -32,10 +32,9 @@ static hy_clock_t *clock_of(const hy_settling_t *g) {
 
 int hy__handing_note_offer(hy_syncher_t *s, hy_object_t *o, hy_store_level_t level,
                            const hy_node_t *offer) {
-    hy_str_t *runtime = hy_get_str(o->metadata, "runtime");
     hy_handing_t handing = {.is_heir = true, .peer = hy_get_str(offer, "source")};
     handing.epoch = hy_get_str(offer, "epoch");
-    handing.sm = runtime ? hy__url_below(runtime, "/sm") : NULL;
+    handing.sm = hy__handover_giver_sm(o);
     int rc = handing.sm ? hy__party_hand(s->manager, s->url, o, level, &handing) : HY_EINVALID;
     hy_str_unref(handing.sm);
     return rc;

@@ -333,6 +333,20 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
     return 0;
 }
 
+hy_str_t *hy__handover_giver_sm(const hy_object_t *o) {
+    hy_str_t *runtime = hy_get_str(o->metadata, "runtime");
+    return runtime ? hy__url_below(runtime, "/sm") : NULL;
+}
+
+bool hy__handover_is_givers(hy_msg_t *offer, const hy_msg_t *request) {
+    const hy_node_t *params = hy_get_array(hy_msg_body(offer), "params");
+    hy_value_t first = params ? hy_node_at(params, 0) : hy_absent();
+    const hy_node_t *o = first.kind == HY_OBJECT ? hy_get_object(first.as.n, "object") : NULL;
+    const hy_str_t *runtime = hy_get_str(o, "runtime");
+    return hy_str_equal(request->from, offer->from) ||
+           (runtime && hy_address_is_under(request->from, runtime));
+}
+
 bool hy__handover_is_without(const hy_node_t *offer) {
     return hy_get_bool(offer, "without", false);
 }
@@ -363,4 +377,15 @@ int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *
     *reporter = r;
     *hosted = h;
     return 0;
+}
+
+/* --- it is here ------------------------------------------------------------------------------- */
+
+void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
+    hy_manager_t *m = h->manager;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
+    hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
+    hy__job_want(&h->job);
+    hy__pulse_start(m);
 }

@@ -10,7 +10,9 @@
  *                                             digest, metadata ──► all who observe
  *
  * There is one writer at any time: R1 writes no more from the offer on, R2 not before the node has
- * moved it. Either answer of the node may get lost: who lacks it asks who the holder is.
+ * moved it. Either answer of the node may get lost: who lacks it asks who the holder is. A node
+ * that was restarted may have forgotten that: then they ask one another, and R1 that was told has
+ * ended, and R2 has it.
  *
  * A stored object is in two stores for a while. Each has it written down, committed before the move
  * is sent, that it may be the other one's (hy_handing_t in the PARTIES row): R2 with all that it
@@ -48,14 +50,17 @@ void hy__delegation_free(hy_hosted_t *h, const char *why);
 
 /* --- handed.c --------------------------------------------------------------------------------- */
 
-/* A stored object was handed over by that hyperty of this runtime: what is kept of it goes as soon
- * as the sync manager of its heir has said that it has stored it. Until then it may be resumed. */
+/* An object was handed over by that hyperty of this runtime: remembered until the sync manager of
+ * its heir has said that it has it, or, if it is not stored, for HY_HANDED_MS. What is stored of it
+ * goes when the heir has stored it; until then it may be resumed. */
 void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t *heir_sm,
-                      hy_str_t *epoch);
+                      hy_str_t *epoch, bool is_stored);
 void hy__handed_free(hy_manager_t *m);
 
 /* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);
+/* The params of handed and delegated; false if they are wrong, which is answered. */
+bool hy__handed_params(hy_manager_t *m, hy_msg_t *request, hy_str_t **url, hy_str_t **epoch);
 
 /* --- executed.c ------------------------------------------------------------------------------- */
 
@@ -110,6 +115,12 @@ void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */
  * HY_ETOO_LARGE with a text if even so it is too much: too many observe. */
 int hy__handover_write(hy_hosted_t *h, hy_reporter_t *r, hy_str_t *heir, hy_str_t *epoch,
                        hy_value_t *out, hy_error_t *err);
+/* The sync manager of who gives an object that was made of an offer; NULL when out of memory, or
+ * if it does not say. */
+hy_str_t *hy__handover_giver_sm(const hy_object_t *o);
+/* True for what is from the object's sync manager, or from the runtime that it is in, as long as it
+ * is nobody's. */
+bool hy__handover_is_givers(hy_msg_t *offer, const hy_msg_t *request);
 /* True if the object is not in the offer. */
 bool hy__handover_is_without(const hy_node_t *offer);
 /* 0, or why that reporter's object cannot be handed over to that hyperty. */
@@ -124,5 +135,8 @@ const char *hy__handover_refusal(const hy_manager_t *m, const hy_msg_t *request,
 int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *whole,
                       hy_parts_t *parts, hy_reporter_t **reporter, hy_hosted_t **hosted,
                       hy_error_t *err);
+/* What the node has to hear besides is said again until it has: who observes is admitted once more,
+ * so that it tells of those who went without a word; and the registry gets its entry. */
+void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r);
 
 #endif

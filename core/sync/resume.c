@@ -233,7 +233,7 @@ static void refuse_given(hy_call_t *c, const hy_kept_t *k, hy_settled_t where) {
                 "%s was handed over to %s and is reported there; what is stored of it here stays "
                 "until that one has confirmed it: create another with new = true",
                 k->key->bytes, g->peer->bytes);
-        hy__handed_watch(c->syncher->manager, k->key, c->syncher->url, g->sm, g->epoch);
+        hy__handed_watch(c->syncher->manager, k->key, c->syncher->url, g->sm, g->epoch, true);
         fail(c, HY_ECONFLICT, &err);
         return;
     }

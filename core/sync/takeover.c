@@ -129,17 +129,6 @@ static int keep(takeover_t *t, hy_str_t *giver) {
     return rc;
 }
 
-/* What the node has to hear besides is said again until it has: who observes is admitted once more,
- * so that it tells of those who went without a word; and the registry gets its entry. */
-static void settle(hy_hosted_t *h, hy_reporter_t *r) {
-    hy_manager_t *m = h->manager;
-    hy__hosted_digest(h); /* before anything else of this epoch */
-    hy__reporter_sign(r);
-    hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
-    hy__job_want(&h->job);
-    hy__pulse_start(m);
-}
-
 /* Until now, and in the rows, it was in the epoch of who gave it: so a copy can be made of them. */
 static void begin_epoch(const takeover_t *t) {
     hy_object_t *o = t->reporter->party.object;
@@ -167,7 +156,7 @@ static void take(takeover_t *t) {
            h->reporter->bytes);
     hy_list_append(&t->syncher->parties, &r->party.link);
     detach(t);
-    settle(h, r);
+    hy__handover_settle(h, r);
     hy_party_ref(&r->party);
     finish(t, 0, "", &r->party);
     hy_party_unref(&r->party);
@@ -185,21 +174,46 @@ void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {
 
 /* --- waiting for it --------------------------------------------------------------------------- */
 
+static void not_yet(takeover_t *t, uint64_t late_ms) {
+    hy__job_retry(&t->job);
+    if (hy_clock_now(clock_of(t)) < late_ms) return;
+    drop(t, HY_ETIMEOUT, "the object was not handed over in time");
+}
+
+/* The giver has ended only once it was moved: then it is here, though the node has forgotten it. A
+ * giver that does not answer is waited for longer, as its yes would be the last word on it. */
+static void on_giver(void *takeover, int http, hy_msg_t *answer) {
+    takeover_t *t = takeover;
+    if (http < 300 && hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "handed", false)) {
+        hy__job_retry(&t->job); /* should it not be done now */
+        take(t);
+    } else {
+        not_yet(t, t->until_ms + (http < 300 ? 0 : HY_HANDOVER_SILENT_MS));
+    }
+}
+
+static void ask_giver(takeover_t *t) {
+    hy_str_t *giver = hy__handover_giver_sm(t->reporter->party.object);
+    hy_value_t body = hy__guard_body("handed", t->url, t->epoch);
+    hy__job_ask(&t->job, HY_MSG_EXECUTE, t->manager->sm, giver, body, on_giver);
+}
+
 static void on_holder(void *takeover, int http, hy_msg_t *answer) {
     takeover_t *t = takeover;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     const hy_str_t *holder = hy_get_str(value, "holder"), *epoch = hy_get_str(value, "epoch");
-    bool is_ours = holder && (hy_str_equal(holder, t->hosted->reporter) ||
-                              hy_address_is_under(holder, t->manager->runtime));
-    bool is_here = http < 300 && is_ours; /* its runtime, once the session of then is gone */
-    bool is_known = http < 300 || http == 404 || http == 410;
+    bool is_here = holder && http < 300 && /* its runtime, once the session of then is gone */
+                   (hy_str_equal(holder, t->hosted->reporter) ||
+                    hy_address_is_under(holder, t->manager->runtime));
     if (is_here && epoch && hy_str_equal(epoch, t->epoch)) {
         hy__job_retry(&t->job); /* should it not be done now */
         take(t);
     } else if (epoch && hy_epoch_compare(epoch, t->epoch) >= 0) {
         drop(t, HY_ECONFLICT, "the object went on elsewhere");
-    } else if (is_known && hy_clock_now(clock_of(t)) >= t->until_ms) {
-        drop(t, HY_ETIMEOUT, "the object was not handed over in time");
+    } else if (http == 404) {
+        ask_giver(t);
+    } else if (http < 300 || http == 410) {
+        not_yet(t, t->until_ms);
     } else {
         hy__job_retry(&t->job);
     }
@@ -213,8 +227,7 @@ static void run(void *takeover) {
 }
 
 static void on_ask(void *takeover) {
-    takeover_t *t = takeover;
-    hy__job_want(&t->job);
+    hy__job_want(&((takeover_t *)takeover)->job);
 }
 
 /* --- deciding --------------------------------------------------------------------------------- */
@@ -445,30 +458,17 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
     ask_hyperty(t, request, offer);
 }
 
-/* The object's sync manager, or the runtime that it is in as long as it is nobody's. */
-static bool is_from_giver(const takeover_t *t, const hy_msg_t *request) {
-    const hy_str_t *runtime = hy_get_str(hy_get_object(offer_of(t->offer), "object"), "runtime");
-    return hy_str_equal(request->from, t->offer->from) ||
-           (runtime && hy_address_is_under(request->from, runtime));
-}
-
 /* Who offered it asks whether it is here: params [object, epoch, it was moved]. If it is not, it
  * will not be, not with that epoch; unless it was moved, and has to be made out yet. */
 static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
-    const hy_node_t *params = hy_get_array(hy_msg_body(request), "params");
-    hy_value_t url = params ? hy_node_at(params, 0) : hy_absent();
-    hy_value_t epoch = params ? hy_node_at(params, 1) : hy_absent();
-    if (url.kind != HY_STR || epoch.kind != HY_STR) {
-        hy_bus_respond(m->bus, request, 400, "delegated: params must be [object, epoch]",
-                       hy_absent());
-        return;
-    }
-    const hy_hosted_t *h = hy__part_find(&m->hosted, url.as.s);
-    bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch.as.s) >= 0;
-    hy_value_t moved = hy_node_at(params, 2);
+    hy_str_t *url, *epoch;
+    if (!hy__handed_params(m, request, &url, &epoch)) return;
+    const hy_hosted_t *h = hy__part_find(&m->hosted, url);
+    bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch) >= 0;
+    hy_value_t moved = hy_node_at(hy_get_array(hy_msg_body(request), "params"), 2);
     bool is_moved = moved.kind == HY_BOOL && moved.as.b;
-    takeover_t *t = hy__part_find(&m->takeovers, url.as.s);
-    bool is_his = t && hy_str_equal(t->epoch, epoch.as.s) && is_from_giver(t, request);
+    takeover_t *t = hy__part_find(&m->takeovers, url);
+    bool is_his = t && hy_str_equal(t->epoch, epoch) && hy__handover_is_givers(t->offer, request);
     if (is_his && is_moved) {
         if (t->hosted && !t->job.request) hy__job_want(&t->job);
         hy_bus_respond(m->bus, request, 503, "it is being found out", hy_absent());
@@ -476,7 +476,7 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     }
     if (is_his) drop(t, HY_ECONFLICT, "the object was not handed over");
     if (!h) { /* unless the store tells otherwise, it is not */
-        hy__handing_query(m, request, url.as.s, epoch.as.s, is_moved);
+        hy__handing_query(m, request, url, epoch, is_moved);
         return;
     }
     const hy_reporter_t *r = is_here ? hy__hosted_reporter(h) : NULL; /* once that is committed */

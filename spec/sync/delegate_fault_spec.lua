@@ -127,6 +127,7 @@ describe("delegating", function()
 
   it("stands that the new reporter does not hear that it was moved", function()
     watch("ben", function(message)
+      if is_method(message, "delegated") then return "drop" end
       if message.type == "event" and message.body.value and message.body.value.moved then
         return "drop"
       end
@@ -290,6 +291,25 @@ describe("delegating", function()
       end
     end)
   end
+
+  it("stands a restart of the node once only the old reporter has heard", function()
+    local lost = 0
+    watch("ben", function(message)
+      if is_method(message, "delegated") then return "drop" end
+      if message.type == "event" and message.body.value and message.body.value.moved then
+        lost = lost + 1
+        return "drop"
+      end
+    end)
+    begin()
+    world:run(1)
+    is_over_at_anna()
+    assert.same({ 1, false }, { lost, ben:eval "return self.mine ~= nil" })
+    world:restart_node("anna", "ben", "carl")
+    world:run(20)
+    assert.is_true(ben:eval "return self.mine ~= nil")
+    goes_on_with(ben, "mine")
+  end)
 
   it("stands a restart of the node while the other one decides", function()
     ben:eval [[
