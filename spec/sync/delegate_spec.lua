@@ -130,6 +130,7 @@ describe("delegating", function()
         self.room = self.mine return self.room:delegate(...)]], world.dora.url) })
       world:run(0.1)
       assert.same({ true }, { world.dora:eval("return self.mine:delegate(...)", anna.url) })
+      world:run(0.1)
       anna:eval "self.mine.data.n = 5"
       world:run(1)
       assert.same({ "n=1", "create a", "n=5" }, world:heard "carl")
