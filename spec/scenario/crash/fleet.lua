@@ -15,7 +15,7 @@ local Fleet = {}
 Fleet.__index = Fleet
 
 -- A member may end by itself, as when it finds no node; not forever.
-local SIGTERM_STATUS = 128 + 15
+local SIGTERM_STATUS, SHELL_SAYS = 128 + 15, "Terminated"
 local ENDS_MAX = 20
 
 ---@param start fun(...: string): spec.process of process.with
@@ -97,8 +97,9 @@ function Fleet:terminate(member, due)
   local status = member.process:wait()
   ended(self, member)
   local last = member.lives[#member.lives]
-  local is_early = #last == 0 and status == SIGTERM_STATUS
-    or (last[#last] or ""):find("while it was starting", 1, true)
+  local first, said = last[1] or SHELL_SAYS, last[#last] or ""
+  local is_early = status == SIGTERM_STATUS and first:find(SHELL_SAYS, 1, true)
+    or said:find("while it was starting", 1, true)
   if status ~= 0 and not is_early then
     check.fault("process", "%s ended with status %d", member.name, status)
   end
