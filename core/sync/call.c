@@ -207,7 +207,7 @@ static void on_committed(void *call) {
     hy_call_t *c = call;
     hy_value_t value = c->value;
     c->value = hy_absent();
-    if (c->party && !c->on_value) {
+    if (c->party && !c->on_value && !c->on_done) {
         hy__call_take_party(c, NULL, 0, "");
     } else {
         hy__call_end(c, 0, "", NULL, value);

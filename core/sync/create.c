@@ -242,12 +242,17 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
                         err);
 }
 
-/* The sync manager's answer from the node, passed to the call if it is still there. */
+/* The sync manager's answer from the node, passed to the call if it is still there. Who was struck
+ * off must not be let in by a restart: where the object is stored, the row of that comes first. */
 static void on_expelled(void *arg, int code, const char *desc, hy_node_t *body) {
     hy_call_t **slot = arg, *c = *slot;
     (void)body;
-    if (c) hy__call_end(c, code, desc, NULL, hy_absent());
     hy_free(slot);
+    if (!c) return;
+    c->slot = NULL;
+    const hy_ledger_t *l = c->party->is_open ? ((hy_reporter_t *)c->party)->ledger : NULL;
+    if (code == 0 && l) code = hy__call_wait(c, l->ticket);
+    if (code < 0 || !l) hy__call_end(c, code, desc, NULL, hy_absent());
 }
 
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err) {
@@ -265,9 +270,12 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
     bool is_away = hy__is_away(p->syncher->manager, p->url); /* the node hears it in time */
     rc = slot ? hy__hosted_evict(h, hyperty, is_away ? NULL : on_expelled, slot) : HY_ENOMEM;
     if (rc == 0 && is_away) {
+        const hy_ledger_t *l = ((hy_reporter_t *)p)->ledger;
         c->slot = NULL;
         hy_free(slot);
-        return hy__call_answer_now(c);
+        if (!l) return hy__call_answer_now(c);
+        rc = hy__call_wait(c, l->ticket);
+        slot = NULL;
     }
     if (rc == 0) return 0;
     if (c) hy__call_free(c);

@@ -128,6 +128,23 @@ describe("on a slow disk", function()
     assert.not_equal(url, world.anna:eval(CREATE))
   end)
 
+  for _, how in ipairs { "connected", "cut off" } do
+    it("evicting waits for it, also " .. how .. ": a restart lets nobody in again", function()
+      if how == "cut off" then world:disconnect "anna" end
+      local before, after = world.anna:eval([[
+        local hyperty = require "hyperty"
+        local before = hyperty.now()
+        assert(self.room:evict(...))
+        return before, hyperty.now()]], world.ben.url)
+      assert.is_true(after - before > 0.9)
+      world:crash "anna"
+      world:start "anna"
+      world.anna:eval(CREATE)
+      world:run(60)
+      assert.same({}, world.anna:eval "return self.room.observers")
+    end)
+  end
+
   it("objects that are not stored do not wait", function()
     local other = world.anna:eval [[
       self.other = assert(self.syncher:create { schema = "Resource", name = "other" })
