@@ -39,6 +39,7 @@ struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
+    size_t history_bytes;   /* bound of each history */
     bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
