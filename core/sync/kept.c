@@ -221,3 +221,12 @@ int hy__kept_then(hy_call_t *c, void (*next)(hy_call_t *c)) {
     if (rc < 0) hy__call_free(c);
     return rc;
 }
+
+hy_value_t hy__level_value(hy_store_level_t level) {
+    return level == HY_STORE_SYNCED ? hy_text("sync") : hy_bool(level == HY_STORE_KEPT);
+}
+
+hy_store_level_t hy__level_read(hy_value_t v) {
+    if (v.kind == HY_STR) return HY_STORE_SYNCED;
+    return v.kind == HY_BOOL && v.as.b ? HY_STORE_KEPT : HY_STORE_NONE;
+}
