@@ -102,7 +102,7 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
     }
     int rc = hy__reporter_store(r, t->level);
     if (rc == 0) r->ledger->lacks_guests = true;
-    if (rc == 0 && giver) hy__party_forget(m, giver, t->url);
+    if (rc == 0 && giver) hy__party_report_no_more(m, giver, t->url);
     return rc;
 }
 
