@@ -254,7 +254,8 @@ local function ask(self, name, method, ...)
       who = arguments[1] })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
     note(self, "answer", { party = name, method = method, who = arguments[1],
-      asked = arguments[2], value = value, text = text, code = code, version = party.version })
+      asked = arguments[2], value = value, text = text, code = code, version = party.version,
+      epoch = party.epoch })
   end)
 end
 
