@@ -68,9 +68,9 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc == 0)
         rc = hy__member_keep(m, hy__level_read(hy_get(hy_msg_body(m->request), "store")), &err);
+    m->owes_leave = rc < 0;
     if (rc < 0) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
-        hy__replica_say_left(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
         bool is_doubtful = m->is_doubtful && !(m->ended && m->admission);
@@ -88,7 +88,7 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
 /* It got lost somewhere: the reporter may have let it in. */
 static bool is_unsure(const hy_member_t *m, int code) {
     bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
-    return was_cut || m->was_leaving || code == 408 || code == 503;
+    return was_cut || code == 408 || code == 503;
 }
 
 /* The object is being handed over: whoever has it in the end is asked. */
@@ -137,10 +137,9 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
         return false;
     }
     if (got != HY_ETOO_LARGE && ask_for_parts(m)) return true;
-    hy_bus_respond(bus, m->request, got < 0 ? hy_error_http(got) : 503,
-                   err.text[0] ? err.text : "the object did not arrive whole", hy_absent());
-    hy__replica_say_left(m->manager, m->url, m->hyperty);
-    hy__member_leave(m, false);
+    m->owes_leave = true;
+    refuse(m, got < 0 ? hy_error_http(got) : 503,
+           err.text[0] ? err.text : "the object did not arrive whole");
     return false;
 }
 
@@ -156,11 +155,11 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
             m->asking = NULL;
             is_final = true;
         } else if (code >= 300) {
-            if (is_unsure(m, code)) hy__replica_say_left(m->manager, m->url, m->hyperty);
+            if (is_unsure(m, code)) m->owes_leave = true;
             refuse(m, code, hy_msg_desc(answer));
         }
     } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
-        hy__replica_say_left(m->manager, m->url, m->hyperty);
+        hy__replica_take_back(m->manager, m->url, m->hyperty);
     }
     if (is_final) hy__member_unref(m);
 }
@@ -245,7 +244,7 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     if (code == 0) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
-        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
+        if (hy__lasting_drop(manager, "leave", m->url, m->hyperty)) m->owes_leave = true;
         code = ask(m);
         if (code == 0) return;
     }

@@ -237,25 +237,25 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__member_stop_asking(m);
     if (m->observer) hy__observer_end(m->observer, false, false);
     hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
-    if (tell) say_left(r->manager, r->url, m->hyperty, m->rests);
+    if (tell || m->owes_leave) say_left(r->manager, r->url, m->hyperty, m->rests);
     hy__member_unkeep(m, m->rests);
     hy__replica_exit(r);
 }
 
-/* The reporter let in somebody who did not wait for it: it is told that nobody observes. */
-static void take_back(hy_manager_t *m, const hy_node_t *body) {
-    hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
-    const hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
-    if (url && hyperty && !(r && hy__replica_find_member(r, hyperty)))
-        hy__replica_say_left(m, url, hyperty);
+void hy__replica_take_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+    const hy_replica_t *r = hy__part_find(&m->replicas, url);
+    hy_member_t *now = r ? hy__replica_find_member(r, hyperty) : NULL;
+    if (!now) hy__replica_say_left(m, url, hyperty);
+    if (now && now->state == HY_MEMBER_ASKING) now->owes_leave = true; /* it may come to nothing */
 }
 
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *body = hy_msg_body(request);
+    hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
     if (hy_str_equal(request->from, m->sm)) {
-        take_back(m, hy_msg_body(request));
+        if (url && hyperty) hy__replica_take_back(m, url, hyperty);
         return;
     }
-    hy_str_t *url = hy_get_str(hy_msg_body(request), "resource");
     hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
     hy_member_t *member = r ? hy__replica_find_member(r, request->from) : NULL;
     if (member) hy__member_leave(member, true);

@@ -89,7 +89,8 @@ struct hy_member {
     bool is_doubtful;       /* it was told that it is struck off, while asking: before or after? */
     hy_str_t *ended;        /* the admission that ended then; NULL: not told */
     hy_str_t *admission;    /* as it was last told (hosted.h); NULL: not */
-    bool was_leaving;       /* the reporter may not have heard yet that it left before */
+    bool owes_leave;        /* the reporter may think that it observes: unless it comes to that, it
+                               is told that it does not */
     hy_store_level_t store; /* at which it keeps the copy */
     bool rests;             /* it goes, and will come back for it */
     hy_job_t job;           /* subscribing again */
@@ -107,6 +108,9 @@ hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hype
 /* The reporter is told that this hyperty does not observe any more. One in this runtime hears it
  * without any node. */
 void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
+/* The reporter may have let it in though nobody waits for that: it is told so, unless the hyperty
+ * has asked again since. */
+void hy__replica_take_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
 void hy__member_unref(hy_member_t *m);
 /* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
  */

@@ -104,7 +104,7 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
     if (rc < 0) return rc;
     if (hy__hosted_write_guests(t->hosted, r->ledger) < 0) r->ledger->lacks_guests = true;
     hy__executed_store(r->ledger, hy_get_array(hy__takeover_offer(t->offer), "executes"));
-    if (giver) hy__party_forget(m, giver, t->url);
+    if (giver) hy__party_report_no_more(m, giver, t->url);
     return 0;
 }
 
