@@ -266,6 +266,10 @@ int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_
                    const hy_handing_t *handing);
 /* What was offered to it does not come: its part is what it was before, a copy or nothing. */
 int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url);
+/* It does not report it any more, or does not keep a copy; the other part of it stays. */
+int hy__party_report_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+int hy__party_observe_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* It takes no part in it at all. */
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
 /* From its row, which lends what it has; the key is missing. */
 hy_kept_t hy__kept_read(const hy_node_t *row);
