@@ -3,6 +3,7 @@
 #ifndef HY_SYNC_DELEGATION_H
 #define HY_SYNC_DELEGATION_H
 
+#include "call.h"
 #include "handover.h"
 
 typedef enum { FINDING, OFFERING, MOVING, ASKING_NODE, ASKING_HEIR, RETURNING } stage_t;
@@ -18,8 +19,7 @@ struct hy_delegation {
     hy_job_t job;
     hy_timer_t start, deadline;
     hy_commit_t stored; /* what was written before */
-    hy_done_cb done;
-    void *arg;
+    hy_call_t **slot;   /* who waits for the end; empty once it does not */
 };
 
 /* --- moving.c --------------------------------------------------------------------------------- */

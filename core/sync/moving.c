@@ -28,6 +28,7 @@ static int note(hy_delegation_t *d) {
     int rc = hy__party_hand(h->manager, h->reporter, r->party.object, r->ledger->level, &handing);
     if (rc < 0) return rc;
     d->is_noted = true;
+    hy_store_sync(h->manager->store); /* nor may a loss of power make it forget that */
     hy__ledger_written(r->ledger);
     return hy__commit_wait(h->manager, &d->stored, r->ledger->ticket);
 }
@@ -135,6 +136,17 @@ static void offer(hy_delegation_t *d) {
 
 /* --- the node --------------------------------------------------------------------------------- */
 
+/* The node has moved it. A heir in this runtime has it from now on, unless it has gone since it
+ * accepted. */
+static void moved(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    if (!hy_str_equal(d->sm, h->manager->sm)) {
+        hy__delegation_commit(h);
+    } else if (!hy__takeover_take(h->manager, h->url, d->epoch)) {
+        hy__delegation_go_back(d);
+    }
+}
+
 /* The node has said no for good; what cannot be read, or was made up on the way, says nothing. */
 static bool is_no(int http) {
     return http >= 400 && http < 500 && http != 403 && !hy__is_passing(http);
@@ -144,7 +156,7 @@ static void on_moved(void *delegation, int http, hy_msg_t *answer) {
     hy_delegation_t *d = delegation;
     const char *heir = d->heir->bytes, *url = d->hosted->url->bytes;
     if (http < 300) {
-        hy__delegation_commit(d->hosted);
+        moved(d);
     } else if (http == 503) {
         hy__job_retry(&d->job); /* the heir is not connected just now */
     } else if (!is_no(http)) {
@@ -189,7 +201,7 @@ static void on_holder(void *delegation, int http, hy_msg_t *answer) {
     } else if (epoch && hy_epoch_compare(epoch, d->epoch) >= 0 && !is_ours(d, holder)) {
         hy__delegation_commit(d->hosted);
     } else if (epoch && hy_str_equal(epoch, d->epoch)) {
-        hy__delegation_commit(d->hosted); /* the heir is in this runtime */
+        moved(d); /* the heir is in this runtime */
     } else if (d->is_late) {
         hy__delegation_go_back(d);
     } else {
