@@ -217,8 +217,8 @@ describe("delegating", function()
     goes_on_with(anna, "room")
   end)
 
-  -- Counts the moves that anna asks the node for, of which the first is lost; gives how many it was,
-  -- now and at the next call.
+  -- Counts the moves that anna asks the node for, of which the first may be lost; gives how many it
+  -- was, once there is one.
   local function until_move(is_lost)
     local moves = 0
     watch("anna", function(message)

@@ -119,7 +119,7 @@ describe("a stored object that was handed over", function()
     end)
   end)
 
-  -- --- within one runtime -------------------------------------------------------------------------
+  -- --- within one runtime ------------------------------------------------------------------------
 
   local function load_eve()
     world.eve = objects.load(world.runtimes.anna, "eve")
