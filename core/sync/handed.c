@@ -34,7 +34,7 @@ static bool forget(const handed_t *d) {
     if (!m->store || (h && hy_str_equal(h->reporter, d->giver))) return true;
     if (hy__part_find(&m->takeovers, d->url)) return false;
     if (!h && !hy__copy_inherit(m, d->url)) return false;
-    hy__party_forget(m, d->giver, d->url);
+    hy__party_report_no_more(m, d->giver, d->url);
     hy_store_sync(m->store);
     return true;
 }
@@ -64,7 +64,8 @@ void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter) {
         handed_t *d = hy_link_owner(l, handed_t, link);
         l = l->next;
         if (!hy_str_equal(d->url, url)) continue;
-        if (d->is_stored && !hy_str_equal(d->giver, reporter)) hy__party_forget(m, d->giver, url);
+        if (d->is_stored && !hy_str_equal(d->giver, reporter))
+            hy__party_report_no_more(m, d->giver, url);
         handed_end(d);
     }
 }
