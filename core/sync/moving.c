@@ -9,11 +9,15 @@
  *                         the object stays                             ├─ it has it
  *                    (too late: in a new epoch)                        └─ it lets go of it
  *
+ * The node moves it only to the session that the heir had before the offer: one that was killed
+ * since and is back remembers nothing of what it has accepted.
+ *
  * All the while nothing is written here. A move that was sent and not answered may still be done or
  * not; so what comes after it is a new epoch, which the node knows before anything is written. */
 #include "../base/mem.h"
 #include "delegation.h"
 
+static void look(hy_delegation_t *d);
 static void offer(hy_delegation_t *d);
 static void move(hy_delegation_t *d);
 static void ask_node(hy_delegation_t *d);
@@ -70,7 +74,7 @@ static void take_found(hy_delegation_t *d, const hy_node_t *entry) {
     } else if (!(d->sm = hy__url_below(runtime, "/sm"))) {
         hy__delegation_stay(d, HY_ENOMEM, "out of memory");
     } else {
-        offer(d);
+        look(d);
     }
 }
 
@@ -100,6 +104,27 @@ static void find(hy_delegation_t *d) {
     }
     hy__job_ask(&d->job, HY_MSG_READ, m->sm, hy__domain_registry(m, d->heir),
                 hy__body1("resource", hy__string_ref(d->heir)), on_found);
+}
+
+/* Where the node does not tell it moves the object to whatever session the heir has then: one of
+ * another domain, say, may have none there before it is asked. */
+static void on_looked(void *delegation, int http, hy_msg_t *answer) {
+    hy_delegation_t *d = delegation;
+    if (hy__is_passing(http)) {
+        hy__job_retry(&d->job);
+        return;
+    }
+    hy_value_t session = hy_get(hy_get_object(hy_msg_body(answer), "value"), "session");
+    if (http < 300 && session.kind == HY_INT) d->session = session;
+    offer(d);
+}
+
+static void look(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    hy_manager_t *m = h->manager;
+    d->stage = LOOKING;
+    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, h->url),
+                hy__guard_body("holder", d->heir, NULL), on_looked);
 }
 
 static void on_offered(void *delegation, int http, hy_msg_t *answer) {
@@ -174,7 +199,9 @@ static void move(hy_delegation_t *d) {
     hy_manager_t *m = h->manager;
     hy_value_t body = hy__guard_body("move", h->url, d->heir);
     hy_node_t *params = body.kind == HY_OBJECT ? hy_get_array(body.as.n, "params") : NULL;
-    if (!params || hy_node_insert(params, 2, hy__string_ref(d->epoch)) < 0) {
+    int rc = params ? hy_node_insert(params, 2, hy__string_ref(d->epoch)) : HY_ENOMEM;
+    if (rc == 0 && d->session.kind == HY_INT) rc = hy_node_insert(params, 3, d->session);
+    if (rc < 0) {
         hy_value_drop(body);
         hy__delegation_stay(d, HY_ENOMEM, "out of memory");
         return;
@@ -248,6 +275,8 @@ void hy__delegation_run(void *delegation) {
         ask_node(d);
     } else if (hy__job_is_wanted(&d->hosted->job)) {
         hy__job_retry(&d->job); /* until it is held again */
+    } else if (d->stage == LOOKING) {
+        look(d);
     } else if (d->sm) {
         offer(d);
     } else {
