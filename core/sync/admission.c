@@ -148,8 +148,7 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
-        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
-                       hy_absent());
+        hy__reporter_put_off(h->manager, request);
     } else {
         ask_reporter(h, request, subscriber);
     }
@@ -282,8 +281,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     const hy_reporter_t *r = hy__hosted_reporter(h);
     if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
-        hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
-                       hy_absent());
+        hy__reporter_put_off(h->manager, m);
     } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {
