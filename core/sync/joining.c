@@ -57,6 +57,11 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
+    if (hy__member_is_struck(m)) {
+        refuse(m, 403, "evicted");
+        hy__replica_exit(r);
+        return;
+    }
     int rc = take_subscribed(m, value, &err);
     hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
@@ -68,7 +73,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
     } else {
         m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions || m->is_doubtful)
+        bool is_doubtful = m->is_doubtful && !(m->ended && m->admission);
+        if (m->session != r->manager->sessions || is_doubtful)
             hy__member_renew(m); /* its routes are gone; or it may be struck off */
         hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());

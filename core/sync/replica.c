@@ -43,6 +43,7 @@ void hy__member_unref(hy_member_t *m) {
     hy_str_unref(m->url);
     hy_msg_unref(m->request);
     hy_str_unref(m->admission);
+    hy_str_unref(m->ended);
     hy_free(m);
 }
 
@@ -276,13 +277,22 @@ void hy__member_end(hy_member_t *m, bool evicted) {
     end(m, evicted, false);
 }
 
-/* Is the first admission before the other? Only those of one epoch are counted together; in doubt
- * it is not, so that who is struck off stays struck off. */
+/* Is the first admission before the other? They are counted in each epoch from its beginning. In
+ * doubt it is not, so that who is struck off stays struck off. */
 static bool is_before(const hy_str_t *a, const hy_str_t *b) {
     const char *at = a ? strrchr(a->bytes, '/') : NULL, *bt = b ? strrchr(b->bytes, '/') : NULL;
-    if (!at || !bt || at - a->bytes != bt - b->bytes) return false;
-    if (memcmp(a->bytes, b->bytes, (size_t)(at - a->bytes)) != 0) return false;
+    if (!at || !bt) return false;
+    hy_str_t *of_a = hy_str_new(a->bytes, (size_t)(at - a->bytes));
+    hy_str_t *of_b = hy_str_new(b->bytes, (size_t)(bt - b->bytes));
+    int order = of_a && of_b ? hy_epoch_compare(of_a, of_b) : 1;
+    hy_str_unref(of_a);
+    hy_str_unref(of_b);
+    if (order != 0) return order < 0;
     return strtoull(at + 1, NULL, 10) < strtoull(bt + 1, NULL, 10);
+}
+
+bool hy__member_is_struck(const hy_member_t *m) {
+    return m->is_doubtful && m->ended && m->admission && !is_before(m->ended, m->admission);
 }
 
 void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
@@ -292,13 +302,17 @@ void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
     m->admission = admission ? hy_str_ref(admission) : NULL;
 }
 
-void hy__member_evicted(hy_member_t *m, const hy_str_t *admission) {
+void hy__member_evicted(hy_member_t *m, hy_str_t *admission) {
     if (m->state == HY_MEMBER_IN && is_before(admission, m->admission)) return;
     bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
-    if (m->state == HY_MEMBER_IN)
+    if (m->state == HY_MEMBER_IN) {
         end(m, true, is_abroad);
-    else
-        m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
+        return;
+    }
+    if (is_before(admission, m->ended)) return;
+    m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
+    hy_str_unref(m->ended);
+    m->ended = admission ? hy_str_ref(admission) : NULL;
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

@@ -117,18 +117,10 @@ end
 
 -- --- who may observe -----------------------------------------------------------------------------
 
----The reporter said that this hyperty may observe.
-function M.let_in(object, url)
-  object.grants[url] = (object.grants[url] or 0) + 1
-  object.struck[url] = nil
-end
-
----It said that it must not any more, and was told that this is done.
-function M.strike(object, url) object.struck[url] = true end
-
 ---How often it was let in, if it needs to be once more; else nil.
 function M.grants_of(object, url)
-  return object.struck[url] and (object.grants[url] or 0) or nil
+  local grants = object.grants[url] or 0
+  return object.struck[url] == grants and grants or nil
 end
 
 ---A hyperty observes. When it asked it had been thrown out, and let in that often before.

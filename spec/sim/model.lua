@@ -29,7 +29,7 @@ function M.new(fields)
     restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
     former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in
-    struck = {},           -- by hyperty URL: true if it was thrown out since
+    struck = {},           -- by hyperty URL: how often until it was thrown out
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)
@@ -220,21 +220,26 @@ end
 ---A version in which nothing changes that is looked at: metadata.
 function Model:pass() remember(self) end
 
--- --- striking off --------------------------------------------------------------------------------
+-- --- letting in and striking off -----------------------------------------------------------------
+
+---Its reporter said that this hyperty may observe.
+function Model:let_in(url) self.grants[url] = (self.grants[url] or 0) + 1 end
 
 ---Its reporter strikes a hyperty off.
 function Model:begin_eviction(entry)
   local list = self.evictions[entry.who] or {}
   self.evictions[entry.who] = list
-  list[#list + 1] = { at = entry.at, first = entry.version }
+  list[#list + 1] = { at = entry.at, first = entry.version, call = entry.call,
+    grants = self.grants[entry.who] or 0 }
 end
 
----It has heard that this is done. One that fails in spite of having begun counts all the same.
+---It has heard that this is done: it must not observe any more, unless it was let in since that
+---began. One that fails in spite of having begun counts all the same.
 function Model:end_eviction(entry)
   for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
-    if not one.last then
+    if one.call == entry.call then
       one.last, one.is_noted = entry.version, entry.at == one.at
-      return
+      self.struck[entry.who] = one.grants
     end
   end
 end

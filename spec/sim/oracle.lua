@@ -194,12 +194,13 @@ function Oracle:take(actor, entries)
       object:judge(entry)
     elseif entry.what == "answer" and entry.method == "evict" then
       object:end_eviction(entry)
-      if entry.value then handover.strike(object, entry.who) end
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
+    elseif entry.what == "asks" and entry.method == "invite" then
+      for _, url in ipairs(entry.who) do object:let_in(url) end
     else
       if entry.what == "asked" and entry.verdict == "accept" then
-        handover.let_in(object, entry.from)
+        object:let_in(entry.from)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end

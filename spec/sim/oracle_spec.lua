@@ -1,4 +1,5 @@
 -- The oracle of the random worlds, fed with what must not be: each planted divergence is caught.
+local handover = require "spec.sim.handover"
 local oracles = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 
@@ -356,6 +357,26 @@ describe("the oracle", function()
       looks["anna.1"].observers = plain.array {}
       oracle:take(ben, entries)
       oracle:check(function(_, party) return looks[party] end, true)
+    end)
+
+    it("of who is in again after it was thrown out, and was not let in", function()
+      oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept" },
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      local object = oracle.by_url["resource://x/1"]
+      assert.equal(1, handover.grants_of(object, ben.url))
+      catches("in again without being let in", { { what = "joined", party = "ben.2", grants = 1,
+        url = "resource://x/1", version = 2, data = looks["ben.1"].data, children = {} } })
+    end)
+
+    it("not of who was invited while evict had not returned", function()
+      oracle:take(anna, {
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "asks", party = "anna.1", method = "invite", who = { ben.url }, call = 2, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      assert.is_nil(handover.grants_of(oracle.by_url["resource://x/1"], ben.url))
     end)
 
     it("of a fresh start where nothing was lost", function()
