@@ -355,14 +355,17 @@ local function glance(story, shown, due)
 end
 
 ---Checks what must hold at each moment, `honest_s` being the time after which a copy that was left
----behind must not be called live. `choose` gives one of a list; without it all are looked at.
-function Oracle:glance(look, now, honest_s, choose)
+---behind must not be called live. `choose` gives one of a list; without it all are looked at. While
+---a way is slow, who has heard something of late cannot know that it was said long ago.
+function Oracle:glance(look, now, honest_s, choose, is_slow)
   self:tick(now)
   for _, object in ipairs(self.objects) do
     local list = object.is_live and open_stories(self, object) or {}
     if choose and #list > 1 then list = { choose(list) } end
     for _, story in ipairs(list) do
-      glance(story, look(story.actor, story.name), version_at(object, now - honest_s))
+      local is_excused = is_slow and (story.heard_at or 0) > now - honest_s
+      local due = is_excused and 0 or version_at(object, now - honest_s)
+      glance(story, look(story.actor, story.name), due)
     end
   end
 end
