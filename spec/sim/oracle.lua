@@ -183,7 +183,9 @@ end
 ---Takes in what an actor's journal says.
 function Oracle:take(actor, entries)
   for _, entry in ipairs(entries) do
-    local object = entry.party and self.parties[entry.party] and self.parties[entry.party].object
+    local party = entry.party and self.parties[entry.party]
+    local object = party and party.object
+    if party then party.heard_at = entry.at end
     if entry.what == "wrote" then
       local edit = self.edits[entry.number]
       if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end

@@ -225,7 +225,6 @@ local STRICT = { change = true, child = true, resync = true }
 ---Takes in what its journal tells.
 function Story:take(entry, all_edits)
   local tell = TELLS[entry.what]
-  if STRICT[entry.what] then self.heard_at = entry.at end
   if not tell or (self.is_adrift and STRICT[entry.what]) then return end
   if not self.is_open and entry.what ~= "answer" and entry.what ~= "waited" then
     check.fault("ends", "%s heard %s after its end", self.name, plain.show(entry, 300))
