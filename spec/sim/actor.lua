@@ -256,7 +256,8 @@ local function ask(self, name, method, ...)
       who = arguments[1], call = call })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
     note(self, "answer", { party = name, method = method, who = arguments[1], call = call,
-      asked = arguments[2], value = value, text = text, code = code, version = party.version })
+      asked = arguments[2], value = value, text = text, code = code, version = party.version,
+      epoch = party.epoch })
   end)
 end
 

@@ -86,6 +86,11 @@ function M.answered(oracle, entry)
   if object.party ~= entry.party then return end -- the heir has told it already
   if not entry.value then
     object.heir = nil
+    if entry.epoch and entry.epoch ~= object.epoch then -- it has come back, later
+      M.begin_epoch(object, entry)
+      object.restarts = object.restarts + 1
+      object.may_resync = object.may_resync or object.restarts > 1
+    end
     return
   end
   close(oracle, object)

@@ -104,7 +104,7 @@ local function take_later(self, actor, entry)
     handover.check_joined(object, actor.url, entry)
     self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
   elseif entry.what == "read" and entry.version then
-    if object:is_beyond(entry.version) then return end
+    if object:is_beyond(entry.version) or object:had(entry.version, entry.data) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
       actor.name)
   elseif party and party.is_reporter then
@@ -389,6 +389,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
   for _, object in ipairs(self.objects) do
     object.may_resync, object.is_lossy, object.restarts = false, false, 0
+    object:forget_former()
   end
   local order = {}
   for _, party in ipairs(self.order) do
