@@ -28,6 +28,7 @@ static int note(hy_delegation_t *d) {
     int rc = hy__party_hand(h->manager, h->reporter, r->party.object, r->ledger->level, &handing);
     if (rc < 0) return rc;
     d->is_noted = true;
+    hy_store_sync(h->manager->store); /* what it was before is not to come back */
     hy__ledger_written(r->ledger);
     return hy__commit_wait(h->manager, &d->stored, r->ledger->ticket);
 }
