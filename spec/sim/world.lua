@@ -51,12 +51,13 @@ local HONEST_S = 45
 
 -- --- making --------------------------------------------------------------------------------------
 
--- All actors of all worlds run the same script, which so is compiled once.
+-- All actors of all worlds run the same script, which so is compiled once; without what is there for
+-- debuggers, which is most of what loading it takes.
 local script
 
 local function compiled()
   local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
-  script = script or string.dump(assert(loadfile(path, "t")))
+  script = script or string.dump(assert(loadfile(path, "t")), true)
   return script
 end
 
