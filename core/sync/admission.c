@@ -250,7 +250,9 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     if (tells_gone(h, request)) {
         hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
-        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g, "here");
+        bool is_late = !hy_get_bool(hy_msg_body(request), "listens", true);
+        if (g && g->is_observing && !is_own && !h->delegation)
+            doubt(h, g, is_late ? "listens" : "here");
         return;
     }
     if (g && g->is_observing) {
