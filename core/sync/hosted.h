@@ -23,6 +23,7 @@ struct hy_hosted {
     const hy_schema_t *schema;
     hy_listener_t *on_subscription;
     hy_dict_t guests;
+    hy_link_t askings; /* subscriptions that the reporter is asked about, admission.c */
     uint32_t observers;
     uint64_t admissions; /* of anybody, in this epoch or since before it */
     bool is_public;

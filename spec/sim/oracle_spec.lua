@@ -415,6 +415,22 @@ describe("the oracle", function()
         check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "new epoch" } }
       end)
 
+    it("of a child that nobody has answered for, unless who made it has left since", function()
+      local function expired(party)
+        return { what = "child", party = party, kind = "expired", id = "ben#2",
+          collection = "items", reporter = ben.url, state = "expired" }
+      end
+      oracle.by_url["resource://x/1"]:expect_child("ben#2", "ben.1", "items", {})
+      catches("child ben#2 expired", { expired "ben.1" })
+      oracle:take(ben, heard())
+      looks["ben.2"] = looks["ben.1"]
+      check {
+        { what = "answer", party = "ben.1", method = "unsubscribe", value = true },
+        { what = "joined", party = "ben.2", url = "resource://x/1", version = 2,
+          data = looks["ben.2"].data, children = looks["ben.2"].children },
+        expired "ben.2" }
+    end)
+
     it("that are kept by none, twice or not at all", function()
       check(heard())
       oracle:sent_event(oracle.parties["anna.1"], "items", 1)

@@ -120,7 +120,8 @@ end
 function Story:child(entry)
   if entry.kind == "refused" then return end
   if entry.kind == "expired" then
-    if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
+    local made = self.object.made[entry.id]
+    if not made or made.party ~= self.name then return end -- its creator left in the middle of it
     if self.object.is_disturbed then return end -- the reporter was away
     check.fault("acknowledged", "%s: child %s expired", self.name, entry.id)
   end
