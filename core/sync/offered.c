@@ -220,6 +220,10 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
         offer_again(t, request);
         return;
     }
+    if (hy__part_find(&m->creating, url)) { /* it is being resumed: whose it is has to turn out */
+        hy_bus_respond(m->bus, request, 503, "it is being resumed there", hy_absent());
+        return;
+    }
     if (t) hy__takeover_drop(t, HY_ECONFLICT, "another offer has come");
     t = hy__takeover_new(s, request);
     if (!t) {
