@@ -257,6 +257,7 @@ int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_r
     }
     hy__party_init(&r->party, s, object->url, true);
     r->party.object = object;
+    hy_history_bound(&object->history, s->manager->history_bytes);
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);

@@ -39,6 +39,7 @@ struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
+    size_t history_bytes;   /* bound of each history */
     bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
@@ -143,7 +144,8 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source);
 /* That route is wanted again. */
 void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source);
-void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty);
+int hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
+                     void *arg);
 int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
                      void *arg);
 /* `entry` is taken over. */

@@ -256,7 +256,8 @@ local function ask(self, name, method, ...)
       who = arguments[1], call = call })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
     note(self, "answer", { party = name, method = method, who = arguments[1], call = call,
-      asked = arguments[2], value = value, text = text, code = code, version = party.version })
+      asked = arguments[2], value = value, text = text, code = code, version = party.version,
+      epoch = party.epoch })
   end)
 end
 
@@ -333,6 +334,12 @@ function Actor.api.write(self, name, number, edit)
   note(self, "wrote", { party = name, number = number, done = done, text = text,
     version = party.version })
   return party.version
+end
+
+---Both in one call: this is what worlds do most.
+function Actor.api.write_and_drain(self, name, number, edit)
+  Actor.api.write(self, name, number, edit)
+  return Actor.api.drain(self)
 end
 
 local function find_child(party, id)

@@ -26,7 +26,8 @@ function M.new(fields)
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
-    restarts = 0,          -- of its reporter, since the last quiet moment
+    restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
+    former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in
     struck = {},           -- by hyperty URL: how often until it was thrown out
     promised = 0,          -- the highest version that somebody was told of, or saw
@@ -74,7 +75,11 @@ end
 
 ---Its reporter was killed and is there again, as it was at that version.
 function Model:restore(version)
-  for v = version + 1, self.version do self.history[v] = nil end
+  for v = version + 1, self.version do
+    self.former[v] = self.former[v] or {}
+    if self.is_lossy then table.insert(self.former[v], self.history[v]) end
+    self.history[v] = nil
+  end
   for i = #self.done, 1, -1 do
     if self.done[i].version > version then table.remove(self.done, i).undo() end
   end
@@ -255,6 +260,17 @@ end
 ---more. So of such an object observers may know more than the model.
 function Model:is_beyond(version)
   return self.is_dying and not self.history[version or self.version + 1]
+end
+
+---Forgets what it had before a disk lost it: nobody is told of that any more.
+function Model:forget_former() self.former = {} end
+
+---Had it that data at that version, before its disk lost it?
+function Model:had(version, data)
+  for _, state in ipairs(self.former[version] or {}) do
+    if not plain.difference(state.data, data) then return true end
+  end
+  return false
 end
 
 ---The state at a version, for a party that says it is there.

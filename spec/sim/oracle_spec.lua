@@ -124,9 +124,9 @@ describe("the oracle", function()
       oracle:tick(10)
     end)
 
-    local function glance(now)
+    local function glance(now, is_slow)
       local ok, err = pcall(oracle.glance, oracle, function(_, party) return looks[party] end, now,
-        45)
+        45, nil, is_slow)
       return not ok and err.fault or nil
     end
 
@@ -144,6 +144,14 @@ describe("the oracle", function()
       assert.truthy(glance(56):find("called live at version 1", 1, true))
       looks["ben.1"].status.state = "lagging"
       assert.is_nil(glance(56))
+    end)
+
+    it("that hears late over a slow way what was said long ago, but hears", function()
+      looks["ben.1"].version = 1
+      oracle.parties["ben.1"].heard_at = 30
+      assert.is_nil(glance(74, true))
+      assert.truthy(glance(74, false))
+      assert.truthy(glance(76, true):find("called live at version 1", 1, true))
     end)
   end)
 
@@ -248,6 +256,18 @@ describe("the oracle", function()
       killed(true)
       assert.is_nil(resume(1))
       assert.equal(1, oracle.by_url["resource://x/1"].version)
+    end)
+
+    it("without it though somebody has read it, who has seen what it had", function()
+      killed(true)
+      assert.is_nil(resume(0))
+      local function read(n)
+        oracle:take(ben, { { what = "read", url = "resource://x/1", version = 1,
+          data = { n = n, list = plain.array { 1, 2 } } } })
+        return select(2, pcall(oracle.judge, oracle))
+      end
+      assert.is_nil(read(2))
+      assert.truthy(read(3).fault:find("never had", 1, true))
     end)
 
     it("with something else than it had", function()
@@ -379,6 +399,21 @@ describe("the oracle", function()
       looks["ben.1"].data.n = 3
       catches "ben.1 differs at /n: 3, not 2"
     end)
+
+    it("of a fresh start of who was away while two epochs began, one after a handover failed",
+      function()
+        local object = oracle.by_url["resource://x/1"]
+        local function failed(epoch)
+          oracle:take(anna, { { what = "answer", party = "anna.1", method = "delegate",
+            code = "timeout", epoch = epoch } })
+        end
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "3-a"
+        check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "new epoch" } }
+      end)
 
     it("that are kept by none, twice or not at all", function()
       check(heard())

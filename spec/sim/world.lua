@@ -33,6 +33,9 @@ local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0
 -- may be away, in seconds; 0: as usual
 local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how much of what happened to an object its runtime keeps: more than is written while somebody may
+-- be away, but for what workload.lua writes to exceed it
+local HISTORY_BYTES = 1 << 18
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
 -- how long a commit takes
@@ -48,12 +51,13 @@ local HONEST_S = 45
 
 -- --- making --------------------------------------------------------------------------------------
 
--- All actors of all worlds run the same script, which so is compiled once.
+-- All actors of all worlds run the same script, which so is compiled once; without what is there for
+-- debuggers, which is most of what loading it takes.
 local script
 
 local function compiled()
   local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
-  script = script or string.dump(assert(loadfile(path, "t")))
+  script = script or string.dump(assert(loadfile(path, "t")), true)
   return script
 end
 
@@ -74,7 +78,8 @@ local function new(seed)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
-  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
+  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
+    history_bytes = HISTORY_BYTES }
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
     seed, #domains, delay[1], delay[2], queue, grace, world.steps)
@@ -207,13 +212,16 @@ end
 
 -- --- driving -------------------------------------------------------------------------------------
 
+local function called(actor, method, value, text, code, ...)
+  if value == nil and code ~= nil then
+    check.fault("calls", "%s %s: %s", actor.name, method, tostring(text))
+  end
+  return value, text, code, ...
+end
+
 ---Calls a function of the actor's api.
 function World:call(actor, method, ...)
-  local results = table.pack(actor.inst:call(method, ...))
-  if results[1] == nil and results[3] ~= nil then
-    check.fault("calls", "%s %s: %s", actor.name, method, tostring(results[2]))
-  end
-  return table.unpack(results, 1, results.n)
+  return called(actor, method, actor.inst:call(method, ...))
 end
 
 ---All clocks are set forward, or back. What happened until now keeps its time.
@@ -224,8 +232,11 @@ function World:jump(seconds)
 end
 
 ---Takes the actor's journal to the oracle.
-function World:drain(actor)
-  local entries = self:call(actor, "drain")
+function World:drain(actor) self:take(actor, self:call(actor, "drain")) end
+
+---The same for a journal that an actor gave.
+function World:take(actor, entries)
+  if #entries == 0 then return end
   for _, entry in ipairs(entries) do
     entry.at = entry.at - START - self.jumped
     self:tell_entry(actor, entry)
@@ -271,7 +282,7 @@ function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
   local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S, choose)
+    self.net:now(), HONEST_S, choose, faults.is_slow(self))
 end
 
 ---For a while nobody does anything.
