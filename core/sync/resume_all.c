@@ -19,7 +19,20 @@ static int add_party(hy_call_t *c, hy_party_t *p) {
     return 0;
 }
 
+/* One may have ended while others were waited for. */
+static void drop_closed(hy_call_t *c) {
+    uint32_t count = c->party_count;
+    c->party_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (c->parties[i]->is_open)
+            c->parties[c->party_count++] = c->parties[i];
+        else
+            hy_party_unref(c->parties[i]);
+    }
+}
+
 static void all_resumed(hy_call_t *c) {
+    drop_closed(c);
     hy_parties_cb done = c->on_parties;
     void *arg = c->arg;
     hy_party_t **parties = c->parties;
