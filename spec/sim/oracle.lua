@@ -154,7 +154,7 @@ function Oracle:resumed(actor, entry, expected)
       epoch = entry.epoch }
     return
   end
-  if object.actor ~= actor and not object.is_down then
+  if object.actor ~= actor and not object.is_down and not handover.is_back(object, actor) then
     check.fault("writers", "%s reports %s again, which %s does", entry.party, object.label,
       object.actor.name)
   end
