@@ -97,6 +97,13 @@ static hy_value_t evict_body(const hy_hosted_t *h) {
     return body;
 }
 
+/* What is lasting waits until the node is known to let this session speak for the object, but what
+ * is written does not, and would overtake it. */
+static void say_at_once(hy_hosted_t *h, hy_str_t *hyperty) {
+    if (hy__job_is_wanted(&h->job))
+        hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, evict_body(h));
+}
+
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     evicting_t *e = done ? evicting_new(h, hyperty, done, arg) : NULL;
     if (done && !e) return HY_ENOMEM;
@@ -116,6 +123,7 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
                          hy_str_ref(hyperty), body, NULL, NULL);
         return 0;
     }
+    say_at_once(h, hyperty);
     e->open++;
     e->is_cut = false;
     rc = hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,

@@ -178,7 +178,7 @@ describe("after evict()", function()
     assert.is_true(done())
     write()
     world:run(60)
-    assert.same({ "disconnected", "live", "evicted" }, world:heard "carl")
+    assert.same({ "disconnected", "evicted" }, world:heard "carl")
   end)
 
   it("who shares one that does not answer may hear more, which evict() tells", function()
@@ -249,6 +249,21 @@ describe("after evict()", function()
     end
     assert.same({ SECRET, 20, "live" }, { carl:eval [[
       return self.room.data.n, #self.room:children "items", self.room:status().state]] })
+  end)
+
+  it("who shares one hears nothing of a reporter either that has just taken the object over", function()
+    ben:eval([[
+      local url, secret = ...
+      self.syncher:on("delegate", function(offer)
+        self.room = offer:accept()
+        require("hyperty").after(0, function() self.room.data.n = secret end)
+        self.done = { self.room:evict(url) }
+      end)]], world.dora.url, SECRET)
+    assert.is_true(anna:eval("return self.room:delegate(...)", ben.url))
+    world:run(60)
+    assert.same({ true }, ben:eval "return self.done")
+    assert.same({ "evicted" }, world:heard "dora")
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
   end)
 
   it("a public object is not public to the evicted: its reporter decides", function()
