@@ -194,6 +194,13 @@ describe("after evict()", function()
     assert.equal("not_found", (select(3, anna:eval("return self.room:evict(...)", carl.url))))
   end)
 
+  it("that is under way ends with the reporter's runtime", function()
+    world:stall("anna", true)
+    evict_meanwhile(carl)
+    world:run(0.1)
+    assert.equal("not", done())
+  end)
+
   it("who is in the reporter's own runtime hears nothing of what is written then", function()
     anna:eval([[
       local url, secret = ...
@@ -251,7 +258,7 @@ describe("after evict()", function()
       return self.room.data.n, #self.room:children "items", self.room:status().state]] })
   end)
 
-  it("who shares one hears nothing of a reporter either that has just taken the object over", function()
+  it("who shares one hears nothing either of a reporter that has just taken it over", function()
     ben:eval([[
       local url, secret = ...
       self.syncher:on("delegate", function(offer)
