@@ -132,6 +132,7 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
                   : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
+    if (order > 0) hy__arrival_drop_ops(r); /* their numbers may mean something else there */
     hy__outbox_level(r);
     if (rc == 0 && !HY_MUTANT(QUIET_RESYNC)) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);

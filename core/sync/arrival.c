@@ -373,6 +373,14 @@ static void let_go(hy_replica_t *r, hy_msg_t *m) {
     hy_msg_unref(m);
 }
 
+void hy__arrival_drop_ops(hy_replica_t *r) {
+    hy_op_entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&r->ops, &pos));) {
+        hy_childop_unref(e->op);
+        hy_dict_remove(&r->ops, e);
+    }
+}
+
 void hy__arrival_drop(hy_replica_t *r) {
     while (r->aside_count > 0) {
         let_go(r, r->aside[--r->aside_count].message);
@@ -380,11 +388,7 @@ void hy__arrival_drop(hy_replica_t *r) {
     hy_free(r->aside);
     r->aside = NULL;
     r->aside_room = 0;
-    hy_op_entry_t *e;
-    for (uint32_t pos = 0; (e = hy_dict_next(&r->ops, &pos));) {
-        hy_childop_unref(e->op);
-        hy_dict_remove(&r->ops, e);
-    }
+    hy__arrival_drop_ops(r);
 }
 
 /* Operations first: stamps need them. They came aside only before the first answer, or while the

@@ -198,7 +198,8 @@ void hy__arrival_settle(hy_replica_t *r);
 /* A child event for all members; the child's waiters are told. */
 void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
                             hy_change_t *change);
-void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
+void hy__arrival_drop(hy_replica_t *r);     /* all that was kept aside */
+void hy__arrival_drop_ops(hy_replica_t *r); /* of that the operations that wait for their stamps */
 /* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
 void hy__replica_read(hy_replica_t *r, const char *reason);
 void hy__replica_retry(void *replica);
