@@ -101,11 +101,20 @@ static hy_value_t evict_body(const hy_hosted_t *h) {
     return body;
 }
 
-/* What is lasting waits until the node is known to let this session speak for the object, but what
- * is written does not, and would overtake it. */
-static void say_at_once(hy_hosted_t *h, hy_str_t *hyperty) {
-    if (hy__job_is_wanted(&h->job))
-        hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, evict_body(h));
+static void say_at_once(const hy_hosted_t *h, hy_str_t *hyperty) {
+    hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, evict_body(h));
+}
+
+hy_value_t hy__hosted_struck(const hy_hosted_t *h, const hy_node_t *hyperties) {
+    hy_node_t *list = NULL;
+    for (size_t i = 0; hyperties && i < hy_node_count(hyperties); i++) {
+        hy_value_t at = hy_node_at(hyperties, i);
+        if (at.kind != HY_STR || !hy__hosted_has_evicted(h, at.as.s)) continue;
+        if (!list) list = hy_node_new(HY_ARRAY);
+        if (list) hy_node_insert(list, hy_node_count(list), hy__string_ref(at.as.s));
+        say_at_once(h, at.as.s);
+    }
+    return list ? hy_node_value(list) : hy_absent();
 }
 
 static void on_stored(void *evicting) {
@@ -151,7 +160,9 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
                          hy_str_ref(hyperty), body, NULL, NULL);
         return 0;
     }
-    say_at_once(h, hyperty);
+    /* What is lasting waits until the node is known to let this session speak for the object, but
+     * what is written does not, and would overtake it. */
+    if (hy__job_is_wanted(&h->job)) say_at_once(h, hyperty);
     e->open++;
     e->is_cut = false;
     rc = hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,

@@ -258,6 +258,27 @@ describe("after evict()", function()
       return self.room.data.n, #self.room:children "items", self.room:status().state]] })
   end)
 
+  it("who has not heard that it is out sees nothing of what another one gets that comes", function()
+    carl:eval "self.room:unsubscribe()"
+    world:settle()
+    world:interrupt("carl", true)
+    evict_meanwhile(world.dora)
+    world:run(11.5) -- what was said last is too old by now, and it is not said again yet
+    assert.is_true(done())
+    anna:eval("self.room.data.n = ...", SECRET)
+    world:interrupt("carl", false)
+    carl:eval([[
+      local url = ...
+      require("hyperty").spawn(function()
+        repeat self.room = self.syncher:subscribe(url) until self.room
+      end)]], url)
+    world:run(60)
+    for _, text in ipairs(world:heard "dora") do
+      assert.truthy(({ disconnected = 1, live = 1, evicted = 1 })[text], text)
+    end
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
+  end)
+
   it("who shares one hears nothing either of a reporter that has just taken it over", function()
     ben:eval([[
       local url, secret = ...
