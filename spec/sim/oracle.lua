@@ -199,10 +199,10 @@ function Oracle:take(actor, entries)
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
     elseif entry.what == "asks" and entry.method == "invite" then
-      for _, url in ipairs(entry.who) do object:let_in(url) end
+      for _, url in ipairs(entry.who) do object:let_in(url, entry.at) end
     else
       if entry.what == "asked" and entry.verdict == "accept" then
-        object:let_in(entry.from)
+        object:let_in(entry.from, entry.at)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end
