@@ -33,6 +33,9 @@ local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0
 -- may be away, in seconds; 0: as usual
 local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how much of what happened to an object its runtime keeps: more than is written while somebody may
+-- be away, but for what workload.lua writes to exceed it
+local HISTORY_BYTES = 1 << 18
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
 -- how long a commit takes
@@ -74,7 +77,8 @@ local function new(seed)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
-  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
+  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
+    history_bytes = HISTORY_BYTES }
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
     seed, #domains, delay[1], delay[2], queue, grace, world.steps)
