@@ -261,7 +261,8 @@ static hy_frozen_t *find_asked(const hy_reporter_t *r, const hy_node_t *body) {
     return NULL;
 }
 
-/* One from which the history leads on, with room for what is written while it is read. */
+/* One from which the history leads on, with room for what is written while it is read. Who is to
+ * report the object has to have all of it. */
 static hy_frozen_t *find_recent(const hy_reporter_t *r) {
     const hy_object_t *o = r->party.object;
     for (hy_link_t *l = r->frozen.prev; l != &r->frozen; l = l->prev) {
@@ -269,7 +270,7 @@ static hy_frozen_t *find_recent(const hy_reporter_t *r) {
         hy_str_t *own = hy_snapshot_epoch(f->snapshot);
         uint64_t behind = o->version - hy_snapshot_version(f->snapshot);
         bool is_of_now = own && o->epoch && hy_str_equal(own, o->epoch);
-        bool leads_on = is_of_now && behind * 2 <= o->history.count;
+        bool leads_on = is_of_now && behind * 2 <= (r->heir ? 0 : o->history.count);
         if (leads_on && f->reader_count < HY_SNAPSHOT_READERS_MAX) return f;
     }
     return NULL;

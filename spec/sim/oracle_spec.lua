@@ -291,6 +291,23 @@ describe("the oracle", function()
       assert.truthy(resume(2):find("was deleted, and is reported again", 1, true))
     end)
 
+    it("that has deleted its object, which its disk may have lost", function()
+      local function ends(is_lossy)
+        killed(is_lossy)
+        oracle.by_url["resource://x/1"].is_live, oracle.by_url["resource://x/1"].is_down = false, false
+        looks["ben.1"].status.state = "disconnected"
+        return select(2, pcall(check, {}))
+      end
+      assert.is_nil(ends(true))
+      assert.is_nil(resume(1))
+    end)
+
+    it("that has deleted its object, and its observers do not hear of it", function()
+      killed(false)
+      oracle.by_url["resource://x/1"].is_live = false
+      catches "ben.1 was not told that o1 was deleted"
+    end)
+
     it("without its object", function()
       killed()
       catches "has not come back after its reporter was killed"
