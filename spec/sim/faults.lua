@@ -3,7 +3,8 @@
 --   a way (one runtime    ended, interrupted, cut in one direction, slow, or its reader stalled:
 --   to the node of one    until it is mended; or broken off: its stub connects again by itself
 --   domain)
---   a node                killed, and started again after a while; or another in its place at once
+--   a node                killed, and started again after a while; or another in its place at once:
+--                         with what it knew if it has a disk, else without
 --   all of them           for a while messages are lost and come twice; all clocks jump
 --   a runtime             stops; one more joins; is killed and starts again on its disk, which may
 --                         have lost what was not synced

@@ -35,6 +35,8 @@ local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how often the node of the first domain keeps what it knows on a disk
+local NODE_STORED = 0.35
 -- how long a commit takes
 local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 -- how much time passes after an operation
@@ -63,6 +65,10 @@ local function draw_size(draw)
   return runtimes, runtimes == 3 and 100 or draw:int(40, 120)
 end
 
+local function new_disk(draw)
+  return host.disk { seed = draw:int(1, 1 << 30), delay = draw:one(DISK_DELAYS) }
+end
+
 local function new(seed)
   local draw = draws.new(seed)
   local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
@@ -74,10 +80,13 @@ local function new(seed)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
-  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
+  world.node_disk = draw:chance(NODE_STORED) and new_disk(draw) or nil
+  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
+    node_store = world.node_disk }
   for i = 2, #domains do world.net:domain(domains[i]) end
-  world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
-    seed, #domains, delay[1], delay[2], queue, grace, world.steps)
+  world:tell("world %d: %d domains%s, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
+    seed, #domains, world.node_disk and " (one stored)" or "", delay[1], delay[2], queue, grace,
+    world.steps)
   for _ = 1, runtimes do world:add_runtime() end
   return world
 end
@@ -91,8 +100,7 @@ end
 ---One more runtime, with its actors.
 function World:add_runtime()
   local i, domain = #self.homes + 1, self.draw:one(self.faults.domains)
-  self.homes[i] = { domain = domain, disk = self.is_durable
-    and host.disk { seed = self.draw:int(1, 1 << 30), delay = self.draw:one(DISK_DELAYS) } or nil }
+  self.homes[i] = { domain = domain, disk = self.is_durable and new_disk(self.draw) or nil }
   self:start_runtime(i)
   for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
 end
@@ -416,6 +424,7 @@ function M.play(seed)
   for _, home in ipairs(world.homes) do
     if home.disk then home.disk:close() end
   end
+  if world.node_disk then world.node_disk:close() end
   if not text and host.blocks() ~= blocks then
     oracle_name = "memory"
     text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))
