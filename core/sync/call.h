@@ -61,7 +61,8 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
 int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_error_t *err);
 /* Calls back in the next turn; on failure the call is gone. */
 int hy__call_answer_now(hy_call_t *c);
-/* Calls back, with its party or value if it gives one, once that ticket is committed; on failure it goes on. */
+/* Calls back, with its party or value if it gives one, once that ticket is committed; on failure it
+ * goes on. */
 int hy__call_wait(hy_call_t *c, uint64_t ticket);
 void hy__create_release(hy_create_t *c);
 /* The syncher's reporter of that schema and name (NULL: of none). */

@@ -262,3 +262,8 @@ void hy__domain_unregister(hy_manager_t *m, hy_str_t *url) {
     hy__lasting_send(m, "unregister", url, NULL, HY_MSG_DELETE, NULL, hy_str_ref(m->node_registry),
                      body, NULL, NULL);
 }
+
+bool hy__asks_again(hy_msg_t *answer, int http) {
+    if (http != 503) return false;
+    return hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "again", false);
+}

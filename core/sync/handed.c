@@ -44,7 +44,7 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
         hy__job_retry(&d->job);
         return;
     }
-    if (is_to_go) hy__party_forget(m, d->giver, d->url);
+    if (is_to_go) hy__party_report_no_more(m, d->giver, d->url);
     handed_end(d);
 }
 

@@ -1,7 +1,7 @@
 /* Inside sync/: an object passes from its reporter to another hyperty, as a rule of another runtime
  * (PROTOCOL.md section 5, Delegate). The URL stays, and so do those who observe.
  *
- *      R1 (delegation.c)                      R2 (takeover.c)                        node
+ *      R1 (delegation.c, moving.c)            R2 (offered.c, takeover.c)             node
  *      frozen ── execute delegate, all of it ──► its hyperty decides
  *             ◄────────────── 200 ───────────── everything is made, nothing is open
  *             ── execute move ───────────────────────────────────────────────────► passes it
@@ -100,7 +100,7 @@ void hy__handing_query(hy_manager_t *m, hy_msg_t *request, hy_str_t *url, hy_str
                        bool is_moved);
 void hy__handings_free(hy_manager_t *m);
 
-/* --- takeover.c: the side that takes ---------------------------------------------------------- */
+/* --- offered.c, takeover.c: the side that takes ----------------------------------------------- */
 
 /* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */
 void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request);

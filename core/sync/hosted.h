@@ -43,12 +43,14 @@ int hy__hosted_write_guests(hy_hosted_t *h, hy_ledger_t *l);
 void hy__hosted_save_guests(hy_hosted_t *h);
 /* From its rows (hy_ledger_t). */
 int hy__hosted_restore_guests(hy_hosted_t *h, const hy_node_t *guests);
-void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
 hy_reporter_t *hy__hosted_reporter(const hy_hosted_t *h);
 /* The guest of that hyperty, made if missing; HY_EFULL. */
 int hy__hosted_put_guest(hy_hosted_t *h, hy_str_t *hyperty, hy_guest_t **out);
+void hy__hosted_remove_guest(hy_hosted_t *h, hy_guest_t *g);
 /* <Object>, …/subscription and the children, which the reporter keeps. */
 hy_value_t hy__hosted_resources(const hy_hosted_t *h);
+/* admission.c: what comes to <Object>/subscription. */
+void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
 /* The object was resumed: those who observed before and have not been heard of in a while may have
  * left without its knowing. */
 void hy__hosted_doubt_later(hy_hosted_t *h);

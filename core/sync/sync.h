@@ -181,9 +181,6 @@ int hy__manager_request(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_
 /* Nobody waits for an answer to it. */
 int hy__manager_send(hy_manager_t *m, hy_msg_type_t type, hy_str_t *from, hy_str_t *to,
                      hy_value_t body);
-/* A level as it stands in a body of the sync manager's: false, true or "sync"; and back. */
-hy_value_t hy__level_value(hy_store_level_t level);
-hy_store_level_t hy__level_read(hy_value_t v);
 hy_syncher_t *hy__manager_find_syncher(const hy_manager_t *m, const hy_str_t *url);
 void *hy__part_find(const hy_dict_t *parts, const hy_str_t *url);
 /* HY_EINVALID with a text if it cannot be the address of a data object. */
@@ -239,6 +236,9 @@ void hy__addresses_deinit(hy_manager_t *m);
 
 /* --- kept.c, resting.c ------------------------------------------------------------------------ */
 
+/* A level as it stands in a body of the sync manager's: false, true or "sync"; and back. */
+hy_value_t hy__level_value(hy_store_level_t level);
+hy_store_level_t hy__level_read(hy_value_t v);
 /* An object on its way between two reporters, as one of them has written it down (handover.h). */
 typedef struct {
     bool is_heir;  /* it was offered to this one; else by this one, and may be moved */
@@ -265,6 +265,10 @@ int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_
                    const hy_handing_t *handing);
 /* What was offered to it does not come: its part is what it was before, a copy or nothing. */
 int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url);
+/* It does not report it any more, or does not keep a copy; the other part of it stays. */
+int hy__party_report_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+int hy__party_observe_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* It takes no part in it at all. */
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
 /* From its row, which lends what it has; the key is missing. */
 hy_kept_t hy__kept_read(const hy_node_t *row);

@@ -1,0 +1,295 @@
+/* Admission: what comes to <Object>/subscription of an object that is reported here (PROTOCOL.md
+ * section 5: subscribe, unsubscribe; section 8: those who are gone).
+ *
+ *      subscribe:   pre-authorised, observing already, public ──────► admit, snapshot, 200
+ *                   else: forward to the reporter, which decides ───► the same, or 403
+ *      unsubscribe: by the observer ─────────────────────────────────► struck off
+ *                   by the node, as its session has ended ──► doubt ─► marked as gone
+ */
+#include "../base/mem.h"
+#include "../base/mutant.h"
+#include "answering.h"
+#include "handover.h"
+
+/* --- subscribe -------------------------------------------------------------------------------- */
+
+/* A subscription that waits for the reporter's decision. The hosted object is found again by URL:
+ * it may be gone by then. */
+typedef struct {
+    hy_manager_t *manager;
+    hy_str_t *url;
+    hy_msg_t *request;
+} asking_t;
+
+static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    const hy_node_t *body = hy_msg_body(request);
+    hy_guest_t *g = NULL;
+    hy_answer_t answer = {.value = hy_absent()};
+    hy__lasting_drop(h->manager, "evict", h->url, subscriber);
+    const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
+    int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
+    if (rc == 0 && early) {
+        hy__answer_drop(&answer);
+        answer = (hy_answer_t){.value = hy_absent()};
+        rc = hy_value_copy(hy_get(body, "early"), &answer.value);
+    }
+    if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
+    /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
+    if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
+    if (rc < 0) {
+        if (g && !g->is_authorised && !g->is_observing && !g->is_evicted)
+            hy__hosted_remove_guest(h, g);
+        hy__answer_drop(&answer);
+        hy_bus_respond(h->manager->bus, request, r ? hy_error_http(rc) : 404,
+                       r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
+        return;
+    }
+    hy_str_t *user = hy_get_str(hy_get_object(body, "identity"), "user");
+    if (user) hy_str_ref(user);
+    hy_str_unref(g->user);
+    g->user = user;
+    if (!g->is_observing) h->observers++;
+    g->is_observing = true;
+    g->is_gone = false;
+    g->accepted++;
+    h->admissions++;
+    g->is_evicted = false;
+    hy__pulse_start(h->manager);
+    hy__hosted_save_guest(h, subscriber);
+    answer.admission = hy__hosted_admission(h);
+    hy__answer_send(r, request, subscriber, &answer);
+}
+
+static void on_decided(void *arg, hy_msg_t *answer, int code) {
+    asking_t *a = arg;
+    hy_bus_t *bus = a->manager->bus;
+    if (code < 200) {
+        hy_bus_respond(bus, a->request, 100, NULL, hy_absent());
+        return;
+    }
+    hy_hosted_t *h = hy__part_find(&a->manager->hosted, a->url);
+    if (code >= 300) {
+        hy_bus_respond(bus, a->request, code == 404 || code == 408 ? 403 : code,
+                       hy_msg_desc(answer), hy_absent());
+    } else if (!h) {
+        hy_bus_respond(bus, a->request, 410, "the object was deleted", hy_absent());
+    } else if (!hy__delegation_defers(h, a->request)) {
+        accept(h, a->request, hy_get_str(hy_msg_body(a->request), "subscriber"));
+    }
+    hy_msg_unref(a->request);
+    hy_str_unref(a->url);
+    hy_free(a);
+}
+
+static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t *from,
+                               hy_value_t identity) {
+    hy_node_t *body = hy_node_new(HY_OBJECT);
+    hy_value_t copy;
+    int rc = body ? hy_put(body, "type", hy_text(type)) : HY_ENOMEM;
+    if (rc == 0) rc = hy_put(body, "from", hy__string_ref(from));
+    if (rc == 0) rc = hy_put(body, "to", hy__string_ref(h->url));
+    if (rc == 0 && identity.kind == HY_OBJECT) {
+        rc = hy_value_copy(identity, &copy);
+        if (rc == 0) rc = hy_put(body, "identity", copy);
+    }
+    if (rc == 0) return hy_node_value(body);
+    if (body) hy_node_unref(body);
+    return hy_absent();
+}
+
+static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+    hy_value_t early = hy_absent();
+    const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
+    if (r && hy_object_whole(r->party.object, &early) == 0)
+        hy_put(hy_msg_body(request), "early", early);
+    asking_t *a = hy_alloc(sizeof *a);
+    hy_value_t body =
+        forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
+    int rc = HY_ENOMEM;
+    if (a) {
+        *a = (asking_t){
+            .manager = h->manager, .url = hy_str_ref(h->url), .request = hy_msg_ref(request)};
+        rc = hy__manager_request(h->manager, HY_MSG_FORWARD, h->url, h->reporter, body, on_decided,
+                                 a, NULL, NULL);
+    } else {
+        hy_value_drop(body);
+    }
+    if (rc == 0) return;
+    hy_bus_respond(h->manager->bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
+    if (!a) return;
+    hy_msg_unref(a->request);
+    hy_str_unref(a->url);
+    hy_free(a);
+}
+
+static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
+    hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
+    hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
+    if (!subscriber || (source && !hy_str_equal(source, subscriber))) {
+        hy_bus_respond(h->manager->bus, request, 400,
+                       "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
+        return;
+    }
+    hy_guest_t *g = hy__hosted_guest(h, subscriber);
+    bool comes_back = hy_get_bool(hy_msg_body(request), "again", false);
+    if (g && g->is_evicted && comes_back) { /* it was not there when it was struck off */
+        hy_bus_respond(h->manager->bus, request, 403, "evicted", hy_absent());
+        return;
+    }
+    /* What its life before sent comes first: the observer numbers its operations by the answer. */
+    if (hy_get_bool(hy_msg_body(request), "restored", false) &&
+        hy__moderation_has_from(hy__hosted_reporter(h), subscriber)) {
+        hy_bus_respond(h->manager->bus, request, 503, "an operation of yours is being decided",
+                       hy_absent());
+        return;
+    }
+    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
+    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
+        accept(h, request, subscriber);
+    } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
+        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
+                       hy_absent());
+    } else {
+        ask_reporter(h, request, subscriber);
+    }
+}
+
+/* --- unsubscribe ------------------------------------------------------------------------------ */
+
+/* The node tells (Ext) of an observer whose session has ended without a word. */
+static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
+    const hy_node_t *body = hy_msg_body(m);
+    if (!hy_get_bool(body, "gone", false) || !hy_get_str(body, "source")) return false;
+    hy_str_t *node_sm = hy__domain_sm(h->manager, h->url);
+    bool is_node = node_sm && hy_str_equal(m->from, node_sm);
+    hy_str_unref(node_sm);
+    return is_node;
+}
+
+static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r) hy__answers_end(r, hyperty, NULL);
+    hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
+    hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
+                     forward_body(h, "unsubscribe", hyperty, hy_absent()));
+    g->is_observing = false;
+    g->is_gone = is_gone;
+    h->observers--;
+    if (!g->is_authorised && !g->is_gone) {
+        hy__hosted_remove_guest(h, g);
+    } else {
+        hy__hosted_save_guest(h, hyperty);
+    }
+}
+
+/* Who is said to be gone may have come back before the notice did, or come while it is asked. */
+typedef struct {
+    hy_manager_t *manager;
+    hy_str_t *url, *hyperty;
+    uint32_t accepted;
+    const char *asked; /* what the node is to say of it */
+} doubt_t;
+
+static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
+    doubt_t *d = arg;
+    (void)desc;
+    hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
+    hy_guest_t *g = h ? hy__hosted_guest(h, d->hyperty) : NULL;
+    if (h) hy__delegation_note_gone(h);
+    bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), d->asked, true);
+    if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
+        leave(h, g, d->hyperty, true);
+    hy_str_unref(d->url);
+    hy_str_unref(d->hyperty);
+    hy_free(d);
+}
+
+/* To admit it once more does no harm, and tells whether anybody has it. */
+static void doubt(hy_hosted_t *h, const hy_guest_t *g, const char *asked) {
+    doubt_t *d = hy_alloc(sizeof *d);
+    if (!d) return;
+    *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted, asked};
+    if (hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                       hy__guard_body("admit", h->url, g->key), on_doubt, d) == 0)
+        return;
+    hy_str_unref(d->url);
+    hy_str_unref(d->hyperty);
+    hy_free(d);
+}
+
+void hy__hosted_doubt_later(hy_hosted_t *h) {
+    h->doubt_ms = hy_clock_now(hy_bus_clock(h->manager->bus)) + HY_SILENCE_MS;
+}
+
+static bool is_member(const hy_hosted_t *h, const hy_str_t *hyperty) {
+    const hy_replica_t *r = hy__part_find(&h->manager->replicas, h->url);
+    return r && hy__replica_find_member(r, hyperty);
+}
+
+/* Who has subscribed again since was accepted anew. None is removed: they are marked as gone. */
+void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms) {
+    hy_guest_t *g;
+    if (h->doubt_ms == 0 || now_ms < h->doubt_ms || hy__job_is_wanted(&h->job) || h->delegation)
+        return;
+    h->doubt_ms = 0;
+    for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
+        if (!g->is_observing || g->accepted > 0) continue;
+        if (!hy__manager_find_syncher(h->manager, g->key)) {
+            doubt(h, g, "listens");
+        } else if (!is_member(h, g->key)) {
+            leave(h, g, g->key, true);
+        }
+    }
+}
+
+static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
+    hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
+    hy_guest_t *g = source ? hy__hosted_guest(h, source) : NULL;
+    if (tells_gone(h, request)) {
+        hy__delegation_note_gone(h);
+        bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
+        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g, "here");
+        return;
+    }
+    if (g && g->is_observing) {
+        hy_str_ref(source);
+        leave(h, g, source, hy_get_bool(hy_msg_body(request), "rests", false));
+        hy_str_unref(source);
+    }
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    hy__ledger_respond(r ? r->ledger : NULL, h->manager, request, 200, NULL, hy_absent());
+}
+
+/* --- what comes ------------------------------------------------------------------------------- */
+
+/* An invited hyperty answered: told to the reporter as it is. */
+static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
+    if (!hy__hosted_has_guest(h, answer->from)) return; /* it has heard that it was struck off */
+    hy_value_t body = forward_body(h, "response", answer->from, hy_absent());
+    if (body.kind == HY_OBJECT && hy_put(body.as.n, "code", hy_int(hy_msg_code(answer))) < 0) {
+        hy_value_drop(body);
+        return;
+    }
+    hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter, body);
+}
+
+void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
+    hy_hosted_t *h = hosted;
+    bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
+        hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
+                       hy_absent());
+    } else if (m->type == HY_MSG_SUBSCRIBE) {
+        on_subscribe(h, m);
+    } else if (m->type == HY_MSG_UNSUBSCRIBE) {
+        on_unsubscribe(h, m);
+    } else if (m->type == HY_MSG_RESPONSE) {
+        on_invite_answer(h, m);
+    } else {
+        hy_bus_respond(h->manager->bus, m, 400, "/subscription takes subscribe and unsubscribe",
+                       hy_absent());
+    }
+}
