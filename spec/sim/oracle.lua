@@ -7,6 +7,7 @@
 -- the model at once; what observers saw is put by until the world is quiet and then checked against
 -- the states that the model went through. When it is quiet, every copy must be the reporter's.
 local check = require "spec.sim.check"
+local copies = require "spec.sim.copies"
 local handover = require "spec.sim.handover"
 local models = require "spec.sim.model"
 local plain = require "spec.sim.plain"
@@ -27,6 +28,7 @@ function M.new()
     later = {},   -- what observers saw and is not judged yet
     sent = {},    -- events since the last quiet moment
     lost = {},    -- URLs of actors that have gone without a word
+    away = {},    -- stories whose copies are kept where somebody was killed
   }, Oracle)
 end
 
@@ -100,9 +102,13 @@ local function take_later(self, actor, entry)
   if entry.what == "gone" then
     take_gone(self, actor)
   elseif entry.what == "joined" then
+    local before = copies.came_back(self, actor, object, entry)
     if object:is_beyond(entry.version) then return end
-    handover.check_joined(object, actor.url, entry)
-    self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
+    if not entry.resumed then handover.check_joined(object, actor.url, entry) end
+    local story = (object.is_lossy and stories.adrift or stories.new)(actor, object, entry)
+    story.stored = before and before.stored or entry.stored
+    story.settled = before and before.settled
+    self:add_party(story)
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
@@ -128,6 +134,7 @@ end
 ---be there again; where the disk may have lost some of it (`is_lossy`), observers may know more.
 function Oracle:killed(actor, is_lossy)
   self.lost[actor.url] = true
+  copies.killed(self, actor, is_lossy)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
@@ -385,6 +392,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
       end
     end
   end
+  copies.settle(self)
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
   for _, object in ipairs(self.objects) do
     object.may_resync, object.is_lossy, object.restarts = false, false, 0

@@ -142,10 +142,11 @@ end
 
 -- --- taking part ---------------------------------------------------------------------------------
 
--- Who was thrown out has to be let in once more.
+-- Who was thrown out has to be let in once more. Some keep their copy.
 local function ask_in(world, actor, object)
+  local stored = world.is_durable and world.draw:chance(0.5) and world.level or nil
   actor.is_asking = true
-  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url))
+  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url), stored)
 end
 
 local function subscribe(world)

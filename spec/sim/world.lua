@@ -9,6 +9,7 @@
 -- kept as it comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
+local copies = require "spec.sim.copies"
 local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
@@ -143,7 +144,8 @@ function World:revive(actor)
     end
   end
   local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
-    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls }, "actor.lua")
+    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls,
+    copies = copies.urls(self.oracle, actor) }, "actor.lua")
   if not inst then return end
   actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
   if actor.is_alive then return end
