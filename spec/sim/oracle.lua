@@ -142,6 +142,8 @@ function Oracle:killed(actor, is_lossy)
   end
   for _, object in ipairs(self.objects) do
     if object.actor == actor then
+      -- One that was not back may have begun an epoch that nobody has told of.
+      if object.is_down then object.restarts = object.restarts + 1 end
       object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
@@ -166,7 +168,7 @@ function Oracle:resumed(actor, entry, expected)
       object.actor.name)
   end
   handover.begin_epoch(object, entry)
-  if not object.is_live and not object.is_lossy then
+  if not object.is_live and not object.is_lossy and not object.is_orphan then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
   local state = object:state(entry.version, entry.party)

@@ -5,6 +5,7 @@ local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -322,7 +323,7 @@ local function delegate(world)
   world:call(party.actor, "ask", party.name, "delegate", heir.url)
   if not world.is_durable or not world.draw:chance(world.roughness * 2) then return end
   world.net:run(world.draw:one { 0, 0.005, 0.1, 0.6 })
-  faults.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+  kills.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
 end
 
 local function save(world)
@@ -351,8 +352,8 @@ local OPERATIONS = {
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join },
-  { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, kills.kill }, { 1, faults.join },
+  { 1, faults.leave }, { 2, kills.in_a_row }, { 2, kills.together },
   { 1, function(world) world:wait() end },
 }
 

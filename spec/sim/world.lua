@@ -9,11 +9,11 @@
 -- kept as it comes and becomes text only when somebody wants to read it.
 local host = require "hyperty.host"
 local check = require "spec.sim.check"
-local copies = require "spec.sim.copies"
 local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -117,49 +117,22 @@ function World:start_runtime(i)
   home.is_up, home.is_down = true, false
 end
 
----The process of that runtime is killed. What it has said and done until now is known.
-function World:kill(runtime, is_lossy)
-  self.homes[runtime].has_lost = self.homes[runtime].has_lost or is_lossy
+---All that has happened until this moment is known to the oracle, and judged.
+function World:catch_up()
   self.net:run(0)
   each_alive(self, function(actor) self:drain(actor) end)
   self.oracle:judge(self.is_disturbed)
-  for _, actor in ipairs(self.actors) do
-    if actor.is_alive and actor.runtime == runtime then
-      actor.is_alive, actor.is_down = false, true
-      self.oracle:killed(actor, is_lossy)
-    end
-  end
-  self.runtimes[runtime]:crash()
-  self.homes[runtime].is_up, self.homes[runtime].is_down = false, true
 end
 
----An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
-function World:revive(actor)
-  self.lives = (self.lives or 0) + 1
-  local urls = plain.array {}
-  for _, object in ipairs(self.oracle.objects) do
-    local is_its = object.actor == actor and object.is_live and object.is_down
-    if is_its or object.heir == actor then
-      urls[#urls + 1] = object.url
-    end
-  end
-  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
-    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls,
-    copies = copies.urls(self.oracle, actor) }, "actor.lua")
-  if not inst then return end
-  actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
-  if actor.is_alive then return end
-  if not self.homes[actor.runtime].has_lost then
-    check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
-  end
-  actor.is_lost = true
-  self:add_actor(actor.runtime, inst, actor.as)
+---An actor's instance in that runtime; nil, text if it cannot be loaded.
+function World:load(runtime, config)
+  config.seed = self.draw:int(0, 0x7fffffff)
+  return self.runtimes[runtime]:load_compiled(compiled(), config, "actor.lua")
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
-  local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
-    { as = "a" .. #self.actors + 1, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
+  local inst, text = self:load(runtime, { as = "a" .. #self.actors + 1 })
   if not inst and self.is_disturbed then return end
   return self:add_actor(runtime, assert(inst, text))
 end
@@ -300,6 +273,7 @@ end
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
   faults.heal(self)
+  kills.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault("rest", "the world does not come to rest") end
