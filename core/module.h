@@ -97,6 +97,8 @@ void hy_world_close(hy_world_t *w);
  * callback raised meanwhile. With `drives` it raises inside a callback of this world. */
 lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives);
 void hy_world_leave(hy_world_t *w, lua_State *before);
+/* The registry holds that userdata no longer. Only between enter and leave. */
+void hy_world_unanchor(const hy_world_t *w, const void *userdata);
 /* Runs a C function protected, with two pointers, and keeps what it raises. */
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 

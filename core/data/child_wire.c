@@ -257,14 +257,3 @@ int hy_children_take(hy_children_t *c, hy_children_t *from, hy_child_difference_
     *hy_children_marks(from) = before;
     return 0;
 }
-
-int hy_children_read(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
-                     hy_child_difference_cb event, void *arg, hy_error_t *err) {
-    hy_children_t *from;
-    int rc = hy_children_new(&from);
-    if (rc < 0) return rc;
-    rc = hy_children_add(from, objects, marks, err);
-    if (rc == 0) rc = hy_children_take(c, from, event, arg, err);
-    hy_children_free(from);
-    return rc;
-}

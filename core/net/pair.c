@@ -455,8 +455,12 @@ void hy_pair_stall(hy_pair_t *p, bool is_stalled) {
     if (!is_stalled && p->channel) pump_down(p->channel, true);
 }
 
+/* What a slow way carries may be large: it does not take that long any more. */
 void hy_pair_slow(hy_pair_t *p, uint32_t bytes_per_s) {
     p->bytes_per_s = bytes_per_s;
+    if (bytes_per_s > 0 || !p->channel || !hy_timer_is_started(&p->channel->free)) return;
+    hy_timer_stop(p->network->clock, &p->channel->free);
+    pump_down(p->channel, true);
 }
 
 void hy_pair_break(hy_pair_t *p) {

@@ -74,11 +74,19 @@ static int add_routes(const move_t *v, hy_str_t **added, uint32_t *count, hy_err
     return 0;
 }
 
-/* True for what was subscribed as holder: by the old reporter, or by its runtime itself. */
-static bool is_holders(const move_t *v, hy__kind_t kind, const hy_str_t *source) {
+static bool observes(const move_t *v, hy_str_t *source) {
+    const hy__route_t *changes = hy__route_find(v->from, v->object->changes->url);
+    return changes && hy_dict_get(&changes->sources, source);
+}
+
+/* True for what was subscribed as holder: by the old reporter, unless it observes the object, too,
+ * or by its runtime itself. */
+static bool is_holders(const move_t *v, hy__kind_t kind, hy_str_t *source) {
     if (v->to == v->from && hy_str_equal(source, v->reporter)) return false;
-    return kind < HY__CHANGES || hy_str_equal(source, v->object->reporter) ||
-           hy_address_is_under(source, v->from->owner->runtime);
+    if (kind < HY__CHANGES) return true;
+    return hy_str_equal(source, v->object->reporter)
+               ? !observes(v, source)
+               : hy_address_is_under(source, v->from->owner->runtime);
 }
 
 /* Takes the old holder's sources out; others of its session go on listening to the children. No

@@ -98,34 +98,10 @@ static int take_changes(hy_replica_t *r, const hy_node_t *answer, hy_error_t *er
 
 /* --- the whole object ------------------------------------------------------------------------- */
 
-static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
-                        hy_change_t *change) {
-    (void)arg;
-    (void)what;
-    (void)child;
-    (void)change;
-}
-
 static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
     hy_str_t *url = hy_get_str(whole, "schema");
     const hy_schema_t *schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
-    hy_node_t *metadata = hy_node_new(HY_OBJECT);
-    if (!metadata) return HY_ENOMEM;
-    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
-    int rc = hy_object_new(r->url, schema, hy_node_value(metadata), data, &r->object);
-    if (rc < 0) return rc;
-    hy_change_t *change;
-    hy_effect_t *effects;
-    rc = hy_object_load(r->object, whole, &change, &effects, tell_nobody, NULL, err);
-    for (uint32_t i = 0; change && i < change->count; i++) {
-        hy_effect_release(&effects[i]);
-    }
-    hy_free(effects);
-    hy_change_unref(change);
-    if (rc == 0) return 0;
-    hy_object_free(r->object);
-    r->object = NULL;
-    return rc;
+    return hy_object_from_whole(r->url, schema, whole, &r->object, err);
 }
 
 typedef struct {

@@ -5,19 +5,42 @@
  *      unsubscribe ─► its own sync manager cuts it off ───────────────────────────┴► done
  *
  * The second one is waited for only where another hyperty of the session goes on hearing the
- * object: else nothing of it gets there any more. One of this runtime is cut off by a message that
- * is before all that is written later. */
+ * object, or may (the node that answers is still being told who observes): else nothing of it gets
+ * there any more. A runtime without a session is told when it subscribes again. One that has a
+ * session and does not answer may let the hyperty hear more, which is told as a failure; it is
+ * told again until it answers. One of this runtime is cut off by a message that is before all that
+ * is written later. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "answering.h"
 #include "hosted.h"
 
 typedef struct {
+    hy_manager_t *manager;
+    hy_str_t *url, *hyperty;
     uint32_t open; /* callbacks to come */
-    bool is_cut;   /* the hyperty's runtime has answered, or will not */
+    bool is_cut;   /* the hyperty's runtime has answered, or will not: */
+    int cut;       /* how that went */
     hy_domain_cb done;
     void *arg;
 } evicting_t;
+
+static evicting_t *evicting_new(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
+    evicting_t *e = hy_alloc(sizeof *e);
+    if (!e) return NULL;
+    *e = (evicting_t){.manager = h->manager, .url = hy_str_ref(h->url), .open = 1, .is_cut = true};
+    e->hyperty = hy_str_ref(hyperty);
+    e->done = done;
+    e->arg = arg;
+    return e;
+}
+
+static void evicting_free(evicting_t *e) {
+    if (!e) return;
+    hy_str_unref(e->url);
+    hy_str_unref(e->hyperty);
+    hy_free(e);
+}
 
 static void evicting_tell(evicting_t *e, int code, const char *desc) {
     hy_domain_cb done = e->done;
@@ -25,23 +48,40 @@ static void evicting_tell(evicting_t *e, int code, const char *desc) {
     if (done) done(e->arg, code, desc, NULL);
 }
 
+static void tell_cut(evicting_t *e) {
+    evicting_tell(e, e->cut,
+                  e->cut < 0 ? "it is struck off, but its runtime, where others "
+                               "observe, does not answer: it may hear more"
+                             : "");
+}
+
 static void on_cut(void *evicting, int code, const char *desc, hy_node_t *body) {
     evicting_t *e = evicting;
-    (void)code;
+    bool is_gone = code == HY_ENOT_FOUND && hy_address_same_domain(e->url, e->hyperty);
     (void)desc;
     (void)body;
     e->is_cut = true;
+    e->cut = is_gone ? 0 : code;
     if (--e->open > 0) return;
-    evicting_tell(e, 0, "");
-    hy_free(e);
+    tell_cut(e);
+    evicting_free(e);
+}
+
+/* The node has not been told again yet who observes. */
+static bool is_unsure(const evicting_t *e) {
+    const hy_hosted_t *h = hy__part_find(&e->manager->hosted, e->url);
+    return h && hy__job_is_wanted(&h->job);
 }
 
 static void on_expelled(void *evicting, int code, const char *desc, hy_node_t *body) {
     evicting_t *e = evicting;
-    bool is_shared = hy_get_bool(hy_get_object(body, "value"), "shared", false);
+    bool is_shared = hy_get_bool(hy_get_object(body, "value"), "shared", false) || is_unsure(e);
     e->open--;
-    if (code < 0 || !is_shared || e->is_cut) evicting_tell(e, code, desc);
-    if (e->open == 0) hy_free(e);
+    if (code < 0 || !is_shared)
+        evicting_tell(e, code, desc);
+    else if (e->is_cut)
+        tell_cut(e);
+    if (e->open == 0) evicting_free(e);
 }
 
 hy_str_t *hy__hosted_admission(const hy_hosted_t *h) {
@@ -58,12 +98,11 @@ static hy_value_t evict_body(const hy_hosted_t *h) {
 }
 
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    evicting_t *e = done ? hy_alloc(sizeof *e) : NULL;
+    evicting_t *e = done ? evicting_new(h, hyperty, done, arg) : NULL;
     if (done && !e) return HY_ENOMEM;
-    if (e) *e = (evicting_t){.open = 1, .done = done, .arg = arg, .is_cut = true};
     int rc = hy__domain_expel(h->manager, h->url, hyperty, e ? on_expelled : NULL, e);
     if (rc < 0) {
-        hy_free(e);
+        evicting_free(e);
         return rc;
     }
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);

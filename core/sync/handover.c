@@ -273,48 +273,12 @@ static int read_changes(hy_object_t *o, const hy_node_t *list, hy_error_t *err) 
     return rc;
 }
 
-static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
-                        hy_change_t *change) {
-    (void)arg;
-    (void)what;
-    (void)child;
-    (void)change;
-}
-
-static int load(hy_object_t *o, const hy_node_t *whole, hy_error_t *err) {
-    hy_change_t *change;
-    hy_effect_t *effects;
-    int rc = hy_object_load(o, whole, &change, &effects, tell_nobody, NULL, err);
-    for (uint32_t i = 0; change && i < change->count; i++) {
-        hy_effect_release(&effects[i]);
-    }
-    hy_free(effects);
-    hy_change_unref(change);
-    return rc;
-}
-
 static int make_object(const hy_node_t *offer, const hy_node_t *whole, const hy_schema_t *schema,
                        hy_object_t **out, hy_error_t *err) {
     int rc = whole ? hy_object_check_whole(whole, err)
                    : hy_fail(err, HY_EINVALID, "delegate: there is no \"object\"");
     if (rc < 0) return rc;
-    hy_value_t metadata = hy_node_value(hy_node_new(HY_OBJECT));
-    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
-    hy_object_t *o;
-    if (metadata.kind == HY_ABSENT || data.kind == HY_ABSENT) {
-        hy_value_drop(metadata);
-        hy_value_drop(data);
-        return HY_ENOMEM;
-    }
-    rc = hy_object_new(hy_get_str(offer, "resource"), schema, metadata, data, &o);
-    if (rc < 0) return rc;
-    rc = load(o, whole, err);
-    if (rc < 0) {
-        hy_object_free(o);
-        return rc;
-    }
-    *out = o;
-    return 0;
+    return hy_object_from_whole(hy_get_str(offer, "resource"), schema, whole, out, err);
 }
 
 static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_t *parts,

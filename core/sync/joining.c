@@ -57,18 +57,24 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
+    if (hy__member_is_struck(m)) {
+        refuse(m, 403, "evicted");
+        hy__replica_exit(r);
+        return;
+    }
     int rc = take_subscribed(m, value, &err);
     hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc == 0)
         rc = hy__member_keep(m, hy__level_read(hy_get(hy_msg_body(m->request), "store")), &err);
+    m->owes_leave = rc < 0;
     if (rc < 0) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
-        hy__replica_say_left(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions || m->is_doubtful)
+        bool is_doubtful = m->is_doubtful && !(m->ended && m->admission);
+        if (m->session != r->manager->sessions || is_doubtful)
             hy__member_renew(m); /* its routes are gone; or it may be struck off */
         hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
@@ -82,7 +88,7 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
 /* It got lost somewhere: the reporter may have let it in. */
 static bool is_unsure(const hy_member_t *m, int code) {
     bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
-    return was_cut || m->was_leaving || code == 408 || code == 503;
+    return was_cut || code == 408 || code == 503;
 }
 
 /* The object is being handed over: whoever has it in the end is asked. */
@@ -131,10 +137,9 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
         return false;
     }
     if (got != HY_ETOO_LARGE && ask_for_parts(m)) return true;
-    hy_bus_respond(bus, m->request, got < 0 ? hy_error_http(got) : 503,
-                   err.text[0] ? err.text : "the object did not arrive whole", hy_absent());
-    hy__replica_say_left(m->manager, m->url, m->hyperty);
-    hy__member_leave(m, false);
+    m->owes_leave = true;
+    refuse(m, got < 0 ? hy_error_http(got) : 503,
+           err.text[0] ? err.text : "the object did not arrive whole");
     return false;
 }
 
@@ -150,11 +155,11 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
             m->asking = NULL;
             is_final = true;
         } else if (code >= 300) {
-            if (is_unsure(m, code)) hy__replica_say_left(m->manager, m->url, m->hyperty);
+            if (is_unsure(m, code)) m->owes_leave = true;
             refuse(m, code, hy_msg_desc(answer));
         }
     } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
-        hy__replica_say_left(m->manager, m->url, m->hyperty);
+        hy__replica_take_back(m->manager, m->url, m->hyperty);
     }
     if (is_final) hy__member_unref(m);
 }
@@ -239,7 +244,7 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     if (code == 0) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
-        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
+        if (hy__lasting_drop(manager, "leave", m->url, m->hyperty)) m->owes_leave = true;
         code = ask(m);
         if (code == 0) return;
     }

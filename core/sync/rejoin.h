@@ -77,7 +77,8 @@ void hy__jobs_resume(hy_manager_t *m, const char *domain);
 /* A request of the sync manager that is sent at once, and again after each loss of the session
  * before its answer came. What it is ("leave", …) with its two addresses (the second may be NULL)
  * names it: the same one replaces it. `from` NULL: <Runtime>/sm. `to` and `body` are taken over.
- * `done` may be NULL; it gets the first answer, never inside this call; on failure nothing. */
+ * `done` may be NULL; it gets the first answer (where others than a node are silent at first, a
+ * later one), never inside this call; on failure nothing. */
 int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b,
                      hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
                      hy_domain_cb done, void *arg);

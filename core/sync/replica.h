@@ -87,8 +87,10 @@ struct hy_member {
     hy_collecting_t collecting;
     uint64_t session;       /* of the manager, when it began to ask */
     bool is_doubtful;       /* it was told that it is struck off, while asking: before or after? */
+    hy_str_t *ended;        /* the admission that ended then; NULL: not told */
     hy_str_t *admission;    /* as it was last told (hosted.h); NULL: not */
-    bool was_leaving;       /* the reporter may not have heard yet that it left before */
+    bool owes_leave;        /* the reporter may think that it observes: unless it comes to that, it
+                               is told that it does not */
     hy_store_level_t store; /* at which it keeps the copy */
     bool rests;             /* it goes, and will come back for it */
     hy_job_t job;           /* subscribing again */
@@ -106,6 +108,9 @@ hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hype
 /* The reporter is told that this hyperty does not observe any more. One in this runtime hears it
  * without any node. */
 void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
+/* The reporter may have let it in though nobody waits for that: it is told so, unless the hyperty
+ * has asked again since. */
+void hy__replica_take_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
 void hy__member_unref(hy_member_t *m);
 /* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
  */
@@ -115,11 +120,13 @@ void hy__member_leave(hy_member_t *m, bool tell);
 void hy__member_end(hy_member_t *m, bool evicted);
 /* It was told so. In another domain than the object's that comes by another node than what the
  * reporter answers, so it may have been let in again since: the reporter hears that it has left.
- * One that is asking again is not meant any more; but abroad it asks once more to be sure. Nor is
- * one that has been let in again after `admission`, which that ends (NULL: not told). */
-void hy__member_evicted(hy_member_t *m, const hy_str_t *admission);
+ * One that has been let in again after `admission`, which that ends (NULL: not told), is not meant
+ * any more. One that is asking sees that from its answer, or asks once more to be sure. */
+void hy__member_evicted(hy_member_t *m, hy_str_t *admission);
 /* An answer to a subscription lets it in, and may say which time that is. */
 void hy__member_admitted(hy_member_t *m, const hy_node_t *answer);
+/* The answer lets it in, and it was struck off since: that has overtaken the answer. */
+bool hy__member_is_struck(const hy_member_t *m);
 hy_value_t hy__replica_routes(const hy_replica_t *r);
 /* Of a subscribe to <Object>/subscription. */
 hy_value_t hy__member_subscription(const hy_member_t *m);

@@ -101,9 +101,11 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
         return done;
     }
     int rc = hy__reporter_store(r, t->level);
-    if (rc == 0) r->ledger->lacks_guests = true;
-    if (rc == 0 && giver) hy__party_report_no_more(m, giver, t->url);
-    return rc;
+    if (rc < 0) return rc;
+    if (hy__hosted_write_guests(t->hosted, r->ledger) < 0) r->ledger->lacks_guests = true;
+    hy__executed_store(r->ledger, hy_get_array(hy__takeover_offer(t->offer), "executes"));
+    if (giver) hy__party_report_no_more(m, giver, t->url);
+    return 0;
 }
 
 /* Until now, and in the rows, it was in the epoch of who gave it: so a copy can be made of them. */

@@ -122,6 +122,19 @@ static void an_observer_in_the_old_session_goes_on_hearing_the_children(void **s
     assert_int_equal(heard(&b, &a, CHILDREN), 0);
 }
 
+static void the_old_holder_goes_on_hearing_the_children_if_it_observes(void **state) {
+    (void)state;
+    story(OBJECT, "");
+    subscribe(&a, R1, CHANGES);
+    assert_int_equal(move("4-y"), 200);
+    assert_int_equal(heard(&b, &a, CHILDREN), 1);
+    assert_int_equal(heard(&b, &a, CHANGES), 1);
+    assert_int_equal(ask(&c, "read", OBSERVER, OBJECT, NULL), 0);
+    assert_int_equal(came(&a), 0);
+    unsubscribe(&a, R1, CHILDREN);
+    assert_int_equal(heard(&b, &a, CHILDREN), 0);
+}
+
 static void it_may_move_within_a_session(void **state) {
     (void)state;
     story(OBJECT, "");
@@ -302,6 +315,7 @@ int main(void) {
         TEST(what_goes_to_the_holder_goes_to_the_new_one),
         TEST(guard_and_admissions_stay),
         TEST(an_observer_in_the_old_session_goes_on_hearing_the_children),
+        TEST(the_old_holder_goes_on_hearing_the_children_if_it_observes),
         TEST(it_may_move_within_a_session),
         TEST(an_allocated_object_is_reserved_for_the_new_runtime),
         TEST(a_move_that_may_not_be_changes_nothing),

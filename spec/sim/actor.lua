@@ -221,7 +221,7 @@ function Actor:start(config)
   self.own_name, self.seed = config.as, config.seed
   self.parties, self.names, self.reports = {}, {}, {} -- by name; names by party
   self.made = {} -- by name, of what it took over: ids of children that it made as its reporter
-  self.journal, self.count = {}, config.count or 0
+  self.journal, self.count, self.calls = {}, config.count or 0, config.count or 0
   if config.urls then hyperty.spawn(function() resume(self, config.urls, config.copies) end) end
   self.syncher:on("invite", function(invitation)
     think(self)
@@ -260,12 +260,15 @@ end
 local function ask(self, name, method, ...)
   local arguments = table.pack(...)
   local party = self.parties[name]
+  self.calls = self.calls + 1
+  local call = self.calls
   hyperty.spawn(function()
     note(self, "asks", { party = name, method = method, version = party.version,
-      who = arguments[1] })
+      who = arguments[1], call = call })
     local value, text, code = party[method](party, table.unpack(arguments, 1, arguments.n))
-    note(self, "answer", { party = name, method = method, who = arguments[1],
-      asked = arguments[2], value = value, text = text, code = code, version = party.version })
+    note(self, "answer", { party = name, method = method, who = arguments[1], call = call,
+      asked = arguments[2], value = value, text = text, code = code, version = party.version,
+      epoch = party.epoch })
   end)
 end
 

@@ -86,6 +86,11 @@ function M.answered(oracle, entry)
   if object.party ~= entry.party then return end -- the heir has told it already
   if not entry.value then
     object.heir = nil
+    if entry.epoch and entry.epoch ~= object.epoch then -- it has come back, later
+      M.begin_epoch(object, entry)
+      object.restarts = object.restarts + 1
+      object.may_resync = object.may_resync or object.restarts > 1
+    end
     return
   end
   close(oracle, object)
@@ -112,18 +117,10 @@ end
 
 -- --- who may observe -----------------------------------------------------------------------------
 
----The reporter said that this hyperty may observe.
-function M.let_in(object, url)
-  object.grants[url] = (object.grants[url] or 0) + 1
-  object.struck[url] = nil
-end
-
----It said that it must not any more, and was told that this is done.
-function M.strike(object, url) object.struck[url] = true end
-
 ---How often it was let in, if it needs to be once more; else nil.
 function M.grants_of(object, url)
-  return object.struck[url] and (object.grants[url] or 0) or nil
+  local grants = object.grants[url] or 0
+  return object.struck[url] == grants and grants or nil
 end
 
 ---A hyperty observes. When it asked it had been thrown out, and let in that often before.

@@ -26,9 +26,10 @@ function M.new(fields)
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
-    restarts = 0,          -- of its reporter, since the last quiet moment
+    restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
+    former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in
-    struck = {},           -- by hyperty URL: true if it was thrown out since
+    struck = {},           -- by hyperty URL: how often until it was thrown out
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)
@@ -74,7 +75,11 @@ end
 
 ---Its reporter was killed and is there again, as it was at that version.
 function Model:restore(version)
-  for v = version + 1, self.version do self.history[v] = nil end
+  for v = version + 1, self.version do
+    self.former[v] = self.former[v] or {}
+    if self.is_lossy then table.insert(self.former[v], self.history[v]) end
+    self.history[v] = nil
+  end
   for i = #self.done, 1, -1 do
     if self.done[i].version > version then table.remove(self.done, i).undo() end
   end
@@ -215,21 +220,26 @@ end
 ---A version in which nothing changes that is looked at: metadata.
 function Model:pass() remember(self) end
 
--- --- striking off --------------------------------------------------------------------------------
+-- --- letting in and striking off -----------------------------------------------------------------
+
+---Its reporter said that this hyperty may observe.
+function Model:let_in(url) self.grants[url] = (self.grants[url] or 0) + 1 end
 
 ---Its reporter strikes a hyperty off.
 function Model:begin_eviction(entry)
   local list = self.evictions[entry.who] or {}
   self.evictions[entry.who] = list
-  list[#list + 1] = { at = entry.at, first = entry.version }
+  list[#list + 1] = { at = entry.at, first = entry.version, call = entry.call,
+    grants = self.grants[entry.who] or 0 }
 end
 
----It has heard that this is done. One that fails in spite of having begun counts all the same.
+---It has heard that this is done: it must not observe any more, unless it was let in since that
+---began. One that fails in spite of having begun counts all the same.
 function Model:end_eviction(entry)
   for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
-    if not one.last then
+    if one.call == entry.call then
       one.last, one.is_noted = entry.version, entry.at == one.at
-      return
+      self.struck[entry.who] = one.grants
     end
   end
 end
@@ -250,6 +260,17 @@ end
 ---more. So of such an object observers may know more than the model.
 function Model:is_beyond(version)
   return self.is_dying and not self.history[version or self.version + 1]
+end
+
+---Forgets what it had before a disk lost it: nobody is told of that any more.
+function Model:forget_former() self.former = {} end
+
+---Had it that data at that version, before its disk lost it?
+function Model:had(version, data)
+  for _, state in ipairs(self.former[version] or {}) do
+    if not plain.difference(state.data, data) then return true end
+  end
+  return false
 end
 
 ---The state at a version, for a party that says it is there.

@@ -110,7 +110,7 @@ local function take_later(self, actor, entry)
     story.settled = before and before.settled
     self:add_party(story)
   elseif entry.what == "read" and entry.version then
-    if object:is_beyond(entry.version) then return end
+    if object:is_beyond(entry.version) or object:had(entry.version, entry.data) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
       actor.name)
   elseif party and party.is_reporter then
@@ -203,12 +203,13 @@ function Oracle:take(actor, entries)
       object:judge(entry)
     elseif entry.what == "answer" and entry.method == "evict" then
       object:end_eviction(entry)
-      if entry.value then handover.strike(object, entry.who) end
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
+    elseif entry.what == "asks" and entry.method == "invite" then
+      for _, url in ipairs(entry.who) do object:let_in(url) end
     else
       if entry.what == "asked" and entry.verdict == "accept" then
-        handover.let_in(object, entry.from)
+        object:let_in(entry.from)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end
@@ -398,6 +399,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
   for _, object in ipairs(self.objects) do
     object.may_resync, object.is_lossy, object.restarts = false, false, 0
+    object:forget_former()
   end
   local order = {}
   for _, party in ipairs(self.order) do

@@ -1,4 +1,5 @@
 -- The oracle of the random worlds, fed with what must not be: each planted divergence is caught.
+local handover = require "spec.sim.handover"
 local oracles = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 
@@ -249,6 +250,18 @@ describe("the oracle", function()
       assert.equal(1, oracle.by_url["resource://x/1"].version)
     end)
 
+    it("without it though somebody has read it, who has seen what it had", function()
+      killed(true)
+      assert.is_nil(resume(0))
+      local function read(n)
+        oracle:take(ben, { { what = "read", url = "resource://x/1", version = 1,
+          data = { n = n, list = plain.array { 1, 2 } } } })
+        return select(2, pcall(oracle.judge, oracle))
+      end
+      assert.is_nil(read(2))
+      assert.truthy(read(3).fault:find("never had", 1, true))
+    end)
+
     it("with something else than it had", function()
       killed()
       assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
@@ -346,6 +359,26 @@ describe("the oracle", function()
       oracle:check(function(_, party) return looks[party] end, true)
     end)
 
+    it("of who is in again after it was thrown out, and was not let in", function()
+      oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept" },
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      local object = oracle.by_url["resource://x/1"]
+      assert.equal(1, handover.grants_of(object, ben.url))
+      catches("in again without being let in", { { what = "joined", party = "ben.2", grants = 1,
+        url = "resource://x/1", version = 2, data = looks["ben.1"].data, children = {} } })
+    end)
+
+    it("not of who was invited while evict had not returned", function()
+      oracle:take(anna, {
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "asks", party = "anna.1", method = "invite", who = { ben.url }, call = 2, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      assert.is_nil(handover.grants_of(oracle.by_url["resource://x/1"], ben.url))
+    end)
+
     it("of a fresh start where nothing was lost", function()
       catches("had to resync",
         { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } })
@@ -358,6 +391,21 @@ describe("the oracle", function()
       looks["ben.1"].data.n = 3
       catches "ben.1 differs at /n: 3, not 2"
     end)
+
+    it("of a fresh start of who was away while two epochs began, one after a handover failed",
+      function()
+        local object = oracle.by_url["resource://x/1"]
+        local function failed(epoch)
+          oracle:take(anna, { { what = "answer", party = "anna.1", method = "delegate",
+            code = "timeout", epoch = epoch } })
+        end
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "3-a"
+        check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "new epoch" } }
+      end)
 
     it("that are kept by none, twice or not at all", function()
       check(heard())

@@ -187,7 +187,6 @@ local function invite(world)
   local actor = some_actor(world)
   tell(world, party, "invites %s to %s", actor.name, party.object.label)
   actor.is_asking = true
-  handover.let_in(party.object, actor.url)
   world:call(party.actor, "ask", party.name, "invite", plain.array { actor.url })
 end
 

@@ -238,4 +238,38 @@ describe("a stored object that is handed over", function()
     assert.is_true((eve:eval(RESUME)))
     assert.same({ url, 6 }, { eve:eval "return self.room.url, self.room.data.n" })
   end)
+
+  it("within a runtime has its guests and answers after a crash right away", function()
+    local objects = require "spec.support.objects"
+    local eve = objects.load(world.runtimes.anna, "eve")
+    world.anna:eval [[
+      self.room:on("execute", function(request) request:accept(self.room.data.n) end)]]
+    local port, answers = world.runtimes.carl:port(world.carl.url), {}
+    world.runtimes.carl:intercept(function(message)
+      if message.type == "response" and message.id == 7 then
+        table.insert(answers, message.body.value)
+      end
+      return "pass"
+    end)
+    local function execute()
+      port:send { type = "execute", id = 7, to = url, body = { method = "count", params = {} } }
+      world:run(1)
+    end
+    execute()
+    eve:eval(WILLING)
+    assert.is_true(delegate(eve))
+    eve:eval "self.room:saved()"
+    world:crash "anna"
+    world:start "anna"
+    eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval [[
+      self.room, self.asked = assert(self.syncher:resume {})[1], 0
+      self.room:on("subscribe", function() self.asked = self.asked + 1 end)
+      self.room:on("execute", function(request) request:accept("again") end)]]
+    world:run(30)
+    execute()
+    assert.same({ 1, 1 }, answers)
+    assert.same({ 0, { world.carl.url } }, { eve:eval "return self.asked, self.room.observers" })
+    assert.equal("live", world.carl:eval "return self.room:status().state")
+  end)
 end)

@@ -153,6 +153,47 @@ describe("after evict()", function()
     assert.same({ "evicted" }, world:heard "carl")
   end)
 
+  local function evict_meanwhile(who)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.done = { self.room:evict(url) } end)]], who.url)
+  end
+
+  local function done() return anna:eval "return table.unpack(self.done or { 'not' }, 1, 3)" end
+
+  it("who shares one is cut off first, also while the node learns anew who observes", function()
+    local holds = false
+    world.runtimes.anna:intercept(function(message)
+      holds = holds or message.type == "subscribe" and message.body.guard
+      return "pass"
+    end)
+    world:reconnect "anna"
+    while not holds do world:run(0.0001) end
+    world:stall("carl", true)
+    evict_meanwhile(carl)
+    world:run(3)
+    assert.equal("not", done())
+    world:stall("carl", false)
+    world:run(10)
+    assert.is_true(done())
+    write()
+    world:run(60)
+    assert.same({ "disconnected", "live", "evicted" }, world:heard "carl")
+  end)
+
+  it("who shares one that does not answer may hear more, which evict() tells", function()
+    world:stall("carl", true)
+    evict_meanwhile(carl)
+    world:run(10)
+    assert.equal("not", done())
+    world:run(20)
+    assert.equal("timeout", (select(3, done())))
+    world:stall("carl", false)
+    world:run(60)
+    assert.same({ "evicted" }, world:heard "carl")
+    assert.equal("not_found", (select(3, anna:eval("return self.room:evict(...)", carl.url))))
+  end)
+
   it("who is in the reporter's own runtime hears nothing of what is written then", function()
     anna:eval([[
       local url, secret = ...

@@ -145,6 +145,22 @@ describe("on a slow disk", function()
     end)
   end
 
+  for _, who in ipairs { "ben", "anna" } do
+    it("who is struck off before the yes has left is not let in: " .. who, function()
+      world.ben:eval "self.room:unsubscribe()"
+      world:run(3)
+      world[who]:eval([[
+        local url = ...
+        require("hyperty").spawn(function() self.got = { self.syncher:subscribe(url) } end)]], url)
+      world:run(0.3)
+      world.anna:eval("self.room:evict(...)", world[who].url)
+      world:run(3)
+      assert.same({ nil, "evicted", "forbidden" },
+        { world[who]:eval "return table.unpack(self.got, 1, 3)" })
+      assert.same({}, world.anna:eval "return self.room.observers")
+    end)
+  end
+
   it("objects that are not stored do not wait", function()
     local other = world.anna:eval [[
       self.other = assert(self.syncher:create { schema = "Resource", name = "other" })
