@@ -16,7 +16,8 @@ local M = {}
 local WEATHER = { { 0.02, 0 }, { 0, 0.05 }, { 0.05, 0.05 }, { 0.15, 0.1 } }
 local RUNTIMES_MAX = 12
 local SLOW_BYTES = 4000        -- a second, over a slow way
-local JUMP_S = 400 * 24 * 3600 -- that far clocks jump
+local DAY_S = 24 * 3600
+local JUMP_S = 400 * DAY_S     -- that far clocks jump
 
 ---The part of a world that is about faults.
 function M.new(domains)
@@ -162,11 +163,13 @@ local function fair(world)
   world.net:faults { delay = world.delay }
 end
 
----Everybody's wall clock is set, forward or back; nothing may depend on it.
+---Everybody's wall clock is set, forward or back; nothing may depend on it, but that a node with a
+---store knows no longer than a day, whether it runs or not, what was deleted.
 function M.jump(world)
   local seconds = world.draw:int(-JUMP_S, JUMP_S)
   world:tell("the clocks jump by %d s", seconds)
   world:jump(seconds)
+  if world.node_disk and seconds > DAY_S // 2 then world.oracle:forget_deleted() end
 end
 
 ---From now on messages get lost or come twice; or no more.

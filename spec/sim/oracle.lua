@@ -70,6 +70,13 @@ function Oracle:gone(actor)
   self.later[#self.later + 1] = { actor, { what = "gone" } }
 end
 
+---Nobody is told any more of what was deleted until now.
+function Oracle:forget_deleted()
+  for _, object in ipairs(self.objects) do
+    object.is_forgotten = object.is_dying or not object.is_live
+  end
+end
+
 -- --- taking in -----------------------------------------------------------------------------------
 
 local function take_gone(self, actor)
@@ -168,11 +175,12 @@ function Oracle:resumed(actor, entry, expected)
       object.actor.name)
   end
   handover.begin_epoch(object, entry)
-  if not object.is_live and not object.is_lossy and not object.is_orphan then
+  local may_lack = object.is_lossy or object.is_orphan
+  if not object.is_live and not may_lack then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
   local state = object:state(entry.version, entry.party)
-  if entry.version < object.promised and not object.is_lossy then
+  if entry.version < object.promised and not may_lack then
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
       entry.version, object.promised)
   end
@@ -387,7 +395,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then
       check_object(self, object, look)
-    elseif object.is_orphan or object.actor.is_lost then
+    elseif object.is_orphan or object.actor.is_lost or object.is_forgotten then
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do
