@@ -122,6 +122,23 @@ describe("an observer that stores its copy", function()
     assert.equal("live", world.ben:eval "return self.room:status().state")
   end)
 
+  it("goes on from the epoch in which it was, though nothing had been written in that", function()
+    local function restart_anna()
+      world:crash "anna"
+      world:start "anna"
+      world.anna:eval(CREATE)
+      world:run(30)
+    end
+    restart_anna()
+    world:crash "ben"
+    restart_anna()
+    world.anna:eval "self.room.data.n = 2"
+    world:start "ben"
+    world.ben:eval(SUBSCRIBE, url)
+    world:run(5)
+    assert.same({ "n=2" }, world:heard "ben")
+  end)
+
   it("is found by resume", function()
     world:crash "ben"
     world:start "ben"
