@@ -1,9 +1,11 @@
 -- Processes of a simulated world that are killed and started again, on disks that may have lost
 -- power: one, the same again while it takes up what it had, two at once, a node and a runtime at
--- once. Actors are loaded again under their names and go on with what they reported and kept.
+-- once; and those that end in good order, to be started again later. Actors are loaded again under
+-- their names and go on with what they reported and kept.
 local check = require "spec.sim.check"
 local copies = require "spec.sim.copies"
 local faults = require "spec.sim.faults"
+local handover = require "spec.sim.handover"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -62,10 +64,9 @@ local function others_live(world, runtimes)
 end
 
 -- What its actors have said and done until now is known, and judged.
-local function die(world, runtime)
-  local home, loses_power = world.homes[runtime], world.draw:chance(POWER_LOSS)
+local function take_down(world, runtime, loses_power)
+  local home = world.homes[runtime]
   world.is_disturbed = true
-  home.has_lost = home.has_lost or loses_power
   world:catch_up()
   for _, actor in ipairs(world.actors) do
     local is_down = actor.is_down and loses_power -- it had not even been loaded again
@@ -74,9 +75,15 @@ local function die(world, runtime)
       world.oracle:killed(actor, loses_power)
     end
   end
-  world.runtimes[runtime]:crash()
   home.is_up, home.is_down = false, true
   faults.forget_ways(world, runtime)
+end
+
+local function die(world, runtime)
+  local home, loses_power = world.homes[runtime], world.draw:chance(POWER_LOSS)
+  home.has_lost = home.has_lost or loses_power
+  take_down(world, runtime, loses_power)
+  world.runtimes[runtime]:crash()
   if loses_power then home.disk:power_loss() end
   world:tell("runtime %d is killed%s", runtime, loses_power and ", and its disk loses power" or "")
 end
@@ -133,7 +140,42 @@ function M.together(world)
   if has_node and not node_first then faults.start_node(world, domain) end
 end
 
----All that were killed run again: also those that need an address, and reach their node only now.
+-- --- ended in good order -------------------------------------------------------------------------
+
+---An actor is unloaded, or its whole runtime stops: nothing of it gets lost. It is loaded again at
+---once, or some time later.
+function M.rest(world)
+  local runtime = world.is_durable and some_runtime(world)
+  if not runtime or not others_live(world, { runtime }) then return end
+  local actors, is_whole = {}, world.draw:chance(0.4)
+  for _, actor in ipairs(world.actors) do
+    if actor.runtime == runtime and actor.is_alive then
+      if handover.is_at(world.oracle, actor) then return end
+      actors[#actors + 1] = actor
+    end
+  end
+  if not actors[1] then return end
+  if not is_whole then actors = { world.draw:one(actors) } end
+  if is_whole then
+    take_down(world, runtime, false)
+    world:tell("runtime %d stops, and will be back", runtime)
+  else
+    world.is_disturbed = true
+    world:catch_up()
+    actors[1].is_alive, actors[1].is_down = false, true
+    world.oracle:killed(actors[1], false)
+    world:tell("%s is unloaded, and will be back", actors[1].name)
+  end
+  for _, actor in ipairs(actors) do world.oracle:rests(actor) end
+  if is_whole then world.runtimes[runtime]:stop() else actors[1].inst:unload() end
+  if not is_fair(world) or world.draw:chance(0.3) then return end
+  world.net:run(world.draw:one(LIVES))
+  if is_whole then boot(world, runtime) else revive(world, actors[1]) end
+end
+
+-- --- making good ---------------------------------------------------------------------------------
+
+---All that are down run again: also those that need an address, and reach their node only now.
 function M.heal(world)
   for i, home in ipairs(world.homes) do
     if home.is_down then boot(world, i) end

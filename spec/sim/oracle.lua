@@ -153,11 +153,23 @@ function Oracle:killed(actor, is_lossy)
       if object.is_down then object.restarts = object.restarts + 1 end
       object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
+      if object.is_lossy then object.rests_at = nil end
       object.has_lost = object.has_lost or object.is_lossy
     end
   end
   for _, party in ipairs(self.order) do
     if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end
+  end
+end
+
+---The actor, of which `killed` was called just now, has ended in good order: all that it had is
+---there when it comes back.
+function Oracle:rests(actor)
+  for _, object in ipairs(self.objects) do
+    if object.actor == actor then object.rests_at = object.version end
+  end
+  for _, story in ipairs(self.away) do
+    if story.actor == actor then story.settled = story.version end
   end
 end
 
@@ -184,12 +196,17 @@ function Oracle:resumed(actor, entry, expected)
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
       entry.version, object.promised)
   end
+  if object.rests_at and entry.version ~= object.rests_at then
+    check.fault("acknowledged", "%s came back at version %d, and had %d when its reporter stopped",
+      object.label, entry.version, object.rests_at)
+  end
   check.equal("acknowledged", state.data, entry.data, "%s as it came back", object.label)
   check.equal("acknowledged", check.plain_kept(state.children),
     check.plain_kept(entry.children), "%s as it came back, children", object.label)
   object:restore(entry.version)
   object.promised, object.party, object.actor = entry.version, entry.party, actor
   object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
+  object.rests_at = nil
   -- Who was away for more than one epoch cannot know whether its state lies on the way.
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or object.is_lossy or object.restarts > 1

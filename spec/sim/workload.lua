@@ -191,7 +191,7 @@ local function invite(world)
 end
 
 local function leave_the_world(world)
-  if world.is_durable then return end -- what is stored stays, without anybody to report it
+  if world.is_durable then return kills.rest(world) end
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -353,6 +353,7 @@ local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
   { 2, faults.weather }, { 1, faults.jump }, { 6, kills.kill }, { 1, faults.join },
   { 1, faults.leave }, { 2, kills.in_a_row }, { 2, kills.together },
+  { 2, kills.rest },
   { 1, function(world) world:wait() end },
 }
 
