@@ -52,6 +52,7 @@ typedef struct {
     uint32_t domain_count;                     /* 0: each runtime has a node of its own */
     hy_network_faults_t faults;
     hy_node_limits_t limits; /* of each node */
+    uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */

@@ -233,6 +233,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
         .clock = w->clock,
         .random = seed_random(r),
         .log = &r->log,
+        .history_bytes = w->history_bytes,
         .print = has_print ? on_print : NULL,
         .print_arg = r,
         .wake = on_wake,

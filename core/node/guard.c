@@ -435,6 +435,7 @@ static void tell_holder(hy_session_t *s, hy_msg_t *m, hy_str_t *url) {
     hy_node_t *value = hy_node_new(HY_OBJECT);
     bool ok = value && hy_put(value, "holder", hy_string(hy_str_ref(who))) == 0;
     if (ok && a && a->epoch) ok = hy_put(value, "epoch", hy_string(hy_str_ref(a->epoch))) == 0;
+    if (ok) ok = hy_put(value, "session", hy_int((int64_t)holder->id)) == 0;
     if (ok) {
         hy__reply(s, m, 200, NULL, hy_node_value(value));
         return;

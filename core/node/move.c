@@ -25,6 +25,7 @@ static int check_epoch(const move_t *v, hy_error_t *err) {
 
 static int check(hy_session_t *s, const hy_node_t *params, move_t *v, hy_error_t *err) {
     hy_value_t who = hy_node_at(params, 1), epoch = hy_node_at(params, 2);
+    hy_value_t session = hy_node_at(params, 3); /* in which that one has accepted; may be missing */
     hy_address_t parts;
     if (who.kind != HY_STR || epoch.kind != HY_STR || epoch.as.s->len > HY_NAME_BYTES_MAX)
         return hy_fail(err, HY_EINVALID, "move: params must be [object, hyperty, epoch]");
@@ -36,6 +37,8 @@ static int check(hy_session_t *s, const hy_node_t *params, move_t *v, hy_error_t
     if (r < 0) return r;
     v->to = hy__holder_of(s->server, v->reporter->bytes, v->reporter->len);
     if (!v->to) return hy_fail(err, HY_ENOT_FOUND, "nobody is at %s", v->reporter->bytes);
+    if (session.kind == HY_INT && session.as.i != (int64_t)v->to->id)
+        return hy_fail(err, HY_ECONFLICT, "%s has another session since", v->reporter->bytes);
     if (!v->to->peer) /* it may never come back for it */
         return hy_fail(err, HY_EUNREACHABLE, "%s has lost its connection", v->reporter->bytes);
     v->address = hy__address_get(s->server, v->url);

@@ -1,6 +1,6 @@
 /* Inside of the SQLite backend: the lock beside a file (lock.c), opening it and what its failures
- * mean (sqlite_open.c), the engine (sqlite.c) and its journal (journal.c), the driver with a thread
- * (writer.c). */
+ * mean (sqlite_open.c), the engine (sqlite.c), its journal (journal.c) and its tables
+ * (sqlite_tables.c), the driver with a thread (writer.c). */
 #ifndef HY_STORE_SQLITE_PRIVATE_H
 #define HY_STORE_SQLITE_PRIVATE_H
 
@@ -74,6 +74,32 @@ int hy__journal_overlay(const hy_journal_t *j, hy_rows_t *rows, uint32_t tables,
                         const hy_str_t *owner);
 hy_seen_t hy__journal_find(const hy_journal_t *j, hy_table_t table, const hy_str_t *owner,
                            const hy_str_t *key, hy_row_t *out);
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+/* The statement in that slot, prepared when first asked for. An SQLite code, as all of these. */
+int hy__statement_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **slot, sqlite3_stmt **out);
+/* One whose rows are not wanted, with its values bound, if all was well so far (`rc`); resets it in
+ * any case. */
+int hy__statement_run(sqlite3_stmt *s, int rc);
+/* Lent until the next reset of it: all statements are reset before what they were given goes. */
+int hy__statement_bind(sqlite3_stmt *s, int at, const char *text, size_t len);
+
+/* --- the tables ------------------------------------------------------------------------------- */
+
+/* All give SQLite codes. */
+typedef struct hy_tables hy_tables_t;
+hy_tables_t *hy__tables_new(sqlite3 *db); /* NULL: out of memory */
+void hy__tables_free(hy_tables_t *t);
+/* Within a transaction. */
+int hy__tables_apply(hy_tables_t *t, const hy_op_t *op);
+/* A transaction was rolled back: what is known of the file may not be so. */
+void hy__tables_forget(hy_tables_t *t);
+/* Adds rows in any order. */
+int hy__tables_read(hy_tables_t *t, uint32_t tables, const hy_str_t *owner, hy_rows_t *rows);
+/* SQLITE_DONE: it is not there. */
+int hy__tables_find(hy_tables_t *t, hy_table_t table, const hy_str_t *owner, const hy_str_t *key,
+                    hy_str_t **out);
 
 /* --- the engine ------------------------------------------------------------------------------- */
 

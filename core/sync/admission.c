@@ -36,7 +36,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     }
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
-    if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber);
+    if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber, NULL, NULL);
     if (rc < 0) {
         if (g && !g->is_authorised && !g->is_observing && !g->is_evicted)
             hy__hosted_remove_guest(h, g);
@@ -148,8 +148,7 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
         accept(h, request, subscriber);
     } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
-        hy_bus_respond(h->manager->bus, request, 503, "the object's reporter is not back yet",
-                       hy_absent());
+        hy__reporter_put_off(h->manager, request);
     } else {
         ask_reporter(h, request, subscriber);
     }
@@ -208,14 +207,16 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
 /* To admit it once more does no harm, and tells whether anybody has it. */
 static void doubt(hy_hosted_t *h, const hy_guest_t *g, const char *asked) {
     doubt_t *d = hy_alloc(sizeof *d);
-    if (!d) return;
-    *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted, asked};
-    if (hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
-                       hy__guard_body("admit", h->url, g->key), on_doubt, d) == 0)
-        return;
+    if (d) *d = (doubt_t){h->manager, hy_str_ref(h->url), hy_str_ref(g->key), g->accepted, asked};
+    if (hy__domain_admit(h->manager, h->url, g->key, d ? on_doubt : NULL, d) == 0 || !d) return;
     hy_str_unref(d->url);
     hy_str_unref(d->hyperty);
     hy_free(d);
+}
+
+void hy__hosted_doubt(hy_hosted_t *h, const hy_str_t *hyperty) {
+    const hy_guest_t *g = hy__hosted_guest(h, hyperty);
+    if (g && g->is_observing) doubt(h, g, "here");
 }
 
 void hy__hosted_doubt_later(hy_hosted_t *h) {
@@ -280,8 +281,7 @@ void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     const hy_reporter_t *r = hy__hosted_reporter(h);
     if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
-        hy_bus_respond(h->manager->bus, m, 503, "the object's reporter is not back yet",
-                       hy_absent());
+        hy__reporter_put_off(h->manager, m);
     } else if (m->type == HY_MSG_SUBSCRIBE) {
         on_subscribe(h, m);
     } else if (m->type == HY_MSG_UNSUBSCRIBE) {

@@ -296,7 +296,7 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
         refuse_speaker(r, answer->to);
     } else if (code == 401) {
         doubt_speaker(r, answer->to);
-    } else if (code < 300 && !r->read && hy__replica_take_part(r, answer)) {
+    } else if (code < 300 && hy__replica_take_part(r, answer)) {
         /* there is more to come */
     } else if (code < 300) {
         take_read(r, hy_get_object(hy_msg_body(answer), "value"));

@@ -124,6 +124,26 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
     return 0;
 }
 
+/* It is being said, by whoever reports or reported the object here. */
+static bool is_being_told(const hy_hosted_t *h, const hy_guest_t *g) {
+    const hy_manager_t *m = h->manager;
+    return hy__lasting_has(m, "expel", h->url, g->key) ||
+           hy__lasting_has(m, "evict", h->url, g->key);
+}
+
+bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g) {
+    return g->is_evicted && (g->is_untold || is_being_told(h, g));
+}
+
+void hy__hosted_tell_evicted(hy_hosted_t *h) {
+    hy_guest_t *g;
+    for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
+        if (!g->is_untold) continue;
+        g->is_untold = false;
+        if (!is_being_told(h, g)) expel(h, g->key, NULL, NULL);
+    }
+}
+
 /* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
 int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     hy_guest_t *g = hy__hosted_guest(h, hyperty);

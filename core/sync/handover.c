@@ -6,7 +6,8 @@
  *       "store", "lasting": whether that store outlives its runtime,
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
- *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
+ *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "untold"?, "gone",
+ *                   "accepted"}],
  *       "answers": [[operation, digest, code]],
  *       "executes": answers to executes, executed.c}
  *
@@ -19,13 +20,14 @@
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int put_guest(hy_node_t *list, const hy_guest_t *g) {
+static int put_guest(const hy_hosted_t *h, hy_node_t *list, const hy_guest_t *g) {
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = entry ? hy_put(entry, "hyperty", hy__string_ref(g->key)) : HY_ENOMEM;
     if (rc == 0 && g->user) rc = hy_put(entry, "user", hy__string_ref(g->user));
     if (rc == 0) rc = hy_put(entry, "authorised", hy_bool(g->is_authorised));
     if (rc == 0) rc = hy_put(entry, "observing", hy_bool(g->is_observing));
     if (rc == 0) rc = hy_put(entry, "evicted", hy_bool(g->is_evicted));
+    if (rc == 0 && hy__hosted_is_untold(h, g)) rc = hy_put(entry, "untold", hy_bool(true));
     if (rc == 0) rc = hy_put(entry, "gone", hy_bool(g->is_gone));
     if (rc == 0) rc = hy_put(entry, "accepted", hy_int((int64_t)g->accepted));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
@@ -39,7 +41,7 @@ static hy_value_t write_guests(const hy_hosted_t *h) {
     const hy_guest_t *g;
     if (HY_MUTANT(HEIR_GUESTS)) return hy_node_value(list);
     for (uint32_t pos = 0; rc == 0 && (g = hy_dict_next(&h->guests, &pos));) {
-        rc = put_guest(list, g);
+        rc = put_guest(h, list, g);
     }
     if (rc == 0) return hy_node_value(list);
     if (list) hy_node_unref(list);
@@ -219,6 +221,7 @@ static int read_guests(hy_hosted_t *h, const hy_node_t *list) {
         if (!g->is_observing && hy_get_bool(entry, "observing", false)) h->observers++;
         g->is_observing = hy_get_bool(entry, "observing", false);
         g->is_evicted = hy_get_bool(entry, "evicted", false);
+        g->is_untold = hy_get_bool(entry, "untold", false);
         g->is_gone = hy_get_bool(entry, "gone", false);
         g->accepted = (uint32_t)hy_get_int(entry, "accepted", 0);
     }
@@ -347,7 +350,9 @@ int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *
 
 void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy_manager_t *m = h->manager;
-    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__hosted_tell_evicted(h);
+    hy__hosted_digest(h); /* before anything else of this epoch that all hear */
+    h->is_taken = true;
     hy__reporter_sign(r);
     hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
     hy__job_want(&h->job);

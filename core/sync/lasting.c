@@ -229,6 +229,14 @@ bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *
     return l != NULL;
 }
 
+bool hy__lasting_has(const hy_manager_t *m, const char *what, const hy_str_t *a,
+                     const hy_str_t *b) {
+    hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;
+    bool has = key && hy__part_find(&m->lasting, key);
+    hy_str_unref(key);
+    return has;
+}
+
 void hy__lasting_free(hy_manager_t *m) {
     hy_part_entry_t *e;
     for (uint32_t pos = 0; (e = hy_dict_next(&m->lasting, &pos));) {

@@ -4,7 +4,7 @@
 --      joined (stored) ─► quiet: settled ─► killed: away ─► joined (resumed), not below settled
 --
 -- How much of a copy is committed when its process is killed is nobody's promise, but what it had
--- at the last quiet moment is. What such a copy shows, and what it is told from there on, is judged
+-- at the last quiet moment is, and where it ended in good order all of it. What such a copy shows, and what it is told from there on, is judged
 -- as that of any other observer (story.lua).
 local check = require "spec.sim.check"
 local plain = require "spec.sim.plain"
@@ -19,6 +19,9 @@ end
 
 ---The actor was killed. Its disk may have lost (`is_lossy`) what was not synced.
 function M.killed(oracle, actor, is_lossy)
+  for _, story in ipairs(oracle.away) do
+    if story.actor == actor then story.rests_at = nil end
+  end
   for _, story in ipairs(oracle.order) do
     local is_its = story.actor == actor and not story.is_reporter and story.is_open
     if is_its and story.stored and story.settled and not story.is_leaving
@@ -48,9 +51,10 @@ function M.came_back(oracle, actor, object, entry)
   for i, story in ipairs(oracle.away) do
     if story.actor == actor and story.object == object then
       table.remove(oracle.away, i)
-      if entry.version < story.settled and not object.has_lost then
+      local least = story.rests_at or story.settled
+      if entry.version < least and not object.has_lost then
         check.fault("acknowledged", "%s came back as %s at version %d, and had %d long before",
-          story.name, entry.party, entry.version, story.settled)
+          story.name, entry.party, entry.version, least)
       end
       return story
     end

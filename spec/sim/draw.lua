@@ -41,15 +41,22 @@ function Draw:one(list)
   return list[self:int(1, #list)]
 end
 
----The second of one of these pairs, as often as its first says.
-function Draw:weighted(pairs_)
+local function total_of(pairs_)
   local total = 0
   for i = 1, #pairs_ do total = total + pairs_[i][1] end
-  local at = self:int(1, total)
-  for i = 1, #pairs_ do
-    at = at - pairs_[i][1]
-    if at <= 0 then return pairs_[i][2] end
-  end
+  pairs_.total = total -- most lists are drawn from often
+  return total
+end
+
+---The second of one of these pairs, as often as its first says. The list does not change afterwards.
+function Draw:weighted(pairs_)
+  local at, i = self:int(1, pairs_.total or total_of(pairs_)), 0
+  repeat
+    i = i + 1
+    local pair = pairs_[i]
+    at = at - pair[1]
+  until at <= 0
+  return pairs_[i][2]
 end
 
 return M

@@ -69,8 +69,7 @@ local function take_down(world, runtime, loses_power)
   world.is_disturbed = true
   world:catch_up()
   for _, actor in ipairs(world.actors) do
-    local is_down = actor.is_down and loses_power -- it had not even been loaded again
-    if actor.runtime == runtime and (actor.is_alive or is_down) then
+    if actor.runtime == runtime and (actor.is_alive or actor.is_down) then
       actor.is_alive, actor.is_down = false, true
       world.oracle:killed(actor, loses_power)
     end

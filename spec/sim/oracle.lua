@@ -151,9 +151,9 @@ function Oracle:killed(actor, is_lossy)
     if object.actor == actor then
       -- One that was not back may have begun an epoch that nobody has told of.
       if object.is_down then object.restarts = object.restarts + 1 end
+      object.rests_at = nil -- in the end it was killed, before all was committed
       object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
-      if object.is_lossy then object.rests_at = nil end
       object.has_lost = object.has_lost or object.is_lossy
     end
   end
@@ -169,7 +169,7 @@ function Oracle:rests(actor)
     if object.actor == actor then object.rests_at = object.version end
   end
   for _, story in ipairs(self.away) do
-    if story.actor == actor then story.settled = story.version end
+    if story.actor == actor then story.rests_at = story.version end
   end
 end
 

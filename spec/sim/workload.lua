@@ -11,6 +11,9 @@ local plain = require "spec.sim.plain"
 local M = {}
 
 local OBJECTS_MAX = 3
+-- An object with that is read in parts, and two of them are more than its history holds.
+local HUGE = ("huge"):rep(35000)
+local FLOOD = ("flood"):rep(260) -- some 25 of them are more than a small queue holds
 local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
 
 -- --- choosing ------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ local function burst(world)
   local count = world.draw:int(25, 30)
   tell(world, party, "writes %d times", count)
   for i = 1, count do
-    local text = ("flood"):rep(260)
+    local text = FLOOD
     local value = plain.is_array(party.object.data) and plain.array { text, i }
       or { text = text, count = i }
     local edit = { kind = "whole", value = value }
@@ -124,7 +127,7 @@ local function huge(world)
   slow_down_one(world, party.object)
   tell(world, party, "writes more than is remembered")
   for i = 1, 3 do
-    local text = i < 3 and ("huge"):rep(150000) or "small"
+    local text = i < 3 and HUGE or "small"
     local value = plain.is_array(party.object.data) and plain.array { text } or { text = text }
     local edit = { kind = "whole", value = value }
     world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)

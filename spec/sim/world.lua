@@ -34,6 +34,9 @@ local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0
 -- may be away, in seconds; 0: as usual
 local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how much of what happened to an object its runtime keeps: more than is written while somebody may
+-- be away, but for what workload.lua writes to exceed it
+local HISTORY_BYTES = 1 << 18
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
 -- how often the node of the first domain keeps what it knows on a disk
@@ -83,7 +86,7 @@ local function new(seed)
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
   world.node_disk = draw:chance(NODE_STORED) and new_disk(draw) or nil
   world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
-    node_store = world.node_disk }
+    node_store = world.node_disk, history_bytes = HISTORY_BYTES }
   for i = 2, #domains do world.net:domain(domains[i]) end
   world:tell("world %d: %d domains%s, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
     seed, #domains, world.node_disk and " (one stored)" or "", delay[1], delay[2], queue, grace,
