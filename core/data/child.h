@@ -44,6 +44,7 @@ typedef struct hy_child {
     size_t slot;      /* place in its collection */
     uint64_t sent;    /* highest version of an own operation on its way; 0: none */
     bool is_given_up; /* its creator left while it was pending: it is not on its way any more */
+    bool is_set_back; /* a whole answer lacked operations that were stamped: they are lost */
 } hy_child_t;
 
 static inline hy_child_t *hy_child_ref(hy_child_t *c) {

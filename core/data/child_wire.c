@@ -153,6 +153,7 @@ int hy_children_add(hy_children_t *c, const hy_node_t *objects, const hy_node_t 
 
 /* What an answer tells of a child beside its data. */
 static void take_fields(hy_child_t *have, const hy_child_t *want) {
+    if (want->version < have->version) have->is_set_back = true;
     have->version = want->version;
     have->order = want->order;
     have->created_ms = want->created_ms;

@@ -132,6 +132,7 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
                   : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
+    if (order > 0) hy__arrival_drop_ops(r); /* their numbers may mean something else there */
     hy__outbox_level(r);
     if (rc == 0 && !HY_MUTANT(QUIET_RESYNC)) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
@@ -292,7 +293,9 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     hy__replica_enter(r);
     if (code == 404) r->is_disconnected = true;
     if (code < 300) hy__replica_is_back(r);
-    if (code == 403) {
+    if (code < 300 && hy__replica_is_held(r)) {
+        r->has_lost = true;
+    } else if (code == 403) {
         refuse_speaker(r, answer->to);
     } else if (code == 401) {
         doubt_speaker(r, answer->to);
@@ -313,7 +316,8 @@ static void on_read(void *arg, hy_msg_t *answer, int code) {
     if (code >= 200) {
         r->read = NULL;
         hy__replica_take_read(r, answer, code);
-    } else if (hy_parts_is_part(hy_msg_body(answer)) && !hy__replica_take_part(r, answer)) {
+    } else if (!hy__replica_is_held(r) && hy_parts_is_part(hy_msg_body(answer)) &&
+               !hy__replica_take_part(r, answer)) {
         hy_request_cancel(r->read); /* all are here: an older peer's last one says 100, too */
         r->read = NULL;
         hy__replica_enter(r);
@@ -334,7 +338,8 @@ static hy_str_t *find_speaker(const hy_replica_t *r) {
 
 void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_str_t *from = find_speaker(r);
-    if (r->read || r->is_away || !from || hy_timer_is_started(&r->retry)) return;
+    bool is_kept = r->is_away || hy__replica_is_held(r);
+    if (r->read || is_kept || !from || hy_timer_is_started(&r->retry)) return;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);

@@ -44,6 +44,10 @@ static bool is_copied_meanwhile(hy_member_t *m) {
 
 static int take_subscribed(hy_member_t *m, const hy_node_t *value, hy_error_t *err) {
     hy_replica_t *r = m->replica;
+    if (r->object && hy__replica_is_held(r)) {
+        r->has_lost = true;
+        return 0;
+    }
     if (is_copied_meanwhile(m)) return 0;
     if (m->collecting.parts && hy_parts_is_complete(m->collecting.parts))
         return hy__answer_take_object(r, &m->collecting, "catching up", err);
@@ -340,7 +344,7 @@ int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out) {
     hy__copy_check_owner(r);
     r->head = o->version;
     r->heard_ms = hy_clock_now(hy_bus_clock(m->bus));
-    r->is_disconnected = r->is_old = true;
+    r->is_disconnected = r->is_old = r->is_held = true;
     r->told = HY_PARTY_DISCONNECTED;
     hy__replica_enter(r);
     hy_member_t *member = member_new(r, s->url, NULL);

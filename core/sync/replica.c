@@ -77,6 +77,12 @@ void hy__replica_enter(hy_replica_t *r) {
 }
 
 void hy__replica_exit(hy_replica_t *r) {
+    bool was_held = r->is_held && r->walking == 1;
+    if (was_held && !hy__replica_is_held(r) && !r->is_held && r->object) {
+        if (!r->is_rejoined) r->has_lost = true;
+        hy__arrival_settle(r);
+        hy__replica_tell_status(r);
+    }
     r->walking--;
     tidy(r);
 }

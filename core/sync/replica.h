@@ -48,12 +48,13 @@ struct hy_replica {
     hy_object_t *object;                               /* NULL until the first answer */
     hy_listener_t *on_changes, *on_children, *on_registration;
     hy_link_t members;
-    uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
-    bool is_away;          /* cut off: nothing is asked */
-    bool is_rejoined;      /* one of the members has brought the copy level again */
-    bool is_old;           /* restored, and not level since */
-    hy_job_t catch_up;     /* a read after the session was taken over */
+    uint32_t walking;     /* callbacks under way: members stay linked */
+    bool is_disconnected; /* its reporter is not there, or this runtime is cut off */
+    bool is_away;         /* cut off: nothing is asked */
+    bool is_rejoined;     /* one of the members has brought the copy level again */
+    bool is_held;         /* until all who are in have heard whether they still are (reobserve.c) */
+    bool is_old;          /* restored, and not level since */
+    hy_job_t catch_up;    /* a read after the session was taken over */
     hy_party_state_t told; /* state last told */
     bool wants_whole;      /* changes since will not do */
     const char *read_reason;
@@ -140,6 +141,8 @@ void hy__replica_tell_status(hy_replica_t *r);
 /* reobserve.c: cut off; back with routes intact; with a new session. */
 void hy__replica_offline(hy_replica_t *r);
 void hy__replica_online(hy_replica_t *r);
+void hy__replica_rejoin(hy_replica_t *r);
+/* Its members subscribe again. */
 void hy__replica_renew(hy_replica_t *r);
 void hy__replica_init_job(hy_replica_t *r);
 /* joining.c: an answer to a subscription that nobody waits for any more; nothing for others. */
@@ -149,6 +152,8 @@ void hy__member_init_job(hy_member_t *m);
 void hy__replica_is_back(hy_replica_t *r);
 /* Subscribes again, unless that is under way. */
 void hy__member_renew(hy_member_t *m);
+/* True while the copy is not to go on; what arrives is put by. */
+bool hy__replica_is_held(hy_replica_t *r);
 /* On <Object>/registration: the status of the object's entry. */
 void hy__replica_on_registration(void *replica, hy_msg_t *m);
 /* Asks if nothing was heard for too long; gives when to look again. */
@@ -193,7 +198,8 @@ void hy__arrival_settle(hy_replica_t *r);
 /* A child event for all members; the child's waiters are told. */
 void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
                             hy_change_t *change);
-void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
+void hy__arrival_drop(hy_replica_t *r);     /* all that was kept aside */
+void hy__arrival_drop_ops(hy_replica_t *r); /* of that the operations that wait for their stamps */
 /* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
 void hy__replica_read(hy_replica_t *r, const char *reason);
 void hy__replica_retry(void *replica);

@@ -347,6 +347,12 @@ function Actor.api.write(self, name, number, edit)
   return party.version
 end
 
+---Both in one call: this is what worlds do most.
+function Actor.api.write_and_drain(self, name, number, edit)
+  Actor.api.write(self, name, number, edit)
+  return Actor.api.drain(self)
+end
+
 local function find_child(party, id)
   for _, child in ipairs(party:children()) do
     if child.id == id then return child end

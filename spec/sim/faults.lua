@@ -94,6 +94,14 @@ function M.slow(world, runtime, domain)
   begin(world, runtime, domain, world.draw:one { "stall", "interrupt" })
 end
 
+---Is any way slow just now?
+function M.is_slow(world)
+  for _, way in pairs(world.faults.ways) do
+    if way.how == "slow" then return true end
+  end
+  return false
+end
+
 ---A connection breaks; nobody else has to do anything about it.
 function M.break_off(world)
   local runtime = some_runtime(world)

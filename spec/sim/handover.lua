@@ -13,10 +13,11 @@ local M = {}
 
 -- --- passing on ----------------------------------------------------------------------------------
 
----Is that actor in the middle of giving or taking something?
+---Is that actor in the middle of giving or taking something, or may it be asked about that?
 function M.is_at(oracle, actor)
   for _, object in ipairs(oracle.objects) do
-    if object.heir and (object.actor == actor or object.heir == actor) then return true end
+    local is_either = object.actor == actor or object.heir == actor or object.giver == actor
+    if object.heir and is_either then return true end
   end
   return false
 end
@@ -71,7 +72,7 @@ function M.take(oracle, actor, entry, is_disturbed)
   M.begin_epoch(object, entry)
   check_state(object, entry)
   close(oracle, object)
-  object.actor, object.party, object.heir = actor, entry.party, nil
+  object.actor, object.party, object.heir, object.giver = actor, entry.party, nil, nil
   object.is_down, object.is_dying, object.is_orphan = false, false, false
   object.own, object.echoed = {}, {}
   object.restarts = object.restarts + 1
@@ -94,6 +95,7 @@ function M.answered(oracle, entry)
     return
   end
   close(oracle, object)
+  object.giver = object.actor -- should the node forget it, the giver tells the heir
   object.actor, object.is_down = object.heir, object.heir.is_down or false
 end
 

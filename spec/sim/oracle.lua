@@ -217,7 +217,9 @@ end
 ---Takes in what an actor's journal says.
 function Oracle:take(actor, entries)
   for _, entry in ipairs(entries) do
-    local object = entry.party and self.parties[entry.party] and self.parties[entry.party].object
+    local party = entry.party and self.parties[entry.party]
+    local object = party and party.object
+    if party then party.heard_at = entry.at end
     if entry.what == "wrote" then
       local edit = self.edits[entry.number]
       if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
@@ -389,14 +391,17 @@ local function glance(story, shown, due)
 end
 
 ---Checks what must hold at each moment, `honest_s` being the time after which a copy that was left
----behind must not be called live. `choose` gives one of a list; without it all are looked at.
-function Oracle:glance(look, now, honest_s, choose)
+---behind must not be called live. `choose` gives one of a list; without it all are looked at. While
+---a way is slow, who has heard something of late cannot know that it was said long ago.
+function Oracle:glance(look, now, honest_s, choose, is_slow)
   self:tick(now)
   for _, object in ipairs(self.objects) do
     local list = object.is_live and open_stories(self, object) or {}
     if choose and #list > 1 then list = { choose(list) } end
     for _, story in ipairs(list) do
-      glance(story, look(story.actor, story.name), version_at(object, now - honest_s))
+      local is_excused = is_slow and (story.heard_at or 0) > now - honest_s
+      local due = is_excused and 0 or version_at(object, now - honest_s)
+      glance(story, look(story.actor, story.name), due)
     end
   end
 end

@@ -124,9 +124,9 @@ describe("the oracle", function()
       oracle:tick(10)
     end)
 
-    local function glance(now)
+    local function glance(now, is_slow)
       local ok, err = pcall(oracle.glance, oracle, function(_, party) return looks[party] end, now,
-        45)
+        45, nil, is_slow)
       return not ok and err.fault or nil
     end
 
@@ -144,6 +144,14 @@ describe("the oracle", function()
       assert.truthy(glance(56):find("called live at version 1", 1, true))
       looks["ben.1"].status.state = "lagging"
       assert.is_nil(glance(56))
+    end)
+
+    it("that hears late over a slow way what was said long ago, but hears", function()
+      looks["ben.1"].version = 1
+      oracle.parties["ben.1"].heard_at = 30
+      assert.is_nil(glance(74, true))
+      assert.truthy(glance(74, false))
+      assert.truthy(glance(76, true):find("called live at version 1", 1, true))
     end)
   end)
 

@@ -83,8 +83,8 @@ local function write(world)
   world:drain(party.actor)
   local edit = edits.draw(world.draw, party.object.data, true)
   tell(world, party, "writes %s", edit)
-  world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
-  world:drain(party.actor)
+  world:take(party.actor, world:call(party.actor, "write_and_drain", party.name,
+    world.oracle:expect_edit(edit), edit))
 end
 
 -- An observer of that object in another runtime reads slowly for a while.

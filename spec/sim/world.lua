@@ -54,12 +54,13 @@ local HONEST_S = 45
 
 -- --- making --------------------------------------------------------------------------------------
 
--- All actors of all worlds run the same script, which so is compiled once.
+-- All actors of all worlds run the same script, which so is compiled once; without what is there for
+-- debuggers, which is most of what loading it takes.
 local script
 
 local function compiled()
   local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
-  script = script or string.dump(assert(loadfile(path, "t")))
+  script = script or string.dump(assert(loadfile(path, "t")), true)
   return script
 end
 
@@ -193,13 +194,16 @@ end
 
 -- --- driving -------------------------------------------------------------------------------------
 
+local function called(actor, method, value, text, code, ...)
+  if value == nil and code ~= nil then
+    check.fault("calls", "%s %s: %s", actor.name, method, tostring(text))
+  end
+  return value, text, code, ...
+end
+
 ---Calls a function of the actor's api.
 function World:call(actor, method, ...)
-  local results = table.pack(actor.inst:call(method, ...))
-  if results[1] == nil and results[3] ~= nil then
-    check.fault("calls", "%s %s: %s", actor.name, method, tostring(results[2]))
-  end
-  return table.unpack(results, 1, results.n)
+  return called(actor, method, actor.inst:call(method, ...))
 end
 
 ---All clocks are set forward, or back. What happened until now keeps its time.
@@ -210,8 +214,11 @@ function World:jump(seconds)
 end
 
 ---Takes the actor's journal to the oracle.
-function World:drain(actor)
-  local entries = self:call(actor, "drain")
+function World:drain(actor) self:take(actor, self:call(actor, "drain")) end
+
+---The same for a journal that an actor gave.
+function World:take(actor, entries)
+  if #entries == 0 then return end
   for _, entry in ipairs(entries) do
     entry.at = entry.at - START - self.jumped
     self:tell_entry(actor, entry)
@@ -257,7 +264,7 @@ function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
   local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S, choose)
+    self.net:now(), HONEST_S, choose, faults.is_slow(self))
 end
 
 ---For a while nobody does anything.

@@ -232,6 +232,25 @@ describe("after evict()", function()
     assert.equal("evicted", heard[#heard])
   end)
 
+  it("who was away with another one of its runtime sees nothing of what it is told", function()
+    world:disconnect "carl"
+    world:run(40)
+    evict(world.dora)
+    world:connect "carl"
+    for _ = 1, 20 do
+      anna:eval([[
+        self.room.data.n = ...
+        self.room:add_child("items", { text = ... })]], SECRET)
+      world:run(0.003)
+    end
+    world:run(60)
+    for _, text in ipairs(world:heard "dora") do
+      assert.truthy(({ disconnected = 1, lagging = 1, evicted = 1 })[text], text)
+    end
+    assert.same({ SECRET, 20, "live" }, { carl:eval [[
+      return self.room.data.n, #self.room:children "items", self.room:status().state]] })
+  end)
+
   it("a public object is not public to the evicted: its reporter decides", function()
     local open = anna:eval [[
       self.open = assert(self.syncher:create { schema = "Resource", name = "open", public = true,
