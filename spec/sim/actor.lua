@@ -173,6 +173,7 @@ local function resume_one(self, party)
   if is_observer(party) then
     return took_part(self, party.url, { stored = true }, party)
   end
+  if not party.epoch then return end -- it ended while the others were waited for
   local name = report(self, party)
   note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
     epoch = party.epoch, version = party.version, data = hyperty.copy(party.data),
@@ -243,6 +244,7 @@ function Actor.api.create(self, label, options)
   hyperty.spawn(function()
     local party, text, code = self.syncher:create(options)
     if not party then return note_failure(self, "created", label, text, code) end
+    if self.names[party] then return end -- who resumes all has found it before
     note(self, "created", { label = label, party = report(self, party), url = party.url,
       epoch = party.epoch })
   end)
@@ -282,6 +284,17 @@ function Actor.api.read(self, url)
     note(self, "read", { url = url, version = value and value.version, data = value and value.data,
       text = text, code = code })
   end)
+end
+
+---Gives what the registry has, as far as it is judged.
+function Actor.api.discover(self, criteria)
+  local found, text, code = self.syncher:discover(criteria)
+  if not found then return nil, text, code end
+  local list = hyperty.array {}
+  for i, entry in ipairs(found) do
+    list[i] = { url = entry.url, status = entry.status, reporter = entry.reporter }
+  end
+  return list
 end
 
 local function walk(node, path)

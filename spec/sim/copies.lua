@@ -4,8 +4,8 @@
 --      joined (stored) ─► quiet: settled ─► killed: away ─► joined (resumed), not below settled
 --
 -- How much of a copy is committed when its process is killed is nobody's promise, but what it had
--- at the last quiet moment is, and where it ended in good order all of it. What such a copy shows, and what it is told from there on, is judged
--- as that of any other observer (story.lua).
+-- at the last quiet moment is, and where it ended in good order all of it. What such a copy shows,
+-- and what it is told from there on, is judged as that of any other observer (story.lua).
 local check = require "spec.sim.check"
 local plain = require "spec.sim.plain"
 
@@ -17,8 +17,8 @@ local function is_second(story)
   return object.actor == story.actor or object.heir == story.actor
 end
 
----The actor was killed. Its disk may have lost (`is_lossy`) what was not synced.
-function M.killed(oracle, actor, is_lossy)
+---The actor was killed, or `rests`. Its disk may have lost (`is_lossy`) what was not synced.
+function M.killed(oracle, actor, is_lossy, rests)
   for _, story in ipairs(oracle.away) do
     if story.actor == actor then story.rests_at = nil end
   end
@@ -27,6 +27,7 @@ function M.killed(oracle, actor, is_lossy)
     if is_its and story.stored and story.settled and not story.is_leaving
       and not is_second(story) then
       oracle.away[#oracle.away + 1] = story
+      story.rests_at = rests and story.version or nil
     end
   end
   if not is_lossy then return end

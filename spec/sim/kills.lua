@@ -64,14 +64,14 @@ local function others_live(world, runtimes)
 end
 
 -- What its actors have said and done until now is known, and judged.
-local function take_down(world, runtime, loses_power)
+local function take_down(world, runtime, loses_power, rests)
   local home = world.homes[runtime]
   world.is_disturbed = true
   world:catch_up()
   for _, actor in ipairs(world.actors) do
     if actor.runtime == runtime and (actor.is_alive or actor.is_down) then
       actor.is_alive, actor.is_down = false, true
-      world.oracle:killed(actor, loses_power)
+      world.oracle:killed(actor, loses_power, rests)
     end
   end
   home.is_up, home.is_down = false, true
@@ -156,16 +156,15 @@ function M.rest(world)
   if not actors[1] then return end
   if not is_whole then actors = { world.draw:one(actors) } end
   if is_whole then
-    take_down(world, runtime, false)
+    take_down(world, runtime, false, true)
     world:tell("runtime %d stops, and will be back", runtime)
   else
     world.is_disturbed = true
     world:catch_up()
     actors[1].is_alive, actors[1].is_down = false, true
-    world.oracle:killed(actors[1], false)
+    world.oracle:killed(actors[1], false, true)
     world:tell("%s is unloaded, and will be back", actors[1].name)
   end
-  for _, actor in ipairs(actors) do world.oracle:rests(actor) end
   if is_whole then world.runtimes[runtime]:stop() else actors[1].inst:unload() end
   if not is_fair(world) or world.draw:chance(0.3) then return end
   world.net:run(world.draw:one(LIVES))

@@ -139,9 +139,10 @@ end
 
 ---The actor was killed, and all that it knew has been taken in and judged. What it reported is to
 ---be there again; where the disk may have lost some of it (`is_lossy`), observers may know more.
-function Oracle:killed(actor, is_lossy)
+function Oracle:killed(actor, is_lossy, rests)
   self.lost[actor.url] = true
-  copies.killed(self, actor, is_lossy)
+  actor.has_lost = actor.has_lost or is_lossy
+  copies.killed(self, actor, is_lossy, rests)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
@@ -151,7 +152,7 @@ function Oracle:killed(actor, is_lossy)
     if object.actor == actor then
       -- One that was not back may have begun an epoch that nobody has told of.
       if object.is_down then object.restarts = object.restarts + 1 end
-      object.rests_at = nil -- in the end it was killed, before all was committed
+      object.rests_at = rests and not object.is_down and object.version or nil
       object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
@@ -159,17 +160,6 @@ function Oracle:killed(actor, is_lossy)
   end
   for _, party in ipairs(self.order) do
     if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end
-  end
-end
-
----The actor, of which `killed` was called just now, has ended in good order: all that it had is
----there when it comes back.
-function Oracle:rests(actor)
-  for _, object in ipairs(self.objects) do
-    if object.actor == actor then object.rests_at = object.version end
-  end
-  for _, story in ipairs(self.away) do
-    if story.actor == actor then story.rests_at = story.version end
   end
 end
 
@@ -433,6 +423,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
   end
   local order = {}
   for _, party in ipairs(self.order) do
+    party.actor.has_lost = false
     party.was_open, party.heard = party.is_open, {}
     if party.is_open then order[#order + 1] = party end
   end

@@ -14,6 +14,7 @@ local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
 local kills = require "spec.sim.kills"
+local lookups = require "spec.sim.lookups"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -300,6 +301,7 @@ function World:quiet()
   if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
+  lookups.settle(self)
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
