@@ -380,10 +380,10 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     bool is_own = hy_str_equal(m->from, r->party.syncher->url);
     hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
-    if (!is_own && hy__reporter_returns(r)) {
-        respond(r, m, 503, "the object's reporter is not back yet");
-    } else if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
+    if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
         if (m->type != HY_MSG_EVENT) hy__reporter_tell_own(r, m);
+    } else if (hy__reporter_returns(r)) {
+        respond(r, m, 503, "the object's reporter is not back yet");
     } else if (!hy__hosted_has_observer(h, m->from)) {
         respond(r, m, 403, "only observers of the object write children");
     } else if (m->type == HY_MSG_EVENT) {
