@@ -177,7 +177,7 @@ local function resume_one(self, party)
   local name = report(self, party)
   note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
     epoch = party.epoch, version = party.version, data = hyperty.copy(party.data),
-    children = plain_children(party, hyperty.copy) })
+    children = plain_children(party, hyperty.copy), state = hyperty.copy(self.state) })
 end
 
 -- What it reported (`urls`) or kept (`copies`) before it was killed is taken up again, as soon as
@@ -286,6 +286,16 @@ function Actor.api.read(self, url)
   end)
 end
 
+function Actor.api.echo(_, value) return value end
+
+---Asks another hyperty to say the same.
+function Actor.api.call(self, url, value)
+  hyperty.spawn(function()
+    local echoed, text, code = hyperty.call(url, "echo", value)
+    note(self, "called", { url = url, asked = value, value = echoed, text = text, code = code })
+  end)
+end
+
 ---Gives what the registry has, as far as it is judged.
 function Actor.api.discover(self, criteria)
   local found, text, code = self.syncher:discover(criteria)
@@ -354,7 +364,9 @@ function Actor.api.write(self, name, number, edit)
     note(self, "put off", { party = name, number = number })
     return party.version
   end
+  local before = party.version
   local done, text = pcall(do_edit, party, party.data, edit)
+  if party.version > before then self.state[name] = party.version end -- in the same turn
   note(self, "wrote", { party = name, number = number, done = done, text = text,
     version = party.version })
   return party.version

@@ -1,5 +1,5 @@
--- The oracle of objects that are handed over, and of who may observe them, fed with what must not
--- be: each planted divergence is caught.
+-- The oracle of objects that are handed over, fed with what must not be: each planted divergence is
+-- caught.
 local handover = require "spec.sim.handover"
 local oracles = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
@@ -131,43 +131,5 @@ describe("the oracle of handovers", function()
     assert.is_true(handover.is_at(oracle, ben))
     assert.is_nil(take())
     assert.is_false(handover.is_at(oracle, anna))
-  end)
-end)
-
-describe("the oracle of who may observe", function()
-  local oracle, object
-  local BEN = "hyperty://x/ben"
-
-  before_each(function()
-    oracle = oracles.new()
-    oracle:created { label = "o1", actor = { name = "anna", url = "hyperty://x/anna" },
-      party = "anna.1", url = "resource://x/1", schema = "Resource", data = {}, epoch = "1-a" }
-    object = oracle.by_url["resource://x/1"]
-    handover.let_in(object, BEN)
-  end)
-
-  local function joins(grants)
-    local ok, err = pcall(handover.check_joined, object, BEN, { party = "ben.1", grants = grants })
-    return not ok and err.fault or nil
-  end
-
-  it("lets in who was let in, and again", function()
-    assert.is_nil(handover.grants_of(object, BEN))
-    assert.is_nil(joins(nil))
-  end)
-
-  it("sees somebody who was thrown out and is in again without being let in", function()
-    handover.strike(object, BEN)
-    local grants = handover.grants_of(object, BEN)
-    assert.equal(1, grants)
-    assert.truthy(joins(grants):find("ben.1 was thrown out of o1, and is in again", 1, true))
-  end)
-
-  it("is content when it was let in once more", function()
-    handover.strike(object, BEN)
-    local grants = handover.grants_of(object, BEN)
-    handover.let_in(object, BEN)
-    assert.is_nil(joins(grants))
-    assert.is_nil(handover.grants_of(object, BEN))
   end)
 end)

@@ -116,6 +116,9 @@ local function take_later(self, actor, entry)
     story.stored = before and before.stored or entry.stored
     story.settled = before and before.settled
     self:add_party(story)
+  elseif entry.what == "called" and not entry.code then
+    check.equal("acknowledged", entry.asked, entry.value, "what %s said to %s", entry.url,
+      actor.name)
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) or object:had(entry.version, entry.data) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
@@ -163,6 +166,19 @@ function Oracle:killed(actor, is_lossy, rests)
   end
 end
 
+-- What it noted in its own state, as the party that it was, is of the last write that survived:
+-- both were one turn.
+local function check_own_state(object, entry)
+  local noted
+  for _, version in ipairs(object.noted) do
+    if version <= entry.version then noted = version end
+  end
+  local found = entry.state and object.party and entry.state[object.party]
+  if found == noted or not entry.state or not object.party then return end
+  check.fault("acknowledged", "%s at version %d, its last write made %s, and what it noted was %s",
+    object.label, entry.version, tostring(noted), tostring(found))
+end
+
 ---The actor reports one of its objects again.
 function Oracle:resumed(actor, entry, expected)
   local object = self.by_url[entry.url]
@@ -193,9 +209,11 @@ function Oracle:resumed(actor, entry, expected)
   check.equal("acknowledged", state.data, entry.data, "%s as it came back", object.label)
   check.equal("acknowledged", check.plain_kept(state.children),
     check.plain_kept(entry.children), "%s as it came back, children", object.label)
+  check_own_state(object, entry)
   object:restore(entry.version)
   object.promised, object.party, object.actor = entry.version, entry.party, actor
   object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
+  object.noted = {}
   object.rests_at = nil
   -- Who was away for more than one epoch cannot know whether its state lies on the way.
   object.restarts = object.restarts + 1
@@ -215,7 +233,9 @@ function Oracle:take(actor, entries)
       if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
       edit.is_done = true
       handover.check_writer(object, entry)
+      local before = object.version
       object:write(edit, entry)
+      if object.version > before then table.insert(object.noted, object.version) end
     elseif entry.what == "judged" then
       object:judge(entry)
     elseif entry.what == "answer" and entry.method == "evict" then

@@ -70,10 +70,13 @@ local function create(world)
   local actor, schema = some_actor(world), draw:one { "Resource", "Pair" }
   local label = "o" .. world:next_label()
   local data = edits.tree(draw, draw:chance(0.2))
+  local guest = draw:chance(0.2) and some_actor(world) or nil -- invited from the beginning
+  if guest then guest.is_asking = true end
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3),
+    description = "in a world", public = draw:chance(0.3), tags = plain.array { "wide" },
+    observers = guest and plain.array { guest.url },
     store = world.is_durable and world.level })
 end
 
@@ -328,6 +331,14 @@ local function delegate(world)
   kills.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
 end
 
+-- One asks another, which says the same again.
+local function call(world)
+  local actor, other = some_actor(world), some_actor(world)
+  local value = { said = edits.value(world.draw) }
+  world:tell("%s calls %s: %s", actor.name, other.name, value)
+  world:call(actor, "call", other.url, value)
+end
+
 local function save(world)
   local party = world.is_durable and some_party(world, "reporter")
   if not party then return end
@@ -348,7 +359,7 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate },
+  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate }, { 2, call },
   { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
