@@ -74,7 +74,7 @@ function M.take(oracle, actor, entry, is_disturbed)
   close(oracle, object)
   object.actor, object.party, object.heir, object.giver = actor, entry.party, nil, nil
   object.is_down, object.is_dying, object.is_orphan = false, false, false
-  object.own, object.echoed = {}, {}
+  object.own, object.echoed, object.noted = {}, {}, {}
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or is_disturbed and object.restarts > 1
   oracle:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,

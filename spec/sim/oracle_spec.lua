@@ -214,6 +214,11 @@ describe("the oracle", function()
       catches("what was refused was done", { answered("refuse", 1, true) })
     end)
 
+    it("of another hyperty with another answer", function()
+      catches("what hyperty://x/anna said to ben differs at /said: 8, not 7", { { what = "called",
+        url = anna.url, asked = { said = 7 }, value = { said = 8 } } })
+    end)
+
     it("as it should be", function()
       reporter_did()
       local entries = heard()
@@ -273,6 +278,17 @@ describe("the oracle", function()
     it("with something else than it had", function()
       killed()
       assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
+    end)
+
+    it("with another state of its own than it had when it wrote last", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.state = {} end)
+        :find("its last write made 1, and what it noted was nil", 1, true))
+    end)
+
+    it("with the state of its own that it had when it wrote last", function()
+      killed()
+      assert.is_nil(resume(2, function(entry) entry.state = { ["anna.1"] = 1 } end))
     end)
 
     it("without a child that was kept", function()
