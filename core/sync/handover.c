@@ -353,7 +353,7 @@ void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy_manager_t *m = h->manager;
     hy__hosted_tell_evicted(h);
     hy__hosted_digest(h); /* before anything else of this epoch that all hear */
-    h->is_taken = true;
+    h->is_unsure = true;
     hy__reporter_sign(r);
     hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
     hy__job_want(&h->job);
