@@ -37,9 +37,10 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
-bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
+bool hy__manager_hears(const hy_manager_t *m, const hy_str_t *url) {
     const hy_hosted_t *h = hy__part_find(&m->hosted, url);
-    return h && h->delegation;
+    const hy_reporter_t *r = h && !h->is_replaced && !h->delegation ? hy__hosted_reporter(h) : NULL;
+    return r && !hy__reporter_returns(r);
 }
 
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {

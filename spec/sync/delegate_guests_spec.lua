@@ -63,6 +63,14 @@ describe("while an object is handed over", function()
     assert.same({ ben.url }, anna:eval "return self.room.observers")
   end)
 
+  it("its next reporter has left if it said so", function()
+    begin()
+    world:run(0.95)
+    ben:eval "self.room:unsubscribe()"
+    world:run(0.2) -- before it is said again
+    assert.same({ carl.url }, ben:eval "return self.mine.observers")
+  end)
+
   it("one who leaves and stays has left", function()
     begin()
     world:run(0.5)
