@@ -27,16 +27,17 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
-    hy_answer_t answer = {.value = hy_absent()};
+    hy_answer_t answer = {.value = hy_absent(), .struck = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
     int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
     if (rc == 0 && early) {
         hy__answer_drop(&answer);
-        answer = (hy_answer_t){.value = hy_absent()};
+        answer = (hy_answer_t){.value = hy_absent(), .struck = hy_absent()};
         rc = hy_value_copy(hy_get(body, "early"), &answer.value);
     }
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
+    if (rc == 0) answer.struck = hy__hosted_struck(h, hy_get_array(body, "fellows"));
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber, NULL, NULL);
     if (rc < 0) {

@@ -99,6 +99,14 @@ function M.answered(oracle, entry)
   object.actor, object.is_down = object.heir, object.heir.is_down or false
 end
 
+---Is it its giver's again? He was told that it was handed over; but where he was killed and the node
+---has forgotten that, before the heir has heard of it, it is his who asks first.
+function M.is_back(object, actor)
+  local is_back = object.giver == actor and not object.party
+  if is_back then object.actor, object.heir, object.giver = actor, nil, nil end
+  return is_back
+end
+
 ---A party that is no reporter any more did an edit.
 function M.check_writer(object, entry)
   if object.party == entry.party then return end
