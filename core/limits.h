@@ -84,6 +84,7 @@
 #define HY_LASTING_MAX          (1u << 16)
 #define HY_BURIED_MAX           1024u
 #define HY_LASTING_TRIES_MAX    128u /* about an hour */
+#define HY_LASTING_TRIES_TOLD   3u   /* so many without an answer, and it is told as a failure */
 
 /* Handing an object over: how long it may take until it is moved; after which time its new reporter
  * asks the node whether it is, and how long it goes on asking. */

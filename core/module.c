@@ -93,7 +93,7 @@ static hy_network_faults_t option_faults(lua_State *L) {
     return faults;
 }
 
-/* A bound of the nodes, times `scale`; 0: not given. */
+/* A bound, times `scale`; 0: not given. */
 static uint32_t option_bound(lua_State *L, const char *name, lua_Number scale) {
     lua_getfield(L, 1, name);
     lua_Number bound = luaL_optnumber(L, -1, 0) * scale;
@@ -104,13 +104,15 @@ static uint32_t option_bound(lua_State *L, const char *name, lua_Number scale) {
 }
 
 /* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
- * (seconds), node_store= (a disk, for that of the first domain)} */
+ * (seconds), node_store= (a disk, for that of the first domain), and of its runtimes:
+ * history_bytes=} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     uint64_t seed = option_seed(L);
     hy_network_faults_t faults = option_faults(L);
     hy_node_limits_t limits = {.queue_bytes = option_bound(L, "queue_bytes", 1),
                                .grace_ms = option_bound(L, "grace", 1000)};
+    uint32_t history_bytes = option_bound(L, "history_bytes", 1);
     lua_getfield(L, 1, "domain");
     const char *domain = luaL_optstring(L, -1, "localhost");
     hy_disk_t *disk = hy_module_disk_option(L, "node_store");
@@ -118,6 +120,7 @@ static int host_network(lua_State *L) {
     int rc = hy_world_open(w, false, seed);
     w->faults = faults;
     w->limits = limits;
+    w->history_bytes = history_bytes;
     w->node_disk = disk;
     if (!rc) rc = hy_world_add_domain(w, domain);
     if (!rc && disk) { /* it reads before anybody comes */

@@ -52,6 +52,7 @@ typedef struct {
     uint32_t domain_count;                     /* 0: each runtime has a node of its own */
     hy_network_faults_t faults;
     hy_node_limits_t limits; /* of each node */
+    uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
@@ -97,6 +98,8 @@ void hy_world_close(hy_world_t *w);
  * callback raised meanwhile. With `drives` it raises inside a callback of this world. */
 lua_State *hy_world_enter(lua_State *L, hy_world_t *w, bool drives);
 void hy_world_leave(hy_world_t *w, lua_State *before);
+/* The registry holds that userdata no longer. Only between enter and leave. */
+void hy_world_unanchor(const hy_world_t *w, const void *userdata);
 /* Runs a C function protected, with two pointers, and keeps what it raises. */
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 

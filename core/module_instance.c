@@ -59,7 +59,7 @@ static void finish(call_t *c, int code, const char *desc) {
 
 static void on_result(void *arg, int code, const char *desc, hy_value_t values) {
     call_t *c = arg;
-    if (!code) code = hy_value_copy(values, &c->values);
+    if (!code) c->values = hy_node_value(hy_node_ref(values.as.n));
     finish(c, code, desc ? desc : hy_error_text(code));
 }
 

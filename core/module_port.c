@@ -137,11 +137,11 @@ static void close_port(port_t *p) {
     hy_list_remove(&p->link);
 }
 
-/* The anchors stay until the state ends or the userdata is used again; they hold no block of the
- * core. */
 void hy_module_ports_close(hy_module_runtime_t *r) {
     while (!hy_list_is_empty(&r->ports)) {
-        close_port(hy_link_owner(r->ports.next, port_t, link));
+        port_t *p = hy_link_owner(r->ports.next, port_t, link);
+        close_port(p);
+        hy_world_unanchor(r->world, p);
     }
 }
 

@@ -233,6 +233,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
         .clock = w->clock,
         .random = seed_random(r),
         .log = &r->log,
+        .history_bytes = w->history_bytes,
         .print = has_print ? on_print : NULL,
         .print_arg = r,
         .wake = on_wake,
@@ -285,6 +286,7 @@ void hy_module_runtime_stop(hy_module_runtime_t *r, bool is_crash) {
     r->runtime = NULL;
     r->interceptor = NULL;
     r->uplink = NULL;
+    hy_world_unanchor(w, r);
     if (w->domain_count == 0 && hy_list_is_empty(&w->runtimes)) hy_world_close(w);
 }
 
@@ -293,8 +295,6 @@ static int stop(lua_State *L, bool is_crash) {
     if (!r->runtime) return 0;
     lua_State *before = hy_world_enter(L, r->world, true);
     hy_module_runtime_stop(r, is_crash);
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_world_leave(r->world, before);
     return 0;
 }

@@ -133,6 +133,11 @@ void hy_world_leave(hy_world_t *w, lua_State *before) {
     lua_error(L);
 }
 
+void hy_world_unanchor(const hy_world_t *w, const void *userdata) {
+    lua_pushnil(w->L);
+    lua_rawsetp(w->L, LUA_REGISTRYINDEX, userdata);
+}
+
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b) {
     lua_State *L = w->L;
     if (!L || !lua_checkstack(L, LUA_MINSTACK)) return false;

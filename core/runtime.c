@@ -273,6 +273,7 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .domain = domain,
         .schemas = rt->schemas,
         .store = rt->store,
+        .history_bytes = config->history_bytes,
     };
     rc = hy_manager_new(&manager_config, &rt->manager);
     return rc ? rc : open_host(rt, config, user);

@@ -22,6 +22,10 @@ int hy_bus_new(const hy_bus_config_t *config, hy_bus_t **out) {
     hy_link_init(&bus->interceptors);
     hy_link_init(&bus->lanes_held);
     hy_link_init(&bus->lanes_ready);
+    if (hy__requests_init(bus) < 0) {
+        hy_free(bus);
+        return HY_ENOMEM;
+    }
     bus->next_id = 1 + (int64_t)hy_random_below(config->random, (UINT64_C(1) << 52) - 1);
     *out = bus;
     return 0;

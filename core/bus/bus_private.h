@@ -105,6 +105,7 @@ struct hy_bus {
     hy__load_t held, waiting; /* messages held; messages behind them */
     hy_hold_t *spare;
 
+    hy_msg_t *farewell; /* what answers a request at the end if there is no memory for more */
     int64_t next_id;
     hy_bus_stats_t stats; /* counters only; the present figures are filled in when asked */
     bool turning;
@@ -142,6 +143,8 @@ void hy__topics_free(hy_bus_t *bus);
 
 /* True if the response belonged to a request, waiting or late: then it has been handed over. */
 bool hy__request_answer(hy_bus_t *bus, hy_msg_t *response);
+/* Made ahead, as the end must not fail; HY_ENOMEM. */
+int hy__requests_init(hy_bus_t *bus);
 void hy__requests_free(hy_bus_t *bus);
 
 /* --- recall.c --------------------------------------------------------------------------------- */

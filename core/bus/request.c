@@ -191,17 +191,29 @@ int hy_bus_respond(hy_bus_t *bus, hy_msg_t *request, int code, const char *desc,
     return result;
 }
 
+static hy_msg_t *farewell_to(const hy_msg_t *request) {
+    return hy_msg_response(request, NULL, 503, "the runtime ends", hy_absent());
+}
+
+int hy__requests_init(hy_bus_t *bus) {
+    hy_str_t *nobody = hy_str_from("");
+    hy_msg_t *request = hy_msg_new(HY_MSG_READ, hy_int(1), nobody, nobody, hy_absent());
+    bus->farewell = request ? farewell_to(request) : NULL;
+    hy_msg_unref(request);
+    hy_str_unref(nobody);
+    return bus->farewell ? 0 : HY_ENOMEM;
+}
+
 void hy_bus_end_requests(hy_bus_t *bus) {
     bus->is_ending = true;
     uint32_t slot = 0;
     for (hy_request_t *r; (r = (hy_request_t *)hy__table_take(&bus->requests, &slot));) {
         hy_timer_stop(bus->config.clock, &r->timer);
         hy_list_remove(&r->link);
-        hy_msg_t *answer = r->state == WAITING
-                               ? hy_msg_response(r->m, NULL, 503, "the runtime ends", hy_absent())
-                               : NULL;
+        bool waits = r->state == WAITING;
+        hy_msg_t *answer = waits ? farewell_to(r->m) : NULL;
         r->state = GONE;
-        if (answer) r->cb(r->arg, answer, 503);
+        if (waits) r->cb(r->arg, answer ? answer : bus->farewell, 503);
         hy_msg_unref(answer);
         request_free(r);
     }
@@ -214,4 +226,5 @@ void hy__requests_free(hy_bus_t *bus) {
         request_free(r);
     }
     hy__table_deinit(&bus->requests);
+    hy_msg_unref(bus->farewell);
 }

@@ -44,6 +44,7 @@ typedef struct hy_child {
     size_t slot;      /* place in its collection */
     uint64_t sent;    /* highest version of an own operation on its way; 0: none */
     bool is_given_up; /* its creator left while it was pending: it is not on its way any more */
+    bool is_set_back; /* a whole answer lacked operations that were stamped: they are lost */
 } hy_child_t;
 
 static inline hy_child_t *hy_child_ref(hy_child_t *c) {
@@ -106,13 +107,7 @@ void hy_children_touch(hy_children_t *c, hy_child_t *child);
 /* What was seen of each creator (marks.h). */
 hy_dict_t *hy_children_marks(const hy_children_t *c);
 
-/* childrenObjects and childMarks of a whole answer, out and in (NULL: none). Reading replaces
- * everything kept and the marks; pending children that the marks have seen are dropped, the others
- * stay. Children that are in both keep their record, and their data's nodes where these are equal.
- * `event` is told of each difference, in order: those of the answer, then those gone.
- *
- * HY_EINVALID and HY_ETOO_LARGE, with a text: nothing has changed. HY_ENOMEM: some of it may have,
- * and was told; reading the same again does the rest. */
+/* childrenObjects and childMarks of a whole answer, out and in. */
 typedef enum { HY_CHILD_CREATED, HY_CHILD_UPDATED, HY_CHILD_GONE } hy_child_difference_t;
 typedef void (*hy_child_difference_cb)(void *arg, hy_child_difference_t what, hy_child_t *child,
                                        hy_change_t *change);
@@ -124,11 +119,15 @@ void hy_child_write(const hy_child_t *child, hy_buf_t *b);
  * text, HY_ENOMEM: some of them may be there. */
 int hy_children_add(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
                     hy_error_t *err);
-/* As reading, from children that were put together before and are only to be freed then. */
+/* Everything kept, and the marks, become those of `from` (put together before, and only to be freed
+ * then); pending children that the marks have seen are dropped, the others stay. Children that are
+ * in both keep their record, and their data's nodes where these are equal. `event` is told of each
+ * difference, in order: those of `from`, then those gone.
+ *
+ * HY_EINVALID and HY_ETOO_LARGE, with a text: nothing has changed. HY_ENOMEM: some of it may have,
+ * and was told; taking the same again does the rest. */
 int hy_children_take(hy_children_t *c, hy_children_t *from, hy_child_difference_cb event, void *arg,
                      hy_error_t *err);
-int hy_children_read(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
-                     hy_child_difference_cb event, void *arg, hy_error_t *err);
 /* Puts what is kept back into the order of its stamps: after adding, and for reading. */
 void hy__children_sort(hy_children_t *c);
 /* Where there is none: takes over all of the other's, and gives what was here. False: not done. */

@@ -153,6 +153,7 @@ int hy_children_add(hy_children_t *c, const hy_node_t *objects, const hy_node_t 
 
 /* What an answer tells of a child beside its data. */
 static void take_fields(hy_child_t *have, const hy_child_t *want) {
+    if (want->version < have->version) have->is_set_back = true;
     have->version = want->version;
     have->order = want->order;
     have->created_ms = want->created_ms;
@@ -256,15 +257,4 @@ int hy_children_take(hy_children_t *c, hy_children_t *from, hy_child_difference_
     *hy_children_marks(c) = *hy_children_marks(from);
     *hy_children_marks(from) = before;
     return 0;
-}
-
-int hy_children_read(hy_children_t *c, const hy_node_t *objects, const hy_node_t *marks,
-                     hy_child_difference_cb event, void *arg, hy_error_t *err) {
-    hy_children_t *from;
-    int rc = hy_children_new(&from);
-    if (rc < 0) return rc;
-    rc = hy_children_add(from, objects, marks, err);
-    if (rc == 0) rc = hy_children_take(c, from, event, arg, err);
-    hy_children_free(from);
-    return rc;
 }

@@ -7,7 +7,7 @@
 #include "../base/mem.h"
 
 void hy_history_init(hy_history_t *h) {
-    *h = (hy_history_t){0};
+    *h = (hy_history_t){.bytes_max = HY_HISTORY_BYTES_MAX};
 }
 
 static const hy_history_entry_t *entry_at(const hy_history_t *h, uint64_t i) {
@@ -26,6 +26,13 @@ static void drop_first(hy_history_t *h) {
 
 void hy_history_clear(hy_history_t *h) {
     while (h->count > 0) {
+        drop_first(h);
+    }
+}
+
+void hy_history_bound(hy_history_t *h, size_t bytes_max) {
+    h->bytes_max = bytes_max;
+    while (h->bytes > bytes_max) {
         drop_first(h);
     }
 }
@@ -53,11 +60,11 @@ static int grow(hy_history_t *h) {
 static void add(hy_history_t *h, hy_history_entry_t e) {
     if (h->count > 0 && entry_at(h, h->count - 1)->version + 1 != e.version) hy_history_clear(h);
     while (h->count > 0 &&
-           (h->count >= HY_HISTORY_ENTRIES_MAX || h->bytes + e.bytes > HY_HISTORY_BYTES_MAX)) {
+           (h->count >= HY_HISTORY_ENTRIES_MAX || h->bytes + e.bytes > h->bytes_max)) {
         drop_first(h);
     }
     bool has_room = h->count < h->room || grow(h) == 0;
-    if (!has_room || e.bytes > HY_HISTORY_BYTES_MAX) {
+    if (!has_room || e.bytes > h->bytes_max) {
         hy_history_clear(h);
         hy_change_unref(e.change);
         hy_stamp_unref(e.stamp);

@@ -17,10 +17,12 @@ typedef struct {
 typedef struct {
     hy_history_entry_t *ring;
     uint32_t first, count, room; /* room is a power of two */
-    size_t bytes;
+    size_t bytes, bytes_max;
 } hy_history_t;
 
-void hy_history_init(hy_history_t *h);
+void hy_history_init(hy_history_t *h); /* bytes_max: HY_HISTORY_BYTES_MAX */
+/* Another bound; what is above it leaves. */
+void hy_history_bound(hy_history_t *h, size_t bytes_max);
 void hy_history_deinit(hy_history_t *h);
 /* Both reference what they are given. The history may forget, but never has a hole: it is emptied
  * when out of memory, and when a version does not follow the last one. */

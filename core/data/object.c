@@ -323,33 +323,49 @@ int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
     return 0;
 }
 
-/* A whole answer as an object beside the one that it is for; `data` is lent by it. */
-static int stand_in(const hy_object_t *o, const hy_node_t *whole, hy_object_t **out,
-                    hy_error_t *err) {
+/* `data` is taken over, also on failure. */
+static int make(hy_str_t *url, const hy_schema_t *schema, const hy_node_t *whole, hy_value_t data,
+                hy_object_t **out, hy_error_t *err) {
     hy_node_t *metadata;
     int rc = copy_metadata(whole, &metadata);
-    if (rc < 0) return rc;
-    hy_value_t data = hy_get(whole, "data");
-    hy_node_ref(data.as.n);
-    rc = hy_object_new(o->url, NULL, hy_node_value(metadata), data, out);
+    if (rc < 0) {
+        hy_value_drop(data);
+        return rc;
+    }
+    hy_object_t *o;
+    rc = hy_object_new(url, schema, hy_node_value(metadata), data, &o);
     if (rc < 0) return rc;
     const hy_node_t *follows = hy_get_object(whole, "follows");
-    hy_object_set_position(*out, hy_get_str(whole, "epoch"),
+    hy_object_set_position(o, hy_get_str(whole, "epoch"),
                            (uint64_t)hy_get_int(whole, "version", 0));
-    hy_object_set_follows(*out, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
-    rc = hy_children_add((*out)->children, hy_get_object(whole, "childrenObjects"),
+    hy_object_set_follows(o, hy_get_str(follows, "epoch"), hy_get_int(follows, "version", 0));
+    rc = hy_children_add(o->children, hy_get_object(whole, "childrenObjects"),
                          hy_get_object(whole, "childMarks"), err);
-    if (rc < 0) hy_object_free(*out);
-    return rc;
+    if (rc < 0) {
+        hy_object_free(o);
+        return rc;
+    }
+    hy__children_sort(o->children);
+    *out = o;
+    return 0;
+}
+
+int hy_object_from_whole(hy_str_t *url, const hy_schema_t *schema, const hy_node_t *whole,
+                         hy_object_t **out, hy_error_t *err) {
+    hy_value_t data;
+    int rc = hy_value_copy(hy_get(whole, "data"), &data);
+    return rc < 0 ? rc : make(url, schema, whole, data, out, err);
 }
 
 int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg,
                    hy_error_t *err) {
     hy_object_t *from;
+    hy_value_t data = hy_get(whole, "data"); /* lent: nobody writes in it */
     *data_change = NULL;
     *effects = NULL;
-    int rc = stand_in(o, whole, &from, err);
+    hy_node_ref(data.as.n);
+    int rc = make(o->url, NULL, whole, data, &from, err);
     if (rc < 0) return rc;
     rc = hy_object_take(o, from, data_change, effects, event, arg, err);
     hy_object_free(from);

@@ -59,6 +59,10 @@ int hy_object_since(const hy_object_t *o, const hy_node_t *since, hy_value_t *ou
 /* Checks that this is a whole answer, but for its children. HY_EINVALID, or HY_ETOO_LARGE for data
  * nested too deep, with a text. */
 int hy_object_check_whole(const hy_node_t *whole, hy_error_t *err);
+/* A new object of a whole answer (checked before), which stays the caller's. `schema` may be NULL.
+ */
+int hy_object_from_whole(hy_str_t *url, const hy_schema_t *schema, const hy_node_t *whole,
+                         hy_object_t **out, hy_error_t *err);
 /* Brings the object level with a whole answer (checked before): children (their differences go to
  * `event`), position, and data and metadata, touching only what differs. What differed in the data
  * is told by `*data_change` (one reference) and `*effects` (an array of its count, each to be

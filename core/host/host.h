@@ -69,9 +69,10 @@ hy_str_t *hy_instance_url(const hy_instance_t *i);
 size_t hy_instance_memory(const hy_instance_t *i);
 size_t hy_instance_tasks(const hy_instance_t *i);
 
-/* Result of a call or piece of code: values as an array (`values`, lent; nil is null, what is not
- * JSON comes as text), or `code` negative with the message (and traceback) in `desc`. Called once,
- * before the call returns if nothing waits. */
+/* Result of a call or piece of code: values as an array (`values`, lent: who keeps it references
+ * its node, which nobody changes; nil is null, what is not JSON comes as text), or `code` negative
+ * with the message (and traceback) in `desc`. Called once, before the call returns if nothing
+ * waits. */
 typedef void (*hy_result_cb)(void *arg, int code, const char *desc, hy_value_t values);
 /* Calls api[method] with the values of `args` (array or ABSENT, taken over) in a task of the
  * instance. */

@@ -145,9 +145,12 @@ static void replace(lua_State *L, int from, const char *name, lua_CFunction func
 
 /* Opens a library of Lua and pushes a table with these names of it. */
 static void push_library(lua_State *L, lua_CFunction open, const char *const *names) {
+    int count = 0;
+    while (names[count])
+        count++;
     lua_pushcfunction(L, open);
     lua_call(L, 0, 1);
-    lua_newtable(L);
+    lua_createtable(L, 0, count);
     copy_names(L, lua_gettop(L) - 1, names);
     lua_remove(L, -2);
 }

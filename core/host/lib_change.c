@@ -340,7 +340,6 @@ void hy_lib_change_open(lua_State *L) {
     static const luaL_Reg plain[] = {{"__tostring", change_tostring}, {NULL, NULL}};
     static const luaL_Reg owner[] = {
         {"__gc", owner_gc}, {"__tostring", change_tostring}, {NULL, NULL}};
-    lua_newtable(L);
     hy_class_names(L, "a change", fields, NULL);
     lua_pushvalue(L, -1);
     open_class(L, HY_CHANGE_CLASS, &plain_key, plain);

@@ -223,7 +223,6 @@ void hy_lib_child_open(lua_State *L) {
         {"wait", child_wait}, {"delete", child_delete}, {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", child_gc}, {"__tostring", child_tostring}, {NULL, NULL}};
-    lua_newtable(L);
     hy_class_names(L, "a child", fields, methods);
     hy_class_open(L, HY_CHILD_CLASS, child_index, 1, meta);
     lua_newtable(L);

@@ -5,7 +5,7 @@
  * unknown raises, so that a slip of the pen in a check of access does not let everybody in; writing
  * anything raises, and scripts never see the metatable; so __index is only ever called with an
  * object of its class. For the text of a raise, the table of names also has at 0 what the object is
- * called and from 1 on its names, in the order in which they were given.
+ * called and from 1 on where its names come from: fields, methods, and again if there are more.
  *
  * A raise jumps over C code. So arguments are checked before anything of the core is made, and a
  * value that must stay while something may raise is held in a userdata. Owns nothing else. */
@@ -23,26 +23,32 @@ int hy_class_read_only(lua_State *L) {
     return luaL_error(L, "%s is read-only", luaL_tolstring(L, 1, NULL));
 }
 
-/* Adds a name to the list of them in the table on top. */
-static void list_name(lua_State *L, const char *name) {
-    lua_pushstring(L, name);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-}
-
+/* Each state has these tables, so they are made at their size and without what errors alone need.
+ */
 void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
                     const luaL_Reg *methods) {
+    int count = 1;
+    for (const hy_field_t *f = fields; f && f->name; f++)
+        count++;
+    for (const luaL_Reg *m = methods; m && m->name; m++)
+        count++;
+    lua_createtable(L, 2, count);
     lua_pushstring(L, noun);
     lua_rawseti(L, -2, 0);
+    hy_class_more_names(L, fields, methods);
+}
+
+void hy_class_more_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods) {
+    lua_Integer lists = (lua_Integer)lua_rawlen(L, -1);
+    lua_pushlightuserdata(L, (void *)fields);
+    lua_rawseti(L, -2, lists + 1);
+    lua_pushlightuserdata(L, (void *)methods);
+    lua_rawseti(L, -2, lists + 2);
     for (; fields && fields->name; fields++) {
         lua_pushinteger(L, fields->number);
         lua_setfield(L, -2, fields->name);
-        list_name(L, fields->name);
     }
-    if (!methods) return;
-    luaL_setfuncs(L, methods, 0);
-    for (; methods->name; methods++) {
-        list_name(L, methods->name);
-    }
+    if (methods) luaL_setfuncs(L, methods, 0);
 }
 
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,
@@ -59,6 +65,19 @@ void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tabl
     lua_pop(L, 1);
 }
 
+static void add_name(luaL_Buffer *known, const char *name) {
+    if (luaL_bufflen(known) > 0) luaL_addstring(known, ", ");
+    luaL_addstring(known, name);
+}
+
+/* One of the lists of the table at `names`; lent by who gave it. */
+static const void *list_at(lua_State *L, int names, lua_Integer at) {
+    lua_rawgeti(L, names, at);
+    const void *list = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return list;
+}
+
 /* Raises about the key at 2, with the names of the table at `names`. */
 static void fail_unknown(lua_State *L, int names) {
     luaL_Buffer known;
@@ -67,10 +86,11 @@ static void fail_unknown(lua_State *L, int names) {
     const char *noun = lua_tostring(L, -1);
     const char *key = luaL_tolstring(L, 2, NULL);
     luaL_buffinit(L, &known);
-    for (lua_Integer i = 1; i <= count; i++) {
-        if (i > 1) luaL_addstring(&known, ", ");
-        lua_rawgeti(L, names, i);
-        luaL_addvalue(&known);
+    for (lua_Integer i = 1; i <= count; i += 2) {
+        for (const hy_field_t *f = list_at(L, names, i); f && f->name; f++)
+            add_name(&known, f->name);
+        for (const luaL_Reg *m = list_at(L, names, i + 1); m && m->name; m++)
+            add_name(&known, m->name);
     }
     luaL_pushresult(&known);
     luaL_error(L, "%s has no \"%s\" (it has: %s)", noun, key, lua_tostring(L, -1));

@@ -48,8 +48,10 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a) {
     return a;
 }
 
-/* Nobody is left to decide. What was decided stays. */
+/* Nobody is left to decide. What was decided stays; what a hyperty thought about that stops is
+ * ended with its syncher. */
 static void asked_end(const hy_asked_t *a) {
+    if (a->instance->state == HY_STOPPING) return;
     if (a->has_failed && hy_decision_kind(a->decision) != HY_DECIDE_CHILD) {
         hy_error_t err = {0};
         hy_fail(&err, HY_EINTERNAL, "the %s failed", hy_on_label(a->event));
@@ -409,16 +411,12 @@ void hy_lib_event_open(lua_State *L) {
         {"accept", offer_accept}, {"decline", offer_decline}, {NULL, NULL}};
     static const luaL_Reg request_meta[] = {
         {"__gc", request_gc}, {"__tostring", request_tostring}, {NULL, NULL}};
-    lua_newtable(L);
     hy_class_names(L, "a child event", event_fields, event_methods);
     hy_class_open(L, HY_EVENT_CLASS, event_index, 1, event_meta);
-    lua_newtable(L);
     hy_class_names(L, "a request", request_fields, request_methods);
     hy_class_open(L, HY_REQUEST_CLASS, request_index, 1, request_meta);
-    lua_newtable(L);
     hy_class_names(L, "an invitation", invitation_fields, invitation_methods);
     hy_class_open(L, HY_INVITATION_CLASS, request_index, 1, request_meta);
-    lua_newtable(L);
     hy_class_names(L, "an offer", invitation_fields, offer_methods);
     hy_class_open(L, HY_OFFER_CLASS, request_index, 1, request_meta);
 }

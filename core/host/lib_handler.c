@@ -357,7 +357,6 @@ void hy_handlers_fire(lua_State *L, const hy_firing_t *f) {
 
 void hy_lib_handler_open(lua_State *L) {
     static const luaL_Reg methods[] = {{"cancel", handler_cancel}, {NULL, NULL}};
-    lua_newtable(L);
     hy_class_names(L, "a handler", NULL, methods);
     hy_class_open(L, HY_HANDLER_CLASS, handler_index, 1, NULL);
 }

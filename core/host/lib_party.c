@@ -306,11 +306,9 @@ void hy_lib_party_open(lua_State *L) {
                                         {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", box_gc}, {"__tostring", box_tostring}, {"__newindex", box_newindex}, {NULL, NULL}};
-    lua_newtable(L);
     hy_class_names(L, "a reporter", fields, both);
-    hy_class_names(L, "a reporter", reporter_fields, hy_reporter_methods);
-    lua_newtable(L);
+    hy_class_more_names(L, reporter_fields, hy_reporter_methods);
     hy_class_names(L, "an observer", fields, both);
-    hy_class_names(L, "an observer", NULL, observer);
+    hy_class_more_names(L, NULL, observer);
     hy_class_open(L, HY_PARTY_CLASS, box_index, 2, meta);
 }

@@ -408,7 +408,6 @@ void hy_lib_syncher_open(lua_State *L) {
     hy_lib_child_open(L);
     hy_lib_change_open(L);
     hy_lib_event_open(L);
-    lua_newtable(L);
     hy_class_names(L, "the syncher", NULL, methods);
     hy_class_open(L, HY_SYNCHER_CLASS, syncher_index, 1, meta);
     lua_syncher_t *s = lua_newuserdatauv(L, sizeof *s, 0);

@@ -29,11 +29,13 @@ typedef struct {
     lua_Integer number; /* from 1 */
 } hy_field_t;
 
-/* Fills the table on top with what an object shows: names of fields with their numbers (the list
- * ends with a NULL name), names of methods with their functions. NULL: none. `noun` is what errors
- * call it: "a request". */
+/* Pushes a table of what an object shows: names of fields with their numbers (the list ends with a
+ * NULL name), names of methods with their functions. NULL: none. Both lists outlive the state.
+ * `noun` is what errors call it: "a request". */
 void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
                     const luaL_Reg *methods);
+/* More of both for the table on top. */
+void hy_class_more_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods);
 /* Makes the metatable `name` in the registry: __index is `index` with the `tables` topmost values
  * (taken off) as upvalues, assigning raises, scripts do not see the metatable. */
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,

@@ -25,6 +25,7 @@ static int check_epoch(const move_t *v, hy_error_t *err) {
 
 static int check(hy_session_t *s, const hy_node_t *params, move_t *v, hy_error_t *err) {
     hy_value_t who = hy_node_at(params, 1), epoch = hy_node_at(params, 2);
+    hy_value_t session = hy_node_at(params, 3); /* in which that one has accepted; may be missing */
     hy_address_t parts;
     if (who.kind != HY_STR || epoch.kind != HY_STR || epoch.as.s->len > HY_NAME_BYTES_MAX)
         return hy_fail(err, HY_EINVALID, "move: params must be [object, hyperty, epoch]");
@@ -36,6 +37,8 @@ static int check(hy_session_t *s, const hy_node_t *params, move_t *v, hy_error_t
     if (r < 0) return r;
     v->to = hy__holder_of(s->server, v->reporter->bytes, v->reporter->len);
     if (!v->to) return hy_fail(err, HY_ENOT_FOUND, "nobody is at %s", v->reporter->bytes);
+    if (session.kind == HY_INT && session.as.i != (int64_t)v->to->id)
+        return hy_fail(err, HY_ECONFLICT, "%s has another session since", v->reporter->bytes);
     if (!v->to->peer) /* it may never come back for it */
         return hy_fail(err, HY_EUNREACHABLE, "%s has lost its connection", v->reporter->bytes);
     v->address = hy__address_get(s->server, v->url);
@@ -74,11 +77,19 @@ static int add_routes(const move_t *v, hy_str_t **added, uint32_t *count, hy_err
     return 0;
 }
 
-/* True for what was subscribed as holder: by the old reporter, or by its runtime itself. */
-static bool is_holders(const move_t *v, hy__kind_t kind, const hy_str_t *source) {
+static bool observes(const move_t *v, hy_str_t *source) {
+    const hy__route_t *changes = hy__route_find(v->from, v->object->changes->url);
+    return changes && hy_dict_get(&changes->sources, source);
+}
+
+/* True for what was subscribed as holder: by the old reporter, unless it observes the object, too,
+ * or by its runtime itself. */
+static bool is_holders(const move_t *v, hy__kind_t kind, hy_str_t *source) {
     if (v->to == v->from && hy_str_equal(source, v->reporter)) return false;
-    return kind < HY__CHANGES || hy_str_equal(source, v->object->reporter) ||
-           hy_address_is_under(source, v->from->owner->runtime);
+    if (kind < HY__CHANGES) return true;
+    return hy_str_equal(source, v->object->reporter)
+               ? !observes(v, source)
+               : hy_address_is_under(source, v->from->owner->runtime);
 }
 
 /* Takes the old holder's sources out; others of its session go on listening to the children. No

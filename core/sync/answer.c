@@ -98,34 +98,10 @@ static int take_changes(hy_replica_t *r, const hy_node_t *answer, hy_error_t *er
 
 /* --- the whole object ------------------------------------------------------------------------- */
 
-static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
-                        hy_change_t *change) {
-    (void)arg;
-    (void)what;
-    (void)child;
-    (void)change;
-}
-
 static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
     hy_str_t *url = hy_get_str(whole, "schema");
     const hy_schema_t *schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
-    hy_node_t *metadata = hy_node_new(HY_OBJECT);
-    if (!metadata) return HY_ENOMEM;
-    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
-    int rc = hy_object_new(r->url, schema, hy_node_value(metadata), data, &r->object);
-    if (rc < 0) return rc;
-    hy_change_t *change;
-    hy_effect_t *effects;
-    rc = hy_object_load(r->object, whole, &change, &effects, tell_nobody, NULL, err);
-    for (uint32_t i = 0; change && i < change->count; i++) {
-        hy_effect_release(&effects[i]);
-    }
-    hy_free(effects);
-    hy_change_unref(change);
-    if (rc == 0) return 0;
-    hy_object_free(r->object);
-    r->object = NULL;
-    return rc;
+    return hy_object_from_whole(r->url, schema, whole, &r->object, err);
 }
 
 typedef struct {
@@ -156,6 +132,7 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
                   : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
+    if (order > 0) hy__arrival_drop_ops(r); /* their numbers may mean something else there */
     hy__outbox_level(r);
     if (rc == 0 && !HY_MUTANT(QUIET_RESYNC)) hy__replica_each(r, tell_resync, &news);
     if (change) hy__arrival_tell_change(r, change, effects);
@@ -316,11 +293,13 @@ void hy__replica_take_read(hy_replica_t *r, hy_msg_t *answer, int code) {
     hy__replica_enter(r);
     if (code == 404) r->is_disconnected = true;
     if (code < 300) hy__replica_is_back(r);
-    if (code == 403) {
+    if (code < 300 && hy__replica_is_held(r)) {
+        r->has_lost = true;
+    } else if (code == 403) {
         refuse_speaker(r, answer->to);
     } else if (code == 401) {
         doubt_speaker(r, answer->to);
-    } else if (code < 300 && !r->read && hy__replica_take_part(r, answer)) {
+    } else if (code < 300 && hy__replica_take_part(r, answer)) {
         /* there is more to come */
     } else if (code < 300) {
         take_read(r, hy_get_object(hy_msg_body(answer), "value"));
@@ -337,7 +316,8 @@ static void on_read(void *arg, hy_msg_t *answer, int code) {
     if (code >= 200) {
         r->read = NULL;
         hy__replica_take_read(r, answer, code);
-    } else if (hy_parts_is_part(hy_msg_body(answer)) && !hy__replica_take_part(r, answer)) {
+    } else if (!hy__replica_is_held(r) && hy_parts_is_part(hy_msg_body(answer)) &&
+               !hy__replica_take_part(r, answer)) {
         hy_request_cancel(r->read); /* all are here: an older peer's last one says 100, too */
         r->read = NULL;
         hy__replica_enter(r);
@@ -358,7 +338,8 @@ static hy_str_t *find_speaker(const hy_replica_t *r) {
 
 void hy__replica_read(hy_replica_t *r, const char *reason) {
     hy_str_t *from = find_speaker(r);
-    if (r->read || r->is_away || !from || hy_timer_is_started(&r->retry)) return;
+    bool is_kept = r->is_away || hy__replica_is_held(r);
+    if (r->read || is_kept || !from || hy_timer_is_started(&r->retry)) return;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? 0 : HY_ENOMEM;
     if (rc == 0 && !r->wants_whole) rc = hy__put_since(body, r->object);

@@ -293,7 +293,7 @@ void hy__arrival_child(void *replica, hy_msg_t *m) {
     bool is_operation = m->type == HY_MSG_CREATE || m->type == HY_MSG_UPDATE ||
                         m->type == HY_MSG_DELETE || m->type == HY_MSG_EVENT;
     if (!is_operation || m->to->len <= r->children->len) return;
-    if (!r->object) {
+    if (!r->object || hy__replica_is_held(r)) {
         if (m->type != HY_MSG_EVENT) keep_aside(r, m, 0);
         return;
     }
@@ -373,13 +373,7 @@ static void let_go(hy_replica_t *r, hy_msg_t *m) {
     hy_msg_unref(m);
 }
 
-void hy__arrival_drop(hy_replica_t *r) {
-    while (r->aside_count > 0) {
-        let_go(r, r->aside[--r->aside_count].message);
-    }
-    hy_free(r->aside);
-    r->aside = NULL;
-    r->aside_room = 0;
+void hy__arrival_drop_ops(hy_replica_t *r) {
     hy_op_entry_t *e;
     for (uint32_t pos = 0; (e = hy_dict_next(&r->ops, &pos));) {
         hy_childop_unref(e->op);
@@ -387,7 +381,18 @@ void hy__arrival_drop(hy_replica_t *r) {
     }
 }
 
-/* Operations first: stamps need them. They came aside only before the first answer. */
+void hy__arrival_drop(hy_replica_t *r) {
+    while (r->aside_count > 0) {
+        let_go(r, r->aside[--r->aside_count].message);
+    }
+    hy_free(r->aside);
+    r->aside = NULL;
+    r->aside_room = 0;
+    hy__arrival_drop_ops(r);
+}
+
+/* Operations first: stamps need them. They came aside only before the first answer, or while the
+ * copy was held. */
 static void settle_ops(hy_replica_t *r) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < r->aside_count; i++) {
@@ -411,6 +416,7 @@ static void settle_ops(hy_replica_t *r) {
 }
 
 void hy__arrival_settle(hy_replica_t *r) {
+    if (hy__replica_is_held(r)) return;
     settle_ops(r);
     uint32_t done = 0;
     for (uint64_t version; done < r->aside_count; done++) {
@@ -445,7 +451,7 @@ static void on_change(hy_replica_t *r, hy_msg_t *m) {
         if (r->object) hy__replica_read(r, "gap");
         return;
     }
-    if (!r->object) {
+    if (!r->object || hy__replica_is_held(r)) {
         const hy_change_t *c = (hy_change_t *)hy_msg_payload(m, &hy_change_payload);
         const hy_node_t *body = c ? NULL : hy_msg_body(m);
         const hy_node_t *value = hy_get_object(body, "value");

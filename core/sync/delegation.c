@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "../base/mem.h"
-#include "call.h"
 #include "delegation.h"
 
 static hy_clock_t *clock_of(const hy_delegation_t *d) {
@@ -36,15 +35,38 @@ static void unnote(hy_delegation_t *d) {
     d->is_noted = false;
 }
 
-/* After `detach`. Whoever is called may do anything. */
-static void finish(hy_delegation_t *d, int code, const char *desc) {
-    hy_done_cb done = d->done;
-    void *arg = d->arg;
+/* After `detach`. Gives who waits for it, or NULL. */
+static hy_call_t *dissolve(hy_delegation_t *d) {
+    hy_call_t *c = *d->slot;
+    if (c) c->slot = NULL;
+    hy_free(d->slot);
     hy_str_unref(d->heir);
     hy_str_unref(d->sm);
     hy_str_unref(d->epoch);
     hy_free(d);
-    done(arg, code, desc);
+    return c;
+}
+
+/* Whoever is called may do anything. */
+static void finish(hy_delegation_t *d, int code, const char *desc) {
+    hy_call_t *c = dissolve(d);
+    if (c) hy__call_end(c, code, desc, NULL, hy_absent());
+}
+
+static void wait_until_kept(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    const hy_manager_t *m = c->syncher->manager;
+    (void)answer;
+    if (!m->store || hy__call_wait(c, hy_store_ticket(m->store)) < 0)
+        hy__call_end(c, code, desc, NULL, hy_absent());
+}
+
+/* Within this runtime it is the other one's for good once that is committed, which is written in
+ * this turn. */
+static void finish_kept(hy_delegation_t *d) {
+    hy_call_t *c = dissolve(d);
+    if (!c) return;
+    c->take = wait_until_kept;
+    hy__call_answer_now(c);
 }
 
 void hy__delegation_take_back(const hy_delegation_t *d) {
@@ -83,19 +105,31 @@ void hy__delegation_go_back(hy_delegation_t *d) {
     hy_object_begin_epoch(r->party.object, epoch);
     if (r->ledger) hy__ledger_snapshot(r->ledger); /* else with the next one */
     unnote(d);
+    if (r->ledger && h->manager->store) hy_store_sync(h->manager->store); /* nor its epoch */
     hy__job_end(&d->job);
     hy__job_want(&h->job);
 }
 
-void hy__delegation_returned(hy_hosted_t *h) {
-    hy_delegation_t *d = h->delegation;
-    if (!d || d->stage != RETURNING) return;
+static void on_returned(void *delegation) {
+    hy_delegation_t *d = delegation;
+    const hy_hosted_t *h = d->hosted;
     hy_str_t *heir = hy_str_ref(d->heir), *url = hy_str_ref(h->url);
     d->missed_gone = false; /* who observes was just admitted again */
     hy__delegation_stay(d, HY_ETIMEOUT, "%s has not taken over %s in time; it stays here",
                         heir->bytes, url->bytes);
     hy_str_unref(heir);
     hy_str_unref(url);
+}
+
+/* Nobody is told of its epoch before that is committed. */
+void hy__delegation_returned(hy_hosted_t *h) {
+    hy_delegation_t *d = h->delegation;
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (!d || d->stage != RETURNING) return;
+    hy__commit_cancel(&d->stored);
+    hy__commit_init(&d->stored, on_returned, d);
+    bool waits = r && r->ledger && h->manager->store;
+    if (!waits || hy__commit_wait(h->manager, &d->stored, r->ledger->ticket) < 0) on_returned(d);
 }
 
 static void end_reporter(hy_reporter_t *r) {
@@ -116,13 +150,17 @@ void hy__delegation_commit(hy_hosted_t *h) {
     detach(d);
     h->is_replaced = true;
     hy__registration_end(m, h->url, false);
-    bool is_stored = r && r->ledger && !hy__manager_find_syncher(m, d->heir);
-    if (d->sm) hy__handed_watch(m, h->url, h->reporter, d->sm, d->epoch, is_stored);
+    bool is_here = d->sm && hy_str_equal(d->sm, m->sm), is_stored = r && r->ledger;
+    if (d->sm) hy__handed_watch(m, h->url, h->reporter, d->sm, d->epoch, is_stored && !is_here);
     hy_replica_t *own = hy__part_find(&m->replicas, h->url);
     hy__hosted_delete(h);
     if (own) hy__replica_renew(own);
     if (r) end_reporter(r);
-    finish(d, 0, "");
+    if (is_stored && is_here) {
+        finish_kept(d);
+    } else {
+        finish(d, 0, "");
+    }
 }
 
 void hy__delegation_free(hy_hosted_t *h, const char *why) {
@@ -189,11 +227,11 @@ static void on_start(void *delegation) {
 }
 
 /* Nothing is called back before the call has returned. */
-static int begin(hy_reporter_t *r, hy_str_t *hyperty, hy_done_cb done, void *arg) {
+static int begin(hy_reporter_t *r, hy_str_t *hyperty, hy_call_t **slot) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     hy_delegation_t *d = hy_alloc_zero(sizeof *d);
     if (!d) return HY_ENOMEM;
-    *d = (hy_delegation_t){.hosted = h, .heir = hy_str_ref(hyperty), .done = done, .arg = arg};
+    *d = (hy_delegation_t){.hosted = h, .heir = hy_str_ref(hyperty), .slot = slot};
     d->epoch = hy__epoch_after(h->manager, h->epoch);
     hy__job_init(&d->job, h->manager, h->url, hy__delegation_run, d);
     hy_timer_init(&d->start, on_start, d);
@@ -211,20 +249,13 @@ static int begin(hy_reporter_t *r, hy_str_t *hyperty, hy_done_cb done, void *arg
     return 0;
 }
 
-/* The end, passed to the call if it is still there. */
-static void on_done(void *arg, int code, const char *desc) {
-    hy_call_t **slot = arg, *c = *slot;
-    if (c) hy__call_end(c, code, desc, NULL, hy_absent());
-    hy_free(slot);
-}
-
 int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err) {
     int rc = hy__handover_check(p, hyperty, err);
     if (rc < 0) return rc;
     hy_call_t *c = hy__call_new(p->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
-    rc = slot ? begin((hy_reporter_t *)p, hyperty, on_done, slot) : HY_ENOMEM;
+    rc = slot ? begin((hy_reporter_t *)p, hyperty, slot) : HY_ENOMEM;
     if (rc < 0) {
         if (c) hy__call_free(c);
         hy_free(slot);

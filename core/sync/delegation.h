@@ -3,13 +3,16 @@
 #ifndef HY_SYNC_DELEGATION_H
 #define HY_SYNC_DELEGATION_H
 
+#include "call.h"
 #include "handover.h"
 
-typedef enum { FINDING, OFFERING, MOVING, ASKING_NODE, ASKING_HEIR, RETURNING } stage_t;
+typedef enum { FINDING, LOOKING, OFFERING, MOVING, ASKING_NODE, ASKING_HEIR, RETURNING } stage_t;
 
 struct hy_delegation {
     hy_hosted_t *hosted;         /* which owns it */
     hy_str_t *heir, *sm, *epoch; /* its hyperty and sync manager; the epoch offered to it */
+    hy_value_t
+        session; /* of the heir at the object's node, before it was asked; ABSENT: not told */
     stage_t stage;
     bool was_sent;    /* the move: it may be done */
     bool is_noted;    /* the store says so, too */
@@ -18,8 +21,7 @@ struct hy_delegation {
     hy_job_t job;
     hy_timer_t start, deadline;
     hy_commit_t stored; /* what was written before */
-    hy_done_cb done;
-    void *arg;
+    hy_call_t **slot;   /* who waits for the end; empty once it does not */
 };
 
 /* --- moving.c --------------------------------------------------------------------------------- */

@@ -238,10 +238,12 @@ void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source)
     hy__lasting_drop(m, "unroute", about, source);
 }
 
-void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty) {
+int hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
+                     void *arg) {
     hy__lasting_drop(m, "expel", object, hyperty);
-    hy__lasting_send(m, "admit", object, hyperty, HY_MSG_EXECUTE, NULL, hy__domain_sm(m, object),
-                     hy__guard_body("admit", object, hyperty), NULL, NULL);
+    return hy__lasting_send(m, "admit", object, hyperty, HY_MSG_EXECUTE, NULL,
+                            hy__domain_sm(m, object), hy__guard_body("admit", object, hyperty),
+                            done, arg);
 }
 
 int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,

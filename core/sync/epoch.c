@@ -35,6 +35,7 @@ bool hy__epoch_enter(hy_replica_t *r, const hy_node_t *position) {
     hy_object_set_position(o, hy_get_str(position, "epoch"), version);
     r->head = version; /* what the epoch before had above it is no more */
     r->wants_whole = false;
+    hy__copy_entered(r->ledger);
     return true;
 }
 

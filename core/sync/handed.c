@@ -26,6 +26,19 @@ static void handed_end(handed_t *d) {
     hy_free(d);
 }
 
+/* The rows go, or are those of a copy from now on, or of the reporter that it has here by now. A
+ * loss of power must not bring them back: nobody could tell that they are old. False: not yet. */
+static bool forget(const handed_t *d) {
+    hy_manager_t *m = d->job.manager;
+    const hy_hosted_t *h = hy__part_find(&m->hosted, d->url);
+    if (!m->store || (h && hy_str_equal(h->reporter, d->giver))) return true;
+    if (hy__part_find(&m->takeovers, d->url)) return false;
+    if (!h && !hy__copy_inherit(m, d->url)) return false;
+    hy__party_report_no_more(m, d->giver, d->url);
+    hy_store_sync(m->store);
+    return true;
+}
+
 /* Who answers that it has not got it (any more) may have handed it on, or has lost it: here it
  * stays, and a resume shows whether somebody has it. */
 static void on_told(void *handed, int http, hy_msg_t *answer) {
@@ -39,13 +52,22 @@ static void on_told(void *handed, int http, hy_msg_t *answer) {
     if (!is_taken && d->is_stored)
         hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync",
                "%s was handed over and is not there: it can be resumed here", d->url->bytes);
-    bool is_to_go = d->is_stored && is_taken && !hy__part_find(&m->hosted, d->url) && m->store;
-    if (is_to_go && !hy__copy_inherit(m, d->url)) {
+    if (is_taken && d->is_stored && !forget(d)) {
         hy__job_retry(&d->job);
         return;
     }
-    if (is_to_go) hy__party_forget(m, d->giver, d->url);
     handed_end(d);
+}
+
+void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter) {
+    for (hy_link_t *l = m->handed.next; l != &m->handed;) {
+        handed_t *d = hy_link_owner(l, handed_t, link);
+        l = l->next;
+        if (!hy_str_equal(d->url, url)) continue;
+        if (d->is_stored && !hy_str_equal(d->giver, reporter))
+            hy__party_report_no_more(m, d->giver, url);
+        handed_end(d);
+    }
 }
 
 static void run(void *handed) {

@@ -6,7 +6,8 @@
  *       "store", "lasting": whether that store outlives its runtime,
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
- *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "gone", "accepted"}],
+ *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "untold"?, "gone",
+ *                   "accepted"}],
  *       "answers": [[operation, digest, code]],
  *       "executes": answers to executes, executed.c}
  *
@@ -19,13 +20,14 @@
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static int put_guest(hy_node_t *list, const hy_guest_t *g) {
+static int put_guest(const hy_hosted_t *h, hy_node_t *list, const hy_guest_t *g) {
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = entry ? hy_put(entry, "hyperty", hy__string_ref(g->key)) : HY_ENOMEM;
     if (rc == 0 && g->user) rc = hy_put(entry, "user", hy__string_ref(g->user));
     if (rc == 0) rc = hy_put(entry, "authorised", hy_bool(g->is_authorised));
     if (rc == 0) rc = hy_put(entry, "observing", hy_bool(g->is_observing));
     if (rc == 0) rc = hy_put(entry, "evicted", hy_bool(g->is_evicted));
+    if (rc == 0 && hy__hosted_is_untold(h, g)) rc = hy_put(entry, "untold", hy_bool(true));
     if (rc == 0) rc = hy_put(entry, "gone", hy_bool(g->is_gone));
     if (rc == 0) rc = hy_put(entry, "accepted", hy_int((int64_t)g->accepted));
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
@@ -39,7 +41,7 @@ static hy_value_t write_guests(const hy_hosted_t *h) {
     const hy_guest_t *g;
     if (HY_MUTANT(HEIR_GUESTS)) return hy_node_value(list);
     for (uint32_t pos = 0; rc == 0 && (g = hy_dict_next(&h->guests, &pos));) {
-        rc = put_guest(list, g);
+        rc = put_guest(h, list, g);
     }
     if (rc == 0) return hy_node_value(list);
     if (list) hy_node_unref(list);
@@ -219,6 +221,7 @@ static int read_guests(hy_hosted_t *h, const hy_node_t *list) {
         if (!g->is_observing && hy_get_bool(entry, "observing", false)) h->observers++;
         g->is_observing = hy_get_bool(entry, "observing", false);
         g->is_evicted = hy_get_bool(entry, "evicted", false);
+        g->is_untold = hy_get_bool(entry, "untold", false);
         g->is_gone = hy_get_bool(entry, "gone", false);
         g->accepted = (uint32_t)hy_get_int(entry, "accepted", 0);
     }
@@ -236,6 +239,7 @@ static hy_hosted_t *make_hosted(hy_syncher_t *s, const hy_node_t *offer,
     h->url = hy_str_ref(hy_get_str(offer, "resource"));
     h->is_public = hy_get_bool(offer, "public", false);
     hy_dict_init(&h->guests, sizeof(hy_guest_t));
+    hy_link_init(&h->askings);
     h->subscription = hy__url_below(h->url, "/subscription");
     hy__hosted_init_job(h);
     if (h->subscription) return h;
@@ -273,48 +277,12 @@ static int read_changes(hy_object_t *o, const hy_node_t *list, hy_error_t *err) 
     return rc;
 }
 
-static void tell_nobody(void *arg, hy_child_difference_t what, hy_child_t *child,
-                        hy_change_t *change) {
-    (void)arg;
-    (void)what;
-    (void)child;
-    (void)change;
-}
-
-static int load(hy_object_t *o, const hy_node_t *whole, hy_error_t *err) {
-    hy_change_t *change;
-    hy_effect_t *effects;
-    int rc = hy_object_load(o, whole, &change, &effects, tell_nobody, NULL, err);
-    for (uint32_t i = 0; change && i < change->count; i++) {
-        hy_effect_release(&effects[i]);
-    }
-    hy_free(effects);
-    hy_change_unref(change);
-    return rc;
-}
-
 static int make_object(const hy_node_t *offer, const hy_node_t *whole, const hy_schema_t *schema,
                        hy_object_t **out, hy_error_t *err) {
     int rc = whole ? hy_object_check_whole(whole, err)
                    : hy_fail(err, HY_EINVALID, "delegate: there is no \"object\"");
     if (rc < 0) return rc;
-    hy_value_t metadata = hy_node_value(hy_node_new(HY_OBJECT));
-    hy_value_t data = hy_node_value(hy_node_new((hy_kind_t)hy_get(whole, "data").kind));
-    hy_object_t *o;
-    if (metadata.kind == HY_ABSENT || data.kind == HY_ABSENT) {
-        hy_value_drop(metadata);
-        hy_value_drop(data);
-        return HY_ENOMEM;
-    }
-    rc = hy_object_new(hy_get_str(offer, "resource"), schema, metadata, data, &o);
-    if (rc < 0) return rc;
-    rc = load(o, whole, err);
-    if (rc < 0) {
-        hy_object_free(o);
-        return rc;
-    }
-    *out = o;
-    return 0;
+    return hy_object_from_whole(hy_get_str(offer, "resource"), schema, whole, out, err);
 }
 
 static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_t *parts,
@@ -383,7 +351,9 @@ int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *
 
 void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy_manager_t *m = h->manager;
-    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__hosted_tell_evicted(h);
+    hy__hosted_digest(h); /* before anything else of this epoch that all hear */
+    h->is_taken = true;
     hy__reporter_sign(r);
     hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
     hy__job_want(&h->job);

@@ -17,8 +17,11 @@
  * A stored object is in two stores for a while. Each has it written down, committed before the move
  * is sent, that it may be the other one's (hy_handing_t in the PARTIES row): R2 with all that it
  * needs before it accepts, R1 before it sends the move. R2 strikes that out in the commit that
- * everything it does as reporter waits for; R1's rows go when R2 says that it has. A runtime that
- * comes back with it written down asks before it goes on (handing.c):
+ * everything it does as reporter waits for, and its hyperty is given the object after that; R1's
+ * rows go when R2 says that it has. All of that is synced, whatever the level of the object: what a
+ * loss of power made undone, the other one would not know. Within one runtime the rows change hands
+ * in one commit, which both hyperties wait for. A runtime that comes back with it written down asks
+ * before it goes on (handing.c):
  *
  *      the node says who     that one has it; the other keeps nothing, or refuses to resume
  *      the node knows not    R2 asks R1 (`handed`), R1 asks R2 (`delegated`)
@@ -55,6 +58,8 @@ void hy__delegation_free(hy_hosted_t *h, const char *why);
  * goes when the heir has stored it; until then it may be resumed. */
 void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t *heir_sm,
                       hy_str_t *epoch, bool is_stored);
+/* It came back into this runtime, to that reporter: nobody else is to resume it here. */
+void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter);
 void hy__handed_free(hy_manager_t *m);
 
 /* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
@@ -104,6 +109,13 @@ void hy__handings_free(hy_manager_t *m);
 
 /* `execute` to <Runtime>/sm from an object's /subscription: delegate and delegated. */
 void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request);
+/* The node has moved that object, in that epoch: it is reported here from now on. False if nobody
+ * in this runtime waits for it; else the reporter that gave it, if it is here too, has ended. */
+bool hy__takeover_take(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
+/* What is kept is an offer that its hyperty has just accepted: it is not resumed, but comes or
+ * goes.
+ */
+bool hy__takeover_has(const hy_manager_t *m, const hy_kept_t *k);
 /* `event` from a node: it has moved an object to that syncher's hyperty. */
 void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event);
 void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */

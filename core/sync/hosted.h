@@ -10,6 +10,7 @@ typedef struct {
     hy_str_t *user; /* as subscribed, NULL if not told */
     bool is_authorised, is_observing;
     bool is_evicted;   /* it may not have heard so yet */
+    bool is_untold;    /* evicted by the reporter before, and neither it nor the node may know */
     bool is_gone;      /* its connection was lost; it is let in again without being asked about */
     uint32_t accepted; /* how often */
 } hy_guest_t;
@@ -22,6 +23,7 @@ struct hy_hosted {
     const hy_schema_t *schema;
     hy_listener_t *on_subscription;
     hy_dict_t guests;
+    hy_link_t askings; /* subscriptions that the reporter is asked about, admission.c */
     uint32_t observers;
     uint64_t admissions; /* of anybody, in this epoch or since before it */
     bool is_public;
@@ -29,6 +31,7 @@ struct hy_hosted {
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
     size_t admitted_count;
+    bool is_taken;     /* from another reporter, and who has left meanwhile is not known yet */
     uint64_t doubt_ms; /* resumed: when to ask who of its observers is still there; 0: not */
     hy_delegation_t *delegation; /* it is being handed over (handover.h); NULL: it is not */
 };
@@ -51,6 +54,8 @@ void hy__hosted_remove_guest(hy_hosted_t *h, hy_guest_t *g);
 hy_value_t hy__hosted_resources(const hy_hosted_t *h);
 /* admission.c: what comes to <Object>/subscription. */
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m);
+/* Admits it, and finds out whether it is still there. */
+void hy__hosted_doubt(hy_hosted_t *h, const hy_str_t *hyperty);
 /* The object was resumed: those who observed before and have not been heard of in a while may have
  * left without its knowing. */
 void hy__hosted_doubt_later(hy_hosted_t *h);
@@ -61,6 +66,14 @@ hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
 /* eviction.c: the last admission of anybody as a runtime is told of it, with the answer that lets
  * one in and when one is struck off: "<epoch>/<number>". NULL when out of memory. */
 hy_str_t *hy__hosted_admission(const hy_hosted_t *h);
+/* That it struck that hyperty off may still have to be heard. */
+bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g);
+/* Those of that list (NULL: nobody) who are struck off, ABSENT: none, or out of memory. As one of
+ * their runtime is let in now, whose copy they share, they are told once more before anything that
+ * it gets. */
+hy_value_t hy__hosted_struck(const hy_hosted_t *h, const hy_node_t *hyperties);
+/* Goes on with telling it where the reporter before has stopped. */
+void hy__hosted_tell_evicted(hy_hosted_t *h);
 /* rehost.c */
 void hy__hosted_init_job(hy_hosted_t *h);
 /* An epoch above that one; NULL when out of memory. */

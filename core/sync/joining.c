@@ -44,6 +44,10 @@ static bool is_copied_meanwhile(hy_member_t *m) {
 
 static int take_subscribed(hy_member_t *m, const hy_node_t *value, hy_error_t *err) {
     hy_replica_t *r = m->replica;
+    if (r->object && hy__replica_is_held(r)) {
+        r->has_lost = true;
+        return 0;
+    }
     if (is_copied_meanwhile(m)) return 0;
     if (m->collecting.parts && hy_parts_is_complete(m->collecting.parts))
         return hy__answer_take_object(r, &m->collecting, "catching up", err);
@@ -57,18 +61,24 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     hy_str_t *wanted = hy_get_str(hy_msg_body(m->request), "schema");
     hy__replica_enter(r);
+    if (hy__member_is_struck(m)) {
+        refuse(m, 403, "evicted");
+        hy__replica_exit(r);
+        return;
+    }
     int rc = take_subscribed(m, value, &err);
     hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);
     if (rc == 0)
         rc = hy__member_keep(m, hy__level_read(hy_get(hy_msg_body(m->request), "store")), &err);
+    m->owes_leave = rc < 0;
     if (rc < 0) {
         refuse(m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));
-        hy__replica_say_left(r->manager, r->url, m->hyperty);
     } else {
         m->state = HY_MEMBER_IN;
-        if (m->session != r->manager->sessions || m->is_doubtful)
+        bool is_doubtful = m->is_doubtful && !(m->ended && m->admission);
+        if (m->session != r->manager->sessions || is_doubtful)
             hy__member_renew(m); /* its routes are gone; or it may be struck off */
         hy__pulse_start(r->manager);
         hy_bus_respond(r->manager->bus, m->request, 200, NULL, hy_absent());
@@ -82,7 +92,7 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
 /* It got lost somewhere: the reporter may have let it in. */
 static bool is_unsure(const hy_member_t *m, int code) {
     bool was_cut = m->session != m->manager->sessions || hy__is_away(m->manager, m->url);
-    return was_cut || m->was_leaving || code == 408 || code == 503;
+    return was_cut || code == 408 || code == 503;
 }
 
 /* The object is being handed over: whoever has it in the end is asked. */
@@ -119,6 +129,10 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
     const hy_node_t *body = hy_msg_body(answer);
     hy_bus_t *bus = m->manager->bus;
     if (hy_get_str(body, "admission")) hy__member_admitted(m, body); /* not with asked parts */
+    if (m->state != HY_MEMBER_ASKING || !m->replica) { /* left when a fellow's end was told */
+        hy__replica_say_left(m->manager, m->url, m->hyperty);
+        return false;
+    }
     int got = hy__collect(&m->collecting, m->url, body, &err);
     bool is_whole = got == HY_COLLECT_ALL || is_copied_meanwhile(m);
     if (!is_final && !is_whole) {
@@ -131,10 +145,9 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
         return false;
     }
     if (got != HY_ETOO_LARGE && ask_for_parts(m)) return true;
-    hy_bus_respond(bus, m->request, got < 0 ? hy_error_http(got) : 503,
-                   err.text[0] ? err.text : "the object did not arrive whole", hy_absent());
-    hy__replica_say_left(m->manager, m->url, m->hyperty);
-    hy__member_leave(m, false);
+    m->owes_leave = true;
+    refuse(m, got < 0 ? hy_error_http(got) : 503,
+           err.text[0] ? err.text : "the object did not arrive whole");
     return false;
 }
 
@@ -150,13 +163,28 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
             m->asking = NULL;
             is_final = true;
         } else if (code >= 300) {
-            if (is_unsure(m, code)) hy__replica_say_left(m->manager, m->url, m->hyperty);
+            if (is_unsure(m, code)) m->owes_leave = true;
             refuse(m, code, hy_msg_desc(answer));
         }
     } else if (is_final && (code == 200 || is_unsure(m, code)) && m->manager) {
-        hy__replica_say_left(m->manager, m->url, m->hyperty);
+        hy__replica_take_back(m->manager, m->url, m->hyperty);
     }
     if (is_final) hy__member_unref(m);
+}
+
+/* Who observes here already; some may be struck off and not have heard so. */
+static int put_fellows(hy_node_t *body, const hy_member_t *m) {
+    const hy_replica_t *r = m->replica;
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    for (hy_link_t *l = r->members.next; rc == 0 && l != &r->members; l = l->next) {
+        const hy_member_t *other = hy_link_owner(l, hy_member_t, link);
+        if (other != m && other->state == HY_MEMBER_IN)
+            rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(other->hyperty));
+    }
+    if (rc == 0 && hy_node_count(list) > 0) return hy_put(body, "fellows", hy_node_value(list));
+    if (list) hy_node_unref(list);
+    return rc;
 }
 
 hy_value_t hy__member_subscription(const hy_member_t *m) {
@@ -168,6 +196,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     if (rc == 0) rc = hy__put_window(body);
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
     if (rc == 0 && s) rc = hy__put_identity(body, s);
+    if (rc == 0) rc = put_fellows(body, m);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
     if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
     if (rc == 0 && r->is_old) rc = hy_put(body, "restored", hy_bool(true));
@@ -239,7 +268,7 @@ static void on_routed(void *arg, int code, const char *desc, hy_node_t *body) {
     if (code == 0) {
         const hy_schema_t *schema = name ? hy_schemas_find(manager->schemas, name) : NULL;
         hy_bus_respond(manager->bus, m->request, 100, NULL, hy__resource_value(m->url, schema));
-        m->was_leaving = hy__lasting_drop(manager, "leave", m->url, m->hyperty);
+        if (hy__lasting_drop(manager, "leave", m->url, m->hyperty)) m->owes_leave = true;
         code = ask(m);
         if (code == 0) return;
     }
@@ -335,7 +364,7 @@ int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out) {
     hy__copy_check_owner(r);
     r->head = o->version;
     r->heard_ms = hy_clock_now(hy_bus_clock(m->bus));
-    r->is_disconnected = r->is_old = true;
+    r->is_disconnected = r->is_old = r->is_held = true;
     r->told = HY_PARTY_DISCONNECTED;
     hy__replica_enter(r);
     hy_member_t *member = member_new(r, s->url, NULL);

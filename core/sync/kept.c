@@ -112,6 +112,11 @@ int hy__party_keep(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, bool is_r
     return rc;
 }
 
+static bool keeps_copy(const hy_syncher_t *s, const hy_str_t *url) {
+    const hy_party_t *p = hy__syncher_find_party(s, url, false);
+    return p && ((const hy_observer_t *)p)->member->store != HY_STORE_NONE;
+}
+
 int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_level_t level,
                    const hy_handing_t *handing) {
     hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
@@ -120,13 +125,15 @@ int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_
     hy_kept_t k = kept_of(o, true, level);
     k.handing = *handing;
     k.handing.observes =
-        handing->is_heir && known && (!known->is_reporter || known->handing.observes);
+        (s && keeps_copy(s, o->url)) || (known && (!known->is_reporter || known->handing.observes));
     return keep(m, hyperty, o->url, &k, o->epoch);
 }
 
-static bool keeps_copy(const hy_syncher_t *s, const hy_str_t *url) {
-    const hy_party_t *p = hy__syncher_find_party(s, url, false);
-    return p && ((const hy_observer_t *)p)->member->store != HY_STORE_NONE;
+static int keep_copy(hy_syncher_t *s, const hy_kept_t *known) {
+    hy_kept_t k = *known;
+    k.is_reporter = false;
+    k.handing = (hy_handing_t){.peer = NULL};
+    return keep(s->manager, s->url, k.key, &k, NULL);
 }
 
 int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url) {
@@ -134,10 +141,24 @@ int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url) {
     const hy_kept_t *known = hy_dict_get(&s->kept, url);
     if (!m->store || !known || !known->handing.peer || !known->handing.is_heir) return 0;
     if (!known->handing.observes && !keeps_copy(s, url)) return hy__party_forget(m, s->url, url);
+    return keep_copy(s, known);
+}
+
+int hy__party_report_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {
+    hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
+    const hy_kept_t *known = s ? hy_dict_get(&s->kept, object) : NULL;
+    bool observes = known && (known->handing.observes || keeps_copy(s, object));
+    return observes && m->store ? keep_copy(s, known) : hy__party_forget(m, hyperty, object);
+}
+
+int hy__party_observe_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {
+    hy_syncher_t *s = hy__manager_find_syncher(m, hyperty);
+    const hy_kept_t *known = s ? hy_dict_get(&s->kept, object) : NULL;
+    if (!known || !known->is_reporter) return hy__party_forget(m, hyperty, object);
+    if (!known->handing.observes || !m->store) return 0;
     hy_kept_t k = *known;
-    k.is_reporter = false;
-    k.handing = (hy_handing_t){.peer = NULL};
-    return keep(m, s->url, url, &k, NULL);
+    k.handing.observes = false;
+    return keep(m, hyperty, object, &k, k.handing.epoch); /* above that of the row, as good as it */
 }
 
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object) {

@@ -63,10 +63,14 @@ static void lasting_free(lasting_t *l) {
     hy_free(l);
 }
 
+static bool is_to_node(const lasting_t *l) {
+    return strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
+}
+
 /* The node answers for good, unless it is too much; others may be away for a while. */
 static bool is_to_be_repeated(lasting_t *l, int http) {
     if (http == 429 || http == 503) return true;
-    bool is_node = strncmp(l->to->bytes, "domain://", strlen("domain://")) == 0;
+    bool is_node = is_to_node(l);
     bool is_invitation = l->type == HY_MSG_CREATE; /* it may have been seen, and declined */
     bool is_passing = http == 404 || (!is_invitation && http == 408);
     if (is_node) return http == 408;
@@ -77,10 +81,13 @@ static void on_answer(void *lasting, int http, hy_msg_t *answer) {
     lasting_t *l = lasting;
     hy_manager_t *m = l->job.manager;
     hy_msg_ref(answer);
-    hy_domain_cb done = l->done;
+    bool is_repeated = is_to_be_repeated(l, http);
+    bool is_told =
+        !is_repeated || http != 408 || is_to_node(l) || l->tries >= HY_LASTING_TRIES_TOLD;
+    hy_domain_cb done = is_told ? l->done : NULL;
     void *arg = l->arg;
-    l->done = NULL;
-    if (is_to_be_repeated(l, http)) {
+    if (is_told) l->done = NULL;
+    if (is_repeated) {
         hy__job_retry(&l->job);
     } else {
         bool is_invitation = l->type == HY_MSG_CREATE;
@@ -220,6 +227,14 @@ bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *
     }
     hy_str_unref(key);
     return l != NULL;
+}
+
+bool hy__lasting_has(const hy_manager_t *m, const char *what, const hy_str_t *a,
+                     const hy_str_t *b) {
+    hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;
+    bool has = key && hy__part_find(&m->lasting, key);
+    hy_str_unref(key);
+    return has;
 }
 
 void hy__lasting_free(hy_manager_t *m) {

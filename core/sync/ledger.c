@@ -371,6 +371,15 @@ void hy__copy_renewed(hy_ledger_t *l) {
     hy__copy_catch_up(l);
 }
 
+void hy__copy_entered(hy_ledger_t *l) {
+    if (!l) return;
+    if (l->is_behind) {
+        hy__copy_catch_up(l);
+    } else {
+        l->is_behind = hy__ledger_snapshot(l) < 0;
+    }
+}
+
 void hy__copy_catch_up(hy_ledger_t *l) {
     if (!l || !l->is_behind || hy__ledger_check(l, NULL) < 0) return;
     l->is_behind = hy__ledger_begin(l) < 0;

@@ -122,6 +122,7 @@ void hy__copy_changed(hy_ledger_t *l, const hy_change_t *c);
 void hy__copy_stamped(hy_ledger_t *l, const hy_stamp_t *s, hy_child_t *child,
                       const hy_childop_t *op);
 void hy__copy_renewed(hy_ledger_t *l);  /* it took in a whole object */
+void hy__copy_entered(hy_ledger_t *l);  /* it is in another epoch, at the version that it had */
 void hy__copy_catch_up(hy_ledger_t *l); /* writes what is behind, if there is room */
 
 /* --- restore.c -------------------------------------------------------------------------------- */

@@ -62,6 +62,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     m->bus = config->bus;
     m->schemas = config->schemas;
     m->store = config->store;
+    m->history_bytes = config->history_bytes ? config->history_bytes : HY_HISTORY_BYTES_MAX;
     m->is_lasting = m->store && hy_store_is_lasting(m->store);
     m->runtime = hy_str_ref(config->runtime);
     hy_dict_init(&m->synchers, sizeof(hy_part_entry_t));

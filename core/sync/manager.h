@@ -17,6 +17,7 @@ typedef struct {
     const char *domain;    /* copied */
     hy_schemas_t *schemas; /* outlives the manager */
     hy_store_t *store;     /* NULL: none, who asks to be stored is refused; outlives the manager */
+    size_t history_bytes;  /* bound of an object's history; 0: HY_HISTORY_BYTES_MAX */
 } hy_manager_config_t;
 
 int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out);

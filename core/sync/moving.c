@@ -9,11 +9,15 @@
  *                         the object stays                             ├─ it has it
  *                    (too late: in a new epoch)                        └─ it lets go of it
  *
+ * The node moves it only to the session that the heir had before the offer: one that was killed
+ * since and is back remembers nothing of what it has accepted.
+ *
  * All the while nothing is written here. A move that was sent and not answered may still be done or
  * not; so what comes after it is a new epoch, which the node knows before anything is written. */
 #include "../base/mem.h"
 #include "delegation.h"
 
+static void look(hy_delegation_t *d);
 static void offer(hy_delegation_t *d);
 static void move(hy_delegation_t *d);
 static void ask_node(hy_delegation_t *d);
@@ -28,6 +32,7 @@ static int note(hy_delegation_t *d) {
     int rc = hy__party_hand(h->manager, h->reporter, r->party.object, r->ledger->level, &handing);
     if (rc < 0) return rc;
     d->is_noted = true;
+    hy_store_sync(h->manager->store); /* nor may a loss of power make it forget that */
     hy__ledger_written(r->ledger);
     return hy__commit_wait(h->manager, &d->stored, r->ledger->ticket);
 }
@@ -69,7 +74,7 @@ static void take_found(hy_delegation_t *d, const hy_node_t *entry) {
     } else if (!(d->sm = hy__url_below(runtime, "/sm"))) {
         hy__delegation_stay(d, HY_ENOMEM, "out of memory");
     } else {
-        offer(d);
+        look(d);
     }
 }
 
@@ -99,6 +104,27 @@ static void find(hy_delegation_t *d) {
     }
     hy__job_ask(&d->job, HY_MSG_READ, m->sm, hy__domain_registry(m, d->heir),
                 hy__body1("resource", hy__string_ref(d->heir)), on_found);
+}
+
+/* Where the node does not tell it moves the object to whatever session the heir has then: one of
+ * another domain, say, may have none there before it is asked. */
+static void on_looked(void *delegation, int http, hy_msg_t *answer) {
+    hy_delegation_t *d = delegation;
+    if (hy__is_passing(http)) {
+        hy__job_retry(&d->job);
+        return;
+    }
+    hy_value_t session = hy_get(hy_get_object(hy_msg_body(answer), "value"), "session");
+    if (http < 300 && session.kind == HY_INT) d->session = session;
+    offer(d);
+}
+
+static void look(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    hy_manager_t *m = h->manager;
+    d->stage = LOOKING;
+    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, h->url),
+                hy__guard_body("holder", d->heir, NULL), on_looked);
 }
 
 static void on_offered(void *delegation, int http, hy_msg_t *answer) {
@@ -135,6 +161,17 @@ static void offer(hy_delegation_t *d) {
 
 /* --- the node --------------------------------------------------------------------------------- */
 
+/* The node has moved it. A heir in this runtime has it from now on, unless it has gone since it
+ * accepted. */
+static void moved(hy_delegation_t *d) {
+    hy_hosted_t *h = d->hosted;
+    if (!hy_str_equal(d->sm, h->manager->sm)) {
+        hy__delegation_commit(h);
+    } else if (!hy__takeover_take(h->manager, h->url, d->epoch)) {
+        hy__delegation_go_back(d);
+    }
+}
+
 /* The node has said no for good; what cannot be read, or was made up on the way, says nothing. */
 static bool is_no(int http) {
     return http >= 400 && http < 500 && http != 403 && !hy__is_passing(http);
@@ -144,7 +181,7 @@ static void on_moved(void *delegation, int http, hy_msg_t *answer) {
     hy_delegation_t *d = delegation;
     const char *heir = d->heir->bytes, *url = d->hosted->url->bytes;
     if (http < 300) {
-        hy__delegation_commit(d->hosted);
+        moved(d);
     } else if (http == 503) {
         hy__job_retry(&d->job); /* the heir is not connected just now */
     } else if (!is_no(http)) {
@@ -162,7 +199,9 @@ static void move(hy_delegation_t *d) {
     hy_manager_t *m = h->manager;
     hy_value_t body = hy__guard_body("move", h->url, d->heir);
     hy_node_t *params = body.kind == HY_OBJECT ? hy_get_array(body.as.n, "params") : NULL;
-    if (!params || hy_node_insert(params, 2, hy__string_ref(d->epoch)) < 0) {
+    int rc = params ? hy_node_insert(params, 2, hy__string_ref(d->epoch)) : HY_ENOMEM;
+    if (rc == 0 && d->session.kind == HY_INT) rc = hy_node_insert(params, 3, d->session);
+    if (rc < 0) {
         hy_value_drop(body);
         hy__delegation_stay(d, HY_ENOMEM, "out of memory");
         return;
@@ -189,7 +228,7 @@ static void on_holder(void *delegation, int http, hy_msg_t *answer) {
     } else if (epoch && hy_epoch_compare(epoch, d->epoch) >= 0 && !is_ours(d, holder)) {
         hy__delegation_commit(d->hosted);
     } else if (epoch && hy_str_equal(epoch, d->epoch)) {
-        hy__delegation_commit(d->hosted); /* the heir is in this runtime */
+        moved(d); /* the heir is in this runtime */
     } else if (d->is_late) {
         hy__delegation_go_back(d);
     } else {
@@ -236,6 +275,8 @@ void hy__delegation_run(void *delegation) {
         ask_node(d);
     } else if (hy__job_is_wanted(&d->hosted->job)) {
         hy__job_retry(&d->job); /* until it is held again */
+    } else if (d->stage == LOOKING) {
+        look(d);
     } else if (d->sm) {
         offer(d);
     } else {

@@ -27,7 +27,7 @@ static void remember_number(const hy_party_t *p) {
     if (numbers->count >= HY_CHILD_NUMBERS_MAX)
         hy_dict_remove(numbers, hy_dict_next(numbers, &oldest));
     hy_number_entry_t *e = hy_dict_put(numbers, p->url, NULL);
-    if (e) e->n = p->next_n;
+    if (e && e->n < p->next_n) e->n = p->next_n;
 }
 
 int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) {
@@ -46,8 +46,6 @@ int hy__observer_new(hy_syncher_t *s, hy_member_t *member, hy_observer_t **out) 
     }
     o->member = member;
     member->observer = o;
-    /* What earlier lives sent lies below, also what nobody answered and no mark knows. */
-    o->party.next_n = (uint64_t)s->life * HY_CHILD_LIFE;
     *out = o;
     return 0;
 }

@@ -80,7 +80,7 @@ void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     each_hosted(m, domain, hy__hosted_renew);
     hy__buried_renew(m, domain);
     follow_again(m, domain);
-    each_replica(m, domain, hy__replica_renew);
+    each_replica(m, domain, hy__replica_rejoin);
     hy__jobs_resume(m, domain); /* what else was under way */
 }
 

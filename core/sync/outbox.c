@@ -3,7 +3,9 @@
  * its stamp, and if that stays away, it was lost and is read.
  *
  * In a copy that was restored, what the life before did last may be missing: the numbers of a
- * child's operations are not known until the copy is level. Until then they are held. */
+ * child's operations are not known until the copy is level. Until then they are held. And where the
+ * reporter's disk has lost what was stamped, what is on its way is numbered anew: nothing could be
+ * kept behind what nobody has any more. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "sync.h"
@@ -259,6 +261,45 @@ void hy__outbox_release(hy_replica_t *r) {
     }
 }
 
+static hy_childop_t *with_number(const hy_childop_t *op, uint64_t version) {
+    hy_value_t body = hy_absent();
+    hy_childop_t *copy = NULL;
+    int rc = hy_payload_to_value(&op->payload, &body);
+    if (rc == 0) rc = hy_put(body.as.n, "version", hy_int((int64_t)version));
+    if (rc == 0) rc = hy_childop_read(op->kind, body.as.n, &copy, NULL);
+    hy_value_drop(body);
+    return rc == 0 ? copy : NULL;
+}
+
+/* Under the number that comes next now; what is heard of the old one does not count any more. False
+ * when out of memory. */
+static bool renumber(sent_t *s) {
+    hy_childop_t *op = with_number(s->op, hy__outbox_next(s->child));
+    if (!op) return false;
+    if (s->request) hy_request_cancel(s->request);
+    s->request = NULL;
+    hy_timer_stop(hy_bus_clock(bus_of(s)), &s->retry);
+    hy_childop_unref(s->op);
+    hy_msg_unref(s->message);
+    s->op = op;
+    s->message = NULL;
+    s->retry_ms = 0;
+    s->child->sent = op->version;
+    transmit(s);
+    return true;
+}
+
+/* Out of memory the next whole answer tries again. */
+static void renumber_all(hy_observer_t *o, hy_child_t *child) {
+    bool is_done = true;
+    child->sent = 0;
+    for (hy_link_t *l = o->outbox.next; is_done && l != &o->outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->child == child && !s->is_held) is_done = renumber(s);
+    }
+    child->is_set_back = !is_done;
+}
+
 static bool is_seen(const sent_t *s) {
     if (s->is_held && s->child->state == HY_CHILD_KEPT) return false;
     if (s->child->state == HY_CHILD_PENDING) return false;
@@ -268,8 +309,9 @@ static bool is_seen(const sent_t *s) {
 static void level_drafts(hy_observer_t *o) {
     hy_child_t *child;
     for (size_t pos = 0; (child = hy_children_next(o->party.object->children, NULL, &pos));) {
-        if (child->draft && hy_str_equal(child->reporter, o->party.syncher->url))
-            rebuild_draft(o, child);
+        if (!hy_str_equal(child->reporter, o->party.syncher->url)) continue;
+        if (child->is_set_back) renumber_all(o, child);
+        if (child->draft) rebuild_draft(o, child);
     }
 }
 
@@ -280,6 +322,7 @@ void hy__outbox_level(hy_replica_t *r) {
         for (hy_link_t *at = o->outbox.next; at != &o->outbox;) {
             sent_t *s = hy_link_owner(at, sent_t, link);
             at = at->next;
+            s->is_kept = false; /* or what has kept it is lost: it is sent again to be sure */
             if (is_seen(s)) sent_free(s);
         }
         level_drafts(o);

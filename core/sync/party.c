@@ -40,6 +40,9 @@ void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_repor
     p->is_open = true;
     p->syncher = s;
     p->url = hy_str_ref(url);
+    /* What earlier lives sent lies below, also what nobody answered and no mark knows; who reports
+     * the object now may have observed it then. */
+    p->next_n = (uint64_t)s->life * HY_CHILD_LIFE;
     hy_link_init(&p->accesses);
     hy_link_init(&p->awaits);
     hy_list_append(&s->parties, &p->link);

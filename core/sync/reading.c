@@ -68,7 +68,7 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_bus_t *bus = r->party.syncher->manager->bus;
     hy_error_t err;
     if (hy__reporter_returns(r) && (m->type == HY_MSG_READ || m->type == HY_MSG_EXECUTE)) {
-        hy_bus_respond(bus, m, 503, "the object's reporter is not back yet", hy_absent());
+        hy__reporter_put_off(r->party.syncher->manager, m);
     } else if (m->type == HY_MSG_READ) {
         if (is_open_to(r, m->from)) {
             answer_read(r, m);

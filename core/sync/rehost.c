@@ -78,10 +78,19 @@ static void finish(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
     hy_value_drop(h->admitted);
     h->admitted = hy_absent();
+    h->is_taken = false;
     hy__hosted_digest(h);
     hy__job_end(&h->job);
     hy__registration_renew(m, h->url);
     hy__delegation_returned(h);
+}
+
+/* Who left while the object was nobody's may have stopped since, and does not say so again. */
+static void admit(hy_hosted_t *h, hy_str_t *hyperty) {
+    if (h->is_taken)
+        hy__hosted_doubt(h, hyperty);
+    else
+        hy__domain_admit(h->manager, h->url, hyperty, NULL, NULL);
 }
 
 /* A number of them at once, the last of which is waited for: they are answered in their order. */
@@ -92,7 +101,7 @@ static void admit_more(hy_hosted_t *h) {
     for (uint32_t n = 0; n < HY_REJOIN_ADMITS_MAX && h->admitted_count < hy_node_count(list);) {
         hy_str_t *hyperty = hy_node_at(list, h->admitted_count++).as.s;
         if (!hy__hosted_has_observer(h, hyperty)) continue;
-        if (last) hy__domain_admit(m, h->url, last);
+        if (last || h->is_taken) admit(h, h->is_taken ? hyperty : last);
         last = hyperty;
         n++;
     }

@@ -77,7 +77,8 @@ void hy__jobs_resume(hy_manager_t *m, const char *domain);
 /* A request of the sync manager that is sent at once, and again after each loss of the session
  * before its answer came. What it is ("leave", …) with its two addresses (the second may be NULL)
  * names it: the same one replaces it. `from` NULL: <Runtime>/sm. `to` and `body` are taken over.
- * `done` may be NULL; it gets the first answer, never inside this call; on failure nothing. */
+ * `done` may be NULL; it gets the first answer (where others than a node are silent at first, a
+ * later one), never inside this call; on failure nothing. */
 int hy__lasting_send(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b,
                      hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
                      hy_domain_cb done, void *arg);
@@ -98,6 +99,7 @@ void hy__buried_renew(hy_manager_t *m, const char *domain);
 void hy__buried_free(hy_manager_t *m);
 /* It is not true any more. False if nobody had still to hear it. */
 bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
+bool hy__lasting_has(const hy_manager_t *m, const char *what, const hy_str_t *a, const hy_str_t *b);
 void hy__lasting_free(hy_manager_t *m);
 
 /* --- registrations.c -------------------------------------------------------------------------- */

@@ -4,9 +4,25 @@
  *                                              ├─ 401, 403 ─► out     410 ─► deleted
  *                                              └─ else (the reporter is not back) ─► again, later
  *
- * The first answer brings the copy level; the others are of members that hear it anyway. */
+ * The copy is shared, and who was struck off meanwhile must not see it go on. So it is held until
+ * each member has had its answer; the last one brings it level. Else the first answer does, and the
+ * others are of members that hear it anyway. */
 #include "../base/mem.h"
 #include "sync.h"
+
+/* --- held ------------------------------------------------------------------------------------- */
+
+bool hy__replica_is_held(hy_replica_t *r) {
+    if (!r->is_held) return false;
+    uint32_t count = 0;
+    r->is_held = false;
+    for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
+        const hy_member_t *m = hy_link_owner(l, hy_member_t, link);
+        if (m->state != HY_MEMBER_OUT) count++;
+        if (m->state == HY_MEMBER_IN && hy__job_is_wanted(&m->job)) r->is_held = true;
+    }
+    return r->is_held && count > 1; /* who is alone gets nothing that is not its own */
+}
 
 /* --- subscribing again ------------------------------------------------------------------------ */
 
@@ -14,6 +30,7 @@ static void take_answer(hy_member_t *m, hy_msg_t *answer) {
     hy_replica_t *r = m->replica;
     const hy_node_t *value = hy_get_object(hy_msg_body(answer), "value");
     bool is_taken = r->is_rejoined;
+    if (hy__replica_is_held(r)) return; /* it comes with the last answer, or is read after it */
     if (!is_taken) {
         r->read_reason = "reconnected";
         is_taken = hy__replica_take_part(r, answer) || hy__replica_take_value(r, value) == 0;
@@ -116,6 +133,11 @@ void hy__replica_renew(hy_replica_t *r) {
         hy_member_t *m = hy_link_owner(l, hy_member_t, link);
         if (m->state == HY_MEMBER_IN) hy__job_want(&m->job);
     }
+}
+
+void hy__replica_rejoin(hy_replica_t *r) {
+    r->is_held = true;
+    hy__replica_renew(r);
 }
 
 static void on_caught_up(void *replica, int http, hy_msg_t *answer) {

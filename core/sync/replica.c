@@ -43,6 +43,7 @@ void hy__member_unref(hy_member_t *m) {
     hy_str_unref(m->url);
     hy_msg_unref(m->request);
     hy_str_unref(m->admission);
+    hy_str_unref(m->ended);
     hy_free(m);
 }
 
@@ -76,6 +77,12 @@ void hy__replica_enter(hy_replica_t *r) {
 }
 
 void hy__replica_exit(hy_replica_t *r) {
+    bool was_held = r->is_held && r->walking == 1;
+    if (was_held && !hy__replica_is_held(r) && !r->is_held && r->object) {
+        if (!r->is_rejoined) r->has_lost = true;
+        hy__arrival_settle(r);
+        hy__replica_tell_status(r);
+    }
     r->walking--;
     tidy(r);
 }
@@ -236,25 +243,25 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__member_stop_asking(m);
     if (m->observer) hy__observer_end(m->observer, false, false);
     hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
-    if (tell) say_left(r->manager, r->url, m->hyperty, m->rests);
+    if (tell || m->owes_leave) say_left(r->manager, r->url, m->hyperty, m->rests);
     hy__member_unkeep(m, m->rests);
     hy__replica_exit(r);
 }
 
-/* The reporter let in somebody who did not wait for it: it is told that nobody observes. */
-static void take_back(hy_manager_t *m, const hy_node_t *body) {
-    hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
-    const hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
-    if (url && hyperty && !(r && hy__replica_find_member(r, hyperty)))
-        hy__replica_say_left(m, url, hyperty);
+void hy__replica_take_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty) {
+    const hy_replica_t *r = hy__part_find(&m->replicas, url);
+    hy_member_t *now = r ? hy__replica_find_member(r, hyperty) : NULL;
+    if (!now) hy__replica_say_left(m, url, hyperty);
+    if (now && now->state == HY_MEMBER_ASKING) now->owes_leave = true; /* it may come to nothing */
 }
 
 void hy__replica_unsubscribe(hy_manager_t *m, hy_msg_t *request) {
+    const hy_node_t *body = hy_msg_body(request);
+    hy_str_t *url = hy_get_str(body, "resource"), *hyperty = hy_get_str(body, "source");
     if (hy_str_equal(request->from, m->sm)) {
-        take_back(m, hy_msg_body(request));
+        if (url && hyperty) hy__replica_take_back(m, url, hyperty);
         return;
     }
-    hy_str_t *url = hy_get_str(hy_msg_body(request), "resource");
     hy_replica_t *r = url ? hy__part_find(&m->replicas, url) : NULL;
     hy_member_t *member = r ? hy__replica_find_member(r, request->from) : NULL;
     if (member) hy__member_leave(member, true);
@@ -276,13 +283,45 @@ void hy__member_end(hy_member_t *m, bool evicted) {
     end(m, evicted, false);
 }
 
-/* Is the first admission before the other? Only those of one epoch are counted together; in doubt
- * it is not, so that who is struck off stays struck off. */
+/* Is the first admission before the other? They are counted in each epoch from its beginning. In
+ * doubt it is not, so that who is struck off stays struck off. */
 static bool is_before(const hy_str_t *a, const hy_str_t *b) {
     const char *at = a ? strrchr(a->bytes, '/') : NULL, *bt = b ? strrchr(b->bytes, '/') : NULL;
-    if (!at || !bt || at - a->bytes != bt - b->bytes) return false;
-    if (memcmp(a->bytes, b->bytes, (size_t)(at - a->bytes)) != 0) return false;
+    if (!at || !bt) return false;
+    hy_str_t *of_a = hy_str_new(a->bytes, (size_t)(at - a->bytes));
+    hy_str_t *of_b = hy_str_new(b->bytes, (size_t)(bt - b->bytes));
+    int order = of_a && of_b ? hy_epoch_compare(of_a, of_b) : 1;
+    hy_str_unref(of_a);
+    hy_str_unref(of_b);
+    if (order != 0) return order < 0;
     return strtoull(at + 1, NULL, 10) < strtoull(bt + 1, NULL, 10);
+}
+
+bool hy__member_is_struck(const hy_member_t *m) {
+    return m->is_doubtful && m->ended && m->admission && !is_before(m->ended, m->admission);
+}
+
+void hy__member_evicted(hy_member_t *m, hy_str_t *admission) {
+    if (m->state == HY_MEMBER_IN && is_before(admission, m->admission)) return;
+    bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
+    if (m->state == HY_MEMBER_IN) {
+        end(m, true, is_abroad);
+        return;
+    }
+    if (is_before(admission, m->ended)) return;
+    m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
+    hy_str_unref(m->ended);
+    m->ended = admission ? hy_str_ref(admission) : NULL;
+}
+
+/* Who shares the copy and has not heard yet that it is struck off hears it before the copy goes on.
+ */
+static void end_struck(const hy_replica_t *r, const hy_node_t *struck, hy_str_t *admission) {
+    for (size_t i = 0; struck && i < hy_node_count(struck); i++) {
+        hy_value_t at = hy_node_at(struck, i);
+        hy_member_t *m = at.kind == HY_STR ? hy__replica_find_member(r, at.as.s) : NULL;
+        if (m) hy__member_evicted(m, admission);
+    }
 }
 
 void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
@@ -290,15 +329,7 @@ void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
     if (is_before(admission, m->admission)) return;
     hy_str_unref(m->admission);
     m->admission = admission ? hy_str_ref(admission) : NULL;
-}
-
-void hy__member_evicted(hy_member_t *m, const hy_str_t *admission) {
-    if (m->state == HY_MEMBER_IN && is_before(admission, m->admission)) return;
-    bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
-    if (m->state == HY_MEMBER_IN)
-        end(m, true, is_abroad);
-    else
-        m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
+    if (m->replica) end_struck(m->replica, hy_get_array(answer, "struck"), admission);
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

@@ -48,12 +48,13 @@ struct hy_replica {
     hy_object_t *object;                               /* NULL until the first answer */
     hy_listener_t *on_changes, *on_children, *on_registration;
     hy_link_t members;
-    uint32_t walking;      /* callbacks under way: members stay linked */
-    bool is_disconnected;  /* its reporter is not there, or this runtime is cut off */
-    bool is_away;          /* cut off: nothing is asked */
-    bool is_rejoined;      /* one of the members has brought the copy level again */
-    bool is_old;           /* restored, and not level since */
-    hy_job_t catch_up;     /* a read after the session was taken over */
+    uint32_t walking;     /* callbacks under way: members stay linked */
+    bool is_disconnected; /* its reporter is not there, or this runtime is cut off */
+    bool is_away;         /* cut off: nothing is asked */
+    bool is_rejoined;     /* one of the members has brought the copy level again */
+    bool is_held;         /* until all who are in have heard whether they still are (reobserve.c) */
+    bool is_old;          /* restored, and not level since */
+    hy_job_t catch_up;    /* a read after the session was taken over */
     hy_party_state_t told; /* state last told */
     bool wants_whole;      /* changes since will not do */
     const char *read_reason;
@@ -87,8 +88,10 @@ struct hy_member {
     hy_collecting_t collecting;
     uint64_t session;       /* of the manager, when it began to ask */
     bool is_doubtful;       /* it was told that it is struck off, while asking: before or after? */
+    hy_str_t *ended;        /* the admission that ended then; NULL: not told */
     hy_str_t *admission;    /* as it was last told (hosted.h); NULL: not */
-    bool was_leaving;       /* the reporter may not have heard yet that it left before */
+    bool owes_leave;        /* the reporter may think that it observes: unless it comes to that, it
+                               is told that it does not */
     hy_store_level_t store; /* at which it keeps the copy */
     bool rests;             /* it goes, and will come back for it */
     hy_job_t job;           /* subscribing again */
@@ -106,6 +109,9 @@ hy_member_t *hy__replica_find_member(const hy_replica_t *r, const hy_str_t *hype
 /* The reporter is told that this hyperty does not observe any more. One in this runtime hears it
  * without any node. */
 void hy__replica_say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
+/* The reporter may have let it in though nobody waits for that: it is told so, unless the hyperty
+ * has asked again since. */
+void hy__replica_take_back(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty);
 void hy__member_unref(hy_member_t *m);
 /* The member goes; with the last the routes and the copy. `tell` sends unsubscribe to the reporter.
  */
@@ -115,11 +121,13 @@ void hy__member_leave(hy_member_t *m, bool tell);
 void hy__member_end(hy_member_t *m, bool evicted);
 /* It was told so. In another domain than the object's that comes by another node than what the
  * reporter answers, so it may have been let in again since: the reporter hears that it has left.
- * One that is asking again is not meant any more; but abroad it asks once more to be sure. Nor is
- * one that has been let in again after `admission`, which that ends (NULL: not told). */
-void hy__member_evicted(hy_member_t *m, const hy_str_t *admission);
+ * One that has been let in again after `admission`, which that ends (NULL: not told), is not meant
+ * any more. One that is asking sees that from its answer, or asks once more to be sure. */
+void hy__member_evicted(hy_member_t *m, hy_str_t *admission);
 /* An answer to a subscription lets it in, and may say which time that is. */
 void hy__member_admitted(hy_member_t *m, const hy_node_t *answer);
+/* The answer lets it in, and it was struck off since: that has overtaken the answer. */
+bool hy__member_is_struck(const hy_member_t *m);
 hy_value_t hy__replica_routes(const hy_replica_t *r);
 /* Of a subscribe to <Object>/subscription. */
 hy_value_t hy__member_subscription(const hy_member_t *m);
@@ -133,6 +141,8 @@ void hy__replica_tell_status(hy_replica_t *r);
 /* reobserve.c: cut off; back with routes intact; with a new session. */
 void hy__replica_offline(hy_replica_t *r);
 void hy__replica_online(hy_replica_t *r);
+void hy__replica_rejoin(hy_replica_t *r);
+/* Its members subscribe again. */
 void hy__replica_renew(hy_replica_t *r);
 void hy__replica_init_job(hy_replica_t *r);
 /* joining.c: an answer to a subscription that nobody waits for any more; nothing for others. */
@@ -142,6 +152,8 @@ void hy__member_init_job(hy_member_t *m);
 void hy__replica_is_back(hy_replica_t *r);
 /* Subscribes again, unless that is under way. */
 void hy__member_renew(hy_member_t *m);
+/* True while the copy is not to go on; what arrives is put by. */
+bool hy__replica_is_held(hy_replica_t *r);
 /* On <Object>/registration: the status of the object's entry. */
 void hy__replica_on_registration(void *replica, hy_msg_t *m);
 /* Asks if nothing was heard for too long; gives when to look again. */
@@ -186,7 +198,8 @@ void hy__arrival_settle(hy_replica_t *r);
 /* A child event for all members; the child's waiters are told. */
 void hy__arrival_tell_child(hy_replica_t *r, hy_child_event_kind_t kind, hy_child_t *child,
                             hy_change_t *change);
-void hy__arrival_drop(hy_replica_t *r); /* all that was kept aside */
+void hy__arrival_drop(hy_replica_t *r);     /* all that was kept aside */
+void hy__arrival_drop_ops(hy_replica_t *r); /* of that the operations that wait for their stamps */
 /* Reads what the copy lacks, one read at a time; the reason is told should it end in a resync. */
 void hy__replica_read(hy_replica_t *r, const char *reason);
 void hy__replica_retry(void *replica);

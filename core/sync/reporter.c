@@ -14,7 +14,16 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
 }
 
 bool hy__reporter_returns(const hy_reporter_t *r) {
-    return r->party.is_resumed && !r->party.is_known;
+    return (r->party.is_resumed || r->is_waking) && !r->party.is_known;
+}
+
+bool hy__reporter_is_coming(const hy_party_t *p) {
+    return p->is_reporter && ((const hy_reporter_t *)p)->is_waking && !p->is_resumed;
+}
+
+void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request) {
+    hy_bus_respond(m->bus, request, 503, "the object's reporter is not back yet: ask again",
+                   hy__body1("again", hy_bool(true)));
 }
 
 /* Gives the change its position, the next one, and writes it into the store, if the object has one.
@@ -248,6 +257,7 @@ int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_r
     }
     hy__party_init(&r->party, s, object->url, true);
     r->party.object = object;
+    hy_history_bound(&object->history, s->manager->history_bytes);
     r->is_public = is_public;
     r->published_ms = hy_clock_now(hy_bus_clock(s->manager->bus));
     hy_link_init(&r->echoes);

@@ -233,7 +233,7 @@ void hy__member_unkeep(hy_member_t *m, bool rests) {
     if (m->store == HY_STORE_NONE || !manager->store) return;
     m->store = HY_STORE_NONE;
     bool is_last = !has_keeper(r, m), is_copy = r->ledger != NULL;
-    if (!rests) hy__party_forget(manager, m->hyperty, r->url);
+    if (!rests) hy__party_observe_no_more(manager, m->hyperty, r->url);
     if (!is_last) return;
     hy__ledger_free(r->ledger);
     r->ledger = NULL;

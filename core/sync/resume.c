@@ -245,6 +245,13 @@ static void on_settled(void *arg, hy_settled_t where) {
     c->slot = NULL;
     hy_syncher_t *s = c->syncher;
     const hy_kept_t *k = hy_dict_get(&s->kept, c->kept);
+    hy_party_t *p = hy__syncher_find_party(s, c->kept, true);
+    bool is_coming = p ? hy__reporter_is_coming(p) : k && hy__takeover_has(s->manager, k);
+    if (p && !is_coming) {
+        end(c, 0, "", p);
+        return;
+    }
+    if (is_coming) k = NULL;
     bool is_offered = k && k->handing.peer && k->handing.is_heir;
     if (is_offered && where == HY_SETTLED_ELSEWHERE) {
         hy__handing_let_go(s, c->kept);
@@ -294,6 +301,7 @@ static const hy_kept_t *find_kept(const hy_call_t *c) {
         bool is_named = what->name ? k->name && hy_str_equal(k->name, what->name) : !k->name;
         if (!k->is_reporter || !is_named || (what->url && !hy_str_equal(k->key, what->url)))
             continue;
+        if (hy__takeover_has(s->manager, k)) continue;
         if (hy__kept_is(k, s->manager->schemas, what->schema, NULL)) return k;
     }
     return NULL;

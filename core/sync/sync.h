@@ -39,6 +39,7 @@ struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
+    size_t history_bytes;   /* bound of each history */
     bool is_lasting;        /* it outlives this run: who stops may come back for what it keeps */
     hy_str_t *runtime, *sm; /* RuntimeURL; <Runtime>/sm, from which it sends */
     hy_str_t *node_sm, *node_allocation, *node_registry;
@@ -143,7 +144,8 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source);
 /* That route is wanted again. */
 void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source);
-void hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty);
+int hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
+                     void *arg);
 int hy__domain_expel(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,
                      void *arg);
 /* `entry` is taken over. */
@@ -265,6 +267,10 @@ int hy__party_hand(hy_manager_t *m, hy_str_t *hyperty, hy_object_t *o, hy_store_
                    const hy_handing_t *handing);
 /* What was offered to it does not come: its part is what it was before, a copy or nothing. */
 int hy__party_hand_back(hy_syncher_t *s, hy_str_t *url);
+/* It does not report it any more, or does not keep a copy; the other part of it stays. */
+int hy__party_report_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+int hy__party_observe_no_more(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
+/* It takes no part in it at all. */
 int hy__party_forget(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *object);
 /* From its row, which lends what it has; the key is missing. */
 hy_kept_t hy__kept_read(const hy_node_t *row);
@@ -329,7 +335,7 @@ struct hy_reporter {
     hy_link_t echoes;    /* own operations whose message has not come round */
     hy_ledger_t *ledger; /* owned; NULL: it is not stored */
     hy_link_t frozen;    /* states that are read in parts, answering.c */
-    bool is_waking;      /* resumed, and its hyperty has not got it yet */
+    bool is_waking;      /* resumed or taken over, and its hyperty has not got it yet */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
@@ -347,8 +353,13 @@ void hy__reporter_deinit(hy_reporter_t *r);
 /* A message to the object itself: reading.c. */
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
-/* It was resumed, and its hyperty has not been given it yet: nobody decides about what is asked. */
+/* It was resumed, or taken over, and its hyperty has not been given it yet: nobody decides about
+ * what is asked. */
 bool hy__reporter_returns(const hy_reporter_t *r);
+/* It was taken over, and its hyperty is about to be given it by the call that accepted it. */
+bool hy__reporter_is_coming(const hy_party_t *p);
+/* So whoever asks is told to come again. */
+void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
 /* What it publishes leaves when all that was written before is committed. `m` NULL: out of memory.
  */
@@ -433,11 +444,11 @@ typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char 
 struct hy_decision {
     uint32_t refs;
     hy_decision_kind_t kind;
-    bool is_open;
-    hy_syncher_t *syncher; /* NULL once closed */
-    hy_party_t *party;     /* referenced, or NULL */
-    hy_link_t link;        /* in the syncher */
-    hy_msg_t *request;     /* NULL: nobody to answer */
+    bool is_open, is_cancelled; /* cancelled: the hyperty stops */
+    hy_syncher_t *syncher;      /* NULL once closed */
+    hy_party_t *party;          /* referenced, or NULL */
+    hy_link_t link;             /* in the syncher */
+    hy_msg_t *request;          /* NULL: nobody to answer */
     hy_str_t *from, *url, *method;
     hy_value_t params;
     const hy_node_t *identity, *value; /* lent by the request */

@@ -34,16 +34,17 @@ static void detach(hy_takeover_t *t) {
     hy__job_cancel(&t->job);
 }
 
-/* Who waits is called back, and may do anything. */
-static void finish(hy_takeover_t *t, int code, const char *desc, hy_party_t *party) {
-    hy_call_t **slot = t->slot, *c = slot ? *slot : NULL;
+/* After `detach`. Gives who waits for it, or NULL. */
+static hy_call_t *dissolve(hy_takeover_t *t) {
+    hy_call_t *c = t->slot ? *t->slot : NULL;
+    if (c) c->slot = NULL;
+    hy_free(t->slot);
     hy_str_unref(t->url);
     hy_str_unref(t->epoch);
     hy_msg_unref(t->offer);
     hy_msg_unref(t->accepted);
     hy_free(t);
-    if (c) hy__call_end(c, code, desc, party, hy_absent());
-    hy_free(slot);
+    return c;
 }
 
 void hy__takeover_drop(hy_takeover_t *t, int code, const char *desc) {
@@ -63,7 +64,8 @@ void hy__takeover_drop(hy_takeover_t *t, int code, const char *desc) {
     }
     if (t->reporter) hy__party_close(&t->reporter->party);
     if (t->hosted) hy__hosted_free(t->hosted);
-    finish(t, code, desc, NULL);
+    hy_call_t *c = dissolve(t);
+    if (c) hy__call_end(c, code, desc, NULL, hy_absent()); /* who may do anything */
 }
 
 void hy__takeovers_close(hy_syncher_t *s) {
@@ -90,6 +92,7 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
     hy_manager_t *m = t->manager;
     hy_reporter_t *r = t->reporter;
     if (t->level == HY_STORE_NONE || !m->store) return 0;
+    hy_store_sync(m->store); /* who gave it forgets it then */
     if (r->ledger) {
         size_t mark = hy_store_mark(m->store);
         int done = hy__ledger_snapshot(r->ledger);
@@ -101,9 +104,11 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
         return done;
     }
     int rc = hy__reporter_store(r, t->level);
-    if (rc == 0) r->ledger->lacks_guests = true;
-    if (rc == 0 && giver) hy__party_forget(m, giver, t->url);
-    return rc;
+    if (rc < 0) return rc;
+    if (hy__hosted_write_guests(t->hosted, r->ledger) < 0) r->ledger->lacks_guests = true;
+    hy__executed_store(r->ledger, hy_get_array(hy__takeover_offer(t->offer), "executes"));
+    if (giver) hy__party_report_no_more(m, giver, t->url);
+    return 0;
 }
 
 /* Until now, and in the rows, it was in the epoch of who gave it: so a copy can be made of them. */
@@ -112,16 +117,28 @@ static void begin_epoch(const hy_takeover_t *t) {
     if (!hy_str_equal(o->epoch, t->epoch)) hy_object_begin_epoch(o, t->epoch);
 }
 
+/* The hyperty is given it once it is the reporter for good; who asks meanwhile has to come again.
+ */
+static void give(hy_call_t *c, hy_reporter_t *r) {
+    if (!c) return;
+    bool waits = r->ledger && c->syncher->manager->store;
+    c->party = hy_party_ref(&r->party);
+    r->is_waking = waits;
+    if (!waits || hy__call_wait(c, r->ledger->ticket) < 0)
+        hy__call_end(c, 0, "", c->party, hy_absent());
+}
+
 static void take(hy_takeover_t *t) {
     hy_manager_t *m = t->manager;
     hy_hosted_t *before = hy__part_find(&m->hosted, t->url);
     if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
     if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
-    int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    bool is_busy = hy__part_find(&m->hosted, t->url) || hy__part_find(&m->creating, t->url);
+    int rc = is_busy ? HY_ECONFLICT : tune_in(t);
     if (rc == 0) begin_epoch(t);
     if (rc == 0) rc = keep(t, hy_get_str(hy__takeover_offer(t->offer), "source"));
     if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
-    if (rc < 0) { /* no memory: the node is asked, and it is tried again */
+    if (rc < 0) { /* no memory, say: the node is asked, and it is tried again */
         hy__job_want(&t->job);
         return;
     }
@@ -133,10 +150,21 @@ static void take(hy_takeover_t *t) {
            h->reporter->bytes);
     hy_list_append(&t->syncher->parties, &r->party.link);
     detach(t);
+    hy__handed_back(m, h->url, h->reporter);
     hy__handover_settle(h, r);
-    hy_party_ref(&r->party);
-    finish(t, 0, "", &r->party);
-    hy_party_unref(&r->party);
+    give(dissolve(t), r);
+}
+
+bool hy__takeover_take(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
+    hy_takeover_t *t = hy__part_find(&m->takeovers, url);
+    if (!t || !t->hosted || !hy_str_equal(t->epoch, epoch)) return false;
+    take(t);
+    return true;
+}
+
+bool hy__takeover_has(const hy_manager_t *m, const hy_kept_t *k) {
+    const hy_takeover_t *t = hy__part_find(&m->takeovers, k->key);
+    return t && k->handing.peer && k->handing.is_heir && hy_str_equal(t->epoch, k->handing.epoch);
 }
 
 void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {

@@ -354,6 +354,23 @@ static void a_request_fails_cleanly_or_calls_back_once_without_memory(void **sta
     assert_seen(w, "a=408");
 }
 
+static void the_end_answers_all_that_wait_also_without_memory(void **state) {
+    world_t *w = *state;
+    asker_t a = {0}, b = {0};
+    listen_with(w, B, ignore, NULL);
+    ask(w, &a, "a", 0, NULL);
+    ask(w, &b, "b", 0, NULL);
+    run(w);
+    hy_request_cancel(b.r);
+    hy_mem_fail_after(1);
+    hy_bus_end_requests(w->bus);
+    hy_mem_fail_after(-1);
+    assert_seen(w, "a=503");
+    hy_msg_t *m = message(HY_MSG_READ, hy_bus_next_id(w->bus), A, B, 1);
+    assert_int_equal(hy_bus_request(w->bus, m, 0, on_answer, &a, NULL, NULL), HY_ECLOSED);
+    hy_msg_unref(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_answer_ends_a_request),
@@ -373,6 +390,7 @@ int main(void) {
         TEST(a_request_that_does_not_fit_into_the_queue_is_not_begun),
         TEST(freeing_the_bus_calls_no_request),
         TEST(a_request_fails_cleanly_or_calls_back_once_without_memory),
+        TEST(the_end_answers_all_that_wait_also_without_memory),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }

@@ -202,6 +202,31 @@ static void the_oldest_leave_when_they_are_too_big(void **state) {
     hy_history_deinit(&h);
 }
 
+static void another_bound_lets_the_oldest_leave(void **state) {
+    (void)state;
+    hy_history_t h;
+    hy_history_init(&h);
+    for (uint64_t version = 1; version <= 3; version++) {
+        hy_change_t *c = change_at(version, text_of_bytes(1000));
+        hy_history_add_change(&h, c);
+        hy_change_unref(c);
+    }
+    hy_history_bound(&h, h.bytes);
+    assert_since(&h, 0, 3);
+    hy_history_bound(&h, h.bytes - 1);
+    assert_since(&h, 1, 3);
+    assert_lost(&h, 0, 3);
+    add(&h, 4); /* it holds from now on */
+    hy_change_t *c = change_at(5, text_of_bytes(1000));
+    hy_history_add_change(&h, c);
+    hy_change_unref(c);
+    assert_since(&h, 3, 5);
+    assert_lost(&h, 1, 5);
+    hy_history_bound(&h, 10);
+    assert_int_equal(h.count, 0);
+    hy_history_deinit(&h);
+}
+
 static void the_bytes_of_operations_count(void **state) {
     (void)state;
     hy_history_t h;
@@ -287,6 +312,7 @@ int main(void) {
         TEST(stamps_come_with_their_operations),
         TEST(the_oldest_leave_when_there_are_too_many),
         TEST(the_oldest_leave_when_they_are_too_big),
+        TEST(another_bound_lets_the_oldest_leave),
         TEST(the_bytes_of_operations_count),
         TEST(it_never_has_a_hole),
         TEST(it_forgets_when_memory_runs_out),

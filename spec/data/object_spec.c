@@ -331,6 +331,47 @@ static void malformed_children_change_nothing(void **state) {
     hy_object_free(o);
 }
 
+/* --- of a whole answer ------------------------------------------------------------------------ */
+
+#define FIRST  CHILD("1", "0", "1", "{\"t\":1}")
+#define SECOND CHILD("2", "0", "3", "{}")
+#define OF(list)                                                                                   \
+    "{\"name\":\"chat\",\"data\":{\"k\":[1]},\"epoch\":\"2-b\",\"version\":3," CHILDREN(list,      \
+                                                                                        "2") "}"
+
+static void a_new_object_is_what_the_answer_says_and_shares_nothing_with_it(void **state) {
+    (void)state;
+    hy_str_t *url = str_of(URL);
+    hy_node_t *whole = tree_of(OF(SECOND "," FIRST));
+    hy_object_t *o;
+    assert_int_equal(hy_object_check_whole(whole, NULL), 0);
+    assert_int_equal(hy_object_from_whole(url, NULL, whole, &o, NULL), 0);
+    assert_whole(o, OF(FIRST "," SECOND)); /* in the order of its stamps */
+    loaded_t l = load(o, WHOLE_7);
+    release(&l);
+    assert_tree(whole, OF(SECOND "," FIRST));
+    hy_object_free(o);
+    hy_node_unref(whole);
+    hy_str_unref(url);
+}
+
+static int try_from_whole(void *arg) {
+    hy_str_t *url = hy_str_new(URL, strlen(URL));
+    if (!url) return HY_ENOMEM;
+    hy_object_t *o;
+    int rc = hy_object_from_whole(url, NULL, arg, &o, NULL);
+    if (rc == 0) hy_object_free(o);
+    hy_str_unref(url);
+    return rc;
+}
+
+static void what_a_new_object_cannot_be_made_of_leaves_nothing(void **state) {
+    (void)state;
+    hy_node_t *whole = tree_of(OF(FIRST));
+    fail_until_it_works(try_from_whole, whole);
+    hy_node_unref(whole);
+}
+
 /* --- memory runs out -------------------------------------------------------------------------- */
 
 static int try_making(void *arg) {
@@ -491,6 +532,8 @@ int main(void) {
         TEST(loading_keeps_what_is_equal_and_tells_differences_once),
         TEST(what_is_no_whole_is_refused_with_a_reason),
         TEST(malformed_children_change_nothing),
+        TEST(a_new_object_is_what_the_answer_says_and_shares_nothing_with_it),
+        TEST(what_a_new_object_cannot_be_made_of_leaves_nothing),
         TEST(making_and_telling_survive_that_memory_runs_out),
         TEST(loading_goes_on_where_memory_ran_out),
         TEST(epochs_are_compared_by_number_then_by_the_rest),

@@ -261,6 +261,27 @@ static void while_cut_what_is_sent_that_way_is_lost(void **state) {
     }
 }
 
+static void a_way_that_is_not_slow_any_more_is_free_at_once(void **state) {
+    (void)state;
+    connect_all(&SLOW, 11);
+    subscribe_all();
+    hy_pair_slow(runtimes[1].pair, 1);
+    for (int i = 0; i < 2; i++)
+        send_from(&runtimes[0], HY_MSG_UPDATE, "comm://d/o", CHANGES, i);
+    for (int i = 0; i < 20; i++) {
+        for (int k = 0; k < RUNTIMES; k++)
+            hy_bus_turn(runtimes[k].bus, 100);
+        hy_clock_advance(&the_clock, hy_clock_now(&the_clock) + 20);
+    }
+    assert_int_equal(runtimes[1].count, 1); /* which takes minutes */
+    uint64_t since_ms = hy_clock_now(&the_clock);
+    hy_pair_slow(runtimes[1].pair, 0);
+    run();
+    assert_int_equal(runtimes[1].count, 2);
+    assert_in_range(runtimes[1].at_ms[1], since_ms, since_ms + SLOW.delay_max_ms);
+    disconnect_all();
+}
+
 static void closing_a_stub_drops_what_is_under_way(void **state) {
     (void)state;
     connect_all(&SLOW, 8);
@@ -357,6 +378,7 @@ int main(void) {
         TEST(order_is_kept_from_one_runtime_and_lost_between_them),
         TEST(a_network_may_lose_and_repeat),
         TEST(while_cut_what_is_sent_that_way_is_lost),
+        TEST(a_way_that_is_not_slow_any_more_is_free_at_once),
         TEST(closing_a_stub_drops_what_is_under_way),
         TEST(who_opens_a_runtime_again_replaces_who_had_it),
         TEST(what_is_too_large_to_be_a_message_is_refused_to_its_sender),

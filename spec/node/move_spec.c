@@ -122,6 +122,19 @@ static void an_observer_in_the_old_session_goes_on_hearing_the_children(void **s
     assert_int_equal(heard(&b, &a, CHILDREN), 0);
 }
 
+static void the_old_holder_goes_on_hearing_the_children_if_it_observes(void **state) {
+    (void)state;
+    story(OBJECT, "");
+    subscribe(&a, R1, CHANGES);
+    assert_int_equal(move("4-y"), 200);
+    assert_int_equal(heard(&b, &a, CHILDREN), 1);
+    assert_int_equal(heard(&b, &a, CHANGES), 1);
+    assert_int_equal(ask(&c, "read", OBSERVER, OBJECT, NULL), 0);
+    assert_int_equal(came(&a), 0);
+    unsubscribe(&a, R1, CHILDREN);
+    assert_int_equal(heard(&b, &a, CHILDREN), 0);
+}
+
 static void it_may_move_within_a_session(void **state) {
     (void)state;
     story(OBJECT, "");
@@ -246,6 +259,36 @@ static void nothing_moves_to_who_has_lost_its_connection(void **state) {
     assert_int_equal(heard(&a, &c, CHILDREN), 1);
 }
 
+static int64_t session_of(const char *hyperty) {
+    char body[256];
+    snprintf(body, sizeof body, "{\"method\":\"holder\",\"params\":[\"%s\"]}", hyperty);
+    assert_int_equal(ask(&a, "execute", A_SM, SM, body), 200);
+    return hy_get_int(answered(&a), "session", 0);
+}
+
+static int move_to_session(int64_t session, const char *epoch) {
+    char body[512];
+    snprintf(body, sizeof body,
+             "{\"method\":\"move\",\"params\":[\"" OBJECT "\",\"" R2 "\",\"%s\",%lld]}", epoch,
+             (long long)session);
+    return ask(&a, "execute", A_SM, SM, body);
+}
+
+static void it_moves_to_the_session_that_was_named_and_no_later_one(void **state) {
+    (void)state;
+    story(OBJECT, "");
+    int64_t session = session_of(R2);
+    assert_int_not_equal(session, 0);
+    drop(&b);
+    open_as(&b, "hyperty-runtime://d/b");
+    tell(&b, "event", R2, R2 "/events", "{}");
+    assert_int_equal(move_to_session(session, "4-y"), 409);
+    assert_int_equal(heard(&a, &c, CHANGES), 1);
+    assert_int_not_equal(session_of(R2), session);
+    assert_int_equal(move_to_session(session_of(R2), "4-y"), 200);
+    assert_int_equal(heard(&b, &c, CHANGES), 1);
+}
+
 static void who_brings_a_message_while_it_is_told_disturbs_nothing(void **state) {
     static const hy_peer_events_t EAGER = {on_ready_eagerly, on_close};
     const char *body = "{\"method\":\"move\",\"params\":[\"" OBJECT "\",\"" R2 "\",\"4-y\"]}";
@@ -302,6 +345,7 @@ int main(void) {
         TEST(what_goes_to_the_holder_goes_to_the_new_one),
         TEST(guard_and_admissions_stay),
         TEST(an_observer_in_the_old_session_goes_on_hearing_the_children),
+        TEST(the_old_holder_goes_on_hearing_the_children_if_it_observes),
         TEST(it_may_move_within_a_session),
         TEST(an_allocated_object_is_reserved_for_the_new_runtime),
         TEST(a_move_that_may_not_be_changes_nothing),
@@ -309,6 +353,7 @@ int main(void) {
         TEST(the_registration_lives_on_with_the_new_session),
         TEST(a_repeated_move_is_answered_as_before),
         TEST(nothing_moves_to_who_has_lost_its_connection),
+        TEST(it_moves_to_the_session_that_was_named_and_no_later_one),
         TEST(who_brings_a_message_while_it_is_told_disturbs_nothing),
         TEST(without_memory_it_is_done_whole_or_not_at_all),
     };

@@ -83,6 +83,21 @@ describe("somebody who", function()
     is_level()
   end)
 
+  it("is away for longer than fewer changes are kept starts over, too", function()
+    begin { history_bytes = 20000 }
+    world:disconnect "ben"
+    write(1, 10)
+    world:connect "ben"
+    world:run(5)
+    assert.same({ up_to(10), { "disconnected", "live" } }, { heard() })
+    world:disconnect "ben"
+    write(11, 40)
+    world:connect "ben"
+    world:run(5)
+    assert.same({ { 40 }, { "disconnected", "resync reconnected", "live" } }, { heard() })
+    is_level()
+  end)
+
   it("observes what a reporter wrote who was away for 40 s hears all of it", function()
     begin {}
     world:interrupt("anna", true)

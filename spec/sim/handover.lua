@@ -13,10 +13,11 @@ local M = {}
 
 -- --- passing on ----------------------------------------------------------------------------------
 
----Is that actor in the middle of giving or taking something?
+---Is that actor in the middle of giving or taking something, or may it be asked about that?
 function M.is_at(oracle, actor)
   for _, object in ipairs(oracle.objects) do
-    if object.heir and (object.actor == actor or object.heir == actor) then return true end
+    local is_either = object.actor == actor or object.heir == actor or object.giver == actor
+    if object.heir and is_either then return true end
   end
   return false
 end
@@ -71,9 +72,9 @@ function M.take(oracle, actor, entry, is_disturbed)
   M.begin_epoch(object, entry)
   check_state(object, entry)
   close(oracle, object)
-  object.actor, object.party, object.heir = actor, entry.party, nil
+  object.actor, object.party, object.heir, object.giver = actor, entry.party, nil, nil
   object.is_down, object.is_dying, object.is_orphan = false, false, false
-  object.own, object.echoed = {}, {}
+  object.own, object.echoed, object.noted = {}, {}, {}
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or is_disturbed and object.restarts > 1
   oracle:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,
@@ -86,10 +87,24 @@ function M.answered(oracle, entry)
   if object.party ~= entry.party then return end -- the heir has told it already
   if not entry.value then
     object.heir = nil
+    if entry.epoch and entry.epoch ~= object.epoch then -- it has come back, later
+      M.begin_epoch(object, entry)
+      object.restarts = object.restarts + 1
+      object.may_resync = object.may_resync or object.restarts > 1
+    end
     return
   end
   close(oracle, object)
+  object.giver = object.actor -- should the node forget it, the giver tells the heir
   object.actor, object.is_down = object.heir, object.heir.is_down or false
+end
+
+---Is it its giver's again? He was told that it was handed over; but where he was killed and the node
+---has forgotten that, before the heir has heard of it, it is his who asks first.
+function M.is_back(object, actor)
+  local is_back = object.giver == actor and not object.party
+  if is_back then object.actor, object.heir, object.giver = actor, nil, nil end
+  return is_back
 end
 
 ---A party that is no reporter any more did an edit.
@@ -112,18 +127,10 @@ end
 
 -- --- who may observe -----------------------------------------------------------------------------
 
----The reporter said that this hyperty may observe.
-function M.let_in(object, url)
-  object.grants[url] = (object.grants[url] or 0) + 1
-  object.struck[url] = nil
-end
-
----It said that it must not any more, and was told that this is done.
-function M.strike(object, url) object.struck[url] = true end
-
 ---How often it was let in, if it needs to be once more; else nil.
 function M.grants_of(object, url)
-  return object.struck[url] and (object.grants[url] or 0) or nil
+  local grants = object.grants[url] or 0
+  return object.struck[url] == grants and grants or nil
 end
 
 ---A hyperty observes. When it asked it had been thrown out, and let in that often before.

@@ -23,12 +23,15 @@ function M.new(fields)
     times = {},            -- when it had which version
     was_kept = {},         -- ids of children that were kept once
     changed = {},          -- versions that changed the data
+    noted = {},            -- versions that its reporter wrote, as the party that it is
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
-    restarts = 0,          -- of its reporter, since the last quiet moment
+    restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
+    former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in
-    struck = {},           -- by hyperty URL: true if it was thrown out since
+    let_ins = {},          -- the same as {url, at}
+    struck = {},           -- by hyperty URL: how often until it was thrown out
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
   }, Model)
@@ -74,7 +77,11 @@ end
 
 ---Its reporter was killed and is there again, as it was at that version.
 function Model:restore(version)
-  for v = version + 1, self.version do self.history[v] = nil end
+  for v = version + 1, self.version do
+    self.former[v] = self.former[v] or {}
+    if self.is_lossy then table.insert(self.former[v], self.history[v]) end
+    self.history[v] = nil
+  end
   for i = #self.done, 1, -1 do
     if self.done[i].version > version then table.remove(self.done, i).undo() end
   end
@@ -215,21 +222,38 @@ end
 ---A version in which nothing changes that is looked at: metadata.
 function Model:pass() remember(self) end
 
--- --- striking off --------------------------------------------------------------------------------
+-- --- letting in and striking off -----------------------------------------------------------------
+
+---Its reporter said that this hyperty may observe.
+function Model:let_in(url, at)
+  self.grants[url] = (self.grants[url] or 0) + 1
+  table.insert(self.let_ins, { url = url, at = at })
+end
+
+---Was it let in between those times?
+function Model:was_let_in(url, from, to)
+  for _, one in ipairs(self.let_ins) do
+    if one.url == url and one.at >= from and one.at <= to then return true end
+  end
+  return false
+end
 
 ---Its reporter strikes a hyperty off.
 function Model:begin_eviction(entry)
   local list = self.evictions[entry.who] or {}
   self.evictions[entry.who] = list
-  list[#list + 1] = { at = entry.at, first = entry.version }
+  list[#list + 1] = { at = entry.at, first = entry.version, call = entry.call,
+    grants = self.grants[entry.who] or 0 }
 end
 
----It has heard that this is done. One that fails in spite of having begun counts all the same.
+---It has heard that this is done: it must not observe any more, unless it was let in since that
+---began. One that fails in spite of having begun counts all the same. Whose object was handed over
+---meanwhile does not know the version any more.
 function Model:end_eviction(entry)
   for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
-    if not one.last then
-      one.last, one.is_noted = entry.version, entry.at == one.at
-      return
+    if one.call == entry.call then
+      one.last, one.is_noted = entry.epoch and entry.version, entry.at == one.at
+      self.struck[entry.who] = one.grants
     end
   end
 end
@@ -250,6 +274,17 @@ end
 ---more. So of such an object observers may know more than the model.
 function Model:is_beyond(version)
   return self.is_dying and not self.history[version or self.version + 1]
+end
+
+---Forgets what it had before a disk lost it: nobody is told of that any more.
+function Model:forget_former() self.former = {} end
+
+---Had it that data at that version, before its disk lost it?
+function Model:had(version, data)
+  for _, state in ipairs(self.former[version] or {}) do
+    if not plain.difference(state.data, data) then return true end
+  end
+  return false
 end
 
 ---The state at a version, for a party that says it is there.

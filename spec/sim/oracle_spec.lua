@@ -1,4 +1,5 @@
 -- The oracle of the random worlds, fed with what must not be: each planted divergence is caught.
+local handover = require "spec.sim.handover"
 local oracles = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 
@@ -123,9 +124,9 @@ describe("the oracle", function()
       oracle:tick(10)
     end)
 
-    local function glance(now)
+    local function glance(now, is_slow)
       local ok, err = pcall(oracle.glance, oracle, function(_, party) return looks[party] end, now,
-        45)
+        45, nil, is_slow)
       return not ok and err.fault or nil
     end
 
@@ -143,6 +144,14 @@ describe("the oracle", function()
       assert.truthy(glance(56):find("called live at version 1", 1, true))
       looks["ben.1"].status.state = "lagging"
       assert.is_nil(glance(56))
+    end)
+
+    it("that hears late over a slow way what was said long ago, but hears", function()
+      looks["ben.1"].version = 1
+      oracle.parties["ben.1"].heard_at = 30
+      assert.is_nil(glance(74, true))
+      assert.truthy(glance(74, false))
+      assert.truthy(glance(76, true):find("called live at version 1", 1, true))
     end)
   end)
 
@@ -205,6 +214,11 @@ describe("the oracle", function()
       catches("what was refused was done", { answered("refuse", 1, true) })
     end)
 
+    it("of another hyperty with another answer", function()
+      catches("what hyperty://x/anna said to ben differs at /said: 8, not 7", { { what = "called",
+        url = anna.url, asked = { said = 7 }, value = { said = 8 } } })
+    end)
+
     it("as it should be", function()
       reporter_did()
       local entries = heard()
@@ -249,9 +263,32 @@ describe("the oracle", function()
       assert.equal(1, oracle.by_url["resource://x/1"].version)
     end)
 
+    it("without it though somebody has read it, who has seen what it had", function()
+      killed(true)
+      assert.is_nil(resume(0))
+      local function read(n)
+        oracle:take(ben, { { what = "read", url = "resource://x/1", version = 1,
+          data = { n = n, list = plain.array { 1, 2 } } } })
+        return select(2, pcall(oracle.judge, oracle))
+      end
+      assert.is_nil(read(2))
+      assert.truthy(read(3).fault:find("never had", 1, true))
+    end)
+
     it("with something else than it had", function()
       killed()
       assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
+    end)
+
+    it("with another state of its own than it had when it wrote last", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.state = {} end)
+        :find("its last write made 1, and what it noted was nil", 1, true))
+    end)
+
+    it("with the state of its own that it had when it wrote last", function()
+      killed()
+      assert.is_nil(resume(2, function(entry) entry.state = { ["anna.1"] = 1 } end))
     end)
 
     it("without a child that was kept", function()
@@ -268,6 +305,23 @@ describe("the oracle", function()
       killed()
       oracle.by_url["resource://x/1"].is_live = false
       assert.truthy(resume(2):find("was deleted, and is reported again", 1, true))
+    end)
+
+    it("that has deleted its object, which its disk may have lost", function()
+      local function ends(is_lossy)
+        killed(is_lossy)
+        oracle.by_url["resource://x/1"].is_live, oracle.by_url["resource://x/1"].is_down = false, false
+        looks["ben.1"].status.state = "disconnected"
+        return select(2, pcall(check, {}))
+      end
+      assert.is_nil(ends(true))
+      assert.is_nil(resume(1))
+    end)
+
+    it("that has deleted its object, and its observers do not hear of it", function()
+      killed(false)
+      oracle.by_url["resource://x/1"].is_live = false
+      catches "ben.1 was not told that o1 was deleted"
     end)
 
     it("without its object", function()
@@ -336,6 +390,21 @@ describe("the oracle", function()
       assert.is_false((pcall(oracle.judge, oracle, true)))
     end)
 
+    it("not of who was let in again before it was told", function()
+      local entries = heard()
+      table.insert(entries,
+        { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 3 })
+      local object = oracle.by_url["resource://x/1"]
+      object.evictions[ben.url] = { { at = 1, first = 1, last = 1 } }
+      object:let_in(ben.url, 0)
+      object:let_in(ben.url, 4)
+      assert.is_false((pcall(function() oracle:take(ben, entries) oracle:judge(true) end)))
+      oracle.parties["ben.1"].is_open = true
+      object:let_in(ben.url, 2)
+      oracle:take(ben, { entries[#entries] })
+      oracle:judge(true)
+    end)
+
     it("of what was written while evict had not returned, only where nothing went wrong", function()
       local entries = heard()
       table.insert(entries,
@@ -344,6 +413,27 @@ describe("the oracle", function()
       looks["anna.1"].observers = plain.array {}
       oracle:take(ben, entries)
       oracle:check(function(_, party) return looks[party] end, true)
+    end)
+
+    it("of who is in again after it was thrown out, and was not let in", function()
+      oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept",
+          at = 0 },
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      local object = oracle.by_url["resource://x/1"]
+      assert.equal(1, handover.grants_of(object, ben.url))
+      catches("in again without being let in", { { what = "joined", party = "ben.2", grants = 1,
+        url = "resource://x/1", version = 2, data = looks["ben.1"].data, children = {} } })
+    end)
+
+    it("not of who was invited while evict had not returned", function()
+      oracle:take(anna, {
+        { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
+        { what = "asks", party = "anna.1", method = "invite", who = { ben.url }, call = 2, at = 0 },
+        { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
+          value = true, version = 2 } })
+      assert.is_nil(handover.grants_of(oracle.by_url["resource://x/1"], ben.url))
     end)
 
     it("of a fresh start where nothing was lost", function()
@@ -357,6 +447,37 @@ describe("the oracle", function()
       check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "gap" } }
       looks["ben.1"].data.n = 3
       catches "ben.1 differs at /n: 3, not 2"
+    end)
+
+    it("of a fresh start of who was away while two epochs began, one after a handover failed",
+      function()
+        local object = oracle.by_url["resource://x/1"]
+        local function failed(epoch)
+          oracle:take(anna, { { what = "answer", party = "anna.1", method = "delegate",
+            code = "timeout", epoch = epoch } })
+        end
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "2-a"
+        assert.is_falsy(object.may_resync)
+        failed "3-a"
+        check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "new epoch" } }
+      end)
+
+    it("of a child that nobody has answered for, unless who made it has left since", function()
+      local function expired(party)
+        return { what = "child", party = party, kind = "expired", id = "ben#2",
+          collection = "items", reporter = ben.url, state = "expired" }
+      end
+      oracle.by_url["resource://x/1"]:expect_child("ben#2", "ben.1", "items", {})
+      catches("child ben#2 expired", { expired "ben.1" })
+      oracle:take(ben, heard())
+      looks["ben.2"] = looks["ben.1"]
+      check {
+        { what = "answer", party = "ben.1", method = "unsubscribe", value = true },
+        { what = "joined", party = "ben.2", url = "resource://x/1", version = 2,
+          data = looks["ben.2"].data, children = looks["ben.2"].children },
+        expired "ben.2" }
     end)
 
     it("that are kept by none, twice or not at all", function()

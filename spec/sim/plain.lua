@@ -10,6 +10,7 @@ local host = require "hyperty.host"
 
 local M = {}
 
+local math_type, getmetatable, next, type = math.type, getmetatable, next, type
 local ARRAY = debug.getmetatable(host.array {})
 
 ---JSON null.
@@ -97,15 +98,18 @@ local function difference(a, b, path)
   end
 end
 
--- The common case, without a word.
+-- The common case, without a word. No value has a metamethod; 1 and 1.0 are equal to Lua.
 local function is_same(a, b)
-  if rawequal(a, b) then return math.type(a) == math.type(b) end
+  if a == b then return math_type(a) == math_type(b) end
   if type(a) ~= "table" or type(b) ~= "table" or getmetatable(a) ~= getmetatable(b) then
     return false
   end
   local count = 0
   for key, inner in next, a do
-    if not is_same(inner, b[key]) then return false end
+    local other = b[key]
+    if inner ~= other or math_type(inner) ~= math_type(other) then
+      if type(inner) ~= "table" or not is_same(inner, other) then return false end
+    end
     count = count + 1
   end
   for _ in next, b do count = count - 1 end

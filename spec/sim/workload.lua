@@ -5,11 +5,15 @@ local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
 local plain = require "spec.sim.plain"
 
 local M = {}
 
 local OBJECTS_MAX = 3
+-- An object with that is read in parts, and two of them are more than its history holds.
+local HUGE = ("huge"):rep(35000)
+local FLOOD = ("flood"):rep(260) -- some 25 of them are more than a small queue holds
 local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
 
 -- --- choosing ------------------------------------------------------------------------------------
@@ -66,10 +70,13 @@ local function create(world)
   local actor, schema = some_actor(world), draw:one { "Resource", "Pair" }
   local label = "o" .. world:next_label()
   local data = edits.tree(draw, draw:chance(0.2))
+  local guest = draw:chance(0.2) and some_actor(world) or nil -- invited from the beginning
+  if guest then guest.is_asking = true end
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3),
+    description = "in a world", public = draw:chance(0.3), tags = plain.array { "wide" },
+    observers = guest and plain.array { guest.url },
     store = world.is_durable and world.level })
 end
 
@@ -79,8 +86,8 @@ local function write(world)
   world:drain(party.actor)
   local edit = edits.draw(world.draw, party.object.data, true)
   tell(world, party, "writes %s", edit)
-  world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
-  world:drain(party.actor)
+  world:take(party.actor, world:call(party.actor, "write_and_drain", party.name,
+    world.oracle:expect_edit(edit), edit))
 end
 
 -- An observer of that object in another runtime reads slowly for a while.
@@ -105,7 +112,7 @@ local function burst(world)
   local count = world.draw:int(25, 30)
   tell(world, party, "writes %d times", count)
   for i = 1, count do
-    local text = ("flood"):rep(260)
+    local text = FLOOD
     local value = plain.is_array(party.object.data) and plain.array { text, i }
       or { text = text, count = i }
     local edit = { kind = "whole", value = value }
@@ -123,7 +130,7 @@ local function huge(world)
   slow_down_one(world, party.object)
   tell(world, party, "writes more than is remembered")
   for i = 1, 3 do
-    local text = i < 3 and ("huge"):rep(150000) or "small"
+    local text = i < 3 and HUGE or "small"
     local value = plain.is_array(party.object.data) and plain.array { text } or { text = text }
     local edit = { kind = "whole", value = value }
     world:call(party.actor, "write", party.name, world.oracle:expect_edit(edit), edit)
@@ -142,10 +149,11 @@ end
 
 -- --- taking part ---------------------------------------------------------------------------------
 
--- Who was thrown out has to be let in once more.
+-- Who was thrown out has to be let in once more. Some keep their copy.
 local function ask_in(world, actor, object)
+  local stored = world.is_durable and world.draw:chance(0.5) and world.level or nil
   actor.is_asking = true
-  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url))
+  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url), stored)
 end
 
 local function subscribe(world)
@@ -185,12 +193,11 @@ local function invite(world)
   local actor = some_actor(world)
   tell(world, party, "invites %s to %s", actor.name, party.object.label)
   actor.is_asking = true
-  handover.let_in(party.object, actor.url)
   world:call(party.actor, "ask", party.name, "invite", plain.array { actor.url })
 end
 
 local function leave_the_world(world)
-  if world.is_durable then return end -- what is stored stays, without anybody to report it
+  if world.is_durable then return kills.rest(world) end
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -321,7 +328,15 @@ local function delegate(world)
   world:call(party.actor, "ask", party.name, "delegate", heir.url)
   if not world.is_durable or not world.draw:chance(world.roughness * 2) then return end
   world.net:run(world.draw:one { 0, 0.005, 0.1, 0.6 })
-  faults.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+  kills.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+end
+
+-- One asks another, which says the same again.
+local function call(world)
+  local actor, other = some_actor(world), some_actor(world)
+  local value = { said = edits.value(world.draw) }
+  world:tell("%s calls %s: %s", actor.name, other.name, value)
+  world:call(actor, "call", other.url, value)
 end
 
 local function save(world)
@@ -344,14 +359,15 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate },
+  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate }, { 2, call },
   { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join },
-  { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, kills.kill }, { 1, faults.join },
+  { 1, faults.leave }, { 2, kills.in_a_row }, { 2, kills.together },
+  { 2, kills.rest },
   { 1, function(world) world:wait() end },
 }
 

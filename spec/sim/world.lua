@@ -13,6 +13,8 @@ local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
+local lookups = require "spec.sim.lookups"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -33,8 +35,13 @@ local DELAYS = { { 0, 0 }, { 0, 0.003 }, { 0.001, 0.02 }, { 0.005, 0.2 }, { 0, 0
 -- may be away, in seconds; 0: as usual
 local QUEUES = { { 3, 0 }, { 1, 30000 } }
 local GRACES = { { 2, 0 }, { 1, 3 } }
+-- how much of what happened to an object its runtime keeps: more than is written while somebody may
+-- be away, but for what workload.lua writes to exceed it
+local HISTORY_BYTES = 1 << 18
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how often the node of the first domain keeps what it knows on a disk
+local NODE_STORED = 0.35
 -- how long a commit takes
 local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 -- how much time passes after an operation
@@ -48,12 +55,13 @@ local HONEST_S = 45
 
 -- --- making --------------------------------------------------------------------------------------
 
--- All actors of all worlds run the same script, which so is compiled once.
+-- All actors of all worlds run the same script, which so is compiled once; without what is there for
+-- debuggers, which is most of what loading it takes.
 local script
 
 local function compiled()
   local path = not script and assert(package.searchpath("spec.sim.actor", package.path))
-  script = script or string.dump(assert(loadfile(path, "t")))
+  script = script or string.dump(assert(loadfile(path, "t")), true)
   return script
 end
 
@@ -61,6 +69,10 @@ end
 local function draw_size(draw)
   local runtimes = draw:weighted { { 12, 3 }, { 2, draw:int(2, 5) }, { 1, draw:int(6, 10) } }
   return runtimes, runtimes == 3 and 100 or draw:int(40, 120)
+end
+
+local function new_disk(draw)
+  return host.disk { seed = draw:int(1, 1 << 30), delay = draw:one(DISK_DELAYS) }
 end
 
 local function new(seed)
@@ -74,10 +86,13 @@ local function new(seed)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
-  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace }
+  world.node_disk = draw:chance(NODE_STORED) and new_disk(draw) or nil
+  world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
+    node_store = world.node_disk, history_bytes = HISTORY_BYTES }
   for i = 2, #domains do world.net:domain(domains[i]) end
-  world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
-    seed, #domains, delay[1], delay[2], queue, grace, world.steps)
+  world:tell("world %d: %d domains%s, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
+    seed, #domains, world.node_disk and " (one stored)" or "", delay[1], delay[2], queue, grace,
+    world.steps)
   for _ = 1, runtimes do world:add_runtime() end
   return world
 end
@@ -91,8 +106,7 @@ end
 ---One more runtime, with its actors.
 function World:add_runtime()
   local i, domain = #self.homes + 1, self.draw:one(self.faults.domains)
-  self.homes[i] = { domain = domain, disk = self.is_durable
-    and host.disk { seed = self.draw:int(1, 1 << 30), delay = self.draw:one(DISK_DELAYS) } or nil }
+  self.homes[i] = { domain = domain, disk = self.is_durable and new_disk(self.draw) or nil }
   self:start_runtime(i)
   for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
 end
@@ -108,48 +122,22 @@ function World:start_runtime(i)
   home.is_up, home.is_down = true, false
 end
 
----The process of that runtime is killed. What it has said and done until now is known.
-function World:kill(runtime, is_lossy)
-  self.homes[runtime].has_lost = self.homes[runtime].has_lost or is_lossy
+---All that has happened until this moment is known to the oracle, and judged.
+function World:catch_up()
   self.net:run(0)
   each_alive(self, function(actor) self:drain(actor) end)
   self.oracle:judge(self.is_disturbed)
-  for _, actor in ipairs(self.actors) do
-    if actor.is_alive and actor.runtime == runtime then
-      actor.is_alive, actor.is_down = false, true
-      self.oracle:killed(actor, is_lossy)
-    end
-  end
-  self.runtimes[runtime]:crash()
-  self.homes[runtime].is_up, self.homes[runtime].is_down = false, true
 end
 
----An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
-function World:revive(actor)
-  self.lives = (self.lives or 0) + 1
-  local urls = plain.array {}
-  for _, object in ipairs(self.oracle.objects) do
-    local is_its = object.actor == actor and object.is_live and object.is_down
-    if is_its or object.heir == actor then
-      urls[#urls + 1] = object.url
-    end
-  end
-  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
-    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls }, "actor.lua")
-  if not inst then return end
-  actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
-  if actor.is_alive then return end
-  if not self.homes[actor.runtime].has_lost then
-    check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
-  end
-  actor.is_lost = true
-  self:add_actor(actor.runtime, inst, actor.as)
+---An actor's instance in that runtime; nil, text if it cannot be loaded.
+function World:load(runtime, config)
+  config.seed = self.draw:int(0, 0x7fffffff)
+  return self.runtimes[runtime]:load_compiled(compiled(), config, "actor.lua")
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
-  local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
-    { as = "a" .. #self.actors + 1, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
+  local inst, text = self:load(runtime, { as = "a" .. #self.actors + 1 })
   if not inst and self.is_disturbed then return end
   return self:add_actor(runtime, assert(inst, text))
 end
@@ -207,13 +195,16 @@ end
 
 -- --- driving -------------------------------------------------------------------------------------
 
+local function called(actor, method, value, text, code, ...)
+  if value == nil and code ~= nil then
+    check.fault("calls", "%s %s: %s", actor.name, method, tostring(text))
+  end
+  return value, text, code, ...
+end
+
 ---Calls a function of the actor's api.
 function World:call(actor, method, ...)
-  local results = table.pack(actor.inst:call(method, ...))
-  if results[1] == nil and results[3] ~= nil then
-    check.fault("calls", "%s %s: %s", actor.name, method, tostring(results[2]))
-  end
-  return table.unpack(results, 1, results.n)
+  return called(actor, method, actor.inst:call(method, ...))
 end
 
 ---All clocks are set forward, or back. What happened until now keeps its time.
@@ -224,8 +215,11 @@ function World:jump(seconds)
 end
 
 ---Takes the actor's journal to the oracle.
-function World:drain(actor)
-  local entries = self:call(actor, "drain")
+function World:drain(actor) self:take(actor, self:call(actor, "drain")) end
+
+---The same for a journal that an actor gave.
+function World:take(actor, entries)
+  if #entries == 0 then return end
   for _, entry in ipairs(entries) do
     entry.at = entry.at - START - self.jumped
     self:tell_entry(actor, entry)
@@ -271,7 +265,7 @@ function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
   local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S, choose)
+    self.net:now(), HONEST_S, choose, faults.is_slow(self))
 end
 
 ---For a while nobody does anything.
@@ -290,6 +284,7 @@ end
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
   faults.heal(self)
+  kills.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault("rest", "the world does not come to rest") end
@@ -306,6 +301,7 @@ function World:quiet()
   if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
+  lookups.settle(self)
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
@@ -416,6 +412,7 @@ function M.play(seed)
   for _, home in ipairs(world.homes) do
     if home.disk then home.disk:close() end
   end
+  if world.node_disk then world.node_disk:close() end
   if not text and host.blocks() ~= blocks then
     oracle_name = "memory"
     text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))

@@ -18,7 +18,7 @@ function M.world(options)
   local world = setmetatable({ logged = {}, blocks = host.blocks(), runtimes = {} }, World)
   if options.node_disk then world.disk = host.disk(options.node_disk) end
   world.net = host.network { seed = 1, delay = options.delay, queue_bytes = options.queue_bytes,
-    grace = options.grace, node_store = world.disk }
+    grace = options.grace, node_store = world.disk, history_bytes = options.history_bytes }
   for _, names in ipairs(options) do
     if type(names) == "table" and names.domain then world.net:domain(names.domain) end
   end

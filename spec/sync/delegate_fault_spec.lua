@@ -217,6 +217,51 @@ describe("delegating", function()
     goes_on_with(anna, "room")
   end)
 
+  -- Counts the moves that anna asks the node for, of which the first may be lost; gives how many it
+  -- was, once there is one.
+  local function until_move(is_lost)
+    local moves = 0
+    watch("anna", function(message)
+      if not is_method(message, "move") then return end
+      moves = moves + 1
+      return moves == 1 and is_lost and "drop" or nil
+    end)
+    return function()
+      for _ = 1, 2000 do
+        if moves == 0 then world:run(0.001) end
+      end
+      return moves
+    end
+  end
+
+  it("does not press the node while who has accepted is away", function()
+    local moves = until_move(true)
+    begin()
+    assert.equal(1, moves())
+    world.runtimes.ben:crash() -- its session goes on for a while
+    world:run(60)
+    assert.is_nil(result().gave)
+    assert.is_true(moves() < 20, "the node was asked " .. moves() .. " times")
+    goes_on_with(anna, "room")
+  end)
+
+  it("within a runtime stands that who has accepted ends before it is moved", function()
+    local eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval [[self.syncher:on("delegate", function(offer) offer:accept() end)]]
+    local moves = until_move(false)
+    anna:eval([[
+      local url = ...
+      require("hyperty").spawn(function()
+        local gave, text, code = self.room:delegate(url)
+        self.result = { gave = gave, text = text, code = code }
+      end)]], eve.url)
+    assert.equal(1, moves())
+    eve:unload()
+    world:run(20)
+    assert.is_nil(result().gave)
+    goes_on_with(anna, "room")
+  end)
+
   it("stands that the old reporter dies once it is moved", function()
     lose_answer("anna", "move", 1)
     begin()

@@ -238,4 +238,71 @@ describe("a stored object that is handed over", function()
     assert.is_true((eve:eval(RESUME)))
     assert.same({ url, 6 }, { eve:eval "return self.room.url, self.room.data.n" })
   end)
+
+  it("within a runtime has its guests and answers after a crash right away", function()
+    local objects = require "spec.support.objects"
+    local eve = objects.load(world.runtimes.anna, "eve")
+    world.anna:eval [[
+      self.room:on("execute", function(request) request:accept(self.room.data.n) end)]]
+    local port, answers = world.runtimes.carl:port(world.carl.url), {}
+    world.runtimes.carl:intercept(function(message)
+      if message.type == "response" and message.id == 7 then
+        table.insert(answers, message.body.value)
+      end
+      return "pass"
+    end)
+    local function execute()
+      port:send { type = "execute", id = 7, to = url, body = { method = "count", params = {} } }
+      world:run(1)
+    end
+    execute()
+    eve:eval(WILLING)
+    assert.is_true(delegate(eve))
+    eve:eval "self.room:saved()"
+    world:crash "anna"
+    world:start "anna"
+    eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval [[
+      self.room, self.asked = assert(self.syncher:resume {})[1], 0
+      self.room:on("subscribe", function() self.asked = self.asked + 1 end)
+      self.room:on("execute", function(request) request:accept("again") end)]]
+    world:run(30)
+    execute()
+    assert.same({ 1, 1 }, answers)
+    assert.same({ 0, { world.carl.url } }, { eve:eval "return self.asked, self.room.observers" })
+    assert.equal("live", world.carl:eval "return self.room:status().state")
+  end)
+end)
+
+describe("a stored object that was handed over", function()
+  local CREATE = [[
+    self.room = self.syncher:create { schema = "Resource", name = "room", store = true,
+      data = { n = 0 } }
+    return self.room and self.room.resumed, self.room and self.room.data.n]]
+
+  it("does not come back where it was before, though the disk there has lost power", function()
+    for seed = 1, 10 do
+      local world = durable.world { delay = { 0, 0.01 }, disk_delay = 0.005, disk_seed = seed,
+        "anna", "ben" }
+      world.anna:eval(CREATE)
+      world.anna:eval [[
+        assert(self.syncher:create { schema = "Resource", name = "other", store = "sync" })]]
+      world.ben:eval [[
+        self.syncher:on("delegate", function(offer) self.room = assert(offer:accept()) end)]]
+      assert.is_true(world.anna:eval("return self.room:delegate(...)", world.ben.url))
+      world:run(5)
+      world.ben:eval "self.room.data.n = 8 self.room:saved()"
+      world:crash "anna"
+      world.disks.anna:power_loss()
+      world:crash "ben"
+      world.net:restart_node()
+      world:start "anna"
+      world:run(5)
+      assert.is_not_true(world.anna:eval(CREATE)) -- it is not there, or cannot be resumed now
+      world:start "ben"
+      world:run(5)
+      assert.same({ true, 8 }, { world.ben:eval(CREATE) })
+      world:finish()
+    end
+  end)
 end)

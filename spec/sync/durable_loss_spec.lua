@@ -89,6 +89,28 @@ describe("a stored object", function()
     assert.equal(0, world.anna:eval [[return #assert(self.syncher:resume { name = "other" })]])
   end)
 
+  -- --- what was done to children --------------------------------------------------------------
+
+  it("that has lost what was done to a child takes what its creator does to it from then on",
+    function()
+      join()
+      world.ben:eval [[
+        self.child = self.room:add_child("items", { text = "a", list = { "first" } })
+        assert(self.child:wait())]]
+      sync()
+      world.ben:eval [[self.child.data.text = "lost"]]
+      world:run(1)
+      lose_power()
+      world.ben:eval [[table.insert(self.child.data.list, "on its way")]]
+      start()
+      world:run(60)
+      world.ben:eval [[self.child.data.text = "b"]]
+      world:run(60)
+      assert.same({ 0, "b", { "first", "on its way" } }, { world.ben:eval [[
+        return self.room:status().pending, self.child.data.text, self.child.data.list]] })
+      assert.same(world:state "anna", world:state "ben")
+    end)
+
   -- --- who observes --------------------------------------------------------------------------
 
   it("that has lost who observes it asks again, and goes on with them", function()

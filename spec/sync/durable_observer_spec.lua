@@ -122,6 +122,23 @@ describe("an observer that stores its copy", function()
     assert.equal("live", world.ben:eval "return self.room:status().state")
   end)
 
+  it("goes on from the epoch in which it was, though nothing had been written in that", function()
+    local function restart_anna()
+      world:crash "anna"
+      world:start "anna"
+      world.anna:eval(CREATE)
+      world:run(30)
+    end
+    restart_anna()
+    world:crash "ben"
+    restart_anna()
+    world.anna:eval "self.room.data.n = 2"
+    world:start "ben"
+    world.ben:eval(SUBSCRIBE, url)
+    world:run(5)
+    assert.same({ "n=2" }, world:heard "ben")
+  end)
+
   it("is found by resume", function()
     world:crash "ben"
     world:start "ben"
@@ -154,6 +171,39 @@ describe("an observer that stores its copy", function()
       return child.id]]
     assert.is_true(tonumber(id:match "#(%d+)$") > 1 << 32)
     assert.same(world:state "anna", world:state "ben")
+  end)
+
+  it("gives no number of a child twice, however often it leaves and comes back", function()
+    restart()
+    world:run(1)
+    world.net:interrupt(world.runtimes.ben, true)
+    local first = world.ben:eval [[
+      local id = self.room:add_child("items", { text = "b" }).id
+      self.room:unsubscribe()
+      return id]]
+    world.net:interrupt(world.runtimes.ben, false)
+    for _ = 1, 2 do
+      world.ben:eval(SUBSCRIBE, url)
+      world.ben:eval "self.room:unsubscribe()"
+    end
+    world.ben:eval(SUBSCRIBE, url)
+    local second = world.ben:eval [[return self.room:add_child("items", { text = "c" }).id]]
+    assert.not_equal(first, second)
+  end)
+
+  it("takes the object over, and writes children under such numbers there, too", function()
+    world.net:interrupt(world.runtimes.ben, true) -- what it writes now does not get anywhere
+    local before = world.ben:eval [[return self.room:add_child("items", { text = "b" }).id]]
+    world.net:interrupt(world.runtimes.ben, false)
+    world:crash "ben"
+    world:start "ben"
+    world.ben:eval [[
+      self.syncher:on("delegate", function(offer) self.room = assert(offer:accept()) end)]]
+    assert.is_true(world.anna:eval("return self.room:delegate(...)", world.ben.url))
+    world:run(1)
+    local after = world.ben:eval [[return self.room:add_child("items", { text = "y" }).id]]
+    assert.equal(before:match "^[^#]+", after:match "^[^#]+")
+    assert.is_true(tonumber(after:match "#(%d+)$") > 1 << 32)
   end)
 
   it("keeps nothing of it once it has left", function()

@@ -63,6 +63,80 @@ describe("on a bad network", function()
     assert.same({ ben.url }, anna:eval "return self.room.observers")
   end)
 
+  -- Drops what the runtime of that name sends or gets and `is_lost` says so of; nil: nothing more.
+  local function lose(name, is_lost)
+    world.runtimes[name]:intercept(is_lost and function(message)
+      return is_lost(message) and "drop" or "pass"
+    end)
+  end
+
+  it("a yes to one that was given up is taken back if the next one comes to nothing", function()
+    url = anna:eval [[
+      self.room = self.syncher:create { schema = "Resource" }
+      self.room:on("subscribe", function(request)
+        require("hyperty").sleep(7)
+        request:accept()
+      end)
+      return self.room.url]]
+    world:stall("anna", true)
+    ask()
+    world:run(6)
+    world:stall("anna", false)
+    world:run(5)
+    lose("carl", function(message)
+      return message.type == "subscribe" and message.to == "domain://msg-node.localhost/sm"
+    end)
+    ask()
+    world:run(10)
+    assert.is_nil(carl:eval "return self.room")
+    lose("carl", nil)
+    world:run(20)
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
+  it("a yes to one that has left meanwhile lets nobody in, however late it comes", function()
+    url = anna:eval [[
+      self.room = self.syncher:create { schema = "Resource" }
+      self.room:on("subscribe", function(request)
+        require("hyperty").sleep(1)
+        request:accept()
+      end)
+      return self.room.url]]
+    world:stall("anna", true)
+    ask()
+    world:run(80)
+    world:stall("anna", false)
+    world:run(60)
+    assert.is_nil(carl:eval "return self.room")
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
+  it("who left, came back and gave up while the object was being handed over has left", function()
+    carl:eval [[
+      self.syncher:on("delegate", function(offer)
+        require("hyperty").sleep(20)
+        offer:decline("no")
+      end)]]
+    local was_put_off = false
+    lose("ben", function(message)
+      local is_leave = message.type == "unsubscribe" and message.to == url .. "/subscription"
+      local value = message.type == "response" and message.body.value
+      was_put_off = was_put_off or type(value) == "table" and value.again == true
+      return is_leave or was_put_off and message.type == "subscribe"
+    end)
+    ben:eval "self.room:unsubscribe()"
+    anna:eval([[local url = ...
+      require("hyperty").spawn(function() self.room:delegate(url) end)]], carl.url)
+    world:run(1)
+    ben:eval([[local url = ...
+      require("hyperty").spawn(function() self.room = self.syncher:subscribe(url) end)]], url)
+    world:run(20)
+    assert.is_true(was_put_off)
+    lose("ben", nil)
+    world:run(30)
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
   it("who left while the reporter was away for minutes has left", function()
     world:interrupt("anna", true)
     world:run(60)

@@ -145,6 +145,43 @@ describe("on a slow disk", function()
     end)
   end
 
+  for _, who in ipairs { "ben", "anna" } do
+    it("who is struck off before the yes has left is not let in: " .. who, function()
+      world.ben:eval "self.room:unsubscribe()"
+      world:run(3)
+      world[who]:eval([[
+        local url = ...
+        require("hyperty").spawn(function() self.got = { self.syncher:subscribe(url) } end)]], url)
+      world:run(0.3)
+      world.anna:eval("self.room:evict(...)", world[who].url)
+      world:run(3)
+      assert.same({ nil, "evicted", "forbidden" },
+        { world[who]:eval "return table.unpack(self.got, 1, 3)" })
+      assert.same({}, world.anna:eval "return self.room.observers")
+    end)
+  end
+
+  it("evicting takes back also the answers that wait for it", function()
+    local came = {}
+    world.runtimes.ben:intercept(function(message)
+      if message.type == "response" and message.from == url then
+        table.insert(came, message.body.code)
+      end
+      return "pass"
+    end)
+    world:stall("ben", true)
+    world.ben:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.got = { self.syncher:read(url) } end)]], url)
+    world.anna:eval "self.room.data.n = 1"
+    world:run(0.2)
+    assert.is_true(world.anna:eval("return self.room:evict(...)", world.ben.url))
+    world:stall("ben", false)
+    world:run(30)
+    assert.same({}, came)
+    assert.same({ "evicted" }, world:heard "ben")
+  end)
+
   it("objects that are not stored do not wait", function()
     local other = world.anna:eval [[
       self.other = assert(self.syncher:create { schema = "Resource", name = "other" })
