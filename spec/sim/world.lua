@@ -135,7 +135,7 @@ function World:revive(actor)
   local urls = plain.array {}
   for _, object in ipairs(self.oracle.objects) do
     local is_its = object.actor == actor and object.is_live and object.is_down
-    if is_its or object.heir == actor then
+    if is_its or object.heir == actor or object.giver == actor then
       urls[#urls + 1] = object.url
     end
   end
