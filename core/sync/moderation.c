@@ -181,7 +181,9 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     judging_t *j = arg;
     hy_reporter_t *r = (hy_reporter_t *)d->party;
     const hy_child_t *child = d->child;
-    if (r->party.is_open && r->is_replaced) {
+    if (r->party.is_open && d->is_cancelled) { /* sent again to who reports it then */
+        respond(r, d->request, 503, reason);
+    } else if (r->party.is_open && r->is_replaced) {
         respond(r, d->request, 503, "the object is reported elsewhere now");
     } else if (r->party.is_open && hy__delegation_defers(hy__reporter_hosted(r), d->request)) {
         go_on(r, child->key);
@@ -378,8 +380,7 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     bool is_own = hy_str_equal(m->from, r->party.syncher->url);
     hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
-    bool is_reporters = is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT);
-    if (is_reporters) {
+    if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
         if (m->type != HY_MSG_EVENT) hy__reporter_tell_own(r, m);
     } else if (hy__reporter_returns(r)) {
         respond(r, m, 503, "the object's reporter is not back yet");

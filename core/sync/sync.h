@@ -444,11 +444,11 @@ typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char 
 struct hy_decision {
     uint32_t refs;
     hy_decision_kind_t kind;
-    bool is_open;
-    hy_syncher_t *syncher; /* NULL once closed */
-    hy_party_t *party;     /* referenced, or NULL */
-    hy_link_t link;        /* in the syncher */
-    hy_msg_t *request;     /* NULL: nobody to answer */
+    bool is_open, is_cancelled; /* cancelled: the hyperty stops */
+    hy_syncher_t *syncher;      /* NULL once closed */
+    hy_party_t *party;          /* referenced, or NULL */
+    hy_link_t link;             /* in the syncher */
+    hy_msg_t *request;          /* NULL: nobody to answer */
     hy_str_t *from, *url, *method;
     hy_value_t params;
     const hy_node_t *identity, *value; /* lent by the request */

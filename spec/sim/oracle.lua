@@ -159,11 +159,12 @@ function Oracle:resumed(actor, entry, expected)
       object.actor.name)
   end
   handover.begin_epoch(object, entry)
-  if not object.is_live and not object.is_lossy then
+  local may_lack = object.is_lossy or object.is_orphan
+  if not object.is_live and not may_lack then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
   local state = object:state(entry.version, entry.party)
-  if entry.version < object.promised and not object.is_lossy then
+  if entry.version < object.promised and not may_lack then
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
       entry.version, object.promised)
   end
@@ -199,10 +200,10 @@ function Oracle:take(actor, entries)
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
     elseif entry.what == "asks" and entry.method == "invite" then
-      for _, url in ipairs(entry.who) do object:let_in(url) end
+      for _, url in ipairs(entry.who) do object:let_in(url, entry.at) end
     else
       if entry.what == "asked" and entry.verdict == "accept" then
-        object:let_in(entry.from)
+        object:let_in(entry.from, entry.at)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end
@@ -383,7 +384,8 @@ function Oracle:check(look, is_disturbed, is_doubled)
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then
       check_object(self, object, look)
-    elseif object.is_orphan or object.actor.is_lost then
+    elseif object.is_orphan or object.is_lossy or object.actor.is_lost then
+      object.is_orphan = object.is_orphan or object.is_lossy -- that it was deleted may be lost, too
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do

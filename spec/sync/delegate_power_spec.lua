@@ -11,6 +11,7 @@ describe("a stored object that was handed over", function()
     self.syncher:on("delegate", function(offer)
       self.room = offer:accept()
       if not self.room then return end
+      self.begins = { self.room.version, #self.room:children "items" }
       self.room:on("subscribe", function(request) request:accept() end)
       self.room:on("execute", function(request) request:accept(request.method) end)
     end)]]
@@ -171,6 +172,21 @@ describe("a stored object that was handed over", function()
       local to = ...
       require("hyperty").spawn(function() self.gave = self.room:delegate(to) end)]], world.eve.url)
   end
+
+  it("takes nothing from its new reporter, who observes it, before that one is told", function()
+    begin { disk_delay = 1 }
+    world.ben:eval("self.copy = assert(self.syncher:subscribe(...))", url)
+    local version = world.anna:eval "return self.room.version"
+    world.anna:eval([[
+      local heir = ...
+      require("hyperty").spawn(function() self.done = self.room:delegate(heir) end)]], world.ben.url)
+    world:run(1.5) -- all is on its way
+    world.ben:eval [[self.child = self.copy:add_child("items", { text = "own" })]]
+    world:run(30)
+    assert.same({ version + 1, 0 }, world.ben:eval "return self.begins")
+    assert.is_true(world.ben:eval "return self.child:wait()")
+    assert.equal("own", world.ben:eval [[return self.room:children("items")[1].data.text]])
+  end)
 
   it("within a runtime is so for both once that is committed", function()
     begin { disk_delay = 0.2 }
