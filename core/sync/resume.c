@@ -102,6 +102,16 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
+/* Whoever was killed before it had said so in the metadata says it now. */
+static bool is_signed(const hy_reporter_t *r) {
+    const hy_node_t *metadata = r->party.object->metadata;
+    const hy_syncher_t *s = r->party.syncher;
+    hy_str_t *reporter = hy_get_str(metadata, "reporter");
+    hy_str_t *runtime = hy_get_str(metadata, "runtime");
+    return reporter && runtime && hy_str_equal(reporter, s->url) &&
+           hy_str_equal(runtime, s->manager->runtime);
+}
+
 static void resumed(hy_call_t *c) {
     hy_manager_t *m = c->syncher->manager;
     hy_hosted_t *h = hy__part_find(&m->hosted, c->ledger->object->url);
@@ -113,6 +123,10 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
+    if (!is_signed(r)) {
+        hy__hosted_digest(h);
+        hy__reporter_sign(r);
+    }
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);
     hy__pulse_start(m);
