@@ -43,10 +43,13 @@ function M.begin_epoch(object, entry)
     before)
 end
 
+---Who reports it now has said so in the metadata.
+function M.sign(object, entry)
+  if entry.version == object.version + 1 then object:pass() end
+end
+
 local function check_state(object, entry)
-  if entry.version == object.version + 1 then
-    object:pass() -- who reports it now has said so in the metadata
-  end
+  M.sign(object, entry)
   if entry.version ~= object.version then
     check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
       entry.party, object.label, entry.version, object.version)
