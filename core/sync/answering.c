@@ -261,7 +261,8 @@ static hy_frozen_t *find_asked(const hy_reporter_t *r, const hy_node_t *body) {
     return NULL;
 }
 
-/* One from which the history leads on, with room for what is written while it is read. */
+/* One from which the history leads on, with room for what is written while it is read. Who is to
+ * report the object has to have all of it. */
 static hy_frozen_t *find_recent(const hy_reporter_t *r) {
     const hy_object_t *o = r->party.object;
     for (hy_link_t *l = r->frozen.prev; l != &r->frozen; l = l->prev) {
@@ -269,7 +270,7 @@ static hy_frozen_t *find_recent(const hy_reporter_t *r) {
         hy_str_t *own = hy_snapshot_epoch(f->snapshot);
         uint64_t behind = o->version - hy_snapshot_version(f->snapshot);
         bool is_of_now = own && o->epoch && hy_str_equal(own, o->epoch);
-        bool leads_on = is_of_now && behind * 2 <= o->history.count;
+        bool leads_on = is_of_now && behind * 2 <= (r->heir ? 0 : o->history.count);
         if (leads_on && f->reader_count < HY_SNAPSHOT_READERS_MAX) return f;
     }
     return NULL;
@@ -288,7 +289,7 @@ static bool fits(hy_value_t v) {
 
 int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
     const hy_node_t *since = hy_get_object(body, "since");
-    *out = (hy_answer_t){.value = hy_absent()};
+    *out = (hy_answer_t){.value = hy_absent(), .struck = hy_absent()};
     if (hy_get_array(body, "parts")) out->frozen = find_asked(r, body);
     if (out->frozen) return 0;
     int rc = since ? hy_object_since(r->party.object, since, &out->value) : HY_ENOT_FOUND;
@@ -303,9 +304,10 @@ int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
 
 void hy__answer_drop(hy_answer_t *a) {
     hy_value_drop(a->value);
+    hy_value_drop(a->struck);
     hy_str_unref(a->admission);
     a->admission = NULL;
-    a->value = hy_absent(); /* what is frozen goes after a while */
+    a->value = a->struck = hy_absent(); /* what is frozen goes after a while */
 }
 
 static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
@@ -314,6 +316,10 @@ static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
     if (!hy_msg_has_id(request)) hy_value_drop(a->value);
     a->value = hy_absent();
     if (m && a->admission) hy_put(hy_msg_body(m), "admission", hy__string_ref(a->admission));
+    if (m && a->struck.kind == HY_ARRAY) {
+        hy_put(hy_msg_body(m), "struck", a->struck);
+        a->struck = hy_absent();
+    }
     hy__ledger_send(r->ledger, r->party.syncher->manager, m);
     hy_msg_unref(m);
 }
@@ -335,6 +341,7 @@ void hy__answer_send(hy_reporter_t *r, hy_msg_t *request, hy_str_t *hyperty, hy_
     reader->hyperty = hy_str_ref(hyperty);
     reader->admission = a->admission;
     a->admission = NULL;
+    hy__answer_drop(a);
     hy_list_append(&f->readers, &reader->link);
     bool is_idle = f->reader_count++ == 0;
     if (is_idle) go_on(f); /* moved, not added: it needs no memory */

@@ -239,6 +239,7 @@ static hy_hosted_t *make_hosted(hy_syncher_t *s, const hy_node_t *offer,
     h->url = hy_str_ref(hy_get_str(offer, "resource"));
     h->is_public = hy_get_bool(offer, "public", false);
     hy_dict_init(&h->guests, sizeof(hy_guest_t));
+    hy_link_init(&h->askings);
     h->subscription = hy__url_below(h->url, "/subscription");
     hy__hosted_init_job(h);
     if (h->subscription) return h;

@@ -112,6 +112,10 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request);
 /* The node has moved that object, in that epoch: it is reported here from now on. False if nobody
  * in this runtime waits for it; else the reporter that gave it, if it is here too, has ended. */
 bool hy__takeover_take(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
+/* What is kept is an offer that its hyperty has just accepted: it is not resumed, but comes or
+ * goes.
+ */
+bool hy__takeover_has(const hy_manager_t *m, const hy_kept_t *k);
 /* `event` from a node: it has moved an object to that syncher's hyperty. */
 void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event);
 void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */

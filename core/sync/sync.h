@@ -356,6 +356,8 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 /* It was resumed, or taken over, and its hyperty has not been given it yet: nobody decides about
  * what is asked. */
 bool hy__reporter_returns(const hy_reporter_t *r);
+/* It was taken over, and its hyperty is about to be given it by the call that accepted it. */
+bool hy__reporter_is_coming(const hy_party_t *p);
 /* So whoever asks is told to come again. */
 void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);

@@ -42,10 +42,13 @@ function M.begin_epoch(object, entry)
     before)
 end
 
+---Who reports it now has said so in the metadata.
+function M.sign(object, entry)
+  if entry.version == object.version + 1 then object:pass() end
+end
+
 local function check_state(object, entry)
-  if entry.version == object.version + 1 and entry.what == "took" then
-    object:pass() -- who reports it now has said so in the metadata
-  end
+  M.sign(object, entry)
   if entry.version ~= object.version then
     check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
       entry.party, object.label, entry.version, object.version)
@@ -97,6 +100,14 @@ function M.answered(oracle, entry)
   close(oracle, object)
   object.giver = object.actor -- should the node forget it, the giver tells the heir
   object.actor, object.is_down = object.heir, object.heir.is_down or false
+end
+
+---Is it its giver's again? He was told that it was handed over; but where he was killed and the node
+---has forgotten that, before the heir has heard of it, it is his who asks first.
+function M.is_back(object, actor)
+  local is_back = object.giver == actor and not object.party
+  if is_back then object.actor, object.heir, object.giver = actor, nil, nil end
+  return is_back
 end
 
 ---A party that is no reporter any more did an edit.

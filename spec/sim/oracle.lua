@@ -188,7 +188,7 @@ function Oracle:resumed(actor, entry, expected)
       epoch = entry.epoch }
     return
   end
-  if object.actor ~= actor and not object.is_down then
+  if object.actor ~= actor and not object.is_down and not handover.is_back(object, actor) then
     check.fault("writers", "%s reports %s again, which %s does", entry.party, object.label,
       object.actor.name)
   end
@@ -197,6 +197,7 @@ function Oracle:resumed(actor, entry, expected)
   if not object.is_live and not may_lack then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
+  if not object.party then handover.sign(object, entry) end -- its giver has told of it
   local state = object:state(entry.version, entry.party)
   if entry.version < object.promised and not may_lack then
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
@@ -243,10 +244,10 @@ function Oracle:take(actor, entries)
     elseif entry.what == "asks" and entry.method == "evict" then
       object:begin_eviction(entry)
     elseif entry.what == "asks" and entry.method == "invite" then
-      for _, url in ipairs(entry.who) do object:let_in(url) end
+      for _, url in ipairs(entry.who) do object:let_in(url, entry.at) end
     else
       if entry.what == "asked" and entry.verdict == "accept" then
-        object:let_in(entry.from)
+        object:let_in(entry.from, entry.at)
       elseif entry.what == "answer" and entry.method == "delegate" then
         handover.answered(self, entry)
       end
@@ -300,6 +301,9 @@ local function check_reporter(object, look)
   check.equal("reporter", check.plain_kept(object.kept), check.plain_kept(look.children),
     "%s, children", name)
   check.equal("events", object.own, object.echoed, "%s, own child events", name)
+  if look.metadata.reporter ~= object.actor.url then
+    check.fault("reporter", "%s is said to be that of %s", name, tostring(look.metadata.reporter))
+  end
 end
 
 local function users(children)
@@ -427,7 +431,8 @@ function Oracle:check(look, is_disturbed, is_doubled)
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then
       check_object(self, object, look)
-    elseif object.is_orphan or object.actor.is_lost or object.is_forgotten then
+    elseif object.is_orphan or object.is_lossy or object.actor.is_lost or object.is_forgotten then
+      object.is_orphan = object.is_orphan or object.is_lossy -- that it was deleted may be lost, too
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
       for _, story in ipairs(open_stories(self, object)) do

@@ -120,7 +120,8 @@ end
 function Story:child(entry)
   if entry.kind == "refused" then return end
   if entry.kind == "expired" then
-    if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
+    local made = self.object.made[entry.id]
+    if not made or made.party ~= self.name then return end -- its creator left in the middle of it
     if self.object.is_disturbed then return end -- the reporter was away
     check.fault("acknowledged", "%s: child %s expired", self.name, entry.id)
   end
@@ -168,7 +169,7 @@ end
 -- as soon as can be. While all goes well, what is written after evict was called does not reach it
 -- either; else its runtime may be told later than its fellows there bring the copy level that they
 -- share. So may one of another domain: that is told by another node, and may even come when it has
--- been let in again.
+-- been let in again. Who was let in again before it was told may go on as it was.
 function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end
@@ -178,6 +179,7 @@ function Story:ended(entry)
     self.object.is_disturbed
   local is_stale = not is_near and eviction.at < self.began
   if is_disturbed and (eviction.is_noted or is_stale) then return end
+  if self.object:was_let_in(self.actor.url, eviction.at, entry.at) then return end
   local last = is_near and not is_disturbed and eviction.first or eviction.last
   if last and entry.version > last then
     check.fault("ends", "%s went on to version %d after it was evicted at %d", self.name,
