@@ -20,7 +20,8 @@ describe("the oracle", function()
     looks = {}
     for _, name in ipairs { "anna.1", "ben.1" } do
       looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
-        metadata = { name = "o1", lastModified = name, reporter = anna.url }, observers = plain.array { ben.url },
+        metadata = { name = "o1", lastModified = name, reporter = anna.url },
+        observers = plain.array { ben.url },
         status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
           collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
           state = "kept", user = "user://x/ben" } } }
