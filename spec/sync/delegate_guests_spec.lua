@@ -91,6 +91,22 @@ describe("while an object is handed over", function()
     assert.same({ carl.url }, ben:eval "return self.mine.observers")
   end)
 
+  it("its next reporter reads nothing as the observer that it was", function()
+    lose("anna", function(message)
+      return message.type == "unsubscribe" and message.to == ben.url
+    end)
+    evict(ben)
+    world:run(0.1)
+    anna:eval "self.room.data.n = 1"
+    begin()
+    world:interrupt("ben", true)
+    world:run(0.1)
+    world:interrupt("ben", false)
+    is_over()
+    assert.same({ "disconnected", "evicted" }, world:heard "ben")
+    assert.equal(1, ben:eval "return self.mine.data.n")
+  end)
+
   it("the node hears who was struck off", function()
     lose("anna", function(message)
       local is_expel = message.to == NODE and message.type == "execute"
