@@ -105,11 +105,15 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
-/* It was handed over, and its heir was killed before it could say so. Should it not be possible
- * now, it can be resumed, but not handed on. */
+/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
+ * be possible now, it can be resumed, but not handed on. */
 static void sign(hy_hosted_t *h, hy_reporter_t *r) {
-    const hy_str_t *reporter = hy_get_str(r->party.object->metadata, "reporter");
-    if (reporter && hy_str_equal(reporter, h->reporter)) return;
+    const hy_node_t *metadata = r->party.object->metadata;
+    hy_str_t *reporter = hy_get_str(metadata, "reporter");
+    hy_str_t *runtime = hy_get_str(metadata, "runtime");
+    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+                     hy_str_equal(runtime, h->manager->runtime);
+    if (is_signed) return;
     hy__hosted_digest(h); /* before anything else of this epoch */
     hy__reporter_sign(r);
 }

@@ -43,10 +43,13 @@ function M.begin_epoch(object, entry)
     before)
 end
 
+---Who reports it now has said so in the metadata.
+function M.sign(object, entry)
+  if entry.version == object.version + 1 then object:pass() end
+end
+
 local function check_state(object, entry)
-  if entry.version == object.version + 1 then
-    object:pass() -- who reports it now has said so in the metadata
-  end
+  M.sign(object, entry)
   if entry.version ~= object.version then
     check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
       entry.party, object.label, entry.version, object.version)
@@ -75,7 +78,7 @@ function M.take(oracle, actor, entry, is_disturbed)
   close(oracle, object)
   object.actor, object.party, object.heir, object.giver = actor, entry.party, nil, nil
   object.is_down, object.is_dying, object.is_orphan = false, false, false
-  object.own, object.echoed = {}, {}
+  object.own, object.echoed, object.noted = {}, {}, {}
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or is_disturbed and object.restarts > 1
   oracle:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,

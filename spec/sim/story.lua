@@ -155,7 +155,8 @@ function Story:event(entry) M.hear(self, entry) end
 -- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
   local is_above = entry.to > self.version or self.object.restarts > 0
-  if self.object.may_resync and is_above then
+  local is_older = self.actor.has_lost and self.stored ~= "sync" -- also in an older epoch
+  if (self.object.may_resync or is_older) and is_above then
     self.is_adrift = true
     return
   end
