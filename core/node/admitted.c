@@ -18,6 +18,7 @@ typedef struct {
     hy_str_t *hyperty;
     uint64_t session; /* 0: whoever has it first */
     bool is_missed;   /* it may not listen any more, since then; or the holder was told so then */
+    bool is_expected; /* it has not listened yet: in its session it may take its time */
     bool is_gone;     /* nobody has come for it in time: it is not let through any more */
     uint64_t since_ms;
 } admission_t;
@@ -128,9 +129,10 @@ static void reply_flag(hy_session_t *s, hy_msg_t *m, const char *key, bool is_so
 }
 
 /* The whole grace is for whoever may come yet. */
-static void miss(hy__object_t *o, admission_t *a) {
+static void miss(hy__object_t *o, admission_t *a, bool is_expected) {
     const hy_node_server_t *n = o->said->server;
     a->is_missed = true;
+    a->is_expected = is_expected;
     a->since_ms = hy_clock_now(n->clock);
     if (!hy_timer_is_started(&o->absent)) hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
 }
@@ -142,7 +144,7 @@ int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session) {
     a->session = session;
     const hy_session_t *s = hy__holder_of(o->said->server, hyperty->bytes, hyperty->len);
     if (session == 0)
-        miss(o, a);
+        miss(o, a, true);
     else if (s)
         review_session(o, s);
     return 0;
@@ -172,11 +174,11 @@ void hy__admitted_add(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *h
     }
     const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
     a->session = observer ? observer->id : 0;
-    bool was_missed = a->is_missed;
+    bool is_expected = !a->is_missed || a->is_expected;
     a->is_missed = a->is_gone = false;
     hy__keep_admission(o, hyperty, a->session);
     if (observer) review_session(o, observer);
-    if (!observer || (was_missed && !is_listening(o, observer, hyperty))) miss(o, a);
+    if (!observer || !is_listening(o, observer, hyperty)) miss(o, a, is_expected);
     reply_presence(s, m, o, hyperty, observer);
 }
 
@@ -238,7 +240,7 @@ static void tell_gone(hy_session_t *holder, const hy__object_t *o, hy_str_t *hyp
 
 void hy__object_miss(hy__object_t *o, hy_str_t *hyperty) {
     admission_t *a = o->said ? hy_dict_get(&o->admitted, hyperty) : NULL;
-    if (a) miss(o, a);
+    if (a) miss(o, a, false);
 }
 
 /* All that the hyperties of the session observe. */
@@ -270,8 +272,20 @@ void hy__objects_miss(hy_session_t *s) {
 /* The holder knows of its own by itself. */
 static bool is_there(const hy__object_t *o, const admission_t *a, const hy_session_t *observer) {
     if (!observer || a->is_gone) return false;
-    bool is_admitted = observer->id == a->session;
-    return observer == o->said || (is_admitted && is_listening(o, observer, a->hyperty));
+    if (observer == o->said) return true;
+    return observer->id == a->session && is_listening(o, observer, a->hyperty);
+}
+
+static bool is_to_be_told(const admission_t *a, const hy_session_t *observer) {
+    return !(a->is_expected && observer && observer->id == a->session);
+}
+
+/* The grace is over. */
+static void look_for(hy__object_t *o, admission_t *a, const hy_session_t *observer) {
+    if (is_to_be_told(a, observer)) tell_gone(o->said, o, a->hyperty, true);
+    if (observer || a->is_gone) return;
+    a->is_gone = true;
+    hy__keep_admission_end(o, a->hyperty);
 }
 
 static void on_absent(void *object) {
@@ -288,10 +302,8 @@ static void on_absent(void *object) {
             continue;
         }
         if (now_ms >= a->since_ms + n->limits.grace_ms) {
-            tell_gone(o->said, o, a->hyperty, true);
+            look_for(o, a, observer);
             a->since_ms = now_ms;
-            if (!observer && !a->is_gone) hy__keep_admission_end(o, a->hyperty);
-            a->is_gone = a->is_gone || !observer;
         }
         uint64_t end_ms = a->since_ms + n->limits.grace_ms;
         if (end_ms < next_ms) next_ms = end_ms;

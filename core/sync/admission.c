@@ -263,11 +263,17 @@ void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms) {
     }
 }
 
+/* It is asked to say so again, and may not be there any more to do so. */
+static void hear_leaving(hy_hosted_t *h, hy_msg_t *request) {
+    const hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
+    hy__delegation_note_gone(h);
+    if (source && !tells_gone(h, request)) withdraw(h, source);
+}
+
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? hy__hosted_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
-        hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
         bool is_late = !hy_get_bool(hy_msg_body(request), "listens", true);
         if (g && g->is_observing && !is_own && !h->delegation)
@@ -300,6 +306,7 @@ static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    if (m->type == HY_MSG_UNSUBSCRIBE && h->delegation) hear_leaving(h, m);
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     const hy_reporter_t *r = hy__hosted_reporter(h);
     if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */

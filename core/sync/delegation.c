@@ -85,7 +85,10 @@ void hy__delegation_stay(hy_delegation_t *d, int code, const char *format, ...) 
     va_end(args);
     unnote(d);
     detach(d);
-    if (d->missed_gone) hy__hosted_renew(h);
+    if (d->missed_gone) {
+        h->is_unsure = true;
+        hy__hosted_renew(h);
+    }
     finish(d, code, text);
 }
 
@@ -114,7 +117,6 @@ static void on_returned(void *delegation) {
     hy_delegation_t *d = delegation;
     const hy_hosted_t *h = d->hosted;
     hy_str_t *heir = hy_str_ref(d->heir), *url = hy_str_ref(h->url);
-    d->missed_gone = false; /* who observes was just admitted again */
     hy__delegation_stay(d, HY_ETIMEOUT, "%s has not taken over %s in time; it stays here",
                         heir->bytes, url->bytes);
     hy_str_unref(heir);

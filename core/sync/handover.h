@@ -40,7 +40,8 @@
 /* A message that has to wait for the end: answered 503 with {"again": true}, so that its sender
  * repeats it. False if nothing is under way (`h` NULL: nor is the object here). */
 bool hy__delegation_defers(hy_hosted_t *h, hy_msg_t *m);
-/* Somebody who observes was said to be gone meanwhile: looked after once it is over. */
+/* Somebody who observes was said to be gone, or has left, meanwhile: looked after once it is over.
+ */
 void hy__delegation_note_gone(hy_hosted_t *h);
 /* A new session: false if nothing is under way that has to be known before it is held again. */
 bool hy__delegation_renew(hy_hosted_t *h);

@@ -31,7 +31,7 @@ struct hy_hosted {
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
     size_t admitted_count;
-    bool is_taken;     /* from another reporter, and who has left meanwhile is not known yet */
+    bool is_unsure;    /* it was on its way, and who has left meanwhile is not known yet */
     uint64_t doubt_ms; /* resumed: when to ask who of its observers is still there; 0: not */
     hy_delegation_t *delegation; /* it is being handed over (handover.h); NULL: it is not */
 };

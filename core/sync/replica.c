@@ -215,7 +215,7 @@ static void say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty, bool res
         hy_value_drop(body);
         body = hy_absent();
     }
-    if (to && hy__manager_hosts(m, url) && !hy__manager_hands_over(m, url)) {
+    if (to && hy__manager_hears(m, url)) {
         hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, body);
         hy_str_unref(to);
     } else {

@@ -102,6 +102,19 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
+/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
+ * be possible now, it can be resumed, but not handed on. */
+static void sign(hy_hosted_t *h, hy_reporter_t *r) {
+    const hy_node_t *metadata = r->party.object->metadata;
+    hy_str_t *reporter = hy_get_str(metadata, "reporter");
+    hy_str_t *runtime = hy_get_str(metadata, "runtime");
+    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+                     hy_str_equal(runtime, h->manager->runtime);
+    if (is_signed) return;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
+}
+
 static void resumed(hy_call_t *c) {
     hy_manager_t *m = c->syncher->manager;
     hy_hosted_t *h = hy__part_find(&m->hosted, c->ledger->object->url);
@@ -113,6 +126,7 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
+    sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);
     hy__pulse_start(m);

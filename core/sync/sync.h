@@ -228,8 +228,9 @@ void hy__hosted_digest(hy_hosted_t *h);
 uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
-/* True if it is, and is being handed over: what is asked of it has to be asked again. */
-bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url);
+/* True if it is, and its reporter hears now what it is told: it is not being handed over, nor still
+ * to be told that it is the reporter, when what is asked of it has to be asked again. */
+bool hy__manager_hears(const hy_manager_t *m, const hy_str_t *url);
 
 /* --- addresses.c ------------------------------------------------------------------------------ */
 

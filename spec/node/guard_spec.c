@@ -203,6 +203,18 @@ static void the_holder_is_told_again_until_it_has_expelled_who_is_gone(void **st
     assert_int_equal(came(&a), 0);
 }
 
+static void who_has_not_listened_yet_may_take_its_time_in_its_session(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", "hyperty://d/h");
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    hy_clock_advance(&the_clock, 5 * HY_SESSION_GRACE_MS);
+    assert_int_equal(came(&a), 0);
+    leave(&b);
+    hy_clock_advance(&the_clock, 6 * HY_SESSION_GRACE_MS);
+    assert_int_equal(told_gone("hyperty://d/h", true), 1);
+}
+
 static void the_holder_is_told_of_who_was_admitted_and_listens_no_more(void **state) {
     (void)state;
     guard(&a, A_SM, ",\"guard\":true");
@@ -360,6 +372,7 @@ int main(void) {
         TEST(the_holder_is_told_of_who_was_admitted_and_never_came),
         TEST(the_holder_is_told_again_until_it_has_expelled_who_is_gone),
         TEST(the_holder_is_told_of_who_was_admitted_and_listens_no_more),
+        TEST(who_has_not_listened_yet_may_take_its_time_in_its_session),
         TEST(only_the_holder_admits_and_expels),
         TEST(a_guarded_object_without_holder_stays_shut_until_the_next_one),
         TEST(many_come_and_go_without_filling_the_guard),

@@ -26,7 +26,8 @@ end
 function M.is_taken(oracle, actor, entry)
   local object = entry.url and oracle.by_url[entry.url]
   if entry.what == "took" then return true end
-  return entry.what == "resumed" and object and object.heir == actor and object.actor ~= actor
+  if entry.what ~= "resumed" or not object or object.heir ~= actor then return false end
+  return object.actor ~= actor or not object.party -- its giver may have heard first
 end
 
 -- The number of an epoch.
@@ -42,10 +43,13 @@ function M.begin_epoch(object, entry)
     before)
 end
 
+---Who reports it now has said so in the metadata.
+function M.sign(object, entry)
+  if entry.version == object.version + 1 then object:pass() end
+end
+
 local function check_state(object, entry)
-  if entry.version == object.version + 1 and entry.what == "took" then
-    object:pass() -- who reports it now has said so in the metadata
-  end
+  M.sign(object, entry)
   if entry.version ~= object.version then
     check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
       entry.party, object.label, entry.version, object.version)

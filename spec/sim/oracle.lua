@@ -200,6 +200,7 @@ function Oracle:resumed(actor, entry, expected)
   if not object.is_live and not may_lack then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
+  if not object.party then handover.sign(object, entry) end -- its giver has told of it
   local state = object:state(entry.version, entry.party)
   if entry.version < object.promised and not may_lack then
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
@@ -303,6 +304,9 @@ local function check_reporter(object, look)
   check.equal("reporter", check.plain_kept(object.kept), check.plain_kept(look.children),
     "%s, children", name)
   check.equal("events", object.own, object.echoed, "%s, own child events", name)
+  if look.metadata.reporter ~= object.actor.url then
+    check.fault("reporter", "%s is said to be that of %s", name, tostring(look.metadata.reporter))
+  end
 end
 
 local function users(children)

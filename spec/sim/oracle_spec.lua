@@ -20,7 +20,8 @@ describe("the oracle", function()
     looks = {}
     for _, name in ipairs { "anna.1", "ben.1" } do
       looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
-        metadata = { name = "o1", lastModified = name }, observers = plain.array { ben.url },
+        metadata = { name = "o1", lastModified = name, reporter = anna.url },
+        observers = plain.array { ben.url },
         status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
           collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
           state = "kept", user = "user://x/ben" } } }
@@ -102,7 +103,7 @@ describe("the oracle", function()
       looks["ben.1"].children = {}
       catches "children differs at /1"
       looks["ben.1"].children = looks["anna.1"].children
-      looks["ben.1"].metadata = { name = "o2" }
+      looks["ben.1"].metadata = { name = "o2", reporter = anna.url }
       catches "metadata differs at /name"
     end)
 
@@ -160,6 +161,12 @@ describe("the oracle", function()
       reporter_did()
       looks["anna.1"].data.n = 1
       catches "o1 at its reporter differs at /n: 1, not 2"
+    end)
+
+    it("that another is said to be", function()
+      reporter_did()
+      looks["anna.1"].metadata.reporter = ben.url
+      catches("o1 at its reporter is said to be that of " .. ben.url, heard())
     end)
 
     it("that counted wrong", function()
