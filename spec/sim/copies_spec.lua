@@ -107,6 +107,18 @@ describe("the oracle of kept copies", function()
     assert.is_nil(fault())
   end)
 
+  it("lets one that a disk has kept be of a past that the object has lost", function()
+    object.has_lost = true
+    kill(true)
+    anna_writes()
+    comes_back { data = { n = 7 } }
+    shows("ben.1001", 2)
+    assert.is_nil(fault())
+    kill()
+    comes_back { party = "ben.2001", data = { n = 7 } }
+    has "first copy differs at /n: 7, not 1"
+  end)
+
   it("sees a copy that is older than what it had when all was quiet", function()
     kill()
     comes_back { version = 0, data = { n = 0 } }

@@ -52,6 +52,8 @@ function Model:write(edit, entry)
     self.data = after
     remember(self)
     self.changed[#self.changed + 1] = self.version
+  else
+    edit.is_idle = true -- and nothing of it can be lost
   end
   if entry.version ~= self.version then
     check.fault("reporter", "%s: version %d after %s, not %d", self.label, entry.version,

@@ -422,6 +422,24 @@ describe("the oracle", function()
       oracle:check(function(_, party) return looks[party] end, true)
     end)
 
+    it("of an execute that was answered and lost, unless it changed nothing", function()
+      local object = oracle.by_url["resource://x/1"]
+      local idle = oracle:expect_edit { kind = "batch", edits = {} }
+      oracle:take(anna, { { what = "wrote", party = "anna.1", number = idle, done = true,
+        version = 2 } })
+      local function told_done(number)
+        oracle:take(ben, { { what = "answer", party = "ben.1", method = "execute", who = "write",
+          asked = number, value = object.version } })
+        oracle:judge(true)
+      end
+      object:restore(2)
+      told_done(idle)
+      object:restore(0)
+      local ok, err = pcall(told_done, 1)
+      assert.is_false(ok)
+      assert.truthy(err.fault:find "which it never was")
+    end)
+
     it("of who is in again after it was thrown out, and was not let in", function()
       oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept",
           at = 0 },

@@ -198,9 +198,10 @@ local function executed(self, entry, all_edits)
   elseif not self.is_adrift and not self.object:is_beyond(entry.value) then
     self.object:state(entry.value, self.name)
     self.object:promise(entry.value)
-    if not all_edits[entry.asked].is_done then
+    local edit = all_edits[entry.asked]
+    if not edit.is_done and not edit.is_idle then
       check.fault("acknowledged", "%s was told that %s was done, which it never was", self.name,
-        plain.show(all_edits[entry.asked], 300))
+        plain.show(edit, 300))
     end
   end
 end
