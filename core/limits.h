@@ -107,13 +107,18 @@
 #define HY_STORE_CLOSE_MS          5000u
 #define HY_STORE_CHANGES_BYTES_MIN (64u << 10)
 
-/* The journal of a store's file: folded from so many bytes on, in steps of so many; a commit waits
- * for steps while there are more than the most. When nothing was written for so long, all of it is
- * folded. */
-#define HY_STORE_FOLD_BYTES      (1u << 20)
-#define HY_STORE_FOLD_STEP_BYTES (32u << 10)
-#define HY_STORE_FOLD_BYTES_MAX  (4u * HY_STORE_FOLD_BYTES)
+/* The journal of a store's file: folded from so many bytes on (the more, the more rows of one owner
+ * are written at once), in steps of so many; a commit waits for steps while there are more than the
+ * most. When nothing was written for so long, all of it is folded. */
+#define HY_STORE_FOLD_BYTES      (4u << 20)
+#define HY_STORE_FOLD_STEP_BYTES (128u << 10)
+#define HY_STORE_FOLD_BYTES_MAX  (3u * HY_STORE_FOLD_BYTES)
 #define HY_STORE_FOLD_IDLE_MS    500u
+
+/* Changes of one object that are folded together are one row of the file: so many bytes at most, so
+ * many changes at least. */
+#define HY_STORE_RUN_BYTES    (64u << 10)
+#define HY_STORE_RUN_ROWS_MIN 8u
 
 /* Messages of stored objects that wait for their commit; answers: twice that. Answers to executes
  * that are kept of one object. */

@@ -48,8 +48,10 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a) {
     return a;
 }
 
-/* Nobody is left to decide. What was decided stays. */
+/* Nobody is left to decide. What was decided stays; what a hyperty thought about that stops is
+ * ended with its syncher. */
 static void asked_end(const hy_asked_t *a) {
+    if (a->instance->state == HY_STOPPING) return;
     if (a->has_failed && hy_decision_kind(a->decision) != HY_DECIDE_CHILD) {
         hy_error_t err = {0};
         hy_fail(&err, HY_EINTERNAL, "the %s failed", hy_on_label(a->event));

@@ -18,6 +18,7 @@
 #include "../base/dict.h"
 #include "../base/list.h"
 #include "../base/mem.h"
+#include "../bus/names.h"
 
 #define LANES_SWEEP_MIN 32u
 
@@ -31,6 +32,7 @@ struct hy_network {
     hy_node_server_t *node;
     hy_link_t pairs;
     size_t in_flight;
+    hy_names_t *names; /* that arrived lately */
 };
 
 struct hy_pair {
@@ -112,7 +114,7 @@ static void on_arrival(void *arg) {
     bool is_up = f->is_up;
     hy_msg_t *m = NULL;
     hy_error_t err;
-    int r = hy_msg_parse(f->text, &m, &err);
+    int r = hy_msg_parse_with(p->network->names, f->text, &m, &err);
     flight_free(f, p->network);
     if (r < 0) {
         hy_log(log_of(p), HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
@@ -129,7 +131,12 @@ static void on_arrival(void *arg) {
 int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
                    const hy_network_faults_t *faults, hy_network_t **out) {
     hy_network_t *n = hy_alloc_zero(sizeof *n);
-    if (!n) return HY_ENOMEM;
+    hy_names_t *names = n ? hy_names_new() : NULL;
+    if (!names) {
+        hy_free(n);
+        return HY_ENOMEM;
+    }
+    n->names = names;
     n->clock = clock;
     n->log = log;
     hy_random_seed(&n->random, seed);
@@ -140,6 +147,8 @@ int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
 }
 
 void hy_network_free(hy_network_t *n) {
+    if (!n) return;
+    hy_names_free(n->names);
     hy_free(n);
 }
 

@@ -1,26 +1,15 @@
 /* Data objects at the node: who holds one, in which epoch, and whom its guard lets through.
  *
  * An object is known while anything of it is subscribed. A holder that subscribes it with "guard"
- * shuts /changes and /children/… to all but the hyperties that it admits; routes of others wait. A
- * hyperty is admitted for the session that has it: who takes over its address later is not. When
- * the holder's session ends, nobody is admitted any more and the object stays shut, so that an
- * observer who was refused does not hear the others; the next holder decides anew.
+ * shuts /changes and /children/… to all but the hyperties that it admits (admitted.c); routes of
+ * others wait. When the holder's session ends, nobody is admitted any more and the object stays
+ * shut, so that an observer who was refused does not hear the others; the next holder decides anew.
  *
  * The highest epoch of an object is kept with its address, so for an allocated one it outlives the
  * session (PROTOCOL.md section 7). */
 #include "internal.h"
 
-#define SWEEP_FIRST 64u
-
-typedef struct {
-    hy_str_t *hyperty;
-    uint64_t session;  /* 0: whoever has it first */
-    uint64_t since_ms; /* when it was admitted, for one without session */
-} admission_t;
-
 /* --- objects ---------------------------------------------------------------------------------- */
-
-static void on_absent(void *object);
 
 hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len) {
     hy__object_t *o = hy__slot_find(&n->objects, url, len);
@@ -28,10 +17,8 @@ hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len) 
     if (!(o = hy_alloc_zero(sizeof *o))) return NULL;
     hy_link_init(&o->topics);
     hy_link_init(&o->link);
-    hy_dict_init(&o->admitted, sizeof(admission_t));
-    hy_timer_init(&o->absent, on_absent, o);
+    hy__admitted_init(o);
     o->holder_turn = UINT64_MAX;
-    o->sweep_at = SWEEP_FIRST;
     o->url = hy_str_new(url, len);
     if (o->url && hy__slot_put(&n->objects, o->url, o) == 0) {
         if (hy__topic_changes(n, o)) return o;
@@ -74,31 +61,8 @@ static void review(hy__object_t *o) {
     }
 }
 
-static void review_session(hy__object_t *o, const hy_session_t *s) {
-    for (hy_link_t *l = o->topics.next; l != &o->topics; l = l->next) {
-        const hy__topic_t *t = hy_link_owner(l, hy__topic_t, link);
-        hy__route_t *r = hy__kind_is_guarded(t->kind) ? hy__route_find(s, t->url) : NULL;
-        if (r) hy__route_review(r);
-    }
-}
-
-/* What an admission costs; the session of the holder is charged with it. */
-static size_t admission_bytes(const hy_str_t *hyperty) {
-    return sizeof(admission_t) + sizeof(hy_dict_slot_t) + sizeof *hyperty + hyperty->len;
-}
-
-static void strike(hy__object_t *o, admission_t *a) {
-    o->said->held -= admission_bytes(a->hyperty);
-    hy_dict_remove(&o->admitted, a);
-}
-
 static void disown(hy__object_t *o) {
-    admission_t *a;
-    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
-        strike(o, a);
-    hy_dict_deinit(&o->admitted);
-    if (o->said) hy_timer_stop(o->said->server->clock, &o->absent);
-    o->sweep_at = SWEEP_FIRST;
+    hy__admitted_clear(o);
     o->said = NULL;
     o->holder_id = 0;
     hy_list_remove(&o->link);
@@ -193,10 +157,7 @@ void hy__object_restore(hy__object_t *o, hy_session_t *session, hy_str_t *report
 }
 
 void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter) {
-    const admission_t *a;
-    size_t bytes = 0;
-    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
-        bytes += admission_bytes(a->hyperty);
+    size_t bytes = hy__admitted_bytes(o);
     o->said->held -= bytes;
     to->held += bytes;
     o->said = to;
@@ -206,213 +167,6 @@ void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter) {
     hy_str_unref(o->reporter);
     o->reporter = hy_str_ref(reporter);
     if (o->is_guarded) review(o);
-}
-
-/* --- admitting -------------------------------------------------------------------------------- */
-
-bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s) {
-    admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    if (a && a->session == 0) {
-        a->session = s->id;
-        hy__keep_admission(o, hyperty, s->id);
-    }
-    return a && a->session == s->id;
-}
-
-/* Strikes those whose session has ended, once they may be half of all; so each costs little. */
-static void sweep(const hy_node_server_t *n, hy__object_t *o) {
-    if (o->admitted.count < o->sweep_at) return;
-    admission_t *a;
-    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
-        const hy_session_t *s = hy__holder_of(n, a->hyperty->bytes, a->hyperty->len);
-        if (!a->session || (s && s->id == a->session)) continue;
-        hy__keep_admission_end(o, a->hyperty);
-        strike(o, a);
-    }
-    uint32_t twice = o->admitted.count * 2;
-    o->sweep_at = twice > SWEEP_FIRST ? twice : SWEEP_FIRST;
-}
-
-static bool is_listening(const hy__object_t *o, const hy_session_t *s, const hy_str_t *hyperty) {
-    uint32_t hash = hy_hash(hyperty->bytes, hyperty->len);
-    for (hy_link_t *l = o->topics.next; l != &o->topics; l = l->next) {
-        const hy__topic_t *t = hy_link_owner(l, hy__topic_t, link);
-        const hy__route_t *r = hy__kind_is_guarded(t->kind) ? hy__route_find(s, t->url) : NULL;
-        if (r && hy_dict_find(&r->sources, hyperty->bytes, hyperty->len, hash)) return true;
-    }
-    return false;
-}
-
-/* Ext: of who is admitted, whether anybody has it ("here"), and has a route for it ("listens"). */
-static void reply_presence(hy_session_t *s, hy_msg_t *m, const hy__object_t *o,
-                           const hy_str_t *hyperty, const hy_session_t *observer) {
-    hy_node_t *value = hy_node_new(HY_OBJECT);
-    bool listens = observer && is_listening(o, observer, hyperty);
-    if (value && hy_put(value, "here", hy_bool(observer != NULL)) == 0 &&
-        hy_put(value, "listens", hy_bool(listens)) == 0) {
-        hy__reply(s, m, 200, NULL, hy_node_value(value));
-        return;
-    }
-    hy_node_unref(value);
-    hy__reply(s, m, 200, NULL, hy_absent());
-}
-
-/* Ext: whether another one of its session goes on hearing the object when it is expelled
- * ("shared"). */
-static void reply_flag(hy_session_t *s, hy_msg_t *m, const char *key, bool is_so) {
-    hy_node_t *value = hy_node_new(HY_OBJECT);
-    if (value && hy_put(value, key, hy_bool(is_so)) == 0) {
-        hy__reply(s, m, 200, NULL, hy_node_value(value));
-        return;
-    }
-    hy_node_unref(value);
-    hy__reply(s, m, 200, NULL, hy_absent());
-}
-
-/* The whole grace is for whom nobody has yet. */
-static void await(hy__object_t *o, admission_t *a) {
-    const hy_node_server_t *n = o->said->server;
-    a->since_ms = hy_clock_now(n->clock);
-    if (!hy_timer_is_started(&o->absent)) hy_timer_start(n->clock, &o->absent, n->limits.grace_ms);
-}
-
-int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session) {
-    admission_t *a = hy_dict_put(&o->admitted, hyperty, NULL);
-    if (!a) return HY_ENOMEM;
-    o->said->held += admission_bytes(hyperty);
-    a->session = session;
-    const hy_session_t *s = hy__holder_of(o->said->server, hyperty->bytes, hyperty->len);
-    if (session == 0)
-        await(o, a);
-    else if (s)
-        review_session(o, s);
-    return 0;
-}
-
-void hy__object_keep_admitted(hy__object_t *o) {
-    const admission_t *a;
-    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));)
-        hy__keep_admission(o, a->hyperty, a->session);
-}
-
-static void admit(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
-    hy_node_server_t *n = s->server;
-    hy_error_t err;
-    sweep(n, o);
-    bool is_full = o->admitted.count >= HY_OBJECT_ADMITTED_MAX;
-    admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    int r = a ? 0 : hy__session_check_room(s, admission_bytes(hyperty), &err);
-    if (r == 0 && !a && !is_full && (a = hy_dict_put(&o->admitted, hyperty, NULL)))
-        s->held += admission_bytes(hyperty);
-    if (r == 0 && !a)
-        r = hy_fail(&err, HY_EFULL, "%s cannot be admitted to %s: %s", hyperty->bytes,
-                    o->url->bytes, is_full ? "too many are" : "out of memory");
-    if (r < 0) {
-        hy__refuse(s, m, &err);
-        return;
-    }
-    const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
-    a->session = observer ? observer->id : 0;
-    hy__keep_admission(o, hyperty, a->session);
-    if (observer)
-        review_session(o, observer);
-    else
-        await(o, a);
-    reply_presence(s, m, o, hyperty, observer);
-}
-
-static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
-    for (hy_link_t *l = o->topics.next; l != &o->topics; l = l->next) {
-        const hy__topic_t *t = hy_link_owner(l, hy__topic_t, link);
-        const hy__route_t *r = hy__kind_is_guarded(t->kind) ? hy__route_find(s, t->url) : NULL;
-        if (r && hy__route_is_open(r)) return true;
-    }
-    return false;
-}
-
-/* What waits for the hyperty's session goes, unless another one there is admitted; so nothing of
- * the object reaches it after the answer. */
-static void expel(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty) {
-    admission_t *a = hy_dict_get(&o->admitted, hyperty);
-    bool is_shared = false;
-    if (a) {
-        hy__keep_admission_end(o, hyperty);
-        hy__keep_sync(s->server);
-        strike(o, a);
-    }
-    hy_session_t *observer = hy__holder_of(s->server, hyperty->bytes, hyperty->len);
-    if (observer) {
-        review_session(o, observer);
-        is_shared = is_reached(o, observer);
-        if (!is_shared) hy__outgoing_purge(observer, o);
-    }
-    reply_flag(s, m, "shared", is_shared);
-}
-
-/* --- who is gone ------------------------------------------------------------------------------ */
-
-static hy_msg_t *make_gone(const hy_node_server_t *n, const hy__object_t *o, hy_str_t *hyperty) {
-    hy_str_t *to = hy_str_append(o->url, "/subscription");
-    hy_node_t *body = hy_node_new(HY_OBJECT);
-    int rc = to && body ? hy_put(body, "source", hy_string(hy_str_ref(hyperty))) : HY_ENOMEM;
-    if (rc == 0) rc = hy_put(body, "gone", hy_bool(true));
-    hy_msg_t *m = NULL;
-    if (rc == 0) {
-        m = hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_absent(), n->sm_url, to, hy_node_value(body));
-    } else if (body) {
-        hy_node_unref(body);
-    }
-    hy_str_unref(to);
-    return m;
-}
-
-/* Where memory is short the holder hears nothing of it, as of any observer that only went silent.
- */
-static void tell_gone(hy_session_t *holder, const hy__object_t *o, hy_str_t *hyperty) {
-    hy_msg_t *m = make_gone(holder->server, o, hyperty);
-    if (m) hy__deliver(holder, m);
-    hy_msg_unref(m);
-}
-
-void hy__objects_bereave(hy_session_t *s) {
-    const hy__slot_t *slot;
-    for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));) {
-        const hy__route_t *r = slot->item;
-        hy__object_t *o = r->topic->object;
-        if (r->topic->kind != HY__CHANGES || !o->is_guarded) continue;
-        hy_session_t *holder = hy__object_holder(s->server, o);
-        if (!holder || holder == s) continue;
-        hy_str_t *const *source;
-        for (uint32_t at = 0; (source = hy_dict_next(&r->sources, &at));) {
-            if (hy__object_admits(o, *source, s)) tell_gone(holder, o, *source);
-        }
-    }
-}
-
-/* Those who were admitted while nobody had them, as after a restart of the node, and did not come
- * within the grace that a session would have. */
-static void on_absent(void *object) {
-    hy__object_t *o = object;
-    hy_session_t *holder = o->said;
-    const hy_node_server_t *n = holder->server;
-    uint64_t now_ms = hy_clock_now(n->clock), next_ms = UINT64_MAX;
-    admission_t *a;
-    for (uint32_t pos = 0; (a = hy_dict_next(&o->admitted, &pos));) {
-        if (a->session) continue;
-        const hy_session_t *observer = hy__holder_of(n, a->hyperty->bytes, a->hyperty->len);
-        uint64_t end_ms = a->since_ms + n->limits.grace_ms;
-        if (observer) {
-            a->session = observer->id;
-            hy__keep_admission(o, a->hyperty, a->session);
-        } else if (now_ms >= end_ms) {
-            tell_gone(holder, o, a->hyperty);
-            hy__keep_admission_end(o, a->hyperty);
-            strike(o, a);
-        } else if (end_ms < next_ms) {
-            next_ms = end_ms;
-        }
-    }
-    if (next_ms != UINT64_MAX) hy_timer_start(n->clock, &o->absent, next_ms - now_ms);
 }
 
 /* --- execute ---------------------------------------------------------------------------------- */
@@ -489,9 +243,9 @@ void hy__serve_execute(hy_session_t *s, hy_msg_t *m) {
     if (r < 0)
         hy__refuse(s, m, &err);
     else if (is_admit)
-        admit(s, m, o, who.as.s);
+        hy__admitted_add(s, m, o, who.as.s);
     else if (is_expel)
-        expel(s, m, o, who.as.s);
+        hy__admitted_remove(s, m, o, who.as.s);
     else if (is_move)
         hy__serve_move(s, m);
     else

@@ -336,7 +336,7 @@ void hy__route_review(hy__route_t *r);
  * node). False if nobody does. */
 bool hy__publish(hy_node_server_t *n, const hy__place_t *at, hy_msg_t *m, hy_session_t *origin);
 
-/* --- guard.c: objects, who holds them, whom the holder admits --------------------------------- */
+/* --- guard.c: objects, who holds them --------------------------------------------------------- */
 
 struct hy__object {
     hy_str_t *url;
@@ -352,32 +352,26 @@ struct hy__object {
     hy_str_t *reporter; /* the hyperty that holds it */
     bool is_guarded;
     bool is_kept;       /* has rows in the store */
-    hy_dict_t admitted; /* hyperty -> session id */
+    hy_dict_t admitted; /* hyperty -> admission, admitted.c */
     uint32_t sweep_at;  /* that many admitted: strike those who are gone */
-    hy_timer_t absent;  /* for those admitted whom nobody has claimed yet */
+    hy_timer_t absent;  /* for those admitted who may not be there any more */
 };
 
 hy__object_t *hy__object_open(hy_node_server_t *n, const char *url, size_t len);
 void hy__object_tidy(hy_node_server_t *n, hy__object_t *o); /* frees it without routes */
 hy_session_t *hy__object_holder(const hy_node_server_t *n, hy__object_t *o);
-/* True if the guard lets the hyperty through, for that session. */
-bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s);
 /* May the session hold the object in that epoch (ABSENT: none told)? HY_ECONFLICT if not. */
 int hy__object_hold_check(hy_session_t *s, hy_str_t *url, hy_value_t epoch, hy_error_t *err);
 /* The holder has subscribed the object: notes reporter, epoch and guard. */
 void hy__object_hold(hy_session_t *s, hy_str_t *url, hy_str_t *reporter, hy_node_t *body);
 /* The session that held it ends or lets go: it stays shut, if it was guarded, until it is held. */
 void hy__object_orphan(hy__object_t *o);
-/* The session ends: the holder of each guarded object that its hyperties observe is told. */
-void hy__objects_bereave(hy_session_t *s);
 /* The object is deleted: drops all its routes. */
 void hy__object_drop(hy_node_server_t *n, hy_str_t *url);
 /* As it was in an earlier life of the node: then those who were admitted, each. `session` is NULL
  * if that who held it is gone. */
 void hy__object_restore(hy__object_t *o, hy_session_t *session, hy_str_t *reporter,
                         bool is_guarded);
-int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session);
-void hy__object_keep_admitted(hy__object_t *o);       /* writes all of them */
 void hy__serve_execute(hy_session_t *s, hy_msg_t *m); /* admit, expel, holder, move */
 /* The object that the session holds and has subscribed, for one who wants to `method` with it. */
 int hy__object_of_holder(hy_session_t *s, hy_str_t *url, const char *method, hy__object_t **out,
@@ -388,6 +382,26 @@ void hy__object_pass(hy__object_t *o, hy_session_t *to, hy_str_t *reporter);
 int hy__epoch_compare(const hy_str_t *a, const hy_str_t *b);
 /* 409 with the highest epoch known, if the failure is a conflict; else as hy__refuse. */
 void hy__refuse_epoch(hy_session_t *s, hy_msg_t *m, const hy_error_t *err, hy_str_t *url);
+
+/* --- admitted.c: whom the holder admits ------------------------------------------------------- */
+
+void hy__admitted_init(hy__object_t *o);
+void hy__admitted_clear(hy__object_t *o);         /* strikes all */
+size_t hy__admitted_bytes(const hy__object_t *o); /* of its holder's, session->held */
+/* Answers `execute` admit and expel. */
+void hy__admitted_add(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty);
+void hy__admitted_remove(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *hyperty);
+/* True if the guard lets the hyperty through, for that session. */
+bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s);
+/* As in an earlier life of the node. */
+int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session);
+void hy__object_keep_admitted(hy__object_t *o); /* writes all of them */
+/* It does not listen to the changes any more: should that go on and it is still admitted, the
+ * holder is told. The same of all who listen in a session that begins anew. */
+void hy__object_miss(hy__object_t *o, hy_str_t *hyperty);
+void hy__objects_miss(hy_session_t *s);
+/* The session ends: the holder of each guarded object that its hyperties observe is told. */
+void hy__objects_bereave(hy_session_t *s);
 
 /* --- move.c: an object passes from one session to another ------------------------------------- */
 

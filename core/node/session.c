@@ -127,6 +127,7 @@ int hy__session_renew(hy_session_t *s, hy_error_t *err) {
     if (!token)
         return hy_fail(err, HY_ENOMEM, "no session for %s: out of memory",
                        s->owner->runtime->bytes);
+    hy__objects_miss(s);
     clear(s);
     hy_str_unref(s->token);
     s->token = token;

@@ -232,15 +232,32 @@ static void check_value(check_t *c, hy_table_t table, const char *url, const cha
     if (fault) tell(c, "%s %s %s: %s", hy_table_name(table), url, key, fault);
 }
 
+/* The rows of a run; in another table, and if it makes no sense, it is one row as any other. */
+static int check_run(check_t *c, const hy_run_t *run, const char *url) {
+    int rc = SQLITE_OK;
+    hy_op_t op;
+    for (size_t pos = 0; rc == SQLITE_OK && hy__op_next(&run->bytes, &pos, &op);) {
+        char number[24];
+        snprintf(number, sizeof number, "%lld", (long long)op.row.number);
+        check_value(c, run->table, url, number, op.row.value, op.row.value_len);
+        rc = check_change(c, url, (int64_t)op.row.number);
+    }
+    return rc;
+}
+
 static int check_row(check_t *c, hy_table_t table, sqlite3_stmt *s) {
+    bool is_blob = sqlite3_column_type(s, 1) == SQLITE_BLOB;
     const char *key = hy__sqlite_text(s, 0);
     const char *value = hy__sqlite_text(s, 1);
     size_t len = (size_t)sqlite3_column_bytes(s, 1);
     const char *url = (const char *)sqlite3_column_text(s, 2);
+    hy_run_t run;
     if (!key || !value) return SQLITE_NOMEM;
     if (!url) tell(c, "%s %s: it belongs to nobody", hy_table_name(table), key);
     if (url && hy_dict_find(&c->journaled, url, strlen(url), hy_hash(url, strlen(url))))
         return SQLITE_OK;
+    if (url && is_blob && hy__run_read(table, sqlite3_column_int64(s, 0), value, len, &run))
+        return check_run(c, &run, url);
     check_value(c, table, url ? url : "?", key, value, len);
     if (table != HY_TABLE_CHANGES || !url) return SQLITE_OK;
     return check_change(c, url, sqlite3_column_int64(s, 0));

@@ -93,18 +93,26 @@ static void sqlite_rollback(hy_engine_t *e) {
 
 /* --- folding ---------------------------------------------------------------------------------- */
 
-/* Applies operations of the plan, and gives how many of it are then applied. */
+/* Applies operations of the plan, and gives how many of it are then applied. It ends early only
+ * where no run is cut by that. */
 static int apply_step(sqlite_t *q, hy_wanted_cb is_wanted, void *arg, size_t *done) {
     const hy_journal_t *j = &q->journal;
     int rc = SQLITE_OK;
     hy_op_t op;
-    size_t i = j->plan_done;
-    for (size_t bytes = 0; rc == SQLITE_OK && i < j->plan_count && bytes < j->step_bytes;) {
+    size_t i = j->plan_done, bytes = 0, looked = i;
+    for (; rc == SQLITE_OK && i < j->plan_count && bytes < j->step_bytes; i++) {
         hy__journal_op(j, i, &op);
         bytes += hy__op_size(&op);
-        rc = hy__tables_apply(q->tables, &op);
-        if (++i % WANTED_EVERY == 0 && is_wanted && is_wanted(arg)) break;
+        bool is_break = hy__tables_would_flush(q->tables, &op);
+        if (is_break) rc = hy__tables_flush(q->tables);
+        bool is_long = i - looked >= WANTED_EVERY && !hy__tables_is_gathering(q->tables);
+        if (is_break || is_long) {
+            looked = i;
+            if (is_wanted && is_wanted(arg)) break;
+        }
+        if (rc == SQLITE_OK) rc = hy__tables_apply(q->tables, &op);
     }
+    if (rc == SQLITE_OK) rc = hy__tables_flush(q->tables);
     *done = i;
     return rc;
 }
@@ -268,4 +276,7 @@ sqlite3 *hy__sqlite_db(hy_engine_t *e) {
 }
 hy_journal_t *hy__sqlite_journal(hy_engine_t *e) {
     return &((sqlite_t *)e)->journal;
+}
+void hy__sqlite_set_run(hy_engine_t *e, size_t rows_min) {
+    hy__tables_set_run(((sqlite_t *)e)->tables, rows_min);
 }

@@ -5,7 +5,7 @@
  *      <table>(owner INTEGER, <key> TEXT or INTEGER, value TEXT, PRIMARY KEY (owner, <key>))
  *      journal(seq INTEGER PRIMARY KEY, ops BLOB)
  *
- * PRAGMA application_id says that the file is ours, user_version which format it has (2). It is in
+ * PRAGMA application_id says that the file is ours, user_version which format it has (3). It is in
  * WAL mode. One thread writes: it takes all sealed batches that wait (until the queue is empty or
  * HY_STORE_GROUP_MS have passed) into one transaction, which is synced if one of them asks for it.
  *
@@ -15,6 +15,9 @@
  * transaction that folds the last of it; what is folded again comes to the same. So rows are what
  * is in the tables and, over that, what the rows of the journal do, in order of seq; these follow
  * one another without a gap. A file that was closed has an empty journal.
+ *
+ * In a table with an INTEGER key a value that is a blob is a run: several rows, the key that of the
+ * first (run.c). A file of format 2 has none, and is used as it is; written, it is of format 3.
  *
  * FILE.lock, held by the process that has the file open for writing, names it for others. */
 #ifndef HY_STORE_SQLITE_H

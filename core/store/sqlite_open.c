@@ -136,16 +136,16 @@ const char *hy__sqlite_text(sqlite3_stmt *s, int column) {
 
 /* --- format ----------------------------------------------------------------------------------- */
 
-/* 0, and whether nothing is in it yet; or why it is not for us. */
-static int check_format(sqlite3 *db, const char *path, bool *is_new, hy_error_t *err) {
+/* 0, and its format, 0 if nothing is in it yet; or why it is not for us. */
+static int check_format(sqlite3 *db, const char *path, int64_t *out, hy_error_t *err) {
     int64_t application = 0, format = 0, things = 0;
     int code = hy__sqlite_number(db, path, "PRAGMA application_id", &application, err);
     if (!code) code = hy__sqlite_number(db, path, "PRAGMA user_version", &format, err);
     if (!code)
         code = hy__sqlite_number(db, path, "SELECT count(*) FROM sqlite_schema", &things, err);
     if (code) return code;
-    *is_new = application == 0 && format == 0 && things == 0;
-    if (*is_new) return 0;
+    *out = format;
+    if (application == 0 && format == 0 && things == 0) return 0;
     if (application != HY_SQLITE_APPLICATION) {
         return hy_fail(err, HY_EINVALID,
                        "%s is no store: it is an SQLite file of another program; give another file "
@@ -158,7 +158,7 @@ static int check_format(sqlite3 *db, const char *path, bool *is_new, hy_error_t 
                        "one knows %d (it is left as it is)",
                        path, (long long)format, HY_SQLITE_FORMAT);
     }
-    if (format < HY_SQLITE_FORMAT) {
+    if (format < HY_SQLITE_FORMAT_MIN) {
         return hy_fail(err, HY_EINVALID,
                        "the store %s has format %lld, which an older version of hyperty made; this "
                        "one knows %d: use it with that version, or give another file (it is left "
@@ -186,24 +186,24 @@ static int make_tables(sqlite3 *db, const char *path, hy_error_t *err) {
     return code;
 }
 
-static int make_format(sqlite3 *db, const char *path, bool is_new, hy_error_t *err) {
+static int make_format(sqlite3 *db, const char *path, int64_t format, hy_error_t *err) {
     char sql[SQL_BYTES_MAX];
     snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d",
              HY_SQLITE_APPLICATION, HY_SQLITE_FORMAT);
     int code = hy__sqlite_exec(db, path, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", err);
-    if (!code && is_new) code = hy__sqlite_exec(db, path, sql, err);
+    if (!code && format < HY_SQLITE_FORMAT) code = hy__sqlite_exec(db, path, sql, err);
     if (!code) code = make_tables(db, path, err); /* also those that came since, for an old one */
     if (!code) code = hy__sqlite_exec(db, path, "COMMIT", err);
     return code;
 }
 
-static int begin_writing(sqlite3 *db, const char *path, bool is_new, hy_error_t *err) {
+static int begin_writing(sqlite3 *db, const char *path, int64_t format, hy_error_t *err) {
     char sql[SQL_BYTES_MAX];
     snprintf(sql, sizeof sql,
              "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; PRAGMA cache_size=-%d; "
              "PRAGMA synchronous=NORMAL",
              WAL_PAGES, WAL_BYTES_KEPT, CACHE_KIB);
-    int code = make_format(db, path, is_new, err);
+    int code = make_format(db, path, format, err);
     if (!code) code = hy__sqlite_exec(db, path, "PRAGMA journal_mode=WAL", err);
     if (!code) code = hy__sqlite_exec(db, path, sql, err);
     return code;
@@ -276,7 +276,7 @@ static int open_file(const char *path, const char *vfs, hy_sqlite_mode_t mode, s
 int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode, sqlite3 **out,
                        hy_error_t *err) {
     sqlite3 *db = NULL;
-    bool is_new = false;
+    int64_t format = 0;
     int code = open_file(path, vfs, mode, &db, err);
     if (code) return code;
     sqlite3_busy_timeout(db, BUSY_MS);
@@ -284,11 +284,11 @@ int hy__sqlite_connect(const char *path, const char *vfs, hy_sqlite_mode_t mode,
     sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (vfs) code = hy__sqlite_exec(db, path, "PRAGMA locking_mode=EXCLUSIVE", err);
     if (!code) code = hy__sqlite_exec(db, path, "PRAGMA cell_size_check=ON", err);
-    if (!code) code = check_format(db, path, &is_new, err);
+    if (!code) code = check_format(db, path, &format, err);
     if (!code && mode == HY_SQLITE_WRITE) {
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-        code = begin_writing(db, path, is_new, err);
-    } else if (!code && is_new) {
+        code = begin_writing(db, path, format, err);
+    } else if (!code && format == 0) {
         code = hy_fail(err, HY_EINVALID,
                        "%s is empty; it becomes a store once something runs with --store %s", path,
                        path);

@@ -1,6 +1,6 @@
 /* Inside of the SQLite backend: the lock beside a file (lock.c), opening it and what its failures
  * mean (sqlite_open.c), the engine (sqlite.c), its journal (journal.c) and its tables
- * (sqlite_tables.c), the driver with a thread (writer.c). */
+ * (sqlite_tables.c, run.c), the driver with a thread (writer.c). */
 #ifndef HY_STORE_SQLITE_PRIVATE_H
 #define HY_STORE_SQLITE_PRIVATE_H
 
@@ -10,7 +10,8 @@
 #include "sqlite.h"
 
 #define HY_SQLITE_APPLICATION 0x48595054 /* "HYPT" */
-#define HY_SQLITE_FORMAT      2
+#define HY_SQLITE_FORMAT      3
+#define HY_SQLITE_FORMAT_MIN  2 /* has no runs: is of the newest one once it is written */
 
 /* --- the lock --------------------------------------------------------------------------------- */
 
@@ -85,15 +86,39 @@ int hy__statement_run(sqlite3_stmt *s, int rc);
 /* Lent until the next reset of it: all statements are reset before what they were given goes. */
 int hy__statement_bind(sqlite3_stmt *s, int at, const char *text, size_t len);
 
+/* --- runs ------------------------------------------------------------------------------------- */
+
+/* Rows of one owner in a numbered table, in order (run.c); as zero: none. */
+typedef struct {
+    hy_buf_t bytes; /* encoded as HY_OP_PUT of no owner */
+    hy_table_t table;
+    const char *owner; /* lent, by the operations that were added */
+    size_t owner_len, count;
+    uint64_t first, last;
+} hy_run_t;
+void hy__run_clear(hy_run_t *r); /* it keeps its buffer, if that is of use */
+/* It puts a row behind those of the run, and in there is room for it. */
+bool hy__run_goes_on(const hy_run_t *r, const hy_op_t *op);
+/* The first one, or one that goes on. HY_ENOMEM: it was not. */
+int hy__run_add(hy_run_t *r, const hy_op_t *op);
+/* What a row of the file with that key has is a run: that run, lent, without owner. */
+bool hy__run_read(hy_table_t table, int64_t first, const char *bytes, size_t len, hy_run_t *out);
+
 /* --- the tables ------------------------------------------------------------------------------- */
 
 /* All give SQLite codes. */
 typedef struct hy_tables hy_tables_t;
 hy_tables_t *hy__tables_new(sqlite3 *db); /* NULL: out of memory */
+void hy__tables_set_run(hy_tables_t *t, size_t rows_min);
 void hy__tables_free(hy_tables_t *t);
-/* Within a transaction. */
+/* Within a transaction; rows that make a run wait for the next one or to be flushed, and what they
+ * are made of is lent until then. */
 int hy__tables_apply(hy_tables_t *t, const hy_op_t *op);
-/* A transaction was rolled back: what is known of the file may not be so. */
+int hy__tables_flush(hy_tables_t *t);
+/* This operation makes something that waits be written. */
+bool hy__tables_would_flush(const hy_tables_t *t, const hy_op_t *op);
+bool hy__tables_is_gathering(const hy_tables_t *t); /* something waits */
+/* A transaction was rolled back: what waits is dropped, what is known of the file may not be so. */
 void hy__tables_forget(hy_tables_t *t);
 /* Adds rows in any order. */
 int hy__tables_read(hy_tables_t *t, uint32_t tables, const hy_str_t *owner, hy_rows_t *rows);
@@ -109,6 +134,8 @@ int hy__sqlite_new(sqlite3 *db, hy_lock_t *lock, const char *path, uint64_t dela
 /* For statements of others on its connection, and what its journal holds. */
 sqlite3 *hy__sqlite_db(hy_engine_t *e);
 hy_journal_t *hy__sqlite_journal(hy_engine_t *e);
+/* For specs: so many rows make a run. */
+void hy__sqlite_set_run(hy_engine_t *e, size_t rows_min);
 /* Reads the journal that is in the file, in place of what it has in memory. HY_EINTERNAL: it makes
  * no sense. */
 int hy__sqlite_load(hy_engine_t *e, hy_error_t *err);

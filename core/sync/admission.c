@@ -16,25 +16,28 @@
 /* A subscription that waits for the reporter's decision. The hosted object is found again by URL:
  * it may be gone by then. */
 typedef struct {
+    hy_link_t link; /* in the hosted object */
     hy_manager_t *manager;
-    hy_str_t *url;
+    hy_str_t *url, *subscriber;
     hy_msg_t *request;
+    bool is_withdrawn; /* it has left since, and nobody waits for a yes */
 } asking_t;
 
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
-    hy_answer_t answer = {.value = hy_absent()};
+    hy_answer_t answer = {.value = hy_absent(), .struck = hy_absent()};
     hy__lasting_drop(h->manager, "evict", h->url, subscriber);
     const hy_node_t *early = HY_MUTANT(LATE_ADMIT) ? hy_get_object(body, "early") : NULL;
     int rc = r ? hy__answer_make(r, body, &answer) : HY_ENOT_FOUND;
     if (rc == 0 && early) {
         hy__answer_drop(&answer);
-        answer = (hy_answer_t){.value = hy_absent()};
+        answer = (hy_answer_t){.value = hy_absent(), .struck = hy_absent()};
         rc = hy_value_copy(hy_get(body, "early"), &answer.value);
     }
     if (rc == 0) rc = hy__hosted_put_guest(h, subscriber, &g);
+    if (rc == 0) answer.struck = hy__hosted_struck(h, hy_get_array(body, "fellows"));
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber, NULL, NULL);
     if (rc < 0) {
@@ -61,6 +64,22 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy__answer_send(r, request, subscriber, &answer);
 }
 
+static void asking_free(asking_t *a) {
+    hy_list_remove(&a->link);
+    hy_msg_unref(a->request);
+    hy_str_unref(a->url);
+    hy_str_unref(a->subscriber);
+    hy_free(a);
+}
+
+/* It may have waited so long that a yes would find nobody who takes it back. */
+static void withdraw(hy_hosted_t *h, const hy_str_t *hyperty) {
+    for (hy_link_t *l = h->askings.next; l != &h->askings; l = l->next) {
+        asking_t *a = hy_link_owner(l, asking_t, link);
+        if (hy_str_equal(a->subscriber, hyperty)) a->is_withdrawn = true;
+    }
+}
+
 static void on_decided(void *arg, hy_msg_t *answer, int code) {
     asking_t *a = arg;
     hy_bus_t *bus = a->manager->bus;
@@ -74,12 +93,12 @@ static void on_decided(void *arg, hy_msg_t *answer, int code) {
                        hy_msg_desc(answer), hy_absent());
     } else if (!h) {
         hy_bus_respond(bus, a->request, 410, "the object was deleted", hy_absent());
+    } else if (a->is_withdrawn) {
+        hy_bus_respond(bus, a->request, 403, "it has left before it was let in", hy_absent());
     } else if (!hy__delegation_defers(h, a->request)) {
-        accept(h, a->request, hy_get_str(hy_msg_body(a->request), "subscriber"));
+        accept(h, a->request, a->subscriber);
     }
-    hy_msg_unref(a->request);
-    hy_str_unref(a->url);
-    hy_free(a);
+    asking_free(a);
 }
 
 static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t *from,
@@ -103,13 +122,16 @@ static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber
     const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
     if (r && hy_object_whole(r->party.object, &early) == 0)
         hy_put(hy_msg_body(request), "early", early);
-    asking_t *a = hy_alloc(sizeof *a);
+    asking_t *a = hy_alloc_zero(sizeof *a);
     hy_value_t body =
         forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
     int rc = HY_ENOMEM;
     if (a) {
-        *a = (asking_t){
-            .manager = h->manager, .url = hy_str_ref(h->url), .request = hy_msg_ref(request)};
+        a->manager = h->manager;
+        a->url = hy_str_ref(h->url);
+        a->subscriber = hy_str_ref(subscriber);
+        a->request = hy_msg_ref(request);
+        hy_list_append(&h->askings, &a->link);
         rc = hy__manager_request(h->manager, HY_MSG_FORWARD, h->url, h->reporter, body, on_decided,
                                  a, NULL, NULL);
     } else {
@@ -117,10 +139,7 @@ static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber
     }
     if (rc == 0) return;
     hy_bus_respond(h->manager->bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
-    if (!a) return;
-    hy_msg_unref(a->request);
-    hy_str_unref(a->url);
-    hy_free(a);
+    if (a) asking_free(a);
 }
 
 static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
@@ -244,15 +263,24 @@ void hy__hosted_doubt_due(hy_hosted_t *h, uint64_t now_ms) {
     }
 }
 
+/* It is asked to say so again, and may not be there any more to do so. */
+static void hear_leaving(hy_hosted_t *h, hy_msg_t *request) {
+    const hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
+    hy__delegation_note_gone(h);
+    if (source && !tells_gone(h, request)) withdraw(h, source);
+}
+
 static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
     hy_guest_t *g = source ? hy__hosted_guest(h, source) : NULL;
     if (tells_gone(h, request)) {
-        hy__delegation_note_gone(h);
         bool is_own = hy__manager_find_syncher(h->manager, source) != NULL;
-        if (g && g->is_observing && !is_own && !h->delegation) doubt(h, g, "here");
+        bool is_late = !hy_get_bool(hy_msg_body(request), "listens", true);
+        if (g && g->is_observing && !is_own && !h->delegation)
+            doubt(h, g, is_late ? "listens" : "here");
         return;
     }
+    if (source) withdraw(h, source);
     if (g && g->is_observing) {
         hy_str_ref(source);
         leave(h, g, source, hy_get_bool(hy_msg_body(request), "rests", false));
@@ -278,6 +306,7 @@ static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    if (m->type == HY_MSG_UNSUBSCRIBE && h->delegation) hear_leaving(h, m);
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
     const hy_reporter_t *r = hy__hosted_reporter(h);
     if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */

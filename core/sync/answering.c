@@ -289,7 +289,7 @@ static bool fits(hy_value_t v) {
 
 int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
     const hy_node_t *since = hy_get_object(body, "since");
-    *out = (hy_answer_t){.value = hy_absent()};
+    *out = (hy_answer_t){.value = hy_absent(), .struck = hy_absent()};
     if (hy_get_array(body, "parts")) out->frozen = find_asked(r, body);
     if (out->frozen) return 0;
     int rc = since ? hy_object_since(r->party.object, since, &out->value) : HY_ENOT_FOUND;
@@ -304,9 +304,10 @@ int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
 
 void hy__answer_drop(hy_answer_t *a) {
     hy_value_drop(a->value);
+    hy_value_drop(a->struck);
     hy_str_unref(a->admission);
     a->admission = NULL;
-    a->value = hy_absent(); /* what is frozen goes after a while */
+    a->value = a->struck = hy_absent(); /* what is frozen goes after a while */
 }
 
 static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
@@ -315,6 +316,10 @@ static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
     if (!hy_msg_has_id(request)) hy_value_drop(a->value);
     a->value = hy_absent();
     if (m && a->admission) hy_put(hy_msg_body(m), "admission", hy__string_ref(a->admission));
+    if (m && a->struck.kind == HY_ARRAY) {
+        hy_put(hy_msg_body(m), "struck", a->struck);
+        a->struck = hy_absent();
+    }
     hy__ledger_send(r->ledger, r->party.syncher->manager, m);
     hy_msg_unref(m);
 }
@@ -336,6 +341,7 @@ void hy__answer_send(hy_reporter_t *r, hy_msg_t *request, hy_str_t *hyperty, hy_
     reader->hyperty = hy_str_ref(hyperty);
     reader->admission = a->admission;
     a->admission = NULL;
+    hy__answer_drop(a);
     hy_list_append(&f->readers, &reader->link);
     bool is_idle = f->reader_count++ == 0;
     if (is_idle) go_on(f); /* moved, not added: it needs no memory */

@@ -190,6 +190,7 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     h->reporter = hy_str_ref(request->from);
     h->is_public = hy_get_bool(hy_get_object(body, "value"), "publicObservation", false);
     hy_dict_init(&h->guests, sizeof(hy_guest_t));
+    hy_link_init(&h->askings);
     int rc = url ? create_at(c, url, &desc)
                  : hy__domain_allocate(m, schema->scheme->bytes, create_allocated, c);
     if (rc < 0) creating_end(c, rc, desc, hy_absent());

@@ -102,6 +102,7 @@ void hy__decision_ask(hy_decision_t *d) {
 }
 
 void hy__decision_cancel(hy_decision_t *d) {
+    d->is_cancelled = true;
     finish(d, d->refusal, "the hyperty has stopped", hy_absent());
 }
 

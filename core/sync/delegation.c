@@ -85,7 +85,10 @@ void hy__delegation_stay(hy_delegation_t *d, int code, const char *format, ...) 
     va_end(args);
     unnote(d);
     detach(d);
-    if (d->missed_gone) hy__hosted_renew(h);
+    if (d->missed_gone) {
+        h->is_unsure = true;
+        hy__hosted_renew(h);
+    }
     finish(d, code, text);
 }
 
@@ -110,15 +113,25 @@ void hy__delegation_go_back(hy_delegation_t *d) {
     hy__job_want(&h->job);
 }
 
-void hy__delegation_returned(hy_hosted_t *h) {
-    hy_delegation_t *d = h->delegation;
-    if (!d || d->stage != RETURNING) return;
+static void on_returned(void *delegation) {
+    hy_delegation_t *d = delegation;
+    const hy_hosted_t *h = d->hosted;
     hy_str_t *heir = hy_str_ref(d->heir), *url = hy_str_ref(h->url);
-    d->missed_gone = false; /* who observes was just admitted again */
     hy__delegation_stay(d, HY_ETIMEOUT, "%s has not taken over %s in time; it stays here",
                         heir->bytes, url->bytes);
     hy_str_unref(heir);
     hy_str_unref(url);
+}
+
+/* Nobody is told of its epoch before that is committed. */
+void hy__delegation_returned(hy_hosted_t *h) {
+    hy_delegation_t *d = h->delegation;
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    if (!d || d->stage != RETURNING) return;
+    hy__commit_cancel(&d->stored);
+    hy__commit_init(&d->stored, on_returned, d);
+    bool waits = r && r->ledger && h->manager->store;
+    if (!waits || hy__commit_wait(h->manager, &d->stored, r->ledger->ticket) < 0) on_returned(d);
 }
 
 static void end_reporter(hy_reporter_t *r) {

@@ -9,7 +9,10 @@
  * there any more. A runtime without a session is told when it subscribes again. One that has a
  * session and does not answer may let the hyperty hear more, which is told as a failure; it is
  * told again until it answers. One of this runtime is cut off by a message that is before all that
- * is written later. */
+ * is written later.
+ *
+ * Of a stored object answers may be waiting for a commit: what of them has reached the node since
+ * is purged by another expel, which is the one that counts then. */
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "answering.h"
@@ -18,9 +21,10 @@
 typedef struct {
     hy_manager_t *manager;
     hy_str_t *url, *hyperty;
-    uint32_t open; /* callbacks to come */
-    bool is_cut;   /* the hyperty's runtime has answered, or will not: */
-    int cut;       /* how that went */
+    uint32_t open;      /* callbacks to come */
+    bool is_cut;        /* the hyperty's runtime has answered, or will not: */
+    int cut;            /* how that went */
+    hy_commit_t stored; /* what is written now */
     hy_domain_cb done;
     void *arg;
 } evicting_t;
@@ -75,9 +79,9 @@ static bool is_unsure(const evicting_t *e) {
 
 static void on_expelled(void *evicting, int code, const char *desc, hy_node_t *body) {
     evicting_t *e = evicting;
-    bool is_shared = hy_get_bool(hy_get_object(body, "value"), "shared", false) || is_unsure(e);
+    bool is_shared = hy_get_bool(hy_get_object(body, "value"), "shared", false);
     e->open--;
-    if (code < 0 || !is_shared)
+    if (code < 0 || (!is_shared && !is_unsure(e)))
         evicting_tell(e, code, desc);
     else if (e->is_cut)
         tell_cut(e);
@@ -97,11 +101,51 @@ static hy_value_t evict_body(const hy_hosted_t *h) {
     return body;
 }
 
+static void say_at_once(const hy_hosted_t *h, hy_str_t *hyperty) {
+    hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, evict_body(h));
+}
+
+hy_value_t hy__hosted_struck(const hy_hosted_t *h, const hy_node_t *hyperties) {
+    hy_node_t *list = NULL;
+    for (size_t i = 0; hyperties && i < hy_node_count(hyperties); i++) {
+        hy_value_t at = hy_node_at(hyperties, i);
+        if (at.kind != HY_STR || !hy__hosted_has_evicted(h, at.as.s)) continue;
+        if (!list) list = hy_node_new(HY_ARRAY);
+        if (list) hy_node_insert(list, hy_node_count(list), hy__string_ref(at.as.s));
+        say_at_once(h, at.as.s);
+    }
+    return list ? hy_node_value(list) : hy_absent();
+}
+
+static void on_stored(void *evicting) {
+    evicting_t *e = evicting;
+    const hy_hosted_t *h = hy__part_find(&e->manager->hosted, e->url);
+    bool is_out = h && hy__hosted_has_evicted(h, e->hyperty); /* not let in again meanwhile */
+    int rc = is_out ? hy__domain_expel(e->manager, e->url, e->hyperty, on_expelled, e) : 0;
+    if (!is_out || rc < 0) on_expelled(e, rc, "", NULL);
+}
+
+static void on_dropped(void *evicting) {
+    on_expelled(evicting, HY_ECLOSED, "the runtime ends", NULL);
+}
+
+/* True if something of the object has still to leave, and that is waited for. */
+static bool waits_for_commit(const hy_hosted_t *h, evicting_t *e) {
+    const hy_reporter_t *r = hy__hosted_reporter(h);
+    const hy_ledger_t *l = r ? r->ledger : NULL;
+    if (!e || !l || l->held <= h->manager->outlet.sent) return false;
+    hy__commit_init(&e->stored, on_stored, e);
+    e->stored.dropped = on_dropped;
+    return hy__commit_wait(h->manager, &e->stored, l->ticket) == 0;
+}
+
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     evicting_t *e = done ? evicting_new(h, hyperty, done, arg) : NULL;
     if (done && !e) return HY_ENOMEM;
-    int rc = hy__domain_expel(h->manager, h->url, hyperty, e ? on_expelled : NULL, e);
+    bool is_told = e && !waits_for_commit(h, e);
+    int rc = hy__domain_expel(h->manager, h->url, hyperty, is_told ? on_expelled : NULL, e);
     if (rc < 0) {
+        if (e) hy__commit_cancel(&e->stored);
         evicting_free(e);
         return rc;
     }
@@ -116,6 +160,9 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
                          hy_str_ref(hyperty), body, NULL, NULL);
         return 0;
     }
+    /* What is lasting waits until the node is known to let this session speak for the object, but
+     * what is written does not, and would overtake it. */
+    if (hy__job_is_wanted(&h->job)) say_at_once(h, hyperty);
     e->open++;
     e->is_cut = false;
     rc = hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,

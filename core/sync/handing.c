@@ -150,6 +150,7 @@ int hy__handing_settle(hy_manager_t *m, hy_str_t *hyperty, hy_str_t *url,
 int hy__handing_let_go(hy_syncher_t *s, hy_str_t *url) {
     const hy_kept_t *k = hy_dict_get(&s->kept, url);
     if (!s->manager->store || !k || !k->handing.peer || !k->handing.is_heir) return 0;
+    if (hy__takeover_has(s->manager, k)) return 0; /* it was offered once more */
     int rc = hy__party_hand_back(s, url);
     if (rc == 0) hy__rows_release(s->manager, url);
     return rc;
@@ -175,7 +176,8 @@ static void on_offered(void *offered, hy_settled_t where) {
 }
 
 void hy__handing_clear(hy_syncher_t *s, const hy_kept_t *k) {
-    offered_t *o = k->handing.peer && k->handing.is_heir ? hy_alloc(sizeof *o) : NULL;
+    bool is_left = k->handing.peer && k->handing.is_heir && !hy__takeover_has(s->manager, k);
+    offered_t *o = is_left ? hy_alloc(sizeof *o) : NULL;
     if (!o) return;
     *o = (offered_t){.manager = s->manager};
     o->hyperty = hy_str_ref(s->url);
@@ -236,6 +238,11 @@ static void on_settled(void *query, hy_settled_t where) {
         return;
     }
     hy_syncher_t *s = hy__manager_find_syncher(m, q->hyperty);
+    const hy_kept_t *k = s ? hy_dict_get(&s->kept, q->url) : NULL;
+    if (k && hy__takeover_has(m, k)) {
+        refuse(q, NOT_YET);
+        return;
+    }
     bool is_known = s && s->knows_kept;
     int rc = is_known ? hy__handing_let_go(s, q->url) : hy__party_forget(m, q->hyperty, q->url);
     if (rc == 0 && !is_known) hy__rows_release(m, q->url);

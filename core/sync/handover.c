@@ -239,6 +239,7 @@ static hy_hosted_t *make_hosted(hy_syncher_t *s, const hy_node_t *offer,
     h->url = hy_str_ref(hy_get_str(offer, "resource"));
     h->is_public = hy_get_bool(offer, "public", false);
     hy_dict_init(&h->guests, sizeof(hy_guest_t));
+    hy_link_init(&h->askings);
     h->subscription = hy__url_below(h->url, "/subscription");
     hy__hosted_init_job(h);
     if (h->subscription) return h;
@@ -348,11 +349,21 @@ int hy__handover_read(hy_syncher_t *s, const hy_node_t *offer, const hy_node_t *
 
 /* --- it is here ------------------------------------------------------------------------------- */
 
+/* Who has left here just now said so to the reporter before, and the node does not send to a
+ * session what it has said itself. */
+static void take_leaves(hy_hosted_t *h) {
+    const hy_guest_t *g;
+    for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
+        hy__lasting_again(h->manager, "leave", h->url, g->key);
+    }
+}
+
 void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy_manager_t *m = h->manager;
     hy__hosted_tell_evicted(h);
+    take_leaves(h);
     hy__hosted_digest(h); /* before anything else of this epoch that all hear */
-    h->is_taken = true;
+    h->is_unsure = true;
     hy__reporter_sign(r);
     hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
     hy__job_want(&h->job);

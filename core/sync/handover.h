@@ -40,7 +40,8 @@
 /* A message that has to wait for the end: answered 503 with {"again": true}, so that its sender
  * repeats it. False if nothing is under way (`h` NULL: nor is the object here). */
 bool hy__delegation_defers(hy_hosted_t *h, hy_msg_t *m);
-/* Somebody who observes was said to be gone meanwhile: looked after once it is over. */
+/* Somebody who observes was said to be gone, or has left, meanwhile: looked after once it is over.
+ */
 void hy__delegation_note_gone(hy_hosted_t *h);
 /* A new session: false if nothing is under way that has to be known before it is held again. */
 bool hy__delegation_renew(hy_hosted_t *h);
@@ -112,6 +113,10 @@ void hy__takeover_asked(hy_manager_t *m, hy_msg_t *request);
 /* The node has moved that object, in that epoch: it is reported here from now on. False if nobody
  * in this runtime waits for it; else the reporter that gave it, if it is here too, has ended. */
 bool hy__takeover_take(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
+/* What is kept is an offer that its hyperty has just accepted: it is not resumed, but comes or
+ * goes.
+ */
+bool hy__takeover_has(const hy_manager_t *m, const hy_kept_t *k);
 /* `event` from a node: it has moved an object to that syncher's hyperty. */
 void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event);
 void hy__takeovers_close(hy_syncher_t *s); /* those of a syncher */

@@ -23,6 +23,7 @@ struct hy_hosted {
     const hy_schema_t *schema;
     hy_listener_t *on_subscription;
     hy_dict_t guests;
+    hy_link_t askings; /* subscriptions that the reporter is asked about, admission.c */
     uint32_t observers;
     uint64_t admissions; /* of anybody, in this epoch or since before it */
     bool is_public;
@@ -30,7 +31,7 @@ struct hy_hosted {
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
     size_t admitted_count;
-    bool is_taken;     /* from another reporter, and who has left meanwhile is not known yet */
+    bool is_unsure;    /* it was on its way, and who has left meanwhile is not known yet */
     uint64_t doubt_ms; /* resumed: when to ask who of its observers is still there; 0: not */
     hy_delegation_t *delegation; /* it is being handed over (handover.h); NULL: it is not */
 };
@@ -67,6 +68,10 @@ hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
 hy_str_t *hy__hosted_admission(const hy_hosted_t *h);
 /* That it struck that hyperty off may still have to be heard. */
 bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g);
+/* Those of that list (NULL: nobody) who are struck off, ABSENT: none, or out of memory. As one of
+ * their runtime is let in now, whose copy they share, they are told once more before anything that
+ * it gets. */
+hy_value_t hy__hosted_struck(const hy_hosted_t *h, const hy_node_t *hyperties);
 /* Goes on with telling it where the reporter before has stopped. */
 void hy__hosted_tell_evicted(hy_hosted_t *h);
 /* rehost.c */

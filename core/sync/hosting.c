@@ -83,6 +83,8 @@ void hy__hosted_free(hy_hosted_t *h) {
         hy_str_unref(g->user);
     }
     hy_dict_deinit(&h->guests);
+    while (!hy_list_is_empty(&h->askings))
+        hy_list_remove(h->askings.next);
     if (h->job.manager) hy__job_cancel(&h->job);
     hy_value_drop(h->admitted);
     hy_listener_close(h->on_subscription);

@@ -129,6 +129,10 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
     const hy_node_t *body = hy_msg_body(answer);
     hy_bus_t *bus = m->manager->bus;
     if (hy_get_str(body, "admission")) hy__member_admitted(m, body); /* not with asked parts */
+    if (m->state != HY_MEMBER_ASKING || !m->replica) { /* left when a fellow's end was told */
+        hy__replica_say_left(m->manager, m->url, m->hyperty);
+        return false;
+    }
     int got = hy__collect(&m->collecting, m->url, body, &err);
     bool is_whole = got == HY_COLLECT_ALL || is_copied_meanwhile(m);
     if (!is_final && !is_whole) {
@@ -168,6 +172,21 @@ static void on_asked(void *arg, hy_msg_t *answer, int code) {
     if (is_final) hy__member_unref(m);
 }
 
+/* Who observes here already; some may be struck off and not have heard so. */
+static int put_fellows(hy_node_t *body, const hy_member_t *m) {
+    const hy_replica_t *r = m->replica;
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    int rc = list ? 0 : HY_ENOMEM;
+    for (hy_link_t *l = r->members.next; rc == 0 && l != &r->members; l = l->next) {
+        const hy_member_t *other = hy_link_owner(l, hy_member_t, link);
+        if (other != m && other->state == HY_MEMBER_IN)
+            rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(other->hyperty));
+    }
+    if (rc == 0 && hy_node_count(list) > 0) return hy_put(body, "fellows", hy_node_value(list));
+    if (list) hy_node_unref(list);
+    return rc;
+}
+
 hy_value_t hy__member_subscription(const hy_member_t *m) {
     const hy_replica_t *r = m->replica;
     hy_node_t *body = hy_node_new(HY_OBJECT);
@@ -177,6 +196,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     if (rc == 0) rc = hy__put_window(body);
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
     if (rc == 0 && s) rc = hy__put_identity(body, s);
+    if (rc == 0) rc = put_fellows(body, m);
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
     if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
     if (rc == 0 && r->is_old) rc = hy_put(body, "restored", hy_bool(true));

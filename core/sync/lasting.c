@@ -229,6 +229,13 @@ bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *
     return l != NULL;
 }
 
+void hy__lasting_again(hy_manager_t *m, const char *what, const hy_str_t *a, const hy_str_t *b) {
+    hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;
+    lasting_t *l = key ? hy__part_find(&m->lasting, key) : NULL;
+    if (l) hy__job_begin(&l->job);
+    hy_str_unref(key);
+}
+
 bool hy__lasting_has(const hy_manager_t *m, const char *what, const hy_str_t *a,
                      const hy_str_t *b) {
     hy_str_t *key = m->lasting.count > 0 ? key_of(what, a, b) : NULL;

@@ -181,7 +181,9 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     judging_t *j = arg;
     hy_reporter_t *r = (hy_reporter_t *)d->party;
     const hy_child_t *child = d->child;
-    if (r->party.is_open && r->is_replaced) {
+    if (r->party.is_open && d->is_cancelled) { /* sent again to who reports it then */
+        respond(r, d->request, 503, reason);
+    } else if (r->party.is_open && r->is_replaced) {
         respond(r, d->request, 503, "the object is reported elsewhere now");
     } else if (r->party.is_open && hy__delegation_defers(hy__reporter_hosted(r), d->request)) {
         go_on(r, child->key);

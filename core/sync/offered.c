@@ -220,6 +220,10 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
         offer_again(t, request);
         return;
     }
+    if (hy__part_find(&m->creating, url)) { /* it is being resumed: whose it is has to turn out */
+        hy_bus_respond(m->bus, request, 503, "it is being resumed there", hy_absent());
+        return;
+    }
     if (t) hy__takeover_drop(t, HY_ECONFLICT, "another offer has come");
     t = hy__takeover_new(s, request);
     if (!t) {
@@ -237,7 +241,7 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     hy_str_t *url, *epoch;
     if (!hy__handed_params(m, request, &url, &epoch)) return;
     const hy_hosted_t *h = hy__part_find(&m->hosted, url);
-    bool is_here = h && !h->delegation && hy_epoch_compare(h->epoch, epoch) >= 0;
+    bool is_here = h && hy_epoch_compare(h->epoch, epoch) >= 0; /* though it may be handed on */
     hy_value_t moved = hy_node_at(hy_get_array(hy_msg_body(request), "params"), 2);
     bool is_moved = moved.kind == HY_BOOL && moved.as.b;
     hy_takeover_t *t = hy__part_find(&m->takeovers, url);

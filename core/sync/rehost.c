@@ -37,9 +37,10 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url) {
     return h && !h->is_replaced;
 }
 
-bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url) {
+bool hy__manager_hears(const hy_manager_t *m, const hy_str_t *url) {
     const hy_hosted_t *h = hy__part_find(&m->hosted, url);
-    return h && h->delegation;
+    const hy_reporter_t *r = h && !h->is_replaced && !h->delegation ? hy__hosted_reporter(h) : NULL;
+    return r && !hy__reporter_returns(r);
 }
 
 hy_str_t *hy__epoch_after(hy_manager_t *m, const hy_str_t *epoch) {
@@ -78,7 +79,7 @@ static void finish(hy_hosted_t *h) {
     hy_manager_t *m = h->manager;
     hy_value_drop(h->admitted);
     h->admitted = hy_absent();
-    h->is_taken = false;
+    h->is_unsure = false;
     hy__hosted_digest(h);
     hy__job_end(&h->job);
     hy__registration_renew(m, h->url);
@@ -87,7 +88,7 @@ static void finish(hy_hosted_t *h) {
 
 /* Who left while the object was nobody's may have stopped since, and does not say so again. */
 static void admit(hy_hosted_t *h, hy_str_t *hyperty) {
-    if (h->is_taken)
+    if (h->is_unsure)
         hy__hosted_doubt(h, hyperty);
     else
         hy__domain_admit(h->manager, h->url, hyperty, NULL, NULL);
@@ -101,7 +102,7 @@ static void admit_more(hy_hosted_t *h) {
     for (uint32_t n = 0; n < HY_REJOIN_ADMITS_MAX && h->admitted_count < hy_node_count(list);) {
         hy_str_t *hyperty = hy_node_at(list, h->admitted_count++).as.s;
         if (!hy__hosted_has_observer(h, hyperty)) continue;
-        if (last || h->is_taken) admit(h, h->is_taken ? hyperty : last);
+        if (last || h->is_unsure) admit(h, h->is_unsure ? hyperty : last);
         last = hyperty;
         n++;
     }

@@ -99,6 +99,8 @@ void hy__buried_renew(hy_manager_t *m, const char *domain);
 void hy__buried_free(hy_manager_t *m);
 /* It is not true any more. False if nobody had still to hear it. */
 bool hy__lasting_drop(hy_manager_t *m, const char *what, hy_str_t *a, hy_str_t *b);
+/* If there is such a one, it is sent once more now: who is to hear it has come somewhere else. */
+void hy__lasting_again(hy_manager_t *m, const char *what, const hy_str_t *a, const hy_str_t *b);
 bool hy__lasting_has(const hy_manager_t *m, const char *what, const hy_str_t *a, const hy_str_t *b);
 void hy__lasting_free(hy_manager_t *m);
 

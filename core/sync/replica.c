@@ -215,7 +215,7 @@ static void say_left(hy_manager_t *m, hy_str_t *url, hy_str_t *hyperty, bool res
         hy_value_drop(body);
         body = hy_absent();
     }
-    if (to && hy__manager_hosts(m, url) && !hy__manager_hands_over(m, url)) {
+    if (to && hy__manager_hears(m, url)) {
         hy__manager_send(m, HY_MSG_UNSUBSCRIBE, m->sm, to, body);
         hy_str_unref(to);
     } else {
@@ -301,13 +301,6 @@ bool hy__member_is_struck(const hy_member_t *m) {
     return m->is_doubtful && m->ended && m->admission && !is_before(m->ended, m->admission);
 }
 
-void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
-    hy_str_t *admission = hy_get_str(answer, "admission");
-    if (is_before(admission, m->admission)) return;
-    hy_str_unref(m->admission);
-    m->admission = admission ? hy_str_ref(admission) : NULL;
-}
-
 void hy__member_evicted(hy_member_t *m, hy_str_t *admission) {
     if (m->state == HY_MEMBER_IN && is_before(admission, m->admission)) return;
     bool is_abroad = !hy_address_same_domain(m->hyperty, m->url);
@@ -319,6 +312,24 @@ void hy__member_evicted(hy_member_t *m, hy_str_t *admission) {
     m->is_doubtful = true; /* it may have overtaken the answer, which waits for a commit */
     hy_str_unref(m->ended);
     m->ended = admission ? hy_str_ref(admission) : NULL;
+}
+
+/* Who shares the copy and has not heard yet that it is struck off hears it before the copy goes on.
+ */
+static void end_struck(const hy_replica_t *r, const hy_node_t *struck, hy_str_t *admission) {
+    for (size_t i = 0; struck && i < hy_node_count(struck); i++) {
+        hy_value_t at = hy_node_at(struck, i);
+        hy_member_t *m = at.kind == HY_STR ? hy__replica_find_member(r, at.as.s) : NULL;
+        if (m) hy__member_evicted(m, admission);
+    }
+}
+
+void hy__member_admitted(hy_member_t *m, const hy_node_t *answer) {
+    hy_str_t *admission = hy_get_str(answer, "admission");
+    if (is_before(admission, m->admission)) return;
+    hy_str_unref(m->admission);
+    m->admission = admission ? hy_str_ref(admission) : NULL;
+    if (m->replica) end_struck(m->replica, hy_get_array(answer, "struck"), admission);
 }
 
 void hy__replica_end(hy_replica_t *r, bool evicted) {

@@ -17,6 +17,10 @@ bool hy__reporter_returns(const hy_reporter_t *r) {
     return (r->party.is_resumed || r->is_waking) && !r->party.is_known;
 }
 
+bool hy__reporter_is_coming(const hy_party_t *p) {
+    return p->is_reporter && ((const hy_reporter_t *)p)->is_waking && !p->is_resumed;
+}
+
 void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request) {
     hy_bus_respond(m->bus, request, 503, "the object's reporter is not back yet: ask again",
                    hy__body1("again", hy_bool(true)));

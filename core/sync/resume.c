@@ -102,6 +102,19 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
+/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
+ * be possible now, it can be resumed, but not handed on. */
+static void sign(hy_hosted_t *h, hy_reporter_t *r) {
+    const hy_node_t *metadata = r->party.object->metadata;
+    hy_str_t *reporter = hy_get_str(metadata, "reporter");
+    hy_str_t *runtime = hy_get_str(metadata, "runtime");
+    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+                     hy_str_equal(runtime, h->manager->runtime);
+    if (is_signed) return;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
+}
+
 static void resumed(hy_call_t *c) {
     hy_manager_t *m = c->syncher->manager;
     hy_hosted_t *h = hy__part_find(&m->hosted, c->ledger->object->url);
@@ -113,6 +126,7 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
+    sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);
     hy__pulse_start(m);
@@ -245,6 +259,13 @@ static void on_settled(void *arg, hy_settled_t where) {
     c->slot = NULL;
     hy_syncher_t *s = c->syncher;
     const hy_kept_t *k = hy_dict_get(&s->kept, c->kept);
+    hy_party_t *p = hy__syncher_find_party(s, c->kept, true);
+    bool is_coming = p ? hy__reporter_is_coming(p) : k && hy__takeover_has(s->manager, k);
+    if (p && !is_coming) {
+        end(c, 0, "", p);
+        return;
+    }
+    if (is_coming) k = NULL;
     bool is_offered = k && k->handing.peer && k->handing.is_heir;
     if (is_offered && where == HY_SETTLED_ELSEWHERE) {
         hy__handing_let_go(s, c->kept);
@@ -294,6 +315,7 @@ static const hy_kept_t *find_kept(const hy_call_t *c) {
         bool is_named = what->name ? k->name && hy_str_equal(k->name, what->name) : !k->name;
         if (!k->is_reporter || !is_named || (what->url && !hy_str_equal(k->key, what->url)))
             continue;
+        if (hy__takeover_has(s->manager, k)) continue;
         if (hy__kept_is(k, s->manager->schemas, what->schema, NULL)) return k;
     }
     return NULL;

@@ -2,6 +2,7 @@
  */
 #include "../base/mem.h"
 #include "call.h"
+#include "handover.h"
 
 static bool matches(const hy_party_t *p, const hy_schemas_t *schemas, hy_str_t *schema,
                     const hy_str_t *name) {
@@ -18,7 +19,20 @@ static int add_party(hy_call_t *c, hy_party_t *p) {
     return 0;
 }
 
+/* One may have ended while others were waited for. */
+static void drop_closed(hy_call_t *c) {
+    uint32_t count = c->party_count;
+    c->party_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (c->parties[i]->is_open)
+            c->parties[c->party_count++] = c->parties[i];
+        else
+            hy_party_unref(c->parties[i]);
+    }
+}
+
 static void all_resumed(hy_call_t *c) {
+    drop_closed(c);
     hy_parties_cb done = c->on_parties;
     void *arg = c->arg;
     hy_party_t **parties = c->parties;
@@ -80,6 +94,7 @@ static int list_kept(const hy_call_t *c, hy_node_t *list) {
     for (uint32_t pos = 0; rc == 0 && (k = hy_dict_next(&s->kept, &pos));) {
         if (!hy__kept_is(k, s->manager->schemas, c->create.schema, c->create.name)) continue;
         if (hy__syncher_find_party(s, k->key, k->is_reporter)) continue;
+        if (hy__takeover_has(s->manager, k)) continue;
         rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(k->key));
     }
     return rc;
@@ -91,7 +106,8 @@ static void resume_all(hy_call_t *c) {
     int rc = list ? list_kept(c, list) : HY_ENOMEM;
     for (hy_link_t *l = s->parties.next; rc == 0 && l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (matches(p, s->manager->schemas, c->create.schema, c->create.name)) rc = add_party(c, p);
+        bool is_it = matches(p, s->manager->schemas, c->create.schema, c->create.name);
+        if (is_it && !hy__reporter_is_coming(p)) rc = add_party(c, p);
     }
     c->awaited = 1; /* until all have begun */
     for (size_t i = 0; rc == 0 && i < hy_node_count(list); i++) {

@@ -228,8 +228,9 @@ void hy__hosted_digest(hy_hosted_t *h);
 uint64_t hy__hosted_pulse(hy_hosted_t *h);
 /* True if the object is reported in this runtime. */
 bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
-/* True if it is, and is being handed over: what is asked of it has to be asked again. */
-bool hy__manager_hands_over(const hy_manager_t *m, const hy_str_t *url);
+/* True if it is, and its reporter hears now what it is told: it is not being handed over, nor still
+ * to be told that it is the reporter, when what is asked of it has to be asked again. */
+bool hy__manager_hears(const hy_manager_t *m, const hy_str_t *url);
 
 /* --- addresses.c ------------------------------------------------------------------------------ */
 
@@ -356,6 +357,8 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 /* It was resumed, or taken over, and its hyperty has not been given it yet: nobody decides about
  * what is asked. */
 bool hy__reporter_returns(const hy_reporter_t *r);
+/* It was taken over, and its hyperty is about to be given it by the call that accepted it. */
+bool hy__reporter_is_coming(const hy_party_t *p);
 /* So whoever asks is told to come again. */
 void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request);
 void hy__reporter_child_message(void *reporter, hy_msg_t *m);
@@ -442,11 +445,11 @@ typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char 
 struct hy_decision {
     uint32_t refs;
     hy_decision_kind_t kind;
-    bool is_open;
-    hy_syncher_t *syncher; /* NULL once closed */
-    hy_party_t *party;     /* referenced, or NULL */
-    hy_link_t link;        /* in the syncher */
-    hy_msg_t *request;     /* NULL: nobody to answer */
+    bool is_open, is_cancelled; /* cancelled: the hyperty stops */
+    hy_syncher_t *syncher;      /* NULL once closed */
+    hy_party_t *party;          /* referenced, or NULL */
+    hy_link_t link;             /* in the syncher */
+    hy_msg_t *request;          /* NULL: nobody to answer */
     hy_str_t *from, *url, *method;
     hy_value_t params;
     const hy_node_t *identity, *value; /* lent by the request */

@@ -133,11 +133,12 @@ static void take(hy_takeover_t *t) {
     hy_hosted_t *before = hy__part_find(&m->hosted, t->url);
     if (before && before->delegation) hy__delegation_commit(before); /* from this very runtime */
     if (!hy__part_find(&m->takeovers, t->url)) return; /* ended by what that has told */
-    int rc = hy__part_find(&m->hosted, t->url) ? HY_ECONFLICT : tune_in(t);
+    bool is_busy = hy__part_find(&m->hosted, t->url) || hy__part_find(&m->creating, t->url);
+    int rc = is_busy ? HY_ECONFLICT : tune_in(t);
     if (rc == 0) begin_epoch(t);
     if (rc == 0) rc = keep(t, hy_get_str(hy__takeover_offer(t->offer), "source"));
     if (rc == 0) rc = hy__part_add(&m->hosted, t->url, t->hosted);
-    if (rc < 0) { /* no memory: the node is asked, and it is tried again */
+    if (rc < 0) { /* no memory, say: the node is asked, and it is tried again */
         hy__job_want(&t->job);
         return;
     }
@@ -159,6 +160,11 @@ bool hy__takeover_take(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epo
     if (!t || !t->hosted || !hy_str_equal(t->epoch, epoch)) return false;
     take(t);
     return true;
+}
+
+bool hy__takeover_has(const hy_manager_t *m, const hy_kept_t *k) {
+    const hy_takeover_t *t = hy__part_find(&m->takeovers, k->key);
+    return t && k->handing.peer && k->handing.is_heir && hy_str_equal(t->epoch, k->handing.epoch);
 }
 
 void hy__takeover_moved(hy_syncher_t *s, hy_msg_t *event) {

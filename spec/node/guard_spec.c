@@ -164,11 +164,85 @@ static void the_holder_is_told_of_who_was_admitted_and_never_came(void **state) 
     assert_int_equal(a.count, 1);
     assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/second"));
     clear(&a);
+    subscribe(&c, "hyperty://d/h", CHANGES);
+    assert_int_equal(heard(&c, CHANGES), 0); /* it is admitted anew or not at all */
+    assert_int_equal(came(&b), 1);
+    execute(&a, A_SM, "expel", "hyperty://d/h");
+    execute(&a, A_SM, "expel", "hyperty://d/second");
     hy_clock_advance(&the_clock, 3 * HY_SESSION_GRACE_MS);
     assert_int_equal(came(&a), 0);
     assert_int_equal(heard(&b, CHANGES), 1);
-    subscribe(&c, "hyperty://d/h", CHANGES);
-    assert_int_equal(heard(&c, CHANGES), 0); /* it is admitted anew or not at all */
+}
+
+/* How often it was told that the hyperty is gone, and not only silent. */
+static unsigned told_gone(const char *hyperty, bool is_silent) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < a.count; i++) {
+        const hy_node_t *body = hy_msg_body(a.inbox[i]);
+        bool is_it = hy_str_is(hy_get_str(body, "source"), hyperty);
+        bool listens = hy_get_bool(body, "listens", true);
+        if (is_it && hy_get_bool(body, "gone", false) && listens != is_silent) count++;
+    }
+    clear(&a);
+    return count;
+}
+
+static void the_holder_is_told_again_until_it_has_expelled_who_is_gone(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    leave(&b);
+    assert_int_equal(told_gone("hyperty://d/h", false), 1);
+    for (uint64_t i = 1; i < 4; i++) {
+        hy_clock_advance(&the_clock, i * HY_SESSION_GRACE_MS);
+        assert_int_equal(told_gone("hyperty://d/h", true), 1);
+    }
+    execute(&a, A_SM, "expel", "hyperty://d/h");
+    hy_clock_advance(&the_clock, 9 * HY_SESSION_GRACE_MS);
+    assert_int_equal(came(&a), 0);
+}
+
+static void who_has_not_listened_yet_may_take_its_time_in_its_session(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/h", "hyperty://d/h");
+    execute(&a, A_SM, "admit", "hyperty://d/h");
+    hy_clock_advance(&the_clock, 5 * HY_SESSION_GRACE_MS);
+    assert_int_equal(came(&a), 0);
+    leave(&b);
+    hy_clock_advance(&the_clock, 6 * HY_SESSION_GRACE_MS);
+    assert_int_equal(told_gone("hyperty://d/h", true), 1);
+}
+
+static void the_holder_is_told_of_who_was_admitted_and_listens_no_more(void **state) {
+    (void)state;
+    guard(&a, A_SM, ",\"guard\":true");
+    subscribe(&b, "hyperty://d/left", CHANGES);
+    subscribe(&b, "hyperty://d/back", CHANGES);
+    subscribe(&c, "hyperty://d/lost", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/left");
+    execute(&a, A_SM, "admit", "hyperty://d/back");
+    execute(&a, A_SM, "admit", "hyperty://d/lost");
+    unsubscribe(&b, "hyperty://d/left", CHANGES);
+    unsubscribe(&b, "hyperty://d/back", CHANGES);
+    subscribe(&b, "hyperty://d/back", CHANGES);
+    drop(&c);
+    open_as(&c, "hyperty-runtime://d/c"); /* it begins anew, and knows nothing of before */
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS - 1);
+    assert_int_equal(a.count, 0);
+    hy_clock_advance(&the_clock, HY_SESSION_GRACE_MS);
+    assert_int_equal(a.count, 2);
+    assert_true(hy_str_is(hy_get_str(hy_msg_body(a.inbox[0]), "source"), "hyperty://d/left"));
+    assert_int_equal(told_gone("hyperty://d/lost", true), 1);
+    assert_int_equal(heard(&b, CHANGES), 1);
+    unsubscribe(&b, "hyperty://d/back", CHANGES);
+    execute(&a, A_SM, "expel", "hyperty://d/back");
+    subscribe(&c, "hyperty://d/lost", CHANGES);
+    execute(&a, A_SM, "admit", "hyperty://d/lost");
+    subscribe(&b, "hyperty://d/left", CHANGES);
+    hy_clock_advance(&the_clock, 9 * HY_SESSION_GRACE_MS);
+    assert_int_equal(came(&a), 0);
 }
 
 static void only_the_holder_admits_and_expels(void **state) {
@@ -296,6 +370,9 @@ int main(void) {
         TEST(an_admission_is_for_the_session_that_has_the_hyperty),
         TEST(the_holder_is_told_of_an_observer_whose_session_has_ended),
         TEST(the_holder_is_told_of_who_was_admitted_and_never_came),
+        TEST(the_holder_is_told_again_until_it_has_expelled_who_is_gone),
+        TEST(the_holder_is_told_of_who_was_admitted_and_listens_no_more),
+        TEST(who_has_not_listened_yet_may_take_its_time_in_its_session),
         TEST(only_the_holder_admits_and_expels),
         TEST(a_guarded_object_without_holder_stays_shut_until_the_next_one),
         TEST(many_come_and_go_without_filling_the_guard),

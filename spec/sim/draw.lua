@@ -8,32 +8,32 @@ local M = {}
 local Draw = {}
 Draw.__index = Draw
 
----@param seed integer
-function M.new(seed)
-  local draw = setmetatable({ state = seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D }, Draw)
-  if draw.state == 0 then draw.state = 1 end
-  for _ = 1, 4 do draw:bits() end -- near seeds shall not begin alike
-  return draw
-end
-
----The next 64 bits.
-function Draw:bits()
+-- The next 53 bits.
+local function bits(self)
   local x = self.state
   x = x ~ (x >> 12)
   x = x ~ (x << 25)
   x = x ~ (x >> 27)
   self.state = x
-  return x * 0x2545F4914F6CDD1D
+  return x * 0x2545F4914F6CDD1D >> 11
+end
+
+---@param seed integer
+function M.new(seed)
+  local draw = setmetatable({ state = seed * 0x9E3779B97F4A7C15 + 0x2545F4914F6CDD1D }, Draw)
+  if draw.state == 0 then draw.state = 1 end
+  for _ = 1, 4 do bits(draw) end -- near seeds shall not begin alike
+  return draw
 end
 
 ---An integer from low to high.
 function Draw:int(low, high)
-  return low + (self:bits() >> 11) % (high - low + 1)
+  return low + bits(self) % (high - low + 1)
 end
 
 ---True that often.
 function Draw:chance(probability)
-  return (self:bits() >> 11) * 0x1p-53 < probability
+  return bits(self) * 0x1p-53 < probability
 end
 
 ---One of a list.

@@ -23,12 +23,14 @@ function M.new(fields)
     times = {},            -- when it had which version
     was_kept = {},         -- ids of children that were kept once
     changed = {},          -- versions that changed the data
+    noted = {},            -- versions that its reporter wrote, as the party that it is
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
     restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
     former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in
+    let_ins = {},          -- the same as {url, at}
     struck = {},           -- by hyperty URL: how often until it was thrown out
     promised = 0,          -- the highest version that somebody was told of, or saw
     done = {},             -- {version, undo} of what has to be undone if that version is lost
@@ -223,7 +225,18 @@ function Model:pass() remember(self) end
 -- --- letting in and striking off -----------------------------------------------------------------
 
 ---Its reporter said that this hyperty may observe.
-function Model:let_in(url) self.grants[url] = (self.grants[url] or 0) + 1 end
+function Model:let_in(url, at)
+  self.grants[url] = (self.grants[url] or 0) + 1
+  table.insert(self.let_ins, { url = url, at = at })
+end
+
+---Was it let in between those times?
+function Model:was_let_in(url, from, to)
+  for _, one in ipairs(self.let_ins) do
+    if one.url == url and one.at >= from and one.at <= to then return true end
+  end
+  return false
+end
 
 ---Its reporter strikes a hyperty off.
 function Model:begin_eviction(entry)
@@ -234,11 +247,12 @@ function Model:begin_eviction(entry)
 end
 
 ---It has heard that this is done: it must not observe any more, unless it was let in since that
----began. One that fails in spite of having begun counts all the same.
+---began. One that fails in spite of having begun counts all the same. Whose object was handed over
+---meanwhile does not know the version any more.
 function Model:end_eviction(entry)
   for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
     if one.call == entry.call then
-      one.last, one.is_noted = entry.version, entry.at == one.at
+      one.last, one.is_noted = entry.epoch and entry.version, entry.at == one.at
       self.struck[entry.who] = one.grants
     end
   end

@@ -20,7 +20,8 @@ describe("the oracle", function()
     looks = {}
     for _, name in ipairs { "anna.1", "ben.1" } do
       looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
-        metadata = { name = "o1", lastModified = name }, observers = plain.array { ben.url },
+        metadata = { name = "o1", lastModified = name, reporter = anna.url },
+        observers = plain.array { ben.url },
         status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
           collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
           state = "kept", user = "user://x/ben" } } }
@@ -102,7 +103,7 @@ describe("the oracle", function()
       looks["ben.1"].children = {}
       catches "children differs at /1"
       looks["ben.1"].children = looks["anna.1"].children
-      looks["ben.1"].metadata = { name = "o2" }
+      looks["ben.1"].metadata = { name = "o2", reporter = anna.url }
       catches "metadata differs at /name"
     end)
 
@@ -162,6 +163,12 @@ describe("the oracle", function()
       catches "o1 at its reporter differs at /n: 1, not 2"
     end)
 
+    it("that another is said to be", function()
+      reporter_did()
+      looks["anna.1"].metadata.reporter = ben.url
+      catches("o1 at its reporter is said to be that of " .. ben.url, heard())
+    end)
+
     it("that counted wrong", function()
       local ok, err = pcall(oracle.take, oracle, anna,
         { { what = "wrote", party = "anna.1", number = 1, done = true, version = 2 } })
@@ -212,6 +219,11 @@ describe("the oracle", function()
 
     it("that was refused and is told to be done", function()
       catches("what was refused was done", { answered("refuse", 1, true) })
+    end)
+
+    it("of another hyperty with another answer", function()
+      catches("what hyperty://x/anna said to ben differs at /said: 8, not 7", { { what = "called",
+        url = anna.url, asked = { said = 7 }, value = { said = 8 } } })
     end)
 
     it("as it should be", function()
@@ -273,6 +285,17 @@ describe("the oracle", function()
     it("with something else than it had", function()
       killed()
       assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
+    end)
+
+    it("with another state of its own than it had when it wrote last", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.state = {} end)
+        :find("its last write made 1, and what it noted was nil", 1, true))
+    end)
+
+    it("with the state of its own that it had when it wrote last", function()
+      killed()
+      assert.is_nil(resume(2, function(entry) entry.state = { ["anna.1"] = 1 } end))
     end)
 
     it("without a child that was kept", function()
@@ -374,6 +397,21 @@ describe("the oracle", function()
       assert.is_false((pcall(oracle.judge, oracle, true)))
     end)
 
+    it("not of who was let in again before it was told", function()
+      local entries = heard()
+      table.insert(entries,
+        { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 3 })
+      local object = oracle.by_url["resource://x/1"]
+      object.evictions[ben.url] = { { at = 1, first = 1, last = 1 } }
+      object:let_in(ben.url, 0)
+      object:let_in(ben.url, 4)
+      assert.is_false((pcall(function() oracle:take(ben, entries) oracle:judge(true) end)))
+      oracle.parties["ben.1"].is_open = true
+      object:let_in(ben.url, 2)
+      oracle:take(ben, { entries[#entries] })
+      oracle:judge(true)
+    end)
+
     it("of what was written while evict had not returned, only where nothing went wrong", function()
       local entries = heard()
       table.insert(entries,
@@ -385,7 +423,8 @@ describe("the oracle", function()
     end)
 
     it("of who is in again after it was thrown out, and was not let in", function()
-      oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept" },
+      oracle:take(anna, { { what = "asked", party = "anna.1", from = ben.url, verdict = "accept",
+          at = 0 },
         { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0 },
         { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 0,
           value = true, version = 2 } })
@@ -431,6 +470,22 @@ describe("the oracle", function()
         failed "3-a"
         check { { what = "resync", party = "ben.1", from = 0, to = 2, reason = "new epoch" } }
       end)
+
+    it("of a child that nobody has answered for, unless who made it has left since", function()
+      local function expired(party)
+        return { what = "child", party = party, kind = "expired", id = "ben#2",
+          collection = "items", reporter = ben.url, state = "expired" }
+      end
+      oracle.by_url["resource://x/1"]:expect_child("ben#2", "ben.1", "items", {})
+      catches("child ben#2 expired", { expired "ben.1" })
+      oracle:take(ben, heard())
+      looks["ben.2"] = looks["ben.1"]
+      check {
+        { what = "answer", party = "ben.1", method = "unsubscribe", value = true },
+        { what = "joined", party = "ben.2", url = "resource://x/1", version = 2,
+          data = looks["ben.2"].data, children = looks["ben.2"].children },
+        expired "ben.2" }
+    end)
 
     it("that are kept by none, twice or not at all", function()
       check(heard())

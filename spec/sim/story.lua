@@ -120,7 +120,8 @@ end
 function Story:child(entry)
   if entry.kind == "refused" then return end
   if entry.kind == "expired" then
-    if entry.reporter ~= self.actor.url then return end -- its creator left in the middle of it
+    local made = self.object.made[entry.id]
+    if not made or made.party ~= self.name then return end -- its creator left in the middle of it
     if self.object.is_disturbed then return end -- the reporter was away
     check.fault("acknowledged", "%s: child %s expired", self.name, entry.id)
   end
@@ -154,7 +155,8 @@ function Story:event(entry) M.hear(self, entry) end
 -- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
   local is_above = entry.to > self.version or self.object.restarts > 0
-  if self.object.may_resync and is_above then
+  local is_older = self.actor.has_lost and self.stored ~= "sync" -- also in an older epoch
+  if (self.object.may_resync or is_older) and is_above then
     self.is_adrift = true
     return
   end
@@ -167,7 +169,7 @@ end
 -- as soon as can be. While all goes well, what is written after evict was called does not reach it
 -- either; else its runtime may be told later than its fellows there bring the copy level that they
 -- share. So may one of another domain: that is told by another node, and may even come when it has
--- been let in again.
+-- been let in again. Who was let in again before it was told may go on as it was.
 function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end
@@ -177,6 +179,7 @@ function Story:ended(entry)
     self.object.is_disturbed
   local is_stale = not is_near and eviction.at < self.began
   if is_disturbed and (eviction.is_noted or is_stale) then return end
+  if self.object:was_let_in(self.actor.url, eviction.at, entry.at) then return end
   local last = is_near and not is_disturbed and eviction.first or eviction.last
   if last and entry.version > last then
     check.fault("ends", "%s went on to version %d after it was evicted at %d", self.name,

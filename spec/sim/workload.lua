@@ -5,6 +5,7 @@ local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -70,10 +71,13 @@ local function create(world)
   local actor, schema = some_actor(world), draw:one { "Resource", "Pair" }
   local label = "o" .. world:next_label()
   local data = edits.tree(draw, draw:chance(0.2))
+  local guest = draw:chance(0.2) and some_actor(world) or nil -- invited from the beginning
+  if guest then guest.is_asking = true end
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3),
+    description = "in a world", public = draw:chance(0.3), tags = plain.array { "wide" },
+    observers = guest and plain.array { guest.url },
     store = world.is_durable and world.level })
 end
 
@@ -146,10 +150,11 @@ end
 
 -- --- taking part ---------------------------------------------------------------------------------
 
--- Who was thrown out has to be let in once more.
+-- Who was thrown out has to be let in once more. Some keep their copy.
 local function ask_in(world, actor, object)
+  local stored = world.is_durable and world.draw:chance(0.5) and world.level or nil
   actor.is_asking = true
-  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url))
+  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url), stored)
 end
 
 local function subscribe(world)
@@ -193,7 +198,7 @@ local function invite(world)
 end
 
 local function leave_the_world(world)
-  if world.is_durable then return end -- what is stored stays, without anybody to report it
+  if world.is_durable then return kills.rest(world) end
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -334,7 +339,15 @@ local function delegate(world)
   world:call(party.actor, "ask", party.name, "delegate", heir.url)
   if not world.is_durable or not world.draw:chance(world.roughness * 2) then return end
   world.net:run(world.draw:one { 0, 0.005, 0.1, 0.6 })
-  faults.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+  kills.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+end
+
+-- One asks another, which says the same again.
+local function call(world)
+  local actor, other = some_actor(world), some_actor(world)
+  local value = { said = edits.value(world.draw) }
+  world:tell("%s calls %s: %s", actor.name, other.name, value)
+  world:call(actor, "call", other.url, value)
 end
 
 local function save(world)
@@ -357,14 +370,15 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 1, swell }, { 4, save }, { 4, delegate },
+  { 1, burst }, { 1, huge }, { 1, swell }, { 4, save }, { 4, delegate }, { 2, call },
   { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join },
-  { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, kills.kill }, { 1, faults.join },
+  { 1, faults.leave }, { 2, kills.in_a_row }, { 2, kills.together },
+  { 2, kills.rest },
   { 1, function(world) world:wait() end },
 }
 

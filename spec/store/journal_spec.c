@@ -1,43 +1,7 @@
 /* The journal of a store's file: what is committed and not in its tables yet is there all the same,
  * whoever looks, whenever the process ends, and in whatever order it was written. */
-#include "files.h"
+#include "folding.h"
 #include "model.h"
-#include "store/sqlite_private.h"
-
-#define STATES  (1u << HY_TABLE_STATES)
-#define CHANGES (1u << HY_TABLE_CHANGES)
-
-/* With a journal that is folded from so many bytes on. */
-static hy_store_t *open_folding(world_t *w, const char *name, size_t fold_bytes) {
-    hy_engine_t *engine = NULL;
-    hy_store_t *s = NULL;
-    hy_error_t err = {.text = ""};
-    int code = hy__sqlite_open(path_of(name), NULL, 0, &engine, &err);
-    if (code) print_error("%s\n", err.text);
-    assert_int_equal(code, 0);
-    hy_journal_t *j = hy__sqlite_journal(engine);
-    j->fold_bytes = fold_bytes;
-    j->step_bytes = fold_bytes / 4;
-    j->bytes_max = 2 * fold_bytes;
-    assert_int_equal(hy__store_open_clocked(&w->clock, &w->log, name, true, engine, &s), 0);
-    return s;
-}
-
-static int64_t number_of(const char *name, const char *sql) {
-    sqlite3 *db = NULL;
-    int64_t n = -1;
-    assert_int_equal(sqlite3_open_v2(path_of(name), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(hy__sqlite_number(db, name, sql, &n, NULL), 0);
-    sqlite3_close(db);
-    return n;
-}
-
-static void run_sql(const char *name, const char *sql) {
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path_of(name), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
 
 /* --- what is in it ---------------------------------------------------------------------------- */
 
@@ -79,7 +43,7 @@ static void a_crash_between_commit_and_fold_loses_nothing(void **state) {
 
 static void it_is_folded_in_steps_beside_the_commits(void **state) {
     world_t *w = *state;
-    hy_store_t *s = open_folding(w, "a.db", 4000);
+    hy_store_t *s = open_folding(w, "a.db", 4000, SIZE_MAX);
     char owner[8];
     int64_t most = 0;
     for (uint64_t i = 1; i <= 1000; i++) {
@@ -92,7 +56,7 @@ static void it_is_folded_in_steps_beside_the_commits(void **state) {
     assert_in_range(most, 4000 / 30 / 2, 2 * 4000 / 30);
     assert_true(number_of("a.db", "SELECT count(*) FROM changes") > 800);
     hy_store_crash(s);
-    s = open_folding(w, "a.db", 4000);
+    s = open_folding(w, "a.db", 4000, SIZE_MAX);
     for (uint64_t i = 1; i <= 1000; i++) {
         snprintf(owner, sizeof owner, "o%u", (unsigned)(i % 10));
         if (i > 10) take_upto(s, owner, i - 10);
@@ -160,7 +124,8 @@ static void rows_are_those_of_the_model_wherever_folds_fall(void **state) {
     hy_random_seed(&r, 7);
     model_t m = {0};
     for (int life = 0; life < 40; life++) {
-        hy_store_t *s = open_folding(w, "a.db", 100u << hy_random_below(&r, 6));
+        hy_store_t *s =
+            open_folding(w, "a.db", 100u << hy_random_below(&r, 6), 2 + hy_random_below(&r, 3));
         for (uint64_t i = hy_random_below(&r, 40); i > 0; i--) {
             change_both(s, &m, &r);
             if (hy_random_below(&r, 2)) turn(w);
@@ -175,11 +140,6 @@ static void rows_are_those_of_the_model_wherever_folds_fall(void **state) {
 }
 
 /* --- damage ----------------------------------------------------------------------------------- */
-
-static void on_finding(void *arg, const char *line) {
-    hy_buf_t *b = arg;
-    hy_buf_format(b, "%s|", line);
-}
 
 /* A crashed file with three rows in its journal, changed like that, is refused, and not emptied. */
 static void assert_damage_told(world_t *w, const char *sql, const char *words) {
@@ -302,7 +262,7 @@ static void folding_and_reading_out_of_memory_lose_nothing(void **state) {
     world_t *w = *state;
     for (int64_t round = 1; round < 30; round++) {
         unlink(path_of("a.db"));
-        hy_store_t *s = open_folding(w, "a.db", 100);
+        hy_store_t *s = open_folding(w, "a.db", 100, 2);
         for (uint64_t i = 1; i <= 20; i++) {
             put_number(s, "o", i, "1");
             put(s, HY_TABLE_STATES, "o", "", "1");

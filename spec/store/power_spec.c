@@ -33,6 +33,7 @@ static int open_on(life_t *l, hy_store_t **out) {
         j->fold_bytes = FOLD_BYTES;
         j->step_bytes = STEP_BYTES;
         j->bytes_max = BYTES_MAX;
+        hy__sqlite_set_run(engine, 2);
         code = hy__store_open_clocked(&l->w->clock, NULL, PATH, true, engine, out);
     }
     if (code && !l->disk.is_dead) print_error("%s\n", err.text);

@@ -132,8 +132,8 @@ static void a_file_of_another_program_or_a_newer_version_is_told(void **state) {
     run_sql("marked.db", "PRAGMA application_id=77");
     assert_refused(w, "marked.db", HY_EINVALID, "is an SQLite file of another program");
     hy_store_close(open_file(w, "a.db"));
-    run_sql("a.db", "PRAGMA user_version=3");
-    assert_refused(w, "a.db", HY_EINVALID, "has format 3, which a newer version of hyperty made");
+    run_sql("a.db", "PRAGMA user_version=4");
+    assert_refused(w, "a.db", HY_EINVALID, "has format 4, which a newer version of hyperty made");
     assert_false(is_there("a.db.lock"));
     hy_store_file_t *f = NULL;
     assert_int_equal(hy_store_file_open(path_of("a.db"), &f, NULL), HY_EINVALID);

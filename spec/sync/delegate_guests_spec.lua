@@ -14,6 +14,7 @@ describe("while an object is handed over", function()
     ben:eval [[
       self.syncher:on("delegate", function(offer)
         require("hyperty").sleep(1)
+        if self.declines then return offer:decline("no") end
         self.mine = offer:accept()
       end)]]
     world:settle()
@@ -50,6 +51,24 @@ describe("while an object is handed over", function()
     world.runtimes.carl:stop()
     is_over()
     assert.same({ ben.url }, ben:eval "return self.mine.observers")
+  end)
+
+  it("one who stops has left, also if it comes to nothing", function()
+    ben:eval "self.declines = true"
+    begin()
+    world:run(0.5)
+    world.runtimes.carl:stop()
+    world:run(2)
+    assert.is_falsy(anna:eval "return self.gave")
+    assert.same({ ben.url }, anna:eval "return self.room.observers")
+  end)
+
+  it("its next reporter has left if it said so", function()
+    begin()
+    world:run(0.95)
+    ben:eval "self.room:unsubscribe()"
+    world:run(0.2) -- before it is said again
+    assert.same({ carl.url }, ben:eval "return self.mine.observers")
   end)
 
   it("one who leaves and stays has left", function()

@@ -102,6 +102,7 @@ describe("a stored object on its way between two reporters", function()
     world.ben:eval "self.room.data.n = 2 assert(self.room:saved())"
     is_level "ben"
     assert.equal(2, world.carl:eval "return self.room.data.n")
+    assert.equal(world.ben.url, world.carl:eval "return self.room.metadata.reporter")
     for _, text in ipairs(world:heard "carl") do assert.is_nil(text:find "resync", text) end
   end)
 
@@ -208,6 +209,33 @@ describe("a stored object on its way between two reporters", function()
     assert.is_false((world.ben:eval(RESUME)))
     world.anna:eval "self.room.data.n = 5 assert(self.room:saved())"
     is_level "anna"
+  end)
+
+  it("comes once to an heir that asks for what is stored while it accepts", function()
+    world.ben:eval [[
+      local hyperty = require "hyperty"
+      self.resumed = 0
+      local function resume()
+        for _ = 1, 100 do
+          if not self.room then self.resumed = self.resumed + #(self.syncher:resume {} or {}) end
+          hyperty.sleep(0.001)
+        end
+      end
+      self.syncher:on("delegate", function(offer)
+        hyperty.spawn(resume)
+        self.room = offer:accept()
+        if self.room then self.room:on("subscribe", function(request) request:accept() end) end
+      end)]]
+    for seed = 1, 10 do
+      begin(1)
+      assert.is_true(world.anna:eval "return self.done[2]")
+      assert.equal(0, world.ben:eval "return self.resumed", "round " .. seed)
+      is_level "ben"
+      world.anna:eval(WILLING)
+      assert.is_true(world.ben:eval("return self.room:delegate(...)", world.anna.url))
+      world.ben:eval "self.room = nil"
+      world:run(5)
+    end
   end)
 
   it("stays where it is if the heir was killed since it accepted, and is back", function()

@@ -96,6 +96,27 @@ describe("a stored object that was handed over", function()
     end)
   end)
 
+  it("is not resumed by who gave it while its new reporter hands it on", function()
+    begin { delay = { 0, 0.01 }, disk_delay = 0.005 }
+    drop("anna", "delegated")
+    delegate("anna", "ben")
+    world:crash "anna"
+    drop("ben", "move")
+    world.ben:eval([[
+      local to = ...
+      require("hyperty").spawn(function() self.gave = self.room:delegate(to) end)]],
+      world.carl.url)
+    world:run(1)
+    world:restart_node("ben")
+    world:start "anna"
+    assert.is_nil((resume "anna")[1])
+    world:connect "carl"
+    world:run(60)
+    assert.is_nil(world.ben:eval "return self.gave")
+    world.ben:eval "self.room.data.n = 2 assert(self.room:saved())"
+    assert.same({ false }, resume "anna")
+  end)
+
   it("is its new reporter's after a loss of power", function()
     on_disks(function()
       delegate("anna", "ben")
@@ -118,6 +139,25 @@ describe("a stored object that was handed over", function()
       assert.is_true(resume("anna")[1])
       assert.equal("4", world.anna:eval "return self.room.epoch":match "^%d+")
     end)
+  end)
+
+  it("is back once that is committed", function()
+    begin { disk_delay = 0.2 }
+    drop("anna", "move")
+    world.anna:eval([[
+      local to = ...
+      require("hyperty").spawn(function() self.room:delegate(to) self.is_back = true end)]],
+      world.ben.url)
+    for _ = 1, 10000 do
+      if world.anna:eval "return self.is_back" then break end
+      world:run(0.01)
+    end
+    local epoch = world.anna:eval "return self.room.epoch"
+    assert.equal("3", epoch:match "^%d+")
+    world:crash "anna"
+    world:start "anna"
+    assert.is_true(resume("anna")[1])
+    assert.equal("4", world.anna:eval "return self.room.epoch":match "^%d+")
   end)
 
   -- --- within one runtime ------------------------------------------------------------------------

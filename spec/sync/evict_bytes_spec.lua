@@ -178,7 +178,7 @@ describe("after evict()", function()
     assert.is_true(done())
     write()
     world:run(60)
-    assert.same({ "disconnected", "live", "evicted" }, world:heard "carl")
+    assert.same({ "disconnected", "evicted" }, world:heard "carl")
   end)
 
   it("who shares one that does not answer may hear more, which evict() tells", function()
@@ -192,6 +192,13 @@ describe("after evict()", function()
     world:run(60)
     assert.same({ "evicted" }, world:heard "carl")
     assert.equal("not_found", (select(3, anna:eval("return self.room:evict(...)", carl.url))))
+  end)
+
+  it("that is under way ends with the reporter's runtime", function()
+    world:stall("anna", true)
+    evict_meanwhile(carl)
+    world:run(0.1)
+    assert.equal("not", done())
   end)
 
   it("who is in the reporter's own runtime hears nothing of what is written then", function()
@@ -249,6 +256,42 @@ describe("after evict()", function()
     end
     assert.same({ SECRET, 20, "live" }, { carl:eval [[
       return self.room.data.n, #self.room:children "items", self.room:status().state]] })
+  end)
+
+  it("who has not heard that it is out sees nothing of what another one gets that comes", function()
+    carl:eval "self.room:unsubscribe()"
+    world:settle()
+    world:interrupt("carl", true)
+    evict_meanwhile(world.dora)
+    world:run(11.5) -- what was said last is too old by now, and it is not said again yet
+    assert.is_true(done())
+    anna:eval("self.room.data.n = ...", SECRET)
+    world:interrupt("carl", false)
+    carl:eval([[
+      local url = ...
+      require("hyperty").spawn(function()
+        repeat self.room = self.syncher:subscribe(url) until self.room
+      end)]], url)
+    world:run(60)
+    for _, text in ipairs(world:heard "dora") do
+      assert.truthy(({ disconnected = 1, live = 1, evicted = 1 })[text], text)
+    end
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
+  end)
+
+  it("who shares one hears nothing either of a reporter that has just taken it over", function()
+    ben:eval([[
+      local url, secret = ...
+      self.syncher:on("delegate", function(offer)
+        self.room = offer:accept()
+        require("hyperty").after(0, function() self.room.data.n = secret end)
+        self.done = { self.room:evict(url) }
+      end)]], world.dora.url, SECRET)
+    assert.is_true(anna:eval("return self.room:delegate(...)", ben.url))
+    world:run(60)
+    assert.same({ true }, ben:eval "return self.done")
+    assert.same({ "evicted" }, world:heard "dora")
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
   end)
 
   it("a public object is not public to the evicted: its reporter decides", function()

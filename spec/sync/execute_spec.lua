@@ -170,7 +170,7 @@ describe("executing", function()
     world:run(1)
     anna:unload()
     world:run(1)
-    assert.same({ nil, "not accepted", "forbidden" },
+    assert.same({ nil, "the hyperty has stopped", "forbidden" },
       { ben:eval "return table.unpack(self.got, 1, 3)" })
   end)
 

@@ -33,6 +33,37 @@ describe("an observer that goes without a word", function()
     assert.same({}, anna:eval "return self.room.observers")
   end)
 
+  -- The reporter's runtime hears of nobody who goes, but for what `is_heard` says so of.
+  local function deafen(is_heard)
+    world.runtimes.anna:intercept(function(message)
+      local is_it = message.type == "unsubscribe" and message.to == url .. "/subscription"
+      return is_it and not (is_heard and is_heard(message)) and "drop" or "pass"
+    end)
+  end
+
+  it("has left though that it said so got lost, and it is not there any more", function()
+    deafen()
+    world.runtimes.ben:stop()
+    world:run(35)
+    assert.same({ ben.url }, anna:eval "return self.room.observers")
+    world.runtimes.anna:intercept(nil)
+    world:run(30)
+    assert.same({ ben.url }, anna:eval "return self.left")
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
+  it("has left if it is here and has not listened for long", function()
+    deafen(function(message) return message.from:find("domain://", 1, true) end)
+    ben:eval "self.room:unsubscribe()"
+    world:run(29)
+    assert.same({}, anna:eval "return self.left")
+    world:run(3)
+    assert.same({ ben.url }, anna:eval "return self.left")
+    world.runtimes.anna:intercept(nil)
+    world:run(60)
+    assert.same({ ben.url }, anna:eval "return self.left")
+  end)
+
   it("is let in again without being asked about", function()
     world:interrupt("ben", true)
     world:run(40)

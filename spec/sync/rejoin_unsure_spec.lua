@@ -94,6 +94,23 @@ describe("on a bad network", function()
     assert.same({}, anna:eval "return self.room.observers")
   end)
 
+  it("a yes to one that has left meanwhile lets nobody in, however late it comes", function()
+    url = anna:eval [[
+      self.room = self.syncher:create { schema = "Resource" }
+      self.room:on("subscribe", function(request)
+        require("hyperty").sleep(1)
+        request:accept()
+      end)
+      return self.room.url]]
+    world:stall("anna", true)
+    ask()
+    world:run(80)
+    world:stall("anna", false)
+    world:run(60)
+    assert.is_nil(carl:eval "return self.room")
+    assert.same({}, anna:eval "return self.room.observers")
+  end)
+
   it("who left, came back and gave up while the object was being handed over has left", function()
     carl:eval [[
       self.syncher:on("delegate", function(offer)

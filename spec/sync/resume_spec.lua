@@ -183,6 +183,33 @@ describe("a stored object", function()
     restart()
     assert.same(state, world:state "anna")
   end)
+
+  it("is asked again about a child that it thought about when it stopped", function()
+    local JUDGE = [[
+      self.room:on("child", function(event)
+        if event.kind ~= "create" then return end
+        require("hyperty").sleep(1)
+        if event.child.data.text == "bad" then event:refuse "not here" end
+      end)]]
+    world:join(world.ben, url)
+    world.anna:eval(JUDGE)
+    world:run(1)
+    world.ben:eval [[
+      self.bad = self.room:add_child("items", { text = "bad" })
+      self.good = self.room:add_child("items", { text = "good" })]]
+    world:run(0.5)
+    local version = world.anna:eval "return self.room.version"
+    world:stop "anna"
+    world:run(1)
+    world:start "anna"
+    local resume = CREATE:gsub("return.*", JUDGE .. " return self.room.version")
+    assert.equal(version, world.anna:eval(resume))
+    world:run(30)
+    assert.same({ "refused", "kept" },
+      { world.ben:eval "return self.bad.state, self.good.state" })
+    assert.same(world:state "anna", world:state "ben")
+    assert.equal(1, #world:state("anna").items)
+  end)
 end)
 
 describe("a stored object that somebody else reports now", function()

@@ -161,6 +161,27 @@ describe("on a slow disk", function()
     end)
   end
 
+  it("evicting takes back also the answers that wait for it", function()
+    local came = {}
+    world.runtimes.ben:intercept(function(message)
+      if message.type == "response" and message.from == url then
+        table.insert(came, message.body.code)
+      end
+      return "pass"
+    end)
+    world:stall("ben", true)
+    world.ben:eval([[
+      local url = ...
+      require("hyperty").spawn(function() self.got = { self.syncher:read(url) } end)]], url)
+    world.anna:eval "self.room.data.n = 1"
+    world:run(0.2)
+    assert.is_true(world.anna:eval("return self.room:evict(...)", world.ben.url))
+    world:stall("ben", false)
+    world:run(30)
+    assert.same({}, came)
+    assert.same({ "evicted" }, world:heard "ben")
+  end)
+
   it("objects that are not stored do not wait", function()
     local other = world.anna:eval [[
       self.other = assert(self.syncher:create { schema = "Resource", name = "other" })
