@@ -102,14 +102,17 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
-/* Whoever was killed before it had said so in the metadata says it now. */
-static bool is_signed(const hy_reporter_t *r) {
+/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
+ * be possible now, it can be resumed, but not handed on. */
+static void sign(hy_hosted_t *h, hy_reporter_t *r) {
     const hy_node_t *metadata = r->party.object->metadata;
-    const hy_syncher_t *s = r->party.syncher;
     hy_str_t *reporter = hy_get_str(metadata, "reporter");
     hy_str_t *runtime = hy_get_str(metadata, "runtime");
-    return reporter && runtime && hy_str_equal(reporter, s->url) &&
-           hy_str_equal(runtime, s->manager->runtime);
+    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+                     hy_str_equal(runtime, h->manager->runtime);
+    if (is_signed) return;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
 }
 
 static void resumed(hy_call_t *c) {
@@ -123,10 +126,7 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
-    if (!is_signed(r)) {
-        hy__hosted_digest(h);
-        hy__reporter_sign(r);
-    }
+    sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);
     hy__pulse_start(m);

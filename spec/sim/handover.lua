@@ -26,7 +26,8 @@ end
 function M.is_taken(oracle, actor, entry)
   local object = entry.url and oracle.by_url[entry.url]
   if entry.what == "took" then return true end
-  return entry.what == "resumed" and object and object.heir == actor and object.actor ~= actor
+  if entry.what ~= "resumed" or not object or object.heir ~= actor then return false end
+  return object.actor ~= actor or not object.party -- its giver may have heard first
 end
 
 -- The number of an epoch.

@@ -24,7 +24,8 @@ local function revive(world, actor)
   local urls = plain.array {}
   for _, object in ipairs(world.oracle.objects) do
     local is_its = object.actor == actor and object.is_live and object.is_down
-    if is_its or object.heir == actor then urls[#urls + 1] = object.url end
+    local is_passing = object.heir == actor or object.giver == actor
+    if is_its or is_passing then urls[#urls + 1] = object.url end
   end
   local inst = world:load(actor.runtime, { as = actor.as, count = world.lives * 1000, urls = urls,
     copies = copies.urls(world.oracle, actor) })
