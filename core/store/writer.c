@@ -11,7 +11,10 @@
  *
  * What both sides see is in `shared` and under the lock. Nothing in it is counted or freed by both:
  * a batch or a read is in one list at a time. */
+#define _GNU_SOURCE /* SCHED_BATCH */
 #include <assert.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <uv.h>
 
@@ -238,8 +241,18 @@ static void wait_for_work(writer_t *w) {
     if (!w->shared.is_failing) wait_and_fold(w);
 }
 
+/* The loop goes on when it has woken this thread, and is not interrupted for it: else whatever else
+ * it has to do waits for the disk's writing where processors are few. */
+static void let_the_loop_go_on(void) {
+#ifdef SCHED_BATCH
+    const struct sched_param none = {0};
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &none); /* else it is as others */
+#endif
+}
+
 static void write_on(void *arg) {
     writer_t *w = arg;
+    let_the_loop_go_on();
     uv_mutex_lock(&w->lock);
     while (!is_ended(w)) {
         commit(w);

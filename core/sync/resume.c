@@ -95,11 +95,27 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     rc = guests.kind == HY_ARRAY ? hy__hosted_restore_guests(h, guests.as.n) : 0;
     hy_value_drop(guests);
     if (rc == 0) rc = hy__ledger_snapshot(l);
+    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, o->url);
+    bool is_taken = k && k->handing.peer && k->handing.is_heir;
+    if (rc == 0 && is_taken) rc = hy__taken_keep(c->syncher->manager, o->url, k->handing.epoch);
     if (rc == 0) rc = hy__party_keep(c->syncher->manager, c->syncher->url, o, true, l->level);
     if (rc == 0) hy_store_sync(c->syncher->manager->store); /* its epoch is not to be forgotten */
     if (rc == 0) hy__ledger_written(l);
     if (rc < 0) hy__party_close(&(*out)->party);
     return rc;
+}
+
+/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
+ * be possible now, it can be resumed, but not handed on. */
+static void sign(hy_hosted_t *h, hy_reporter_t *r) {
+    const hy_node_t *metadata = r->party.object->metadata;
+    hy_str_t *reporter = hy_get_str(metadata, "reporter");
+    hy_str_t *runtime = hy_get_str(metadata, "runtime");
+    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+                     hy_str_equal(runtime, h->manager->runtime);
+    if (is_signed) return;
+    hy__hosted_digest(h); /* before anything else of this epoch */
+    hy__reporter_sign(r);
 }
 
 static void resumed(hy_call_t *c) {
@@ -113,6 +129,7 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
+    sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);
     hy__pulse_start(m);

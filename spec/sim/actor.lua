@@ -135,9 +135,11 @@ local function report(self, party)
   return name
 end
 
-local function observe(self, party, grants)
+-- `how`: {grants, stored, resumed}, as far as that is known
+local function observe(self, party, how)
   local name = enlist(self, party)
-  note(self, "joined", { party = name, url = party.url, version = party.version, grants = grants,
+  note(self, "joined", { party = name, url = party.url, version = party.version,
+    grants = how.grants, stored = how.stored, resumed = how.resumed,
     data = hyperty.copy(party.data), children = plain_children(party, hyperty.copy) })
   party:on("change", function(change)
     note(self, "change", { party = name, keys = change.keys, kind = change.kind,
@@ -156,17 +158,31 @@ local function observe(self, party, grants)
   listen_to_events(self, name, party)
 end
 
-local function took_part(self, url, party, text, code, grants)
+local function took_part(self, url, how, party, text, code)
   if not party then
     note(self, "refused", { url = url, text = text, code = code })
-  elseif not self.names[party] then
-    observe(self, party, grants)
+  elseif not self.names[party] and party.epoch then
+    how.resumed = party.resumed
+    observe(self, party, how)
   end
 end
 
--- What it reported before it was killed is taken up again, as soon as that can be: tries that reach
--- no node do not count.
-local function resume(self, urls)
+local function is_observer(party) return tostring(party):find "^observer" ~= nil end
+
+local function resume_one(self, party)
+  if is_observer(party) then
+    return took_part(self, party.url, { stored = true }, party)
+  end
+  if not party.epoch then return end -- it ended while the others were waited for
+  local name = report(self, party)
+  note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
+    epoch = party.epoch, version = party.version, data = hyperty.copy(party.data),
+    children = plain_children(party, hyperty.copy), state = hyperty.copy(self.state) })
+end
+
+-- What it reported (`urls`) or kept (`copies`) before it was killed is taken up again, as soon as
+-- that can be: tries that reach no node do not count.
+local function resume(self, urls, copies)
   local tries = 0
   while tries < 40 do
     local missing = false
@@ -174,18 +190,14 @@ local function resume(self, urls)
     if code ~= "unreachable" then tries = tries + 1 end
     list = list or {}
     for _, party in ipairs(list) do
-      if not self.names[party] then
-        local name = report(self, party)
-        note(self, "resumed", { party = name, url = party.url, label = party.metadata.name,
-          epoch = party.epoch, version = party.version, data = hyperty.copy(party.data),
-          children = plain_children(party, hyperty.copy) })
-      end
+      if not self.names[party] then resume_one(self, party) end
     end
-    for _, url in ipairs(urls) do
-      local is_there = false
-      for _, party in ipairs(list) do is_there = is_there or party.url == url end
-      missing = missing or not is_there
+    local there, observed = {}, {}
+    for _, party in ipairs(list) do
+      (is_observer(party) and observed or there)[party.url] = true
     end
+    for _, url in ipairs(urls) do missing = missing or not there[url] end
+    for _, url in ipairs(copies) do missing = missing or not observed[url] end
     if not missing then return end
     hyperty.sleep(2)
   end
@@ -211,11 +223,11 @@ function Actor:start(config)
   self.parties, self.names, self.reports = {}, {}, {} -- by name; names by party
   self.made = {} -- by name, of what it took over: ids of children that it made as its reporter
   self.journal, self.count, self.calls = {}, config.count or 0, config.count or 0
-  if config.urls then hyperty.spawn(function() resume(self, config.urls) end) end
+  if config.urls then hyperty.spawn(function() resume(self, config.urls, config.copies) end) end
   self.syncher:on("invite", function(invitation)
     think(self)
     if draw(self, 1, 4) == 1 then return invitation:decline("no time") end
-    took_part(self, invitation.url, invitation:accept())
+    took_part(self, invitation.url, {}, invitation:accept())
   end)
   self.syncher:on("delegate", function(offer) take_over(self, offer) end)
 end
@@ -232,16 +244,17 @@ function Actor.api.create(self, label, options)
   hyperty.spawn(function()
     local party, text, code = self.syncher:create(options)
     if not party then return note_failure(self, "created", label, text, code) end
+    if self.names[party] then return end -- who resumes all has found it before
     note(self, "created", { label = label, party = report(self, party), url = party.url,
       epoch = party.epoch })
   end)
 end
 
 ---`grants` comes with what is noted of it, as many as there were.
-function Actor.api.subscribe(self, url, grants)
+function Actor.api.subscribe(self, url, grants, stored)
   hyperty.spawn(function()
-    local party, text, code = self.syncher:subscribe(url)
-    took_part(self, url, party, text, code, grants)
+    took_part(self, url, { grants = grants, stored = stored },
+      self.syncher:subscribe(url, { store = stored }))
   end)
 end
 
@@ -271,6 +284,27 @@ function Actor.api.read(self, url)
     note(self, "read", { url = url, version = value and value.version, data = value and value.data,
       text = text, code = code })
   end)
+end
+
+function Actor.api.echo(_, value) return value end
+
+---Asks another hyperty to say the same.
+function Actor.api.call(self, url, value)
+  hyperty.spawn(function()
+    local echoed, text, code = hyperty.call(url, "echo", value)
+    note(self, "called", { url = url, asked = value, value = echoed, text = text, code = code })
+  end)
+end
+
+---Gives what the registry has, as far as it is judged.
+function Actor.api.discover(self, criteria)
+  local found, text, code = self.syncher:discover(criteria)
+  if not found then return nil, text, code end
+  local list = hyperty.array {}
+  for i, entry in ipairs(found) do
+    list[i] = { url = entry.url, status = entry.status, reporter = entry.reporter }
+  end
+  return list
 end
 
 local function walk(node, path)
@@ -330,7 +364,9 @@ function Actor.api.write(self, name, number, edit)
     note(self, "put off", { party = name, number = number })
     return party.version
   end
+  local before = party.version
   local done, text = pcall(do_edit, party, party.data, edit)
+  if party.version > before then self.state[name] = party.version end -- in the same turn
   note(self, "wrote", { party = name, number = number, done = done, text = text,
     version = party.version })
   return party.version

@@ -3,10 +3,10 @@
 --   a way (one runtime    ended, interrupted, cut in one direction, slow, or its reader stalled:
 --   to the node of one    until it is mended; or broken off: its stub connects again by itself
 --   domain)
---   a node                killed, and started again after a while; or another in its place at once
+--   a node                killed, and started again after a while; or another in its place at once:
+--                         with what it knew if it has a disk, else without
 --   all of them           for a while messages are lost and come twice; all clocks jump
---   a runtime             stops; one more joins; is killed and starts again on its disk, which may
---                         have lost what was not synced
+--   a runtime             stops; one more joins; how some are killed is in kills.lua
 --
 -- What is not whole is kept here by name, so that a quiet moment can mend all of it.
 local handover = require "spec.sim.handover"
@@ -16,7 +16,8 @@ local M = {}
 local WEATHER = { { 0.02, 0 }, { 0, 0.05 }, { 0.05, 0.05 }, { 0.15, 0.1 } }
 local RUNTIMES_MAX = 12
 local SLOW_BYTES = 4000        -- a second, over a slow way
-local JUMP_S = 400 * 24 * 3600 -- that far clocks jump
+local DAY_S = 24 * 3600
+local JUMP_S = 400 * DAY_S     -- that far clocks jump
 
 ---The part of a world that is about faults.
 function M.new(domains)
@@ -120,22 +121,26 @@ local function forget_goodbyes(world)
   end
 end
 
-local function start_node(world, domain)
+function M.start_node(world, domain)
   world.faults.down[domain] = nil
   world:tell("the node of %s starts", domain)
   world.net:start_node(domain)
 end
 
----A node is killed, or started again: its runtimes find that out by themselves.
-function M.node(world)
-  local domain = world.draw:one(world.faults.domains)
-  if world.faults.down[domain] then return start_node(world, domain) end
+function M.kill_node(world, domain)
   world.is_disturbed = true
   world.faults.down[domain] = true
   forget_goodbyes(world)
   world:tell("the node of %s is killed", domain)
   world.net:kill_node(domain)
-  if world.draw:chance(0.3) then start_node(world, domain) end
+end
+
+---A node is killed, or started again: its runtimes find that out by themselves.
+function M.node(world)
+  local domain = world.draw:one(world.faults.domains)
+  if world.faults.down[domain] then return M.start_node(world, domain) end
+  M.kill_node(world, domain)
+  if world.draw:chance(0.3) then M.start_node(world, domain) end
 end
 
 ---Another node takes the place of one at once; its runtimes come back when they are told to.
@@ -166,11 +171,13 @@ local function fair(world)
   world.net:faults { delay = world.delay }
 end
 
----Everybody's wall clock is set, forward or back; nothing may depend on it.
+---Everybody's wall clock is set, forward or back; nothing may depend on it, but that a node with a
+---store knows no longer than a day, whether it runs or not, what was deleted.
 function M.jump(world)
   local seconds = world.draw:int(-JUMP_S, JUMP_S)
   world:tell("the clocks jump by %d s", seconds)
   world:jump(seconds)
+  if world.node_disk and seconds > DAY_S // 2 then world.oracle:forget_deleted() end
 end
 
 ---From now on messages get lost or come twice; or no more.
@@ -227,45 +234,6 @@ function M.leave(world)
   world.runtimes[runtime]:stop()
 end
 
--- --- killed and started again --------------------------------------------------------------------
-
-local function boot(world, runtime)
-  world:tell("runtime %d starts again", runtime)
-  world:start_runtime(runtime)
-  for _, actor in ipairs(world.actors) do
-    if actor.is_down and actor.runtime == runtime then world:revive(actor) end
-  end
-end
-
----Nothing is wrong with the nodes and the weather.
-local function is_fair(world)
-  return not world.faults.is_foul and not next(world.faults.down)
-end
-
----A runtime is killed, its disk may lose power: that one; or else some, or one that was killed is
----started again, on its disk.
-function M.kill(world, runtime)
-  if not world.is_durable then return end
-  for i, home in ipairs(not runtime and world.homes or {}) do
-    if home.is_down and world.draw:chance(0.6) and is_fair(world) then return boot(world, i) end
-  end
-  runtime = runtime or some_runtime(world)
-  local others = 0
-  for _, actor in ipairs(world.actors) do
-    if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
-  end
-  if others == 0 then return end
-  local home, loses_power = world.homes[runtime], world.draw:chance(0.3)
-  world.is_disturbed = true
-  world:kill(runtime, loses_power)
-  for _, name in ipairs(M.names(world)) do
-    if world.faults.ways[name].runtime == runtime then world.faults.ways[name] = nil end
-  end
-  if loses_power then home.disk:power_loss() end
-  world:tell("runtime %d is killed%s", runtime, loses_power and ", and its disk loses power" or "")
-  if is_fair(world) and world.draw:chance(0.5) then boot(world, runtime) end
-end
-
 -- --- making good ---------------------------------------------------------------------------------
 
 ---The names of the ways that are not whole, in an order that is the same in each run.
@@ -285,23 +253,24 @@ function M.settle(world)
   end
 end
 
----All is mended, one thing after the other.
+---That runtime has none of its ways any more.
+function M.forget_ways(world, runtime)
+  for _, name in ipairs(M.names(world)) do
+    if world.faults.ways[name].runtime == runtime then world.faults.ways[name] = nil end
+  end
+end
+
+---All is mended but what was killed, one thing after the other.
 function M.heal(world)
   if world.faults.is_foul then fair(world) end
   for _, domain in ipairs(world.faults.domains) do
-    if world.faults.down[domain] then start_node(world, domain) end
+    if world.faults.down[domain] then M.start_node(world, domain) end
   end
   local order = {}
   for i, name in ipairs(M.names(world)) do table.insert(order, world.draw:int(1, i), name) end
   for _, name in ipairs(order) do
     mend(world, name)
     world.net:run(world.draw:weighted { { 3, 0 }, { 2, 0.01 }, { 1, 1 } })
-  end
-  for i, home in ipairs(world.homes) do
-    if home.is_down then boot(world, i) end
-  end
-  for _, actor in ipairs(world.actors) do -- whose runtime started when it could not
-    if actor.is_down then world:revive(actor) end
   end
 end
 

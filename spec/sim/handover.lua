@@ -26,7 +26,8 @@ end
 function M.is_taken(oracle, actor, entry)
   local object = entry.url and oracle.by_url[entry.url]
   if entry.what == "took" then return true end
-  return entry.what == "resumed" and object and object.heir == actor and object.actor ~= actor
+  if entry.what ~= "resumed" or not object or object.heir ~= actor then return false end
+  return object.actor ~= actor or not object.party -- its giver may have heard first
 end
 
 -- The number of an epoch.
@@ -42,10 +43,13 @@ function M.begin_epoch(object, entry)
     before)
 end
 
+---Who reports it now has said so in the metadata.
+function M.sign(object, entry)
+  if entry.version == object.version + 1 then object:pass() end
+end
+
 local function check_state(object, entry)
-  if entry.version == object.version + 1 and entry.what == "took" then
-    object:pass() -- who reports it now has said so in the metadata
-  end
+  M.sign(object, entry)
   if entry.version ~= object.version then
     check.fault("writers", "%s took over %s at version %d, and its reporter before was at %d",
       entry.party, object.label, entry.version, object.version)
@@ -74,7 +78,7 @@ function M.take(oracle, actor, entry, is_disturbed)
   close(oracle, object)
   object.actor, object.party, object.heir, object.giver = actor, entry.party, nil, nil
   object.is_down, object.is_dying, object.is_orphan = false, false, false
-  object.own, object.echoed = {}, {}
+  object.own, object.echoed, object.noted = {}, {}, {}
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or is_disturbed and object.restarts > 1
   oracle:add_party { name = entry.party, actor = actor, object = object, is_reporter = true,

@@ -23,6 +23,7 @@ function M.new(fields)
     times = {},            -- when it had which version
     was_kept = {},         -- ids of children that were kept once
     changed = {},          -- versions that changed the data
+    noted = {},            -- versions that its reporter wrote, as the party that it is
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
@@ -51,6 +52,8 @@ function Model:write(edit, entry)
     self.data = after
     remember(self)
     self.changed[#self.changed + 1] = self.version
+  else
+    edit.is_idle = true -- and nothing of it can be lost
   end
   if entry.version ~= self.version then
     check.fault("reporter", "%s: version %d after %s, not %d", self.label, entry.version,

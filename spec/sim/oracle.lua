@@ -7,6 +7,7 @@
 -- the model at once; what observers saw is put by until the world is quiet and then checked against
 -- the states that the model went through. When it is quiet, every copy must be the reporter's.
 local check = require "spec.sim.check"
+local copies = require "spec.sim.copies"
 local handover = require "spec.sim.handover"
 local models = require "spec.sim.model"
 local plain = require "spec.sim.plain"
@@ -27,6 +28,7 @@ function M.new()
     later = {},   -- what observers saw and is not judged yet
     sent = {},    -- events since the last quiet moment
     lost = {},    -- URLs of actors that have gone without a word
+    away = {},    -- stories whose copies are kept where somebody was killed
   }, Oracle)
 end
 
@@ -68,6 +70,13 @@ function Oracle:gone(actor)
   self.later[#self.later + 1] = { actor, { what = "gone" } }
 end
 
+---Nobody is told any more of what was deleted until now.
+function Oracle:forget_deleted()
+  for _, object in ipairs(self.objects) do
+    object.is_forgotten = object.is_dying or not object.is_live
+  end
+end
+
 -- --- taking in -----------------------------------------------------------------------------------
 
 local function take_gone(self, actor)
@@ -100,9 +109,19 @@ local function take_later(self, actor, entry)
   if entry.what == "gone" then
     take_gone(self, actor)
   elseif entry.what == "joined" then
+    local before = copies.came_back(self, actor, object, entry)
     if object:is_beyond(entry.version) then return end
-    handover.check_joined(object, actor.url, entry)
-    self:add_party((object.is_lossy and stories.adrift or stories.new)(actor, object, entry))
+    if not entry.resumed then handover.check_joined(object, actor.url, entry) end
+    -- Its own disk may have gone back to what its reporter's has lost.
+    local is_adrift = object.is_lossy or entry.resumed and actor.has_lost and object.has_lost
+    local story = (is_adrift and stories.adrift or stories.new)(actor, object, entry)
+    story.may_have_left = entry.resumed and actor.has_lost -- and its disk has lost that
+    story.stored = before and before.stored or entry.stored
+    story.settled = before and before.settled
+    self:add_party(story)
+  elseif entry.what == "called" and not entry.code then
+    check.equal("acknowledged", entry.asked, entry.value, "what %s said to %s", entry.url,
+      actor.name)
   elseif entry.what == "read" and entry.version then
     if object:is_beyond(entry.version) or object:had(entry.version, entry.data) then return end
     check.equal("copy", object:state(entry.version, actor.name).data, entry.data, "what %s read",
@@ -126,8 +145,10 @@ end
 
 ---The actor was killed, and all that it knew has been taken in and judged. What it reported is to
 ---be there again; where the disk may have lost some of it (`is_lossy`), observers may know more.
-function Oracle:killed(actor, is_lossy)
+function Oracle:killed(actor, is_lossy, rests)
   self.lost[actor.url] = true
+  actor.has_lost = actor.has_lost or is_lossy
+  copies.killed(self, actor, is_lossy, rests)
   for _, party in ipairs(self.order) do
     if party.actor == actor then
       party.is_open = false
@@ -135,6 +156,9 @@ function Oracle:killed(actor, is_lossy)
   end
   for _, object in ipairs(self.objects) do
     if object.actor == actor then
+      -- One that was not back may have begun an epoch that nobody has told of.
+      if object.is_down then object.restarts = object.restarts + 1 end
+      object.rests_at = rests and not object.is_down and object.version or nil
       object.is_down = true
       object.is_lossy = object.is_lossy or is_lossy and not object.is_synced
       object.has_lost = object.has_lost or object.is_lossy
@@ -143,6 +167,19 @@ function Oracle:killed(actor, is_lossy)
   for _, party in ipairs(self.order) do
     if is_lossy and party.object.is_lossy and not party.is_reporter then party.is_adrift = true end
   end
+end
+
+-- What it noted in its own state, as the party that it was, is of the last write that survived:
+-- both were one turn.
+local function check_own_state(object, entry)
+  local noted
+  for _, version in ipairs(object.noted) do
+    if version <= entry.version then noted = version end
+  end
+  local found = entry.state and object.party and entry.state[object.party]
+  if found == noted or not entry.state or not object.party then return end
+  check.fault("acknowledged", "%s at version %d, its last write made %s, and what it noted was %s",
+    object.label, entry.version, tostring(noted), tostring(found))
 end
 
 ---The actor reports one of its objects again.
@@ -163,17 +200,25 @@ function Oracle:resumed(actor, entry, expected)
   if not object.is_live and not may_lack then
     check.fault("acknowledged", "%s was deleted, and is reported again", object.label)
   end
+  if not object.party then handover.sign(object, entry) end -- its giver has told of it
   local state = object:state(entry.version, entry.party)
   if entry.version < object.promised and not may_lack then
     check.fault("acknowledged", "%s came back at version %d, and %d was told of", object.label,
       entry.version, object.promised)
   end
+  if object.rests_at and entry.version ~= object.rests_at then
+    check.fault("acknowledged", "%s came back at version %d, and had %d when its reporter stopped",
+      object.label, entry.version, object.rests_at)
+  end
   check.equal("acknowledged", state.data, entry.data, "%s as it came back", object.label)
   check.equal("acknowledged", check.plain_kept(state.children),
     check.plain_kept(entry.children), "%s as it came back, children", object.label)
+  check_own_state(object, entry)
   object:restore(entry.version)
   object.promised, object.party, object.actor = entry.version, entry.party, actor
   object.is_down, object.is_dying, object.is_orphan, object.is_live = false, false, false, true
+  object.noted = {}
+  object.rests_at = nil
   -- Who was away for more than one epoch cannot know whether its state lies on the way.
   object.restarts = object.restarts + 1
   object.may_resync = object.may_resync or object.is_lossy or object.restarts > 1
@@ -192,7 +237,9 @@ function Oracle:take(actor, entries)
       if edit.is_done then check.fault("once", "%s did %s twice", entry.party, plain.show(edit)) end
       edit.is_done = true
       handover.check_writer(object, entry)
+      local before = object.version
       object:write(edit, entry)
+      if object.version > before then table.insert(object.noted, object.version) end
     elseif entry.what == "judged" then
       object:judge(entry)
     elseif entry.what == "answer" and entry.method == "evict" then
@@ -257,6 +304,9 @@ local function check_reporter(object, look)
   check.equal("reporter", check.plain_kept(object.kept), check.plain_kept(look.children),
     "%s, children", name)
   check.equal("events", object.own, object.echoed, "%s, own child events", name)
+  if look.metadata.reporter ~= object.actor.url then
+    check.fault("reporter", "%s is said to be that of %s", name, tostring(look.metadata.reporter))
+  end
 end
 
 local function users(children)
@@ -384,7 +434,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
     if object.is_live and object.is_down then given_up(self, object) end
     if object.is_live then
       check_object(self, object, look)
-    elseif object.is_orphan or object.is_lossy or object.actor.is_lost then
+    elseif object.is_orphan or object.is_lossy or object.actor.is_lost or object.is_forgotten then
       object.is_orphan = object.is_orphan or object.is_lossy -- that it was deleted may be lost, too
       for _, story in ipairs(open_stories(self, object)) do check_orphan(story, look) end
     else
@@ -393,6 +443,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
       end
     end
   end
+  copies.settle(self)
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
   for _, object in ipairs(self.objects) do
     object.may_resync, object.is_lossy, object.restarts = false, false, 0
@@ -400,6 +451,7 @@ function Oracle:check(look, is_disturbed, is_doubled)
   end
   local order = {}
   for _, party in ipairs(self.order) do
+    party.actor.has_lost = false
     party.was_open, party.heard = party.is_open, {}
     if party.is_open then order[#order + 1] = party end
   end

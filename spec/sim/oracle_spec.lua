@@ -20,7 +20,8 @@ describe("the oracle", function()
     looks = {}
     for _, name in ipairs { "anna.1", "ben.1" } do
       looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
-        metadata = { name = "o1", lastModified = name }, observers = plain.array { ben.url },
+        metadata = { name = "o1", lastModified = name, reporter = anna.url },
+        observers = plain.array { ben.url },
         status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
           collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
           state = "kept", user = "user://x/ben" } } }
@@ -102,7 +103,7 @@ describe("the oracle", function()
       looks["ben.1"].children = {}
       catches "children differs at /1"
       looks["ben.1"].children = looks["anna.1"].children
-      looks["ben.1"].metadata = { name = "o2" }
+      looks["ben.1"].metadata = { name = "o2", reporter = anna.url }
       catches "metadata differs at /name"
     end)
 
@@ -162,6 +163,12 @@ describe("the oracle", function()
       catches "o1 at its reporter differs at /n: 1, not 2"
     end)
 
+    it("that another is said to be", function()
+      reporter_did()
+      looks["anna.1"].metadata.reporter = ben.url
+      catches("o1 at its reporter is said to be that of " .. ben.url, heard())
+    end)
+
     it("that counted wrong", function()
       local ok, err = pcall(oracle.take, oracle, anna,
         { { what = "wrote", party = "anna.1", number = 1, done = true, version = 2 } })
@@ -212,6 +219,11 @@ describe("the oracle", function()
 
     it("that was refused and is told to be done", function()
       catches("what was refused was done", { answered("refuse", 1, true) })
+    end)
+
+    it("of another hyperty with another answer", function()
+      catches("what hyperty://x/anna said to ben differs at /said: 8, not 7", { { what = "called",
+        url = anna.url, asked = { said = 7 }, value = { said = 8 } } })
     end)
 
     it("as it should be", function()
@@ -273,6 +285,17 @@ describe("the oracle", function()
     it("with something else than it had", function()
       killed()
       assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
+    end)
+
+    it("with another state of its own than it had when it wrote last", function()
+      killed()
+      assert.truthy(resume(2, function(entry) entry.state = {} end)
+        :find("its last write made 1, and what it noted was nil", 1, true))
+    end)
+
+    it("with the state of its own that it had when it wrote last", function()
+      killed()
+      assert.is_nil(resume(2, function(entry) entry.state = { ["anna.1"] = 1 } end))
     end)
 
     it("without a child that was kept", function()
@@ -397,6 +420,24 @@ describe("the oracle", function()
       looks["anna.1"].observers = plain.array {}
       oracle:take(ben, entries)
       oracle:check(function(_, party) return looks[party] end, true)
+    end)
+
+    it("of an execute that was answered and lost, unless it changed nothing", function()
+      local object = oracle.by_url["resource://x/1"]
+      local idle = oracle:expect_edit { kind = "batch", edits = {} }
+      oracle:take(anna, { { what = "wrote", party = "anna.1", number = idle, done = true,
+        version = 2 } })
+      local function told_done(number)
+        oracle:take(ben, { { what = "answer", party = "ben.1", method = "execute", who = "write",
+          asked = number, value = object.version } })
+        oracle:judge(true)
+      end
+      object:restore(2)
+      told_done(idle)
+      object:restore(0)
+      local ok, err = pcall(told_done, 1)
+      assert.is_false(ok)
+      assert.truthy(err.fault:find "which it never was")
     end)
 
     it("of who is in again after it was thrown out, and was not let in", function()

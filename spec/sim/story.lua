@@ -155,7 +155,8 @@ function Story:event(entry) M.hear(self, entry) end
 -- repeated here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
   local is_above = entry.to > self.version or self.object.restarts > 0
-  if self.object.may_resync and is_above then
+  local is_older = self.actor.has_lost and self.stored ~= "sync" -- also in an older epoch
+  if (self.object.may_resync or is_older) and is_above then
     self.is_adrift = true
     return
   end
@@ -173,6 +174,7 @@ function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end
   local eviction = self.object:eviction(self.actor.url, entry.at)
+  if not eviction and self.may_have_left then return end
   if not eviction then check.fault("ends", "%s was evicted by nobody", self.name) end
   local is_near, is_disturbed = self.actor.domain == self.object.actor.domain,
     self.object.is_disturbed
@@ -197,9 +199,10 @@ local function executed(self, entry, all_edits)
   elseif not self.is_adrift and not self.object:is_beyond(entry.value) then
     self.object:state(entry.value, self.name)
     self.object:promise(entry.value)
-    if not all_edits[entry.asked].is_done then
+    local edit = all_edits[entry.asked]
+    if not edit.is_done and not edit.is_idle then
       check.fault("acknowledged", "%s was told that %s was done, which it never was", self.name,
-        plain.show(all_edits[entry.asked], 300))
+        plain.show(edit, 300))
     end
   end
 end

@@ -5,6 +5,7 @@ local edits = require "spec.sim.edits"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -12,6 +13,7 @@ local M = {}
 local OBJECTS_MAX = 3
 -- An object with that is read in parts, and two of them are more than its history holds.
 local HUGE = ("huge"):rep(35000)
+local SWELLING = ("swell"):rep(8000) -- two of them, and an object comes in parts
 local FLOOD = ("flood"):rep(260) -- some 25 of them are more than a small queue holds
 local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
 
@@ -69,10 +71,13 @@ local function create(world)
   local actor, schema = some_actor(world), draw:one { "Resource", "Pair" }
   local label = "o" .. world:next_label()
   local data = edits.tree(draw, draw:chance(0.2))
+  local guest = draw:chance(0.2) and some_actor(world) or nil -- invited from the beginning
+  if guest then guest.is_asking = true end
   world:expect_object(label, schema, data)
   world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
-    description = "in a world", public = draw:chance(0.3),
+    description = "in a world", public = draw:chance(0.3), tags = plain.array { "wide" },
+    observers = guest and plain.array { guest.url },
     store = world.is_durable and world.level })
 end
 
@@ -145,10 +150,11 @@ end
 
 -- --- taking part ---------------------------------------------------------------------------------
 
--- Who was thrown out has to be let in once more.
+-- Who was thrown out has to be let in once more. Some keep their copy.
 local function ask_in(world, actor, object)
+  local stored = world.is_durable and world.draw:chance(0.5) and world.level or nil
   actor.is_asking = true
-  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url))
+  world:call(actor, "subscribe", object.url, handover.grants_of(object, actor.url), stored)
 end
 
 local function subscribe(world)
@@ -192,7 +198,7 @@ local function invite(world)
 end
 
 local function leave_the_world(world)
-  if world.is_durable then return end -- what is stored stays, without anybody to report it
+  if world.is_durable then return kills.rest(world) end
   local alive = 0
   for _, actor in ipairs(world.actors) do alive = alive + (actor.is_alive and 1 or 0) end
   if alive < 3 then return end
@@ -210,10 +216,7 @@ end
 
 -- --- children ------------------------------------------------------------------------------------
 
-local function add_child(world)
-  local party = some_party(world)
-  if not party then return end
-  local data = edits.tree(world.draw, world.draw:chance(0.2))
+local function add(world, party, data)
   local collection = some_collection(world, party)
   world:drain(party.actor)
   local id = world:call(party.actor, "add_child", party.name, collection, data)
@@ -221,6 +224,19 @@ local function add_child(world)
   if not id then return end -- its party has ended meanwhile
   party.object:expect_child(id, party.name, collection, data)
   if party.is_reporter then party.object:do_child("create", id) end
+end
+
+local function add_child(world)
+  local party = some_party(world)
+  if party then add(world, party, edits.tree(world.draw, world.draw:chance(0.2))) end
+end
+
+-- So much that from then on the object comes in parts: in one, or in a few.
+local function swell(world)
+  local party = some_party(world, "reporter")
+  if not party or world.is_narrow or party.object.is_swollen then return end
+  party.object.is_swollen = true
+  for i = 1, world.draw:int(2, 5) do add(world, party, { text = SWELLING, count = i }) end
 end
 
 -- A child that this party sees and that fits, with its data.
@@ -323,7 +339,15 @@ local function delegate(world)
   world:call(party.actor, "ask", party.name, "delegate", heir.url)
   if not world.is_durable or not world.draw:chance(world.roughness * 2) then return end
   world.net:run(world.draw:one { 0, 0.005, 0.1, 0.6 })
-  faults.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+  kills.kill(world, world.draw:one { heir.runtime, party.actor.runtime })
+end
+
+-- One asks another, which says the same again.
+local function call(world)
+  local actor, other = some_actor(world), some_actor(world)
+  local value = { said = edits.value(world.draw) }
+  world:tell("%s calls %s: %s", actor.name, other.name, value)
+  world:call(actor, "call", other.url, value)
 end
 
 local function save(world)
@@ -346,14 +370,15 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate },
+  { 1, burst }, { 1, huge }, { 1, swell }, { 4, save }, { 4, delegate }, { 2, call },
   { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 
 local FAULTS = {
   { 8, faults.way }, { 3, faults.break_off }, { 2, faults.node }, { 1, faults.restart_node },
-  { 2, faults.weather }, { 1, faults.jump }, { 6, faults.kill }, { 1, faults.join },
-  { 1, faults.leave },
+  { 2, faults.weather }, { 1, faults.jump }, { 6, kills.kill }, { 1, faults.join },
+  { 1, faults.leave }, { 2, kills.in_a_row }, { 2, kills.together },
+  { 2, kills.rest },
   { 1, function(world) world:wait() end },
 }
 

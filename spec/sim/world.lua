@@ -13,6 +13,8 @@ local draws = require "spec.sim.draw"
 local faults = require "spec.sim.faults"
 local handover = require "spec.sim.handover"
 local intruder = require "spec.sim.intruder"
+local kills = require "spec.sim.kills"
+local lookups = require "spec.sim.lookups"
 local oracle = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
 local workload = require "spec.sim.workload"
@@ -38,6 +40,8 @@ local GRACES = { { 2, 0 }, { 1, 3 } }
 local HISTORY_BYTES = 1 << 18
 -- how many actors there are in a runtime
 local ACTORS = { { 16, 1 }, { 3, 2 }, { 1, 3 } }
+-- how often the node of the first domain keeps what it knows on a disk
+local NODE_STORED = 0.35
 -- how long a commit takes
 local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 -- how much time passes after an operation
@@ -67,6 +71,10 @@ local function draw_size(draw)
   return runtimes, runtimes == 3 and 100 or draw:int(40, 120)
 end
 
+local function new_disk(draw)
+  return host.disk { seed = draw:int(1, 1 << 30), delay = draw:one(DISK_DELAYS) }
+end
+
 local function new(seed)
   local draw = draws.new(seed)
   local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
@@ -78,11 +86,13 @@ local function new(seed)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
   world.delay, world.roughness, world.is_narrow = delay, draw:one(ROUGHNESS), queue > 0
+  world.node_disk = draw:chance(NODE_STORED) and new_disk(draw) or nil
   world.net = host.network { seed = seed, delay = delay, queue_bytes = queue, grace = grace,
-    history_bytes = HISTORY_BYTES }
+    node_store = world.node_disk, history_bytes = HISTORY_BYTES }
   for i = 2, #domains do world.net:domain(domains[i]) end
-  world:tell("world %d: %d domains, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
-    seed, #domains, delay[1], delay[2], queue, grace, world.steps)
+  world:tell("world %d: %d domains%s, delays %g to %g s, queues of %d bytes, grace %d s, %d steps",
+    seed, #domains, world.node_disk and " (one stored)" or "", delay[1], delay[2], queue, grace,
+    world.steps)
   for _ = 1, runtimes do world:add_runtime() end
   return world
 end
@@ -96,8 +106,7 @@ end
 ---One more runtime, with its actors.
 function World:add_runtime()
   local i, domain = #self.homes + 1, self.draw:one(self.faults.domains)
-  self.homes[i] = { domain = domain, disk = self.is_durable
-    and host.disk { seed = self.draw:int(1, 1 << 30), delay = self.draw:one(DISK_DELAYS) } or nil }
+  self.homes[i] = { domain = domain, disk = self.is_durable and new_disk(self.draw) or nil }
   self:start_runtime(i)
   for _ = 1, self.draw:weighted(ACTORS) do self:load_actor(i) end
 end
@@ -113,48 +122,22 @@ function World:start_runtime(i)
   home.is_up, home.is_down = true, false
 end
 
----The process of that runtime is killed. What it has said and done until now is known.
-function World:kill(runtime, is_lossy)
-  self.homes[runtime].has_lost = self.homes[runtime].has_lost or is_lossy
+---All that has happened until this moment is known to the oracle, and judged.
+function World:catch_up()
   self.net:run(0)
   each_alive(self, function(actor) self:drain(actor) end)
   self.oracle:judge(self.is_disturbed)
-  for _, actor in ipairs(self.actors) do
-    if actor.is_alive and actor.runtime == runtime then
-      actor.is_alive, actor.is_down = false, true
-      self.oracle:killed(actor, is_lossy)
-    end
-  end
-  self.runtimes[runtime]:crash()
-  self.homes[runtime].is_up, self.homes[runtime].is_down = false, true
 end
 
----An actor whose runtime was killed is loaded again, if that can be; it goes on with its objects.
-function World:revive(actor)
-  self.lives = (self.lives or 0) + 1
-  local urls = plain.array {}
-  for _, object in ipairs(self.oracle.objects) do
-    local is_its = object.actor == actor and object.is_live and object.is_down
-    if is_its or object.heir == actor then
-      urls[#urls + 1] = object.url
-    end
-  end
-  local inst = self.runtimes[actor.runtime]:load_compiled(compiled(), { as = actor.as,
-    seed = self.draw:int(0, 0x7fffffff), count = self.lives * 1000, urls = urls }, "actor.lua")
-  if not inst then return end
-  actor.inst, actor.is_down, actor.is_alive = inst, false, inst.url == actor.url
-  if actor.is_alive then return end
-  if not self.homes[actor.runtime].has_lost then
-    check.fault("acknowledged", "%s has another address after its runtime was killed", actor.name)
-  end
-  actor.is_lost = true
-  self:add_actor(actor.runtime, inst, actor.as)
+---An actor's instance in that runtime; nil, text if it cannot be loaded.
+function World:load(runtime, config)
+  config.seed = self.draw:int(0, 0x7fffffff)
+  return self.runtimes[runtime]:load_compiled(compiled(), config, "actor.lua")
 end
 
 ---Loads one more actor into that runtime.
 function World:load_actor(runtime)
-  local inst, text = self.runtimes[runtime]:load_compiled(compiled(),
-    { as = "a" .. #self.actors + 1, seed = self.draw:int(0, 0x7fffffff) }, "actor.lua")
+  local inst, text = self:load(runtime, { as = "a" .. #self.actors + 1 })
   if not inst and self.is_disturbed then return end
   return self:add_actor(runtime, assert(inst, text))
 end
@@ -301,6 +284,7 @@ end
 ---Lets everything arrive and has the oracle check it.
 function World:quiet()
   faults.heal(self)
+  kills.heal(self)
   if self.is_disturbed then self.net:run(90) end -- who was away has been told what it missed
   for _ = 1, self.is_disturbed and 60 or 20 do
     if not self.net:settle(120) then check.fault("rest", "the world does not come to rest") end
@@ -317,6 +301,7 @@ function World:quiet()
   if self.logged then check.fault("log", "logged: %s", self.logged) end
   self.oracle:check(function(actor, party) return look(self, actor, party) end,
     self.is_disturbed, self.is_doubled)
+  lookups.settle(self)
   self.is_disturbed, self.is_doubled, self.has_burst = false, false, false
 end
 
@@ -427,6 +412,7 @@ function M.play(seed)
   for _, home in ipairs(world.homes) do
     if home.disk then home.disk:close() end
   end
+  if world.node_disk then world.node_disk:close() end
   if not text and host.blocks() ~= blocks then
     oracle_name = "memory"
     text = report(world, oracle_name, ("%d blocks are left"):format(host.blocks() - blocks))

@@ -102,6 +102,7 @@ describe("a stored object on its way between two reporters", function()
     world.ben:eval "self.room.data.n = 2 assert(self.room:saved())"
     is_level "ben"
     assert.equal(2, world.carl:eval "return self.room.data.n")
+    assert.equal(world.ben.url, world.carl:eval "return self.room.metadata.reporter")
     for _, text in ipairs(world:heard "carl") do assert.is_nil(text:find "resync", text) end
   end)
 

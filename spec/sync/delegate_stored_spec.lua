@@ -208,6 +208,30 @@ describe("a stored object that is handed over", function()
     assert.same(world:state(here), world:state "carl")
   end)
 
+  it("names its new reporter also if that is killed before it has said so", function()
+    local objects = require "spec.support.objects"
+    local eve = objects.load(world.runtimes.anna, "eve")
+    eve:eval("self.room = assert(self.syncher:subscribe(..., { store = true }))", url)
+    assert.is_true(delegate(world.ben))
+    world:crash "ben"
+    world:run(1)
+    world:start "ben"
+    assert.is_true((world.ben:eval(RESUME)))
+    world:run(60)
+    local NAMED = "return self.room.metadata.reporter"
+    assert.same({ world.ben.url, world.ben.url, world.ben.url },
+      { world.ben:eval(NAMED), world.carl:eval(NAMED), eve:eval(NAMED) })
+    world.ben:eval "self.room.data.n = 6"
+    world:run(1)
+    world:crash "anna"
+    world:crash "ben"
+    world:start "anna"
+    eve = objects.load(world.runtimes.anna, "eve")
+    assert.equal(6, eve:eval([[
+      self.room = assert(self.syncher:subscribe(..., { store = true }))
+      return self.room.data.n]], url))
+  end)
+
   it("takes the place of the copy that its new reporter has stored", function()
     world.ben:eval([[
       self.copy = assert(self.syncher:subscribe(..., { store = true }))]], url)

@@ -139,6 +139,19 @@ describe("an observer that stores its copy", function()
     assert.same({ "n=2" }, world:heard "ben")
   end)
 
+  it("keeps what is written in the epoch that it has entered", function()
+    world:crash "anna"
+    world:start "anna"
+    world.anna:eval(CREATE)
+    world:run(30)
+    world.anna:eval [[self.room.data.n = 5 self.room:add_child("items", { text = "b" })]]
+    world:run(1)
+    world:crash "anna"
+    restart()
+    assert.equal(5, world.ben:eval "return self.room.data.n")
+    assert.equal(2, #world:state("ben").items)
+  end)
+
   it("is found by resume", function()
     world:crash "ben"
     world:start "ben"
