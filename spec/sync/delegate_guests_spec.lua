@@ -73,10 +73,9 @@ describe("while an object is handed over", function()
 
   it("one who leaves and stays has left", function()
     begin()
-    world:run(0.5)
+    world:run(0.95)
     carl:eval "self.room:unsubscribe()"
-    is_over()
-    world:run(5)
+    world:run(0.2) -- before it is said again
     assert.same({ ben.url }, ben:eval "return self.mine.observers")
   end)
 
