@@ -5,12 +5,12 @@ local network = require "spec.support.network"
 local NODE = "domain://msg-node.localhost/sm"
 
 describe("while an object is handed over", function()
-  local world, anna, ben, carl, url
+  local world, anna, ben, carl
 
   before_each(function()
     world = network.world { delay = { 0.002, 0.012 }, "anna", "ben", "carl" }
     anna, ben, carl = world.anna, world.ben, world.carl
-    url = world:room({ n = 0 }, anna, ben, carl)
+    world:room({ n = 0 }, anna, ben, carl)
     ben:eval [[
       self.syncher:on("delegate", function(offer)
         require("hyperty").sleep(1)
