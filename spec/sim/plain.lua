@@ -98,8 +98,8 @@ local function difference(a, b, path)
   end
 end
 
--- The common case, without a word, and where a world spends most: so scalars are looked at in place.
--- No value has metamethods; 1 and 1.0 are equal to Lua.
+-- The common case, without a word, and where a world spends most: so scalars are looked at in
+-- place. No value has metamethods; 1 and 1.0 are equal to Lua.
 local function is_same(a, b)
   if a == b then return math_type(a) == math_type(b) end
   if type(a) ~= "table" or type(b) ~= "table" or getmetatable(a) ~= getmetatable(b) then

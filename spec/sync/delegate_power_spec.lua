@@ -215,7 +215,8 @@ describe("a stored object that was handed over", function()
     local version = world.anna:eval "return self.room.version"
     world.anna:eval([[
       local heir = ...
-      require("hyperty").spawn(function() self.done = self.room:delegate(heir) end)]], world.ben.url)
+      require("hyperty").spawn(function() self.done = self.room:delegate(heir) end)]],
+      world.ben.url)
     world:run(1.5) -- all is on its way
     world.ben:eval [[self.child = self.copy:add_child("items", { text = "own" })]]
     world:run(30)
