@@ -153,6 +153,14 @@ bool hy__handed_params(hy_manager_t *m, hy_msg_t *request, hy_str_t **url, hy_st
     return true;
 }
 
+bool hy__handed_on(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch) {
+    for (const hy_link_t *l = m->handed.next; l != &m->handed; l = l->next) {
+        const handed_t *d = hy_link_owner(l, handed_t, link);
+        if (hy_str_equal(d->url, url) && hy_epoch_compare(d->epoch, epoch) > 0) return true;
+    }
+    return false;
+}
+
 /* Whoever has not got it, and does not give it away just now, will ask the heir before it goes on:
  * so the heir may let go of it. */
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request) {

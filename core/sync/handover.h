@@ -63,6 +63,8 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
 /* It came back into this runtime, to that reporter: nobody else is to resume it here. */
 void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter);
 void hy__handed_free(hy_manager_t *m);
+/* The object was here, and was handed over in an epoch above that one. */
+bool hy__handed_on(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
 
 /* An execute to <Runtime>/sm, by the heir: was that object handed over, in that epoch? */
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);

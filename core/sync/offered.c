@@ -259,6 +259,10 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
         return;
     }
     if (is_his) hy__takeover_drop(t, HY_ECONFLICT, "the object was not handed over");
+    if (!h && hy__handed_on(m, url, epoch)) {
+        hy_bus_respond(m->bus, request, 200, NULL, hy__body1("taken", hy_bool(true)));
+        return;
+    }
     if (!h) { /* unless the store tells otherwise, it is not */
         hy__handing_query(m, request, url, epoch, is_moved);
         return;

@@ -337,6 +337,22 @@ describe("delegating", function()
     end)
   end
 
+  it("stands that it was handed on, and that the node forgets that, before it has heard", function()
+    lose_answer("anna", "move", 1)
+    carl:eval [[
+      self.syncher:on("delegate", function(offer) self.mine = offer:accept() end)]]
+    begin()
+    world:run(1)
+    assert.is_true(ben:eval("return self.mine:delegate(...)", carl.url))
+    world:restart_node("anna", "ben")
+    world:run(10)
+    world:connect "carl"
+    world:run(40)
+    assert.same({ gave = true }, result())
+    assert.equal(carl.url, holder())
+    carl:eval "self.mine.data.n = 2"
+  end)
+
   it("stands a restart of the node once only the old reporter has heard", function()
     local lost = 0
     watch("ben", function(message)
