@@ -376,6 +376,15 @@ describe("the oracle", function()
       catches("after its end", entries)
     end)
 
+    it("of an eviction by nobody, unless it may have forgotten that it had left", function()
+      local entry = { what = "ended", party = "ben.1", reason = "evicted", version = 0, at = 1 }
+      ben.has_lost = true
+      oracle:take(ben, { entry })
+      oracle:judge(true)
+      ben.has_lost, oracle.parties["ben.1"].is_open = nil, true
+      catches("was evicted by nobody", { entry })
+    end)
+
     it("of what came after an eviction", function()
       oracle.by_url["resource://x/1"].evictions[ben.url] = { { at = 0, first = 1, last = 2 } }
       local entries = heard()
