@@ -131,12 +131,8 @@ static void on_arrival(void *arg) {
 int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
                    const hy_network_faults_t *faults, hy_network_t **out) {
     hy_network_t *n = hy_alloc_zero(sizeof *n);
-    hy_names_t *names = n ? hy_names_new() : NULL;
-    if (!names) {
-        hy_free(n);
-        return HY_ENOMEM;
-    }
-    n->names = names;
+    if (!n) return HY_ENOMEM;
+    n->names = hy_names_new(); /* without them addresses are read anew each time */
     n->clock = clock;
     n->log = log;
     hy_random_seed(&n->random, seed);
@@ -147,8 +143,7 @@ int hy_network_new(hy_clock_t *clock, const hy_log_t *log, uint64_t seed,
 }
 
 void hy_network_free(hy_network_t *n) {
-    if (!n) return;
-    hy_names_free(n->names);
+    if (n) hy_names_free(n->names);
     hy_free(n);
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     hy_str_t *hyperty;
     uint64_t session; /* 0: whoever has it first */
     bool is_missed;   /* it may not listen any more, since then; or the holder was told so then */
+    bool is_left;     /* it has taken back its route itself */
     bool is_expected; /* it has not listened yet: in its session it may take its time */
     bool is_gone;     /* nobody has come for it in time: it is not let through any more */
     uint64_t since_ms;
@@ -102,13 +103,14 @@ static bool is_listening(const hy__object_t *o, const hy_session_t *s, const hy_
     return false;
 }
 
-/* Ext: of who is admitted, whether anybody has it ("here"), and has a route for it ("listens"). */
-static void reply_presence(hy_session_t *s, hy_msg_t *m, const hy__object_t *o,
-                           const hy_str_t *hyperty, const hy_session_t *observer) {
+/* Ext: of who is admitted, whether anybody has it ("here"), and has a route for it ("listens") or
+ * had one and gave it up ("left"). */
+static void reply_presence(hy_session_t *s, hy_msg_t *m, bool is_here, bool listens,
+                           bool has_left) {
     hy_node_t *value = hy_node_new(HY_OBJECT);
-    bool listens = observer && is_listening(o, observer, hyperty);
-    if (value && hy_put(value, "here", hy_bool(observer != NULL)) == 0 &&
-        hy_put(value, "listens", hy_bool(listens)) == 0) {
+    if (value && hy_put(value, "here", hy_bool(is_here)) == 0 &&
+        hy_put(value, "listens", hy_bool(listens)) == 0 &&
+        hy_put(value, "left", hy_bool(has_left)) == 0) {
         hy__reply(s, m, 200, NULL, hy_node_value(value));
         return;
     }
@@ -173,13 +175,15 @@ void hy__admitted_add(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *h
         return;
     }
     const hy_session_t *observer = hy__holder_of(n, hyperty->bytes, hyperty->len);
+    bool listens = observer && is_listening(o, observer, hyperty);
+    a->is_left = a->is_left && observer && observer->id == a->session && !listens;
     a->session = observer ? observer->id : 0;
     bool is_expected = !a->is_missed || a->is_expected;
     a->is_missed = a->is_gone = false;
     hy__keep_admission(o, hyperty, a->session);
     if (observer) review_session(o, observer);
-    if (!observer || !is_listening(o, observer, hyperty)) miss(o, a, is_expected);
-    reply_presence(s, m, o, hyperty, observer);
+    if (!listens) miss(o, a, is_expected);
+    reply_presence(s, m, observer != NULL, listens, a->is_left);
 }
 
 static bool is_reached(const hy__object_t *o, const hy_session_t *s) {
@@ -238,9 +242,11 @@ static void tell_gone(hy_session_t *holder, const hy__object_t *o, hy_str_t *hyp
     hy_msg_unref(m);
 }
 
-void hy__object_miss(hy__object_t *o, hy_str_t *hyperty) {
+void hy__object_miss(hy__object_t *o, hy_str_t *hyperty, bool has_left) {
     admission_t *a = o->said ? hy_dict_get(&o->admitted, hyperty) : NULL;
-    if (a) miss(o, a, false);
+    if (!a) return;
+    miss(o, a, false);
+    a->is_left = has_left;
 }
 
 /* All that the hyperties of the session observe. */
@@ -255,7 +261,7 @@ static void miss_all(hy_session_t *s, bool is_told) {
         hy_str_t *const *source;
         for (uint32_t at = 0; (source = hy_dict_next(&r->sources, &at));) {
             if (!hy__object_admits(o, *source, s)) continue;
-            hy__object_miss(o, *source);
+            hy__object_miss(o, *source, false);
             if (is_told) tell_gone(holder, o, *source, false);
         }
     }

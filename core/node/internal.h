@@ -396,9 +396,10 @@ bool hy__object_admits(hy__object_t *o, hy_str_t *hyperty, const hy_session_t *s
 /* As in an earlier life of the node. */
 int hy__object_readmit(hy__object_t *o, hy_str_t *hyperty, uint64_t session);
 void hy__object_keep_admitted(hy__object_t *o); /* writes all of them */
-/* It does not listen to the changes any more: should that go on and it is still admitted, the
- * holder is told. The same of all who listen in a session that begins anew. */
-void hy__object_miss(hy__object_t *o, hy_str_t *hyperty);
+/* It does not listen to the changes any more (`has_left`: as it wanted): should that go on and it
+ * is still admitted, the holder is told. The same of all who listen in a session that begins anew.
+ */
+void hy__object_miss(hy__object_t *o, hy_str_t *hyperty, bool has_left);
 void hy__objects_miss(hy_session_t *s);
 /* The session ends: the holder of each guarded object that its hyperties observe is told. */
 void hy__objects_bereave(hy_session_t *s);

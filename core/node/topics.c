@@ -264,9 +264,9 @@ void hy__route_unkeep(const hy__route_t *r) {
 /* That source, or all, of a route to the changes of an object. */
 static void miss(const hy__route_t *r, hy_str_t *source) {
     hy_str_t *const *each;
-    if (source) hy__object_miss(r->topic->object, source);
+    if (source) hy__object_miss(r->topic->object, source, true);
     for (uint32_t pos = 0; !source && (each = hy_dict_next(&r->sources, &pos));)
-        hy__object_miss(r->topic->object, *each);
+        hy__object_miss(r->topic->object, *each, true);
 }
 
 void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {

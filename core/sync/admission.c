@@ -215,9 +215,11 @@ static void on_doubt(void *arg, int code, const char *desc, hy_node_t *body) {
     hy_hosted_t *h = hy__part_find(&d->manager->hosted, d->url);
     hy_guest_t *g = h ? hy__hosted_guest(h, d->hyperty) : NULL;
     if (h) hy__delegation_note_gone(h);
-    bool is_here = code < 0 || hy_get_bool(hy_get_object(body, "value"), d->asked, true);
+    const hy_node_t *value = code < 0 ? NULL : hy_get_object(body, "value");
+    bool has_left = hy_get_bool(value, "left", false);
+    bool is_here = hy_get_bool(value, d->asked, true) && !has_left;
     if (g && g->is_observing && g->accepted == d->accepted && !is_here && !h->delegation)
-        leave(h, g, d->hyperty, true);
+        leave(h, g, d->hyperty, !has_left);
     hy_str_unref(d->url);
     hy_str_unref(d->hyperty);
     hy_free(d);

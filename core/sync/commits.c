@@ -1,6 +1,8 @@
 /* What waits for a commit: messages of stored objects, in the one order in which they were given,
  * and callers. All of them wait for tickets of one store, which are committed in order; so the
  * messages are one queue, whatever objects they are of. */
+#include <assert.h>
+
 #include "../base/mem.h"
 #include "../base/mutant.h"
 #include "sync.h"
@@ -21,6 +23,7 @@ int hy__commit_wait(hy_manager_t *m, hy_commit_t *c, uint64_t ticket) {
     bool is_now = m->store && hy_store_committed(m->store) >= ticket;
     int rc = is_now ? hy_timer_start(hy_bus_clock(m->bus), &o->now, 0) : 0;
     if (rc < 0) return rc;
+    assert(hy_list_is_empty(&c->link)); /* it waits for one commit at a time */
     c->ticket = ticket;
     hy_list_append(&o->commits, &c->link);
     return 0;

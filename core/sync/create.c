@@ -83,6 +83,7 @@ static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *d
         hy_party_invite(&r->party, c->create.observers, c->create.observer_count, NULL, NULL, NULL);
     if (r->ledger) {
         c->party = hy_party_ref(&r->party);
+        r->is_waking = true;
         code = hy__call_wait(c, r->ledger->ticket);
     }
     if (!r->ledger || code < 0) hy__call_end(c, code, hy_error_text(code), &r->party, hy_absent());

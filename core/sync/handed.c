@@ -12,11 +12,14 @@ typedef struct {
     hy_link_t link; /* in the manager */
     hy_job_t job;
     hy_str_t *url, *giver, *sm, *epoch;
+    hy_commit_t gone;  /* the rows have */
     bool is_stored;    /* the giver has rows of it, which are to go */
+    bool is_forgotten; /* they have, and the heir is told so */
     uint64_t until_ms; /* if not: it is remembered so long */
 } handed_t;
 
 static void handed_end(handed_t *d) {
+    hy__commit_cancel(&d->gone);
     hy__job_cancel(&d->job);
     hy_list_remove(&d->link);
     hy_str_unref(d->url);
@@ -39,24 +42,44 @@ static bool forget(const handed_t *d) {
     return true;
 }
 
+static void on_gone(void *handed) {
+    hy__job_want(&((handed_t *)handed)->job);
+}
+
+/* The heir need not remember any more that it has taken it. */
+static void wait_until_gone(handed_t *d) {
+    hy_manager_t *m = d->job.manager;
+    d->is_forgotten = true;
+    d->until_ms = hy_clock_now(hy_bus_clock(m->bus)) + HY_HANDED_MS;
+    hy__job_end(&d->job);
+    if (!m->store || hy__commit_wait(m, &d->gone, hy_store_ticket(m->store)) < 0) handed_end(d);
+}
+
 /* Who answers that it has not got it (any more) may have handed it on, or has lost it: here it
  * stays, and a resume shows whether somebody has it. */
 static void on_told(void *handed, int http, hy_msg_t *answer) {
     handed_t *d = handed;
     hy_manager_t *m = d->job.manager;
     bool is_taken = hy_get_bool(hy_get_object(hy_msg_body(answer), "value"), "taken", false);
-    if (http >= 300 && (d->is_stored || hy_clock_now(hy_bus_clock(m->bus)) < d->until_ms)) {
+    bool is_in_time = hy_clock_now(hy_bus_clock(m->bus)) < d->until_ms;
+    if (http >= 300 && (is_in_time || (d->is_stored && !d->is_forgotten))) {
         hy__job_retry(&d->job);
+        return;
+    }
+    if (d->is_forgotten) {
+        handed_end(d);
         return;
     }
     if (!is_taken && d->is_stored)
         hy_log(hy_bus_log(m->bus), HY_LOG_WARN, "sync",
                "%s was handed over and is not there: it can be resumed here", d->url->bytes);
-    if (is_taken && d->is_stored && !forget(d)) {
+    if (!is_taken || !d->is_stored) {
+        handed_end(d);
+    } else if (forget(d)) {
+        wait_until_gone(d);
+    } else {
         hy__job_retry(&d->job);
-        return;
     }
-    handed_end(d);
 }
 
 void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter) {
@@ -64,7 +87,7 @@ void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter) {
         handed_t *d = hy_link_owner(l, handed_t, link);
         l = l->next;
         if (!hy_str_equal(d->url, url)) continue;
-        if (d->is_stored && !hy_str_equal(d->giver, reporter))
+        if (d->is_stored && !d->is_forgotten && !hy_str_equal(d->giver, reporter))
             hy__party_report_no_more(m, d->giver, url);
         handed_end(d);
     }
@@ -75,7 +98,9 @@ static void run(void *handed) {
     hy_manager_t *m = d->job.manager;
     hy_value_t body = hy__guard_body("delegated", d->url, d->epoch);
     hy_node_t *params = body.kind == HY_OBJECT ? hy_get_array(body.as.n, "params") : NULL;
-    if (!params || hy_node_insert(params, 2, hy_bool(true)) < 0) {
+    int rc = params ? hy_node_insert(params, 2, hy_bool(true)) : HY_ENOMEM;
+    if (rc == 0 && d->is_forgotten) rc = hy_node_insert(params, 3, hy_bool(true));
+    if (rc < 0) {
         hy_value_drop(body);
         body = hy_absent();
     }
@@ -94,6 +119,7 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
     d->is_stored = is_stored;
     d->until_ms = hy_clock_now(hy_bus_clock(m->bus)) + HY_HANDED_MS;
     hy__job_init(&d->job, m, d->url, run, d);
+    hy__commit_init(&d->gone, on_gone, d);
     hy_list_append(&m->handed, &d->link);
     hy__job_want(&d->job);
 }

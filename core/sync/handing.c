@@ -274,6 +274,15 @@ static bool find_row(hy_query_t *q, const hy_rows_t *rows, hy_value_t *out) {
     return false;
 }
 
+/* It went on from here, or was deleted, before the giver asked. */
+static bool was_taken(const hy_query_t *q, const hy_rows_t *rows) {
+    hy_row_t row;
+    for (size_t pos = 0; hy_rows_next(rows, &pos, &row);) {
+        if (hy__taken_is(q->manager, &row, q->url, q->epoch)) return true;
+    }
+    return false;
+}
+
 static void on_parties(void *query, int code, const hy_rows_t *rows) {
     hy_query_t *q = query;
     hy_value_t row;
@@ -283,7 +292,7 @@ static void on_parties(void *query, int code, const hy_rows_t *rows) {
         return;
     }
     if (!find_row(q, rows, &row)) {
-        answer(q, false);
+        answer(q, was_taken(q, rows));
         return;
     }
     hy_kept_t k = hy__kept_read(row.as.n);

@@ -18,10 +18,11 @@
  * is sent, that it may be the other one's (hy_handing_t in the PARTIES row): R2 with all that it
  * needs before it accepts, R1 before it sends the move. R2 strikes that out in the commit that
  * everything it does as reporter waits for, and its hyperty is given the object after that; R1's
- * rows go when R2 says that it has. All of that is synced, whatever the level of the object: what a
- * loss of power made undone, the other one would not know. Within one runtime the rows change hands
- * in one commit, which both hyperties wait for. A runtime that comes back with it written down asks
- * before it goes on (handing.c):
+ * rows go when R2 says that it has, and R2 remembers that until R1 says that they have (taken.c).
+ * All of that is synced, whatever the level of the object: what a loss of power made undone, the
+ * other one would not know. Within one runtime the rows change hands in one commit, which both
+ * hyperties wait for. A runtime that comes back with it written down asks before it goes on
+ * (handing.c):
  *
  *      the node says who     that one has it; the other keeps nothing, or refuses to resume
  *      the node knows not    R2 asks R1 (`handed`), R1 asks R2 (`delegated`)
@@ -67,6 +68,15 @@ void hy__handed_free(hy_manager_t *m);
 void hy__handed_asked(hy_manager_t *m, hy_msg_t *request);
 /* The params of handed and delegated; false if they are wrong, which is answered. */
 bool hy__handed_params(hy_manager_t *m, hy_msg_t *request, hy_str_t **url, hy_str_t **epoch);
+
+/* --- taken.c ---------------------------------------------------------------------------------- */
+
+/* That the object was taken over in that epoch is kept, until its giver has forgotten it. */
+int hy__taken_keep(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
+void hy__taken_drop(hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
+/* That row says that it was, in that epoch or a later one. */
+bool hy__taken_is(const hy_manager_t *m, const hy_row_t *row, const hy_str_t *url,
+                  const hy_str_t *epoch);
 
 /* --- executed.c ------------------------------------------------------------------------------- */
 

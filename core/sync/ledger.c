@@ -343,7 +343,7 @@ void hy__ledger_answer(hy_ledger_t *l, hy_manager_t *m, hy_msg_t *request, int c
 /* --- copies ----------------------------------------------------------------------------------- */
 
 void hy__copy_changed(hy_ledger_t *l, const hy_change_t *c) {
-    if (!l) return;
+    if (!l || HY_MUTANT(COPY_STALE)) return;
     if (l->is_behind) {
         hy__copy_catch_up(l);
     } else if (hy__ledger_change(l, c) < 0) {
@@ -355,7 +355,7 @@ void hy__copy_changed(hy_ledger_t *l, const hy_change_t *c) {
 
 void hy__copy_stamped(hy_ledger_t *l, const hy_stamp_t *s, hy_child_t *child,
                       const hy_childop_t *op) {
-    if (!l) return;
+    if (!l || HY_MUTANT(COPY_STALE)) return;
     if (l->is_behind) {
         hy__copy_catch_up(l);
     } else if (hy__ledger_stamp(l, s, child, op) < 0) {

@@ -50,6 +50,7 @@ static void note_and_move(hy_delegation_t *d) {
         move(d);
         return;
     }
+    hy__commit_cancel(&d->stored); /* after a lost connection it is offered and noted anew */
     hy__commit_init(&d->stored, on_noted, d);
     int rc = note(d);
     if (rc < 0) {

@@ -236,7 +236,8 @@ static void on_offer(hy_manager_t *m, hy_msg_t *request) {
 }
 
 /* Who offered it asks whether it is here: params [object, epoch, it was moved]. If it is not, it
- * will not be, not with that epoch; unless it was moved, and has to be made out yet. */
+ * will not be, not with that epoch; unless it was moved, and has to be made out yet. In the end it
+ * says that it has forgotten the object: params [object, epoch, true, true]. */
 static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     hy_str_t *url, *epoch;
     if (!hy__handed_params(m, request, &url, &epoch)) return;
@@ -244,6 +245,12 @@ static void on_delegated(hy_manager_t *m, hy_msg_t *request) {
     bool is_here = h && hy_epoch_compare(h->epoch, epoch) >= 0; /* though it may be handed on */
     hy_value_t moved = hy_node_at(hy_get_array(hy_msg_body(request), "params"), 2);
     bool is_moved = moved.kind == HY_BOOL && moved.as.b;
+    hy_value_t forgotten = hy_node_at(hy_get_array(hy_msg_body(request), "params"), 3);
+    if (forgotten.kind == HY_BOOL && forgotten.as.b) {
+        hy__taken_drop(m, url, epoch);
+        hy_bus_respond(m->bus, request, 200, NULL, hy_absent());
+        return;
+    }
     hy_takeover_t *t = hy__part_find(&m->takeovers, url);
     bool is_his = t && hy_str_equal(t->epoch, epoch) && hy__handover_is_givers(t->offer, request);
     if (is_his && is_moved) {

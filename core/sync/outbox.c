@@ -42,7 +42,7 @@ static void sent_free(sent_t *s) {
 
 /* The creator's own view again: what is stamped, then what is still on its way. */
 static void rebuild_draft(hy_observer_t *o, hy_child_t *child) {
-    hy_change_t *back = child->draft ? hy_change_new() : NULL;
+    hy_change_t *back = child->draft && !HY_MUTANT(REFUSAL_UNDONE) ? hy_change_new() : NULL;
     if (!back) return;
     if (hy_change_diff(back, child->draft, child->data) == 0 && back->count > 0)
         hy_change_apply(back, child->draft, NULL, NULL);
@@ -64,7 +64,7 @@ static void refuse(sent_t *s, const char *reason) {
     if (reason && !child->reason) child->reason = hy_str_from(reason);
     sent_free(s);
     if (!is_create) {
-        if (!HY_MUTANT(REFUSAL_UNDONE)) rebuild_draft(o, child);
+        rebuild_draft(o, child);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, change);
     } else if (child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);

@@ -51,7 +51,8 @@ static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request)
     hy__decision_ask(d);
 }
 
-/* An observer that goes on from its position, as it was not there when it was struck off. */
+/* An observer that goes on from its position, as it was not there when it was struck off. Should
+ * the object be handed over to it: what it needs for that it reads as a whole. */
 static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
     const hy_hosted_t *h = hy__reporter_hosted(r);
     return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
@@ -70,10 +71,10 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     if (hy__reporter_returns(r) && (m->type == HY_MSG_READ || m->type == HY_MSG_EXECUTE)) {
         hy__reporter_put_off(r->party.syncher->manager, m);
     } else if (m->type == HY_MSG_READ) {
-        if (is_open_to(r, m->from)) {
-            answer_read(r, m);
-        } else if (is_struck_off(r, m)) {
+        if (is_struck_off(r, m)) {
             hy_bus_respond(bus, m, 401, "evicted", hy_absent());
+        } else if (is_open_to(r, m->from)) {
+            answer_read(r, m);
         } else {
             decide(r, HY_DECIDE_READ, m);
         }

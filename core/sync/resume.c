@@ -95,6 +95,9 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     rc = guests.kind == HY_ARRAY ? hy__hosted_restore_guests(h, guests.as.n) : 0;
     hy_value_drop(guests);
     if (rc == 0) rc = hy__ledger_snapshot(l);
+    const hy_kept_t *k = hy_dict_get(&c->syncher->kept, o->url);
+    bool is_taken = k && k->handing.peer && k->handing.is_heir;
+    if (rc == 0 && is_taken) rc = hy__taken_keep(c->syncher->manager, o->url, k->handing.epoch);
     if (rc == 0) rc = hy__party_keep(c->syncher->manager, c->syncher->url, o, true, l->level);
     if (rc == 0) hy_store_sync(c->syncher->manager->store); /* its epoch is not to be forgotten */
     if (rc == 0) hy__ledger_written(l);

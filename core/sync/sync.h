@@ -336,7 +336,7 @@ struct hy_reporter {
     hy_link_t echoes;    /* own operations whose message has not come round */
     hy_ledger_t *ledger; /* owned; NULL: it is not stored */
     hy_link_t frozen;    /* states that are read in parts, answering.c */
-    bool is_waking;      /* resumed or taken over, and its hyperty has not got it yet */
+    bool is_waking;      /* it is there, and its hyperty has not got it yet */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
@@ -354,10 +354,10 @@ void hy__reporter_deinit(hy_reporter_t *r);
 /* A message to the object itself: reading.c. */
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
-/* It was resumed, or taken over, and its hyperty has not been given it yet: nobody decides about
- * what is asked. */
+/* It was made, resumed or taken over, and its hyperty has not been given it yet: nobody decides
+ * about what is asked. */
 bool hy__reporter_returns(const hy_reporter_t *r);
-/* It was taken over, and its hyperty is about to be given it by the call that accepted it. */
+/* It was made or taken over, and its hyperty is about to be given it by the call that did so. */
 bool hy__reporter_is_coming(const hy_party_t *p);
 /* So whoever asks is told to come again. */
 void hy__reporter_put_off(const hy_manager_t *m, hy_msg_t *request);

@@ -97,6 +97,7 @@ static int keep(hy_takeover_t *t, hy_str_t *giver) {
         size_t mark = hy_store_mark(m->store);
         int done = hy__ledger_snapshot(r->ledger);
         if (done == 0) done = hy__party_keep(m, t->syncher->url, r->party.object, true, t->level);
+        if (done == 0) done = hy__taken_keep(m, t->url, t->epoch);
         if (done < 0)
             hy__ledger_undo(r->ledger, mark);
         else

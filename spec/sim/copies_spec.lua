@@ -9,7 +9,8 @@ describe("the oracle of kept copies", function()
   local function look(_, party) return looks[party] end
 
   local function shows(party, version)
-    looks[party] = { data = { n = version }, version = version, epoch = "1-a", metadata = {},
+    looks[party] = { data = { n = version }, version = version, epoch = "1-a",
+      metadata = { reporter = anna.url },
       observers = plain.array { ben.url }, children = {},
       status = { state = "live", head = version, pending = 0 } }
   end

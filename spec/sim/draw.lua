@@ -48,7 +48,8 @@ local function total_of(pairs_)
   return total
 end
 
----The second of one of these pairs, as often as its first says. The list does not change afterwards.
+---The second of one of these pairs, as often as its first says. The list does not change
+---afterwards.
 function Draw:weighted(pairs_)
   local at, i = self:int(1, pairs_.total or total_of(pairs_)), 0
   repeat

@@ -103,8 +103,8 @@ function M.answered(oracle, entry)
   object.actor, object.is_down = object.heir, object.heir.is_down or false
 end
 
----Is it its giver's again? He was told that it was handed over; but where he was killed and the node
----has forgotten that, before the heir has heard of it, it is his who asks first.
+---Is it its giver's again? He was told that it was handed over; but where he was killed and the
+---node has forgotten that, before the heir has heard of it, it is his who asks first.
 function M.is_back(object, actor)
   local is_back = object.giver == actor and not object.party
   if is_back then object.actor, object.heir, object.giver = actor, nil, nil end

@@ -58,7 +58,7 @@ describe("the oracle of handovers", function()
     assert.is_nil(take())
     answer(true)
     looks["ben.1"] = { data = { n = 1 }, version = 2, epoch = "3-bb", observers = plain.array {},
-      children = taken().children, metadata = {} }
+      children = taken().children, metadata = { reporter = ben.url } }
     assert.is_nil(check())
     assert.equal(ben, object.actor)
     assert.is_false(oracle.parties["anna.1"].is_open)

@@ -112,10 +112,10 @@ local function take_later(self, actor, entry)
     local before = copies.came_back(self, actor, object, entry)
     if object:is_beyond(entry.version) then return end
     if not entry.resumed then handover.check_joined(object, actor.url, entry) end
-    -- What a disk that lost power still has of it may be of a past that the object has lost.
-    local is_former = entry.resumed and actor.has_lost and object.has_lost
-    local is_adrift = object.is_lossy or is_former
+    -- Its own disk may have gone back to what its reporter's has lost.
+    local is_adrift = object.is_lossy or entry.resumed and actor.has_lost and object.has_lost
     local story = (is_adrift and stories.adrift or stories.new)(actor, object, entry)
+    story.may_have_left = entry.resumed and actor.has_lost -- and its disk has lost that
     story.stored = before and before.stored or entry.stored
     story.settled = before and before.settled
     self:add_party(story)

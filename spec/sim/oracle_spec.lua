@@ -1,59 +1,14 @@
 -- The oracle of the random worlds, fed with what must not be: each planted divergence is caught.
 local handover = require "spec.sim.handover"
-local oracles = require "spec.sim.oracle"
 local plain = require "spec.sim.plain"
+local scene = require "spec.sim.scene"
 
 describe("the oracle", function()
-  local oracle, anna, ben, looks
+  local oracle, anna, ben, looks, reporter_did, heard, check, catches
 
-  -- Anna reports o1 {n = 1} and has one child of Ben's, who observes from the beginning.
   before_each(function()
-    oracle = oracles.new()
-    anna = { name = "anna", url = "hyperty://x/anna" }
-    ben = { name = "ben", url = "hyperty://x/ben" }
-    oracle:created { label = "o1", actor = anna, party = "anna.1", url = "resource://x/1",
-      schema = "Resource", data = { n = 1, list = plain.array { 1, 2 } } }
-    oracle:take(ben, { { what = "joined", party = "ben.1", url = "resource://x/1", version = 0,
-      data = { n = 1, list = plain.array { 1, 2 } }, children = {} } })
-    oracle:expect_edit { kind = "set", at = {}, key = "n", value = 2 }
-    oracle.by_url["resource://x/1"]:expect_child("ben#1", "ben.1", "items", { text = "hi" })
-    looks = {}
-    for _, name in ipairs { "anna.1", "ben.1" } do
-      looks[name] = { data = { n = 2, list = plain.array { 1, 2 } }, version = 2, epoch = "1-a",
-        metadata = { name = "o1", lastModified = name, reporter = anna.url },
-        observers = plain.array { ben.url },
-        status = { state = "live", head = 2, pending = 0 }, children = { { id = "ben#1",
-          collection = "items", data = { text = "hi" }, order = 2, reporter = ben.url,
-          state = "kept", user = "user://x/ben" } } }
-    end
+    oracle, anna, ben, looks, reporter_did, heard, check, catches = scene.new()
   end)
-
-  local function reporter_did()
-    oracle:take(anna, {
-      { what = "wrote", party = "anna.1", number = 1, done = true, version = 1 },
-      { what = "judged", party = "anna.1", kind = "create", id = "ben#1", reporter = ben.url,
-        data = { text = "hi" }, verdict = "keep" } })
-  end
-
-  -- What Ben's journal has; a spec changes it before it is taken.
-  local function heard()
-    return {
-      { what = "change", party = "ben.1", keys = { "n" }, kind = "update", value = 2, version = 1 },
-      { what = "child", party = "ben.1", kind = "create", id = "ben#1", collection = "items",
-        reporter = ben.url, data = { text = "hi" }, state = "kept" } }
-  end
-
-  local function check(entries)
-    oracle:take(ben, entries or {})
-    oracle:check(function(_, party) return looks[party] end)
-  end
-
-  local function catches(part, entries)
-    local ok, err = pcall(check, entries)
-    assert.is_false(ok)
-    assert.truthy(err.fault, tostring(err))
-    assert.truthy(err.fault:find(part, 1, true), err.fault)
-  end
 
   it("is content when all is well", function()
     reporter_did()
@@ -235,110 +190,8 @@ describe("the oracle", function()
     end)
   end)
 
-  describe("sees a reporter that was killed and comes back", function()
-    local function killed(is_lossy)
-      reporter_did()
-      oracle:take(ben, heard())
-      oracle:judge()
-      oracle:killed(anna, is_lossy)
-    end
-
-    local function resume(version, change)
-      local state = oracle.by_url["resource://x/1"].history[version]
-      local entry = { what = "resumed", party = "anna.1001", url = "resource://x/1",
-        version = version, data = plain.shallow(state.data), children = state.children }
-      if change then change(entry) end
-      local ok, err = pcall(oracle.resumed, oracle, anna, entry)
-      return not ok and (err.fault or err) or nil
-    end
-
-    it("as it was", function()
-      killed()
-      assert.is_nil(resume(2))
-      looks["anna.1001"], oracle.lost = looks["anna.1"], {}
-      check {}
-    end)
-
-    it("without what was seen or told", function()
-      killed()
-      assert.truthy(resume(1):find("came back at version 1, and 2 was told of", 1, true))
-    end)
-
-    it("without it where its disk may have lost that", function()
-      killed(true)
-      assert.is_nil(resume(1))
-      assert.equal(1, oracle.by_url["resource://x/1"].version)
-    end)
-
-    it("without it though somebody has read it, who has seen what it had", function()
-      killed(true)
-      assert.is_nil(resume(0))
-      local function read(n)
-        oracle:take(ben, { { what = "read", url = "resource://x/1", version = 1,
-          data = { n = n, list = plain.array { 1, 2 } } } })
-        return select(2, pcall(oracle.judge, oracle))
-      end
-      assert.is_nil(read(2))
-      assert.truthy(read(3).fault:find("never had", 1, true))
-    end)
-
-    it("with something else than it had", function()
-      killed()
-      assert.truthy(resume(2, function(entry) entry.data.n = 9 end):find("/n: 9, not 2", 1, true))
-    end)
-
-    it("with another state of its own than it had when it wrote last", function()
-      killed()
-      assert.truthy(resume(2, function(entry) entry.state = {} end)
-        :find("its last write made 1, and what it noted was nil", 1, true))
-    end)
-
-    it("with the state of its own that it had when it wrote last", function()
-      killed()
-      assert.is_nil(resume(2, function(entry) entry.state = { ["anna.1"] = 1 } end))
-    end)
-
-    it("without a child that was kept", function()
-      killed()
-      assert.truthy(resume(2, function(entry) entry.children = {} end):find("children", 1, true))
-    end)
-
-    it("at a version that it never had", function()
-      killed()
-      assert.truthy(resume(2, function(entry) entry.version = 3 end):find("never had", 1, true))
-    end)
-
-    it("with an object that it had deleted", function()
-      killed()
-      oracle.by_url["resource://x/1"].is_live = false
-      assert.truthy(resume(2):find("was deleted, and is reported again", 1, true))
-    end)
-
-    it("that has deleted its object, which its disk may have lost", function()
-      local function ends(is_lossy)
-        killed(is_lossy)
-        oracle.by_url["resource://x/1"].is_live, oracle.by_url["resource://x/1"].is_down = false, false
-        looks["ben.1"].status.state = "disconnected"
-        return select(2, pcall(check, {}))
-      end
-      assert.is_nil(ends(true))
-      assert.is_nil(resume(1))
-    end)
-
-    it("that has deleted its object, and its observers do not hear of it", function()
-      killed(false)
-      oracle.by_url["resource://x/1"].is_live = false
-      catches "ben.1 was not told that o1 was deleted"
-    end)
-
-    it("without its object", function()
-      killed()
-      catches "has not come back after its reporter was killed"
-    end)
-  end)
-
   describe("sees events", function()
-    before_each(reporter_did)
+    before_each(function() reporter_did() end)
 
     it("that are missing", function()
       local entries = heard()
@@ -374,15 +227,6 @@ describe("the oracle", function()
       table.insert(entries, 2, { what = "ended", party = "ben.1", reason = "evicted", version = 1,
         at = 1 })
       catches("after its end", entries)
-    end)
-
-    it("of an eviction by nobody, unless it may have forgotten that it had left", function()
-      local entry = { what = "ended", party = "ben.1", reason = "evicted", version = 0, at = 1 }
-      ben.has_lost = true
-      oracle:take(ben, { entry })
-      oracle:judge(true)
-      ben.has_lost, oracle.parties["ben.1"].is_open = nil, true
-      catches("was evicted by nobody", { entry })
     end)
 
     it("of what came after an eviction", function()

@@ -174,10 +174,8 @@ function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end
   local eviction = self.object:eviction(self.actor.url, entry.at)
-  if not eviction then
-    if self.actor.has_lost then return end -- that it had left: so it asked, and was refused
-    check.fault("ends", "%s was evicted by nobody", self.name)
-  end
+  if not eviction and self.may_have_left then return end
+  if not eviction then check.fault("ends", "%s was evicted by nobody", self.name) end
   local is_near, is_disturbed = self.actor.domain == self.object.actor.domain,
     self.object.is_disturbed
   local is_stale = not is_near and eviction.at < self.began

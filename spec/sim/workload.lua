@@ -13,6 +13,7 @@ local M = {}
 local OBJECTS_MAX = 3
 -- An object with that is read in parts, and two of them are more than its history holds.
 local HUGE = ("huge"):rep(35000)
+local SWELLING = ("swell"):rep(8000) -- two of them, and an object comes in parts
 local FLOOD = ("flood"):rep(260) -- some 25 of them are more than a small queue holds
 local COLLECTIONS = { Resource = { "items" }, Pair = { "notes", "marks" } }
 
@@ -215,10 +216,7 @@ end
 
 -- --- children ------------------------------------------------------------------------------------
 
-local function add_child(world)
-  local party = some_party(world)
-  if not party then return end
-  local data = edits.tree(world.draw, world.draw:chance(0.2))
+local function add(world, party, data)
   local collection = some_collection(world, party)
   world:drain(party.actor)
   local id = world:call(party.actor, "add_child", party.name, collection, data)
@@ -226,6 +224,19 @@ local function add_child(world)
   if not id then return end -- its party has ended meanwhile
   party.object:expect_child(id, party.name, collection, data)
   if party.is_reporter then party.object:do_child("create", id) end
+end
+
+local function add_child(world)
+  local party = some_party(world)
+  if party then add(world, party, edits.tree(world.draw, world.draw:chance(0.2))) end
+end
+
+-- So much that from then on the object comes in parts: in one, or in a few.
+local function swell(world)
+  local party = some_party(world, "reporter")
+  if not party or world.is_narrow or party.object.is_swollen then return end
+  party.object.is_swollen = true
+  for i = 1, world.draw:int(2, 5) do add(world, party, { text = SWELLING, count = i }) end
 end
 
 -- A child that this party sees and that fits, with its data.
@@ -359,7 +370,7 @@ local OPERATIONS = {
   { 30, write }, { 14, subscribe }, { 12, add_child }, { 12, write_child }, { 5, delete_child },
   { 8, execute }, { 5, send_event }, { 5, unsubscribe }, { 4, evict }, { 3, invite }, { 3, read },
   { 2, create }, { 1, delete }, { 1, leave_the_world },
-  { 1, burst }, { 1, huge }, { 4, save }, { 4, delegate }, { 2, call },
+  { 1, burst }, { 1, huge }, { 1, swell }, { 4, save }, { 4, delegate }, { 2, call },
   { 2, function(world) intruder.try(world, some_object(world)) end },
 }
 

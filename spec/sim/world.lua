@@ -55,8 +55,8 @@ local HONEST_S = 45
 
 -- --- making --------------------------------------------------------------------------------------
 
--- All actors of all worlds run the same script, which so is compiled once; without what is there for
--- debuggers, which is most of what loading it takes.
+-- All actors of all worlds run the same script, which so is compiled once; without what is there
+-- for debuggers, which is most of what loading it takes.
 local script
 
 local function compiled()

@@ -73,10 +73,9 @@ describe("while an object is handed over", function()
 
   it("one who leaves and stays has left", function()
     begin()
-    world:run(0.5)
+    world:run(0.95)
     carl:eval "self.room:unsubscribe()"
-    is_over()
-    world:run(5)
+    world:run(0.2) -- before it is said again
     assert.same({ ben.url }, ben:eval "return self.mine.observers")
   end)
 
@@ -89,6 +88,22 @@ describe("while an object is handed over", function()
     is_over()
     assert.same({ "evicted" }, world:heard "ben")
     assert.same({ carl.url }, ben:eval "return self.mine.observers")
+  end)
+
+  it("its next reporter reads nothing as the observer that it was", function()
+    lose("anna", function(message)
+      return message.type == "unsubscribe" and message.to == ben.url
+    end)
+    evict(ben)
+    world:run(0.1)
+    anna:eval "self.room.data.n = 1"
+    begin()
+    world:interrupt("ben", true)
+    world:run(0.1)
+    world:interrupt("ben", false)
+    is_over()
+    assert.same({ "disconnected", "evicted" }, world:heard "ben")
+    assert.equal(1, ben:eval "return self.mine.data.n")
   end)
 
   it("the node hears who was struck off", function()

@@ -1,5 +1,5 @@
 -- PROTOCOL.md section 5, Delegate: what the new reporter has to have when it begins: all of an
--- object that comes in parts, and nothing that was decided without it.
+-- object that comes in parts, and nothing that was decided without it; and it has to begin.
 local durable = require "spec.support.durable"
 local network = require "spec.support.network"
 
@@ -54,5 +54,29 @@ describe("an object whose new reporter observes it", function()
     assert.equal(made, asked)
     assert.equal(made, world.ben:eval "return #self.mine:children()")
     world:finish()
+  end)
+end)
+
+describe("an object whose reporter loses its connection while it hands it over", function()
+  it("is handed over all the same, whenever that is", function()
+    for moment = 1, 24 do
+      local world = durable.world { delay = { 0, 0.01 }, disk_delay = 0.3, "anna", "ben" }
+      world.anna:eval [[
+        self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,
+          data = { n = 7 } })]]
+      world.ben:eval [[
+        self.syncher:on("delegate", function(offer) self.mine = assert(offer:accept()) end)]]
+      world.anna:eval([[
+        local to = ...
+        require("hyperty").spawn(function() self.done = self.room:delegate(to) end)]],
+        world.ben.url)
+      world:run(moment / 20)
+      world:interrupt("anna", true)
+      world:interrupt("anna", false)
+      world:run(60)
+      assert.is_true(world.anna:eval "return self.done")
+      assert.equal(7, world.ben:eval "return self.mine.data.n")
+      world:finish()
+    end
   end)
 end)

@@ -117,6 +117,42 @@ describe("a stored object that was handed over", function()
     assert.same({ false }, resume "anna")
   end)
 
+  it("is not resumed by who gave it after its new reporter has handed it on", function()
+    begin { delay = { 0, 0.01 }, disk_delay = 0.005 }
+    drop("anna", "delegated")
+    delegate("anna", "ben")
+    world:crash "anna"
+    delegate("ben", "carl")
+    world.carl:eval "self.room.data.n = 2 assert(self.room:saved())"
+    world:crash "ben"
+    world:start "ben"
+    world:restart_node("ben")
+    world:start "anna"
+    assert.same({ nil, "conflict" }, resume "anna")
+    world:run(5)
+    assert.same({ false }, resume "anna")
+    world:connect "carl"
+    world:run(5)
+    assert.equal(2, world.carl:eval "return self.room.data.n")
+    world.carl:eval "self.room.data.n = 3 assert(self.room:saved())"
+  end)
+
+  it("is not resumed by who gave it after its new reporter has deleted it", function()
+    begin { delay = { 0, 0.01 }, disk_delay = 0.005 }
+    drop("anna", "delegated")
+    delegate("anna", "ben")
+    world:crash "anna"
+    assert.is_true(world.ben:eval "return self.room:delete()")
+    world:restart_node()
+    world:start "anna"
+    assert.same({ nil, "unreachable" }, resume "anna")
+    world:connect "ben"
+    world:run(30)
+    assert.not_equal(true, resume("anna")[1])
+    world:run(5)
+    assert.same({ false }, resume "anna")
+  end)
+
   it("is its new reporter's after a loss of power", function()
     on_disks(function()
       delegate("anna", "ben")
@@ -179,7 +215,8 @@ describe("a stored object that was handed over", function()
     local version = world.anna:eval "return self.room.version"
     world.anna:eval([[
       local heir = ...
-      require("hyperty").spawn(function() self.done = self.room:delegate(heir) end)]], world.ben.url)
+      require("hyperty").spawn(function() self.done = self.room:delegate(heir) end)]],
+      world.ben.url)
     world:run(1.5) -- all is on its way
     world.ben:eval [[self.child = self.copy:add_child("items", { text = "own" })]]
     world:run(30)

@@ -8,7 +8,8 @@ describe("an observer that reads twice at once", function()
     local anna, ben = world.anna, world.ben
     world:room({ n = 0 }, anna, ben)
     anna:eval([[
-      for i = 1, 45 do self.room:add_child("items", { i = i, text = ... }) end]], ("text "):rep(400))
+      for i = 1, 45 do self.room:add_child("items", { i = i, text = ... }) end]],
+      ("text "):rep(400))
     world:settle()
     ben:eval [[
       self.heard = {}

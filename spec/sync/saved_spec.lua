@@ -73,6 +73,21 @@ describe("on a slow disk", function()
     assert.is_true(after - before > 0.9)
   end)
 
+  it("an object that is being created is given by nobody else before that", function()
+    local before, after = world.anna:eval [[
+      local hyperty = require "hyperty"
+      local before = #assert(self.syncher:resume {})
+      hyperty.spawn(function()
+        self.other = assert(self.syncher:create { schema = "Resource", name = "other",
+          store = true })
+      end)
+      hyperty.sleep(0.5)
+      return before, #assert(self.syncher:resume {})]]
+    assert.equal(before, after)
+    world:run(1)
+    assert.equal(before + 1, world.anna:eval "return #assert(self.syncher:resume {})")
+  end)
+
   it("a child is acknowledged when it is kept for good", function()
     world.ben:eval [[self.child = self.room:add_child("items", { text = "a" })]]
     world:run(0.5)
