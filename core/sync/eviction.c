@@ -142,6 +142,11 @@ static bool waits_for_commit(const hy_hosted_t *h, evicting_t *e) {
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
     evicting_t *e = done ? evicting_new(h, hyperty, done, arg) : NULL;
     if (done && !e) return HY_ENOMEM;
+    /* What is lasting waits for the connection; what is written meanwhile may be on its way already
+     * when that is back, and so this is before it. */
+    if (hy__is_away(h->manager, h->url))
+        hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
+                       hy__guard_body("expel", h->url, hyperty), NULL, NULL);
     bool is_told = e && !waits_for_commit(h, e);
     int rc = hy__domain_expel(h->manager, h->url, hyperty, is_told ? on_expelled : NULL, e);
     if (rc < 0) {

@@ -110,6 +110,19 @@ describe("after evict()", function()
     assert.is_nil(gina:eval "return self.invited")
   end)
 
+  it("nothing of what its reporter writes then that is cut off for a moment", function()
+    world:interrupt("anna", true)
+    world:run(1)
+    evict(ben)
+    local came = watch "ben"
+    anna:eval("self.room.data.n = ...", SECRET)
+    world:run(1)
+    world:interrupt("anna", false)
+    world:run(60)
+    is_nothing(came)
+    assert.equal(SECRET, carl:eval "return self.room.data.n")
+  end)
+
   it("who was invited and has not come is asked about when it comes", function()
     local rt = world.net:runtime { paths = {} }
     local gina = objects.load(rt, "gina")
