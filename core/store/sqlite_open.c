@@ -17,7 +17,7 @@
 #define BUSY_MS        1000 /* for a foreign program that reads or writes in the file */
 #define WAL_PAGES      8192 /* then they are brought home, */
 #define WAL_BYTES_KEPT 67108864
-#define CACHE_KIB      16384
+#define CACHE_KIB      32768 /* the journal, and what it is folded into meanwhile */
 #define SQL_BYTES_MAX  256
 
 static const struct {
