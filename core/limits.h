@@ -217,6 +217,10 @@
 #define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
 #define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
 
+/* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
+#define HY_STATE_SPARES      16u
+#define HY_STATE_SPARE_BYTES 96u
+
 /* What `self.state` may be, as JSON. */
 #define HY_OWN_STATE_BYTES_MAX (8u << 20)
 

@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stddef.h>
 
 #include "../base/list.h"
 #include "../sync/syncher.h"
@@ -41,7 +42,9 @@ struct hy_instance {
 
     /* The rest is kept by the file named first. */
     size_t memory_bytes, memory_max; /* state.c: the allocator; max 0: unbounded */
-    const void *null_mark;           /* state.c: identity of hyperty.null and of the metatables */
+    _Alignas(max_align_t) char spares[HY_STATE_SPARES][HY_STATE_SPARE_BYTES];
+    unsigned spares_used;  /* a bit for each of them */
+    const void *null_mark; /* state.c: identity of hyperty.null and of the metatables */
     const void *array_mark, *object_mark; /* of hyperty.array and hyperty.object */
     uint32_t ref_count;                   /* state.c: registry references held (hy_ref) */
     uint32_t busy;        /* task.c: entries into Lua now; what would start is queued */

@@ -10,21 +10,64 @@
 #include "../base/mem.h"
 
 #include <assert.h>
+#include <stdint.h>
+#include <string.h>
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
+/* Lua gives up an object for good if memory is short just when it is to be finalised, and with it
+ * what it holds outside Lua. All that a finaliser here needs is the record of its call: for such
+ * small blocks without a kind there is something in reserve. */
+static void *take_spare(hy_instance_t *i, size_t size) {
+    for (unsigned n = 0; size <= HY_STATE_SPARE_BYTES && n < HY_STATE_SPARES; n++) {
+        if (i->spares_used & (1u << n)) continue;
+        i->spares_used |= 1u << n;
+        return i->spares[n];
+    }
+    return NULL;
+}
+
+static bool is_spare(const hy_instance_t *i, const void *block) {
+    uintptr_t at = (uintptr_t)block, first = (uintptr_t)i->spares;
+    return at >= first && at < first + sizeof i->spares;
+}
+
+static void free_block(hy_instance_t *i, void *block) {
+    if (is_spare(i, block)) {
+        size_t n = ((uintptr_t)block - (uintptr_t)i->spares) / HY_STATE_SPARE_BYTES;
+        i->spares_used &= ~(1u << n);
+    } else {
+        hy_free(block);
+    }
+}
+
+/* Lua counts on this: shrinking does not fail. */
+static void *move_block(hy_instance_t *i, void *block, size_t old_size, size_t size) {
+    if (!is_spare(i, block)) {
+        void *moved = hy_realloc(block, size);
+        return !moved && size <= old_size ? block : moved;
+    }
+    if (size <= HY_STATE_SPARE_BYTES) return block;
+    void *moved = hy_alloc(size);
+    if (!moved) return NULL;
+    memcpy(moved, block, old_size);
+    free_block(i, block);
+    return moved;
+}
+
 static void *allocate(void *arg, void *block, size_t old_size, size_t size) {
     hy_instance_t *i = arg;
-    if (!block) old_size = 0; /* it then names the kind of object */
+    size_t kind = block ? 0 : old_size; /* of an object that is new */
+    if (!block) old_size = 0;
     if (size == 0) {
         i->memory_bytes -= old_size;
-        hy_free(block);
+        if (block) free_block(i, block);
         return NULL;
     }
     size_t bytes = i->memory_bytes - old_size + size;
-    if (i->memory_max > 0 && size > old_size && bytes > i->memory_max) return NULL;
-    void *moved = hy_realloc(block, size);
-    if (!moved && size <= old_size) moved = block; /* Lua counts on this: shrinking does not fail */
+    bool is_full = i->memory_max > 0 && size > old_size && bytes > i->memory_max;
+    void *moved = is_full ? NULL : move_block(i, block, old_size, size);
+    if (!moved && !block && kind == 0) moved = take_spare(i, size);
     if (moved) i->memory_bytes = bytes;
     return moved;
 }
