@@ -99,6 +99,8 @@ static void on_answer(void *job, hy_msg_t *answer, int code) {
 void hy__job_ask(hy_job_t *j, hy_msg_type_t type, hy_str_t *from, hy_str_t *to, hy_value_t body,
                  void (*step)(void *arg, int http, hy_msg_t *answer)) {
     int rc = HY_ENOMEM;
+    if (j->request) hy_request_cancel(j->request);
+    j->request = NULL;
     j->step = step;
     hy_late_cb late = type == HY_MSG_SUBSCRIBE ? hy__subscription_late : NULL;
     if (to) {

@@ -38,7 +38,7 @@ static int note(hy_delegation_t *d) {
 }
 
 static void on_noted(void *delegation) {
-    move(delegation);
+    hy__job_want(&((hy_delegation_t *)delegation)->job);
 }
 
 /* A runtime that is killed from now on has to know, when it comes back, that it may be moved. */
@@ -51,6 +51,7 @@ static void note_and_move(hy_delegation_t *d) {
         return;
     }
     hy__commit_cancel(&d->stored); /* after a lost connection it is offered and noted anew */
+    hy__job_end(&d->job);          /* a session that is found again must not begin anew meanwhile */
     hy__commit_init(&d->stored, on_noted, d);
     int rc = note(d);
     if (rc < 0) {
@@ -276,6 +277,8 @@ void hy__delegation_run(void *delegation) {
         ask_node(d);
     } else if (hy__job_is_wanted(&d->hosted->job)) {
         hy__job_retry(&d->job); /* until it is held again */
+    } else if (d->is_noted) {
+        move(d);
     } else if (d->stage == LOOKING) {
         look(d);
     } else if (d->sm) {

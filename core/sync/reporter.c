@@ -14,7 +14,7 @@ hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r) {
 }
 
 bool hy__reporter_returns(const hy_reporter_t *r) {
-    return (r->party.is_resumed || r->is_waking) && !r->party.is_known;
+    return r->is_ending || ((r->party.is_resumed || r->is_waking) && !r->party.is_known);
 }
 
 bool hy__reporter_is_coming(const hy_party_t *p) {
@@ -90,6 +90,7 @@ int hy__reporter_check(const hy_reporter_t *r, hy_error_t *err) {
         return hy_fail(err, HY_ECONFLICT,
                        "%s is being handed over to %s: write when it has turned out whose it is",
                        r->party.url->bytes, r->heir->bytes);
+    if (r->is_ending) return hy_fail(err, HY_ECONFLICT, "%s is being deleted", r->party.url->bytes);
     if (!r->is_replaced) return 0;
     return hy_fail(err, HY_ECONFLICT, "%s is reported by another session now; this one is replaced",
                    r->party.url->bytes);

@@ -73,6 +73,7 @@ void hy__stored_delete(hy_reporter_t *r, hy_msg_t *request) {
     if (rc == 0) { /* what is still written is of no use to anybody */
         hy__ledger_free(r->ledger);
         r->ledger = NULL;
+        r->is_ending = true;
         return;
     }
     hy_bus_respond(m->bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());

@@ -337,6 +337,7 @@ struct hy_reporter {
     hy_ledger_t *ledger; /* owned; NULL: it is not stored */
     hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_waking;      /* it is there, and its hyperty has not got it yet */
+    bool is_ending;      /* its store is forgetting it: nobody is told any more how it was */
     bool is_public;
     bool is_replaced; /* another writes the object: nothing is done here any more */
     hy_str_t *heir;   /* it is being handed over to that hyperty, and nothing is written; lent */
@@ -355,7 +356,7 @@ void hy__reporter_deinit(hy_reporter_t *r);
 void hy__reporter_on_object(void *reporter, hy_msg_t *m);
 hy_hosted_t *hy__reporter_hosted(const hy_reporter_t *r);
 /* It was made, resumed or taken over, and its hyperty has not been given it yet: nobody decides
- * about what is asked. */
+ * about what is asked. Nor where it is being deleted. */
 bool hy__reporter_returns(const hy_reporter_t *r);
 /* It was made or taken over, and its hyperty is about to be given it by the call that did so. */
 bool hy__reporter_is_coming(const hy_party_t *p);

@@ -177,6 +177,25 @@ describe("a stored object that was handed over", function()
     end)
   end)
 
+  it("stands that the connection is lost while it is written down where it goes", function()
+    begin { disk_delay = 0.3 }
+    local offers = 0
+    world.runtimes.ben:intercept(function(message)
+      local is_offer = message.type == "execute" and message.body.method == "delegate"
+      if is_offer then offers = offers + 1 end
+      return "pass"
+    end)
+    world.anna:eval([[
+      local to = ...
+      require("hyperty").spawn(function() self.gave = self.room:delegate(to) end)]], world.ben.url)
+    world:run(0.45)
+    world.net:break_off(world.runtimes.anna)
+    world:run(60)
+    assert.equal(1, offers)
+    assert.is_true(world.anna:eval "return self.gave")
+    world.ben:eval "self.room.data.n = 2 assert(self.room:saved())"
+  end)
+
   it("is back once that is committed", function()
     begin { disk_delay = 0.2 }
     drop("anna", "move")

@@ -143,6 +143,21 @@ describe("on a slow disk", function()
     assert.not_equal(url, world.anna:eval(CREATE))
   end)
 
+  it("while it is being deleted nobody is told what was written and is not kept", function()
+    world.anna:eval [[
+      self.room.data.n = 1
+      require("hyperty").spawn(function() self.room:delete() end)]]
+    world:run(0.1)
+    assert.is_false((pcall(world.anna.eval, world.anna, "self.room.data.n = 2")))
+    world.ben:eval [[
+      require("hyperty").spawn(function() self.read = { self.syncher:read(self.room.url) } end)]]
+    world:run(0.5)
+    assert.is_nil(world.ben:eval "return self.read and self.read[1]")
+    assert.equal(0, world.ben:eval "return self.room.data.n")
+    world:run(5)
+    assert.is_nil(world.ben:eval "return self.read and self.read[1]")
+  end)
+
   for _, how in ipairs { "connected", "cut off" } do
     it("evicting waits for it, also " .. how .. ": a restart lets nobody in again", function()
       if how == "cut off" then world:disconnect "anna" end
