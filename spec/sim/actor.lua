@@ -139,7 +139,7 @@ end
 local function observe(self, party, how)
   local name = enlist(self, party)
   note(self, "joined", { party = name, url = party.url, version = party.version,
-    grants = how.grants, stored = how.stored, resumed = how.resumed,
+    grants = how.grants, stored = how.stored, resumed = how.resumed, epoch = party.epoch,
     data = hyperty.copy(party.data), children = plain_children(party, hyperty.copy) })
   party:on("change", function(change)
     note(self, "change", { party = name, keys = change.keys, kind = change.kind,

@@ -21,7 +21,7 @@ describe("the oracle of kept copies", function()
     anna = { name = "anna", url = "hyperty://x/anna" }
     ben = { name = "ben", url = "hyperty://x/ben" }
     oracle:created { label = "o1", actor = anna, party = "anna.1", url = "resource://x/1",
-      schema = "Resource", data = { n = 0 } }
+      schema = "Resource", data = { n = 0 }, epoch = "1-a" }
     object = oracle.by_url["resource://x/1"]
     oracle:expect_edit { kind = "set", at = {}, key = "n", value = 1 }
     oracle:expect_edit { kind = "set", at = {}, key = "n", value = 2 }
@@ -39,10 +39,21 @@ describe("the oracle of kept copies", function()
     oracle:killed(ben, is_lossy)
   end
 
+  -- Anna is killed and comes back in another epoch.
+  local function anna_resumes(epoch)
+    oracle:judge(true)
+    oracle:killed(anna)
+    local state = object.history[object.version]
+    oracle:resumed(anna, { what = "resumed", party = "anna." .. epoch, url = object.url,
+      version = object.version, epoch = epoch, data = state.data, children = {} })
+    oracle.lost[anna.url] = nil
+    shows(object.party, object.version)
+  end
+
   local function anna_writes()
     oracle:take(anna,
-      { { what = "wrote", party = "anna.1", number = 2, done = true, version = 2 } })
-    shows("anna.1", 2)
+      { { what = "wrote", party = object.party, number = 2, done = true, version = 2 } })
+    shows(object.party, 2)
   end
 
   -- Ben's copy is there again; a spec changes how.
@@ -145,5 +156,76 @@ describe("the oracle of kept copies", function()
     oracle:judge(true)
     oracle:killed(ben)
     has "ben.1001 has not come back"
+  end)
+
+  describe("that is asked for again only after all was quiet", function()
+    local function quiet()
+      kill()
+      oracle.away = {}
+      assert.is_nil(fault())
+    end
+
+    local function starts_over()
+      oracle:take(ben, { { what = "resync", party = "ben.1001", from = 1, to = object.version,
+        reason = "new epoch" } })
+      shows("ben.1001", object.version)
+    end
+
+    it("lets it start over where two epochs began since", function()
+      anna_resumes "2-a"
+      quiet()
+      anna_resumes "3-a"
+      comes_back { epoch = "1-a" }
+      starts_over()
+      assert.is_nil(fault())
+    end)
+
+    it("sees that it starts over where it has missed one epoch", function()
+      quiet()
+      anna_resumes "2-a"
+      comes_back { epoch = "1-a" }
+      starts_over()
+      has "ben.1001 had to resync from 1 to 1"
+    end)
+
+    it("sees that it starts over where it was level with the others by then", function()
+      anna_resumes "2-a"
+      quiet()
+      comes_back { epoch = "1-a" }
+      shows("ben.1001", 1)
+      assert.is_nil(fault())
+      anna_resumes "3-a"
+      starts_over()
+      has "ben.1001 had to resync"
+    end)
+
+    it("lets it start over where more was written than is remembered", function()
+      anna_writes()
+      object.may_resync = true
+      quiet()
+      comes_back { epoch = "1-a" }
+      starts_over()
+      assert.is_nil(fault())
+    end)
+
+    it("sees that it starts over where that was before what it has", function()
+      object.may_resync = true
+      quiet()
+      anna_writes()
+      comes_back { epoch = "1-a" }
+      starts_over()
+      has "ben.1001 had to resync from 1 to 2"
+    end)
+
+    it("sees that it starts over when it has gone on from where it was", function()
+      anna_resumes "2-a"
+      quiet()
+      anna_resumes "3-a"
+      anna_writes()
+      comes_back { epoch = "1-a" }
+      hears()
+      starts_over()
+      has "ben.1001 had to resync from 1 to 2"
+    end)
   end)
 end)

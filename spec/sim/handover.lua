@@ -30,17 +30,37 @@ function M.is_taken(oracle, actor, entry)
   return object.actor ~= actor or not object.party -- its giver may have heard first
 end
 
--- The number of an epoch.
-local function number(epoch) return math.tointeger(epoch:match "^(%d+)%-") end
+-- The number of an epoch; 0 before there is one.
+local function number(epoch)
+  return epoch and math.tointeger(epoch:match "^(%d+)%-") or 0
+end
 
 ---Each who begins to write an object does so in an epoch above those before.
 function M.begin_epoch(object, entry)
   local before = object.epoch
   object.epoch = entry.epoch
+  table.insert(object.epochs, number(entry.epoch))
   if not before or object.has_lost then return end
   if number(entry.epoch) > number(before) then return end
   check.fault("epochs", "%s goes on in epoch %s, which is not above %s", entry.party, entry.epoch,
     before)
+end
+
+---All is quiet. Where others might start over, so may who was below this and comes back later.
+function M.note_break(object)
+  if not object.may_resync then return end
+  object.broken = { epoch = number(object.epoch), version = object.version }
+end
+
+---Is who comes back at that position too late to be told what it missed? So it is where two epochs
+---began since, and where what it missed is more than was remembered, or not all in one history.
+function M.is_late(object, epoch, version)
+  local mine, begun, broken = number(epoch), 0, object.broken
+  for _, one in ipairs(object.epochs) do
+    if one > mine then begun = begun + 1 end
+  end
+  if begun > 1 or not broken then return begun > 1 end
+  return mine < broken.epoch or mine == broken.epoch and version < broken.version
 end
 
 ---Who reports it now has said so in the metadata.

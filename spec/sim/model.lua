@@ -27,6 +27,7 @@ function M.new(fields)
     log = {},              -- versions that children made, refusals left out
     own = {}, echoed = {}, -- what the reporter did to children, and what it was told of that
     evictions = {},        -- by hyperty URL: {at, first, last, is_noted}: time, versions
+    epochs = {},           -- the numbers of those after the first, as they began
     restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
     former = {},           -- states that it had and that a disk has lost since then, by version
     grants = {},           -- by hyperty URL: how often it was let in

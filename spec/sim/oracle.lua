@@ -116,6 +116,7 @@ local function take_later(self, actor, entry)
     local is_adrift = object.is_lossy or entry.resumed and actor.has_lost and object.has_lost
     local story = (is_adrift and stories.adrift or stories.new)(actor, object, entry)
     story.may_have_left = entry.resumed and actor.has_lost -- and its disk has lost that
+    if entry.resumed then story.came_in = entry.epoch end
     story.stored = before and before.stored or entry.stored
     story.settled = before and before.settled
     self:add_party(story)
@@ -446,13 +447,14 @@ function Oracle:check(look, is_disturbed, is_doubled)
   copies.settle(self)
   for _, one in ipairs(sent) do check_event(self, one, is_disturbed, is_doubled) end
   for _, object in ipairs(self.objects) do
+    handover.note_break(object)
     object.may_resync, object.is_lossy, object.restarts = false, false, 0
     object:forget_former()
   end
   local order = {}
   for _, party in ipairs(self.order) do
     party.actor.has_lost = false
-    party.was_open, party.heard = party.is_open, {}
+    party.was_open, party.heard, party.came_in = party.is_open, {}, nil
     if party.is_open then order[#order + 1] = party end
   end
   self.order = order

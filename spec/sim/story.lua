@@ -3,6 +3,7 @@
 -- twice, and after the end nothing may come at all.
 local check = require "spec.sim.check"
 local edits = require "spec.sim.edits"
+local handover = require "spec.sim.handover"
 local plain = require "spec.sim.plain"
 
 local M = {}
@@ -64,7 +65,7 @@ local function go_on(self, version)
   local due = self:next_version() or math.huge
   if due < version then check.fault("order", "%s heard nothing of version %d", self.name, due) end
   if due > version then check.fault("order", "%s heard of version %d again", self.name, version) end
-  self.version = version
+  self.version, self.came_in = version, nil
   self.object:promise(version)
 end
 
@@ -151,12 +152,15 @@ end
 
 function Story:event(entry) M.hear(self, entry) end
 
--- It starts over, where that could not be helped. What it is told of the differences is not
--- repeated here: until the next quiet moment only its copy counts.
+-- It starts over, where that could not be helped: also who comes back at last with what it kept,
+-- in the epoch in which that was (`came_in`). What it is told of the differences is not repeated
+-- here: until the next quiet moment only its copy counts.
 function Story:resync(entry)
-  local is_above = entry.to > self.version or self.object.restarts > 0
+  local object = self.object
+  local is_late = self.came_in and handover.is_late(object, self.came_in, self.version)
+  local is_above = entry.to > self.version or object.restarts > 0 or is_late
   local is_older = self.actor.has_lost and self.stored ~= "sync" -- also in an older epoch
-  if (self.object.may_resync or is_older) and is_above then
+  if (object.may_resync or is_older or is_late) and is_above then
     self.is_adrift = true
     return
   end
