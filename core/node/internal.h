@@ -323,8 +323,9 @@ hy__topic_t *hy__topic_changes(hy_node_server_t *n, hy__object_t *o);
 void hy__topic_free(hy_node_server_t *n, hy__topic_t *t);
 
 int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *err);
-/* Takes out a source (NULL: all); the route goes with its last one. */
-void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source);
+/* Takes out a source (NULL: all); the route goes with its last one. `rests`: it will come back for
+ * it, and has not left what it observes. */
+void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source, bool rests);
 hy__route_t *hy__route_find(const hy_session_t *s, hy_str_t *url);
 void hy__route_drop(hy__route_t *r);         /* its rows in the store remain, */
 void hy__route_unkeep(const hy__route_t *r); /* but for this */

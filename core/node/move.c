@@ -102,7 +102,7 @@ static void drop_routes(const move_t *v) {
         for (uint32_t pos = 0; r && (entry = hy_dict_next(&r->sources, &pos));) {
             if (!is_holders(v, kind, *entry)) continue;
             hy_str_t *source = hy_str_ref(*entry);
-            hy__route_remove(v->from, url, source); /* the last one takes the route along */
+            hy__route_remove(v->from, url, source, false); /* the last one takes it along */
             hy_str_unref(source);
             r = hy__route_find(v->from, url);
         }
@@ -158,7 +158,7 @@ static int move(const move_t *v, hy_error_t *err) {
         hy__keep_hand(v->to, notice, true);
     }
     while (r < 0 && count > 0)
-        hy__route_remove(v->to, added[--count], v->reporter);
+        hy__route_remove(v->to, added[--count], v->reporter, false);
     hy_msg_unref(notice);
     return r;
 }

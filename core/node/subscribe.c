@@ -159,9 +159,9 @@ static bool is_in_use(const hy_session_t *s, hy_str_t *claim) {
 }
 
 /* An address that was claimed by subscribing it is free again with its last route. */
-static void unsubscribe_one(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
+static void unsubscribe_one(hy_session_t *s, hy_str_t *url, hy_str_t *source, bool rests) {
     if (!hy__route_find(s, url)) return;
-    hy__route_remove(s, url, source);
+    hy__route_remove(s, url, source, rests);
     if (hy_address_is_published(url)) return;
     hy_str_t *claim = claim_of(url);
     hy__address_t *a = claim ? hy__address_get(s->server, claim) : NULL;
@@ -202,6 +202,7 @@ void hy__serve_sm(hy_session_t *s, hy_msg_t *m) {
     hy_str_t *refused = NULL;
     list_t l = {.count = 0};
     hy_error_t err;
+    bool rests = hy_get_bool(body, "rests", false);
     int r = 0;
     if (m->type != HY_MSG_SUBSCRIBE && m->type != HY_MSG_UNSUBSCRIBE)
         r = hy_fail(&err, HY_EINVALID, "%s does not serve %s", m->to->bytes,
@@ -213,7 +214,7 @@ void hy__serve_sm(hy_session_t *s, hy_msg_t *m) {
     if (r == 0 && m->type == HY_MSG_SUBSCRIBE)
         r = subscribe(s, source.kind ? source.as.s : m->from, body, &l, &refused, &err);
     for (uint32_t i = 0; r == 0 && m->type == HY_MSG_UNSUBSCRIBE && i < l.count; i++)
-        unsubscribe_one(s, l.urls[i], source.kind ? source.as.s : NULL);
+        unsubscribe_one(s, l.urls[i], source.kind ? source.as.s : NULL, rests);
     if (r < 0)
         hy__refuse_epoch(s, m, &err, refused);
     else

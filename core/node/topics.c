@@ -262,18 +262,18 @@ void hy__route_unkeep(const hy__route_t *r) {
 }
 
 /* That source, or all, of a route to the changes of an object. */
-static void miss(const hy__route_t *r, hy_str_t *source) {
+static void miss(const hy__route_t *r, hy_str_t *source, bool has_left) {
     hy_str_t *const *each;
-    if (source) hy__object_miss(r->topic->object, source, true);
+    if (source) hy__object_miss(r->topic->object, source, has_left);
     for (uint32_t pos = 0; !source && (each = hy_dict_next(&r->sources, &pos));)
-        hy__object_miss(r->topic->object, *each, true);
+        hy__object_miss(r->topic->object, *each, has_left);
 }
 
-void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source) {
+void hy__route_remove(hy_session_t *s, hy_str_t *url, hy_str_t *source, bool rests) {
     hy__route_t *r = hy__route_find(s, url);
     if (!r) return;
     void *entry = source ? hy_dict_get(&r->sources, source) : NULL;
-    if (r->topic->kind == HY__CHANGES) miss(r, source);
+    if (r->topic->kind == HY__CHANGES) miss(r, source, !rests);
     if (entry) {
         r->bytes -= (uint32_t)source_bytes(source);
         s->held -= source_bytes(source);

@@ -234,6 +234,17 @@ void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, 
                      hy__route_body(resources, source), NULL, NULL);
 }
 
+void hy__domain_unroute_resting(hy_manager_t *m, hy_value_t resources, hy_str_t *about,
+                                hy_str_t *source) {
+    hy_str_t *to = node_of(m, resources);
+    hy_value_t body = hy__route_body(resources, source);
+    if (body.kind == HY_OBJECT && hy_put(body.as.n, "rests", hy_bool(true)) < 0) {
+        hy_value_drop(body);
+        body = hy_absent();
+    }
+    hy__lasting_send(m, "unroute", about, source, HY_MSG_UNSUBSCRIBE, NULL, to, body, NULL, NULL);
+}
+
 void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source) {
     hy__lasting_drop(m, "unroute", about, source);
 }

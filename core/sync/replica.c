@@ -242,7 +242,10 @@ void hy__member_leave(hy_member_t *m, bool tell) {
     hy__job_cancel(&m->job);
     hy__member_stop_asking(m);
     if (m->observer) hy__observer_end(m->observer, false, false);
-    hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
+    if (m->rests) /* the node is asked about it where a new reporter has not heard it */
+        hy__domain_unroute_resting(r->manager, own_routes(m), r->url, m->hyperty);
+    else
+        hy__domain_unroute(r->manager, own_routes(m), r->url, m->hyperty);
     if (tell || m->owes_leave) say_left(r->manager, r->url, m->hyperty, m->rests);
     hy__member_unkeep(m, m->rests);
     hy__replica_exit(r);

@@ -142,6 +142,9 @@ int hy__domain_subscribe(hy_manager_t *m, hy_value_t resources, hy_str_t *source
                          void *arg);
 /* `about` names what it is about, together with `source` (NULL: all sources). */
 void hy__domain_unroute(hy_manager_t *m, hy_value_t resources, hy_str_t *about, hy_str_t *source);
+/* The same of who will come back for it (Ext). */
+void hy__domain_unroute_resting(hy_manager_t *m, hy_value_t resources, hy_str_t *about,
+                                hy_str_t *source);
 /* That route is wanted again. */
 void hy__domain_route_wanted(hy_manager_t *m, hy_str_t *about, hy_str_t *source);
 int hy__domain_admit(hy_manager_t *m, hy_str_t *object, hy_str_t *hyperty, hy_domain_cb done,

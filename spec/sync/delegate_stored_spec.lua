@@ -96,6 +96,35 @@ describe("a stored object that is handed over", function()
     assert.equal(5, eve:eval "return self.room.data.n")
   end)
 
+  it("lets in again who has stored it and rested meanwhile, without being asked", function()
+    local objects = require "spec.support.objects"
+    local SUBSCRIBE = [[
+      local room, why = self.syncher:subscribe(..., { store = true })
+      self.room = room
+      return room and room.resumed, why]]
+    local eve = objects.load(world.runtimes.carl, "eve")
+    assert.is_false((eve:eval(SUBSCRIBE, url)))
+    local fay = objects.load(world.runtimes.ben, "fay")
+    fay:eval [[
+      self.syncher:on("delegate", function(offer)
+        require("hyperty").sleep(2)
+        self.room = offer:accept()
+        self.room:on("subscribe", function(request) request:reject "no" end)
+      end)]]
+    world.anna:eval([[
+      local to = ...
+      require("hyperty").spawn(function() self.gave = self.room:delegate(to) end)]], fay.url)
+    world:run(1)
+    eve:unload()
+    world:run(20)
+    assert.is_true(world.anna:eval "return self.gave")
+    fay:eval "self.room.data.n = 7"
+    eve = objects.load(world.runtimes.carl, "eve")
+    assert.is_true((eve:eval(SUBSCRIBE, url)))
+    world:run(20)
+    assert.equal(7, eve:eval "return self.room and self.room.data and self.room.data.n")
+  end)
+
   it("is not held up if more observe than a message can tell of", function()
     world.anna:eval [[
       for n = 1, 30 do
