@@ -203,13 +203,12 @@ int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value) {
     return value ? hy__answer_take(r, value, r->read_reason, &err) : HY_EINVALID;
 }
 
-/* It was not told of the new epoch, but read it: its reporter may not know (any more) who observes
- * here, and so nothing else would come. The first answer brings the copy level. */
-static void subscribe_again(hy_replica_t *r) {
+void hy__replica_subscribe_again(hy_replica_t *r, const hy_str_t *before, const hy_member_t *but) {
+    if (hy_str_equal(r->object->epoch, before)) return;
     r->is_rejoined = false;
     for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
         hy_member_t *m = hy_link_owner(l, hy_member_t, link);
-        if (m->state == HY_MEMBER_IN) hy__member_renew(m);
+        if (m != but && m->state == HY_MEMBER_IN) hy__member_renew(m);
     }
 }
 
@@ -238,7 +237,7 @@ static void take_read(hy_replica_t *r, const hy_node_t *value) {
             r->retry_ms = 0;
         }
     }
-    if (!hy_str_equal(r->object->epoch, epoch)) subscribe_again(r);
+    hy__replica_subscribe_again(r, epoch, NULL);
     hy_str_unref(epoch);
 }
 

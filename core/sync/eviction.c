@@ -183,8 +183,9 @@ static bool is_being_told(const hy_hosted_t *h, const hy_guest_t *g) {
            hy__lasting_has(m, "evict", h->url, g->key);
 }
 
+/* Also of one that was invited since: it observes only once it has asked again. */
 bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g) {
-    return g->is_evicted && (g->is_untold || is_being_told(h, g));
+    return g->is_untold || is_being_told(h, g);
 }
 
 void hy__hosted_tell_evicted(hy_hosted_t *h) {

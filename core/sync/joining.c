@@ -66,7 +66,10 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         hy__replica_exit(r);
         return;
     }
+    hy_str_t *before = r->object ? hy_str_ref(r->object->epoch) : NULL;
     int rc = take_subscribed(m, value, &err);
+    if (before) hy__replica_subscribe_again(r, before, m);
+    hy_str_unref(before);
     hy__collecting_end(&m->collecting);
     if (rc == 0 && wanted && !hy__replica_has_schema(r, wanted))
         rc = hy_fail(&err, HY_ESCHEMA, "%s is not of schema %s", r->url->bytes, wanted->bytes);

@@ -32,8 +32,11 @@ static void take_answer(hy_member_t *m, hy_msg_t *answer) {
     bool is_taken = r->is_rejoined;
     if (hy__replica_is_held(r)) return; /* it comes with the last answer, or is read after it */
     if (!is_taken) {
+        hy_str_t *before = hy_str_ref(r->object->epoch);
         r->read_reason = "reconnected";
         is_taken = hy__replica_take_part(r, answer) || hy__replica_take_value(r, value) == 0;
+        hy__replica_subscribe_again(r, before, m);
+        hy_str_unref(before);
     }
     r->is_rejoined = true;
     hy__replica_is_back(r);

@@ -182,6 +182,10 @@ int hy__answer_take_object(hy_replica_t *r, hy_collecting_t *c, const char *reas
 bool hy__replica_take_part(hy_replica_t *r, hy_msg_t *answer);
 /* The end of an answer: its value, or what was collected. */
 int hy__replica_take_value(hy_replica_t *r, const hy_node_t *value);
+/* After an answer: nothing if the copy's epoch still is `before`. Else the reporter may not know
+ * (any more) who observes here, and so nothing would come: all members but the one that it let in
+ * just now (NULL: it did not) subscribe again. */
+void hy__replica_subscribe_again(hy_replica_t *r, const hy_str_t *before, const hy_member_t *but);
 /* Takes the part in that an answer's body is; not if it is none. Negative: HY_EINVALID,
  * HY_ETOO_LARGE, HY_ENOMEM, and what was collected is lost. */
 enum { HY_COLLECT_NONE, HY_COLLECT_MORE, HY_COLLECT_ALL };

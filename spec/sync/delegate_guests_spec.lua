@@ -90,6 +90,26 @@ describe("while an object is handed over", function()
     assert.same({ carl.url }, ben:eval "return self.mine.observers")
   end)
 
+  it("one that was struck off hears so, also if it may come back by now", function()
+    local is_cut = true
+    lose("anna", function(message)
+      return is_cut and message.type == "unsubscribe" and message.to == ben.url
+    end)
+    evict(ben)
+    world:run(0.1)
+    anna:eval([[local url = ... assert(self.room:invite { url })]], ben.url)
+    begin()
+    is_over()
+    assert.same({ "evicted" }, world:heard "ben")
+    assert.same({ carl.url }, ben:eval "return self.mine.observers")
+    is_cut = false
+    ben:eval "self.room = assert(self.syncher:subscribe(self.mine.url))"
+    assert.same({ ben.url, carl.url }, ben:eval [[
+      local list = self.mine.observers
+      table.sort(list)
+      return list]])
+  end)
+
   it("its next reporter reads nothing as the observer that it was", function()
     lose("anna", function(message)
       return message.type == "unsubscribe" and message.to == ben.url

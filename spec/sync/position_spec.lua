@@ -389,6 +389,32 @@ describe("an observer at a position", function()
     end)
   end)
 
+  it("that reads a new epoch in the first copy of a fellow subscribes again",
+    function()
+      far.epoch, far.version, far.asked = "2-bbbbbbbb", 0, {}
+      world:join("carl", URL)
+      world:run(1)
+      local who = {}
+      for i, request in ipairs(far:got "subscribe") do who[i] = request.body.subscriber end
+      assert.same({ world.carl.url, ben.url }, who)
+      assert.equal("live", state())
+    end)
+
+  it("that reads a new epoch when a fellow subscribes again does so, too", function()
+    world:join("carl", URL)
+    far.epoch, far.asked = "2-bbbbbbbb", {}
+    far.on_read = function(request)
+      far.on_read = nil
+      far:respond(request, 401, nil, "not an observer")
+    end
+    far:update("n", 3, { epoch = "1-aaaaaaaa", version = 3 })
+    world:run(5)
+    local who = {}
+    for i, request in ipairs(far:got "subscribe") do who[i] = request.body.subscriber end
+    assert.same({ ben.url, world.carl.url }, who)
+    assert.equal("live", state())
+  end)
+
   it("tells its version and the highest that it heard of", function()
     far.on_read = function() end
     far.version = 4
