@@ -109,13 +109,17 @@ local function take_later(self, actor, entry)
   if entry.what == "gone" then
     take_gone(self, actor)
   elseif entry.what == "joined" then
-    local before = copies.came_back(self, actor, object, entry)
+    local before, sleep = copies.came_back(self, actor, object, entry), copies.woke(actor, object)
     if object:is_beyond(entry.version) then return end
     if not entry.resumed then handover.check_joined(object, actor.url, entry) end
     -- Its own disk may have gone back to what its reporter's has lost.
     local is_adrift = object.is_lossy or entry.resumed and actor.has_lost and object.has_lost
+      or entry.resumed and sleep and object:had(entry.version, entry.data)
     local story = (is_adrift and stories.adrift or stories.new)(actor, object, entry)
+    sleep = entry.resumed and sleep
     story.may_have_left = entry.resumed and actor.has_lost -- and its disk has lost that
+      or sleep and sleep.is_lossy
+    story.has_slept = sleep and true
     story.stored = before and before.stored or entry.stored
     story.settled = before and before.settled
     self:add_party(story)
