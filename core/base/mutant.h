@@ -32,7 +32,7 @@
     X(DOUBLE_CREATE, 2000, "a create that comes again after its child was deleted makes another")  \
     X(DIGEST_TRUSTED, 500, "a digest sets the position of a copy that it finds behind")            \
     X(SINCE_ANY_EPOCH, 2000, "a new epoch is gone on in from any state, as if it followed that")   \
-    X(REFUSAL_UNDONE, 1000, "a refused update of a child stays as it is at its creator")           \
+    X(REFUSAL_UNDONE, 100, "a refused update of a child stays as it is at its creator")           \
     X(QUIET_RESYNC, 2000, "a copy is brought level without a word to its hyperty")                 \
     X(PUBLISH_EARLY, 500, "what is stored is published before its commit")                         \
     X(SAVED_EARLY, 1000, "saved() says yes before the commit")                                     \
@@ -42,7 +42,6 @@
     X(HEIR_CHILDREN, 300, "children are not handed over with their object")                        \
     X(HEIR_MARKS, 2000, "which children were seen is not handed over")                             \
     X(HEIR_GUESTS, 300, "who observes is not handed over")                                         \
-    X(MARKS_FORGOTTEN, 2000, "which children were seen is not stored")                             \
     X(TORN_TURN, 2000, "what is written in one turn is committed row by row")                      \
     X(COPY_STALE, 500, "a copy that is kept is not written on")
 /* clang-format on */

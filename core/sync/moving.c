@@ -273,7 +273,6 @@ static void ask_heir(hy_delegation_t *d) {
 
 void hy__delegation_run(void *delegation) {
     hy_delegation_t *d = delegation;
-    if (d->stage == OFFERING) hy__commit_cancel(&d->stored); /* of what is noted: it begins anew */
     if (d->was_sent) {
         ask_node(d);
     } else if (hy__job_is_wanted(&d->hosted->job)) {

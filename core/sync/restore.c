@@ -3,7 +3,6 @@
  * they are done last), the children, the marks, the guests, the answers. */
 #include "../base/json.h"
 #include "../base/mem.h"
-#include "../base/mutant.h"
 #include "../data/rows.h"
 #include "handover.h"
 
@@ -98,7 +97,7 @@ static int take_rows(restoring_t *r) {
     for (size_t pos = 0; rc == 0 && hy_rows_next(r->rows, &pos, &row);) {
         if (row.table == HY_TABLE_STATES) rc = take_state(r, &row);
         if (row.table == HY_TABLE_CHILDREN) rc = take_child(r, &row);
-        if (row.table == HY_TABLE_MARKS && !HY_MUTANT(MARKS_FORGOTTEN)) rc = take_mark(r, &row);
+        if (row.table == HY_TABLE_MARKS) rc = take_mark(r, &row);
         if (row.table == HY_TABLE_GUESTS) rc = take_guest(r, &row);
     }
     if (rc == 0 && r->whole.kind == HY_ABSENT)

@@ -196,13 +196,16 @@ for _, transport in ipairs { "tcp", "unix", "ws" } do
         return client:ask(asked).body
       end
       publish() -- nobody hears it
-      assert.same({ code = 200, value = { here = true, listens = true } },
+      assert.same({ code = 200, value = { here = true, left = false, listens = true } },
         execute(anna, "admit", observer))
       publish()
       assert.equal(2, bob:receive().body.version)
       assert.equal(403, execute(bob, "expel", observer).code)
-      assert.same({ code = 200, value = { holder = reporter, epoch = "1-a" } },
-        execute(bob, "holder"))
+      local held = execute(bob, "holder")
+      local session = math.tointeger(held.value.session)
+      assert.same({ code = 200, value = { holder = reporter, epoch = "1-a", session = session } },
+        held)
+      assert.truthy(session)
       assert.same({ code = 200, value = { shared = false } }, execute(anna, "expel", observer))
       publish()
       assert.is_nil((bob:receive(0.3)))

@@ -247,27 +247,6 @@ describe("a stored object that is handed over", function()
     assert.equal(4, world.carl:eval "return self.room.data.n")
   end)
 
-  it("is offered anew, and not moved, where the connection is lost while that is noted", function()
-    world.disks.anna:delay(4)
-    world.anna:eval([[
-      local url = ...
-      require("hyperty").spawn(function() self.done = { self.room:delegate(url) } end)]],
-      world.ben.url)
-    world:run(0.2)
-    world:interrupt("ben", true)
-    world:disconnect "anna"
-    world:connect "anna"
-    world:run(8)
-    world:interrupt("ben", false)
-    world.disks.anna:delay(0)
-    world:run(90)
-    local gave, code = world.anna:eval "return self.done[1], self.done[3]"
-    assert.same({ nil, "timeout" }, { gave, code }) -- it was asked again, and said nothing
-    world.anna:eval "self.room.data.n = 5"
-    world:run(1)
-    assert.equal(5, world.carl:eval "return self.room.data.n")
-  end)
-
   it("within a runtime is its new hyperty's after a crash", function()
     local objects = require "spec.support.objects"
     local eve = objects.load(world.runtimes.anna, "eve")
