@@ -140,24 +140,6 @@ describe("the oracle of kept copies", function()
     has "first copy differs at /n: 8, not 1"
   end)
 
-  it("lets only one that was not taken up for long start over in good times", function()
-    local function starts_over()
-      comes_back()
-      oracle:take(ben, { { what = "resync", party = "ben.1001", from = 1, to = 2,
-        reason = "new epoch" } })
-      anna_writes()
-      shows("ben.1001", 2)
-    end
-    kill(true)
-    assert.is_nil(fault())
-    starts_over()
-    assert.is_nil(fault())
-    kill()
-    comes_back { party = "ben.2001", version = 2, data = { n = 2 } }
-    oracle:take(ben, { { what = "resync", party = "ben.2001", from = 2, to = 3, reason = "gap" } })
-    has "had to resync from 2 to 3"
-  end)
-
   it("sees a copy that is older than what it had when all was quiet", function()
     kill()
     comes_back { version = 0, data = { n = 0 } }

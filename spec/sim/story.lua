@@ -156,7 +156,7 @@ function Story:event(entry) M.hear(self, entry) end
 function Story:resync(entry)
   local is_above = entry.to > self.version or self.object.restarts > 0
   local is_older = self.actor.has_lost and self.stored ~= "sync" -- also in an older epoch
-  if (self.object.may_resync or is_older or self.has_slept) and is_above then
+  if (self.object.may_resync or is_older) and is_above then
     self.is_adrift = true
     return
   end
