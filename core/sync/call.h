@@ -74,9 +74,13 @@ int hy__create_anew(hy_call_t *c, hy_error_t *err);
 /* Asks the sync manager to let it observe `url`, at the level and of the schema of `create`; on
  * failure the call goes on. */
 int hy__subscribe_anew(hy_call_t *c, hy_error_t *err);
+/* True if such a call is under way, or waits for its turn: a second one only waits with it. */
+bool hy__is_subscribing(const hy_syncher_t *s, const hy_str_t *url);
 /* All who subscribed to that object meanwhile get the same answer. */
 void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char *desc,
                            hy_party_t *p);
+/* The call; if it is a subscription, with all of that object. */
+void hy__call_end_all(hy_call_t *c, int code, const char *desc, hy_party_t *p);
 
 /* --- kept.c, resume.c ------------------------------------------------------------------------- */
 
@@ -87,9 +91,10 @@ bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *sche
                  const hy_str_t *name);
 /* Goes on with the kept object, or anew; that may end the call. */
 void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k);
+/* The same for a kept copy, unless the hyperty subscribes to it just now: then with that. */
+void hy__resume_copy(hy_call_t *c, const hy_kept_t *k);
 /* The hyperty gets it now: from here on it can be asked who may observe. */
 void hy__reporter_woke(hy_party_t *p);
-void hy__resume_observer(hy_call_t *c, const hy_kept_t *k);
 /* The steps of create and subscribe with a store. */
 void hy__create_or_resume(hy_call_t *c);
 void hy__subscribe_or_resume(hy_call_t *c);

@@ -213,7 +213,7 @@ static void on_rows(void *call, int code, const hy_rows_t *rows) {
     if (code < 0) {
         hy_error_t err = {.text = ""};
         hy__fail_read(s->manager, NULL, code, &err);
-        hy__call_end(c, code, err.text, NULL, hy_absent());
+        hy__call_end_all(c, code, err.text, NULL);
         return;
     }
     s->knows_kept = true;

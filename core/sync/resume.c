@@ -12,20 +12,8 @@
 #include "call.h"
 #include "handover.h"
 
-/* The whole call, with all that joined it. */
-static void end(hy_call_t *c, int code, const char *desc, hy_party_t *p) {
-    if (!c->url) {
-        hy__call_end(c, code, desc, p, hy_absent());
-        return;
-    }
-    hy_str_t *url = hy_str_ref(c->url), *text = hy_str_from(desc);
-    hy__subscriptions_end(c->syncher, url, code, text ? text->bytes : "", p);
-    hy_str_unref(text);
-    hy_str_unref(url);
-}
-
 static void fail(hy_call_t *c, int code, const hy_error_t *err) {
-    end(c, code, err->text[0] ? err->text : hy_error_text(code), NULL);
+    hy__call_end_all(c, code, err->text[0] ? err->text : hy_error_text(code), NULL);
 }
 
 static int read_object(hy_call_t *c, hy_str_t *url, hy_rows_cb take) {
@@ -59,7 +47,7 @@ int hy__reporter_store(hy_reporter_t *r, hy_store_level_t level) {
 static void make_anew(hy_call_t *c) {
     hy_error_t err = {.text = ""};
     if (!c->create.schema) {
-        end(c, HY_ENOT_FOUND, "nothing is stored of it", NULL);
+        hy__call_end_all(c, HY_ENOT_FOUND, "nothing is stored of it", NULL);
         return;
     }
     int rc = hy__create_anew(c, &err);
@@ -125,7 +113,7 @@ static void resumed(hy_call_t *c) {
     int rc = h ? report(c, h, &r) : HY_EDELETED;
     if (rc < 0) {
         if (h) hy__hosted_rest(h);
-        end(c, rc, hy_error_text(rc), NULL);
+        hy__call_end_all(c, rc, hy_error_text(rc), NULL);
         return;
     }
     r->party.is_resumed = r->is_waking = true;
@@ -135,7 +123,7 @@ static void resumed(hy_call_t *c) {
     hy__pulse_start(m);
     c->party = hy_party_ref(&r->party);
     rc = hy__call_wait(c, r->ledger->ticket);
-    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
+    if (rc < 0) hy__call_end_all(c, rc, hy_error_text(rc), NULL);
 }
 
 static void take_resumed(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
@@ -146,7 +134,7 @@ static void take_resumed(hy_call_t *c, hy_msg_t *answer, int code, const char *d
     if (code == 0) {
         resumed(c);
     } else if (p) { /* two asked at once */
-        end(c, 0, "", p);
+        hy__call_end_all(c, 0, "", p);
     } else if (code == HY_EDELETED) {
         forget(c, url);
         make_anew(c);
@@ -216,7 +204,7 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
 
 static void resume_original(hy_call_t *c) {
     int rc = read_object(c, c->kept, on_original);
-    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
+    if (rc < 0) hy__call_end_all(c, rc, hy_error_text(rc), NULL);
 }
 
 /* What was offered has come to nothing. */
@@ -227,10 +215,9 @@ static void resume_without(hy_call_t *c) {
         int rc = hy__create_anew(c, &err);
         if (rc < 0) fail(c, rc, &err);
     } else if (k && !k->is_reporter) {
-        c->url = hy_str_ref(c->kept);
-        hy__resume_observer(c, k);
+        hy__resume_copy(c, k);
     } else {
-        end(c, 0, "", NULL);
+        hy__call_end_all(c, 0, "", NULL);
     }
 }
 
@@ -265,7 +252,7 @@ static void on_settled(void *arg, hy_settled_t where) {
     hy_party_t *p = hy__syncher_find_party(s, c->kept, true);
     bool is_coming = p ? hy__reporter_is_coming(p) : k && hy__takeover_has(s->manager, k);
     if (p && !is_coming) {
-        end(c, 0, "", p);
+        hy__call_end_all(c, 0, "", p);
         return;
     }
     if (is_coming) k = NULL;
@@ -307,7 +294,7 @@ void hy__resume_reporter(hy_call_t *c, const hy_kept_t *k) {
         return;
     }
     int rc = settle(c, k);
-    if (rc < 0) end(c, rc, hy_error_text(rc), NULL);
+    if (rc < 0) hy__call_end_all(c, rc, hy_error_text(rc), NULL);
 }
 
 static const hy_kept_t *find_kept(const hy_call_t *c) {
@@ -330,7 +317,7 @@ void hy__create_or_resume(hy_call_t *c) {
     const hy_kept_t *k = known ? NULL : find_kept(c);
     if (known) { /* made while it was being looked for */
         known->is_resumed = true;
-        end(c, 0, "", known);
+        hy__call_end_all(c, 0, "", known);
     } else if (k) {
         hy__resume_reporter(c, k);
     } else {
@@ -374,10 +361,10 @@ static void on_copy(void *call, int code, const hy_rows_t *rows) {
         return;
     }
     o->party.is_resumed = true;
-    end(c, 0, "", &o->party);
+    hy__call_end_all(c, 0, "", &o->party);
 }
 
-void hy__resume_observer(hy_call_t *c, const hy_kept_t *k) {
+static void resume_observer(hy_call_t *c, const hy_kept_t *k) {
     const hy_manager_t *m = c->syncher->manager;
     if (c->create.store < k->level) c->create.store = k->level;
     c->resumes = true;
@@ -385,18 +372,26 @@ void hy__resume_observer(hy_call_t *c, const hy_kept_t *k) {
     if (rc < 0) observe_anew(c);
 }
 
+/* Two that ask for one object at once: the second would be told that the first is under way, and
+ * the first would be dropped with it. */
+void hy__resume_copy(hy_call_t *c, const hy_kept_t *k) {
+    bool joins = hy__is_subscribing(c->syncher, k->key);
+    c->url = hy_str_ref(k->key);
+    if (!joins) resume_observer(c, k);
+}
+
 void hy__subscribe_or_resume(hy_call_t *c) {
     const hy_syncher_t *s = c->syncher;
     const hy_kept_t *k = hy_dict_get(&s->kept, c->url);
     hy_party_t *known = hy__syncher_find_party(s, c->url, false);
     if (known) {
-        end(c, 0, "", known);
+        hy__call_end_all(c, 0, "", known);
         return;
     }
     bool is_kept =
         k && !k->is_reporter && hy__kept_is(k, s->manager->schemas, c->create.schema, NULL);
     if (is_kept) {
-        hy__resume_observer(c, k);
+        resume_observer(c, k);
     } else {
         observe_anew(c);
     }

@@ -81,8 +81,7 @@ static int resume_one(hy_call_t *all, hy_str_t *url) {
         hy__resume_reporter(c, k);
         return 0;
     }
-    c->url = hy_str_ref(url);
-    hy__resume_observer(c, k);
+    hy__resume_copy(c, k);
     return 0;
 }
 

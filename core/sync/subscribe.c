@@ -29,6 +29,17 @@ void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char 
     hy__syncher_unref(s);
 }
 
+void hy__call_end_all(hy_call_t *c, int code, const char *desc, hy_party_t *p) {
+    if (!c->url) {
+        hy__call_end(c, code, desc, p, hy_absent());
+        return;
+    }
+    hy_str_t *url = hy_str_ref(c->url), *text = hy_str_from(desc);
+    hy__subscriptions_end(c->syncher, url, code, text ? text->bytes : "", p);
+    hy_str_unref(text);
+    hy_str_unref(url);
+}
+
 static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
     hy_syncher_t *s = c->syncher;
     hy_replica_t *r = hy__part_find(&s->manager->replicas, c->url);
@@ -51,7 +62,7 @@ static void take_subscribed(hy_call_t *c, hy_msg_t *answer, int code, const char
     hy_str_unref(url);
 }
 
-static bool is_subscribing(const hy_syncher_t *s, const hy_str_t *url) {
+bool hy__is_subscribing(const hy_syncher_t *s, const hy_str_t *url) {
     for (hy_link_t *l = s->calls.next; l != &s->calls; l = l->next) {
         const hy_call_t *c = hy_link_owner(l, hy_call_t, link);
         if (c->url && hy_str_equal(c->url, url)) return true;
@@ -78,7 +89,7 @@ int hy__subscribe_anew(hy_call_t *c, hy_error_t *err) {
 int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
                          hy_party_cb done, void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
-    bool joins = !known && is_subscribing(s, url);
+    bool joins = !known && hy__is_subscribing(s, url);
     if (known && schema &&
         !hy__replica_has_schema(((hy_observer_t *)known)->member->replica, schema))
         return hy_fail(err, HY_ESCHEMA, "%s is not of schema %s", url->bytes, schema->bytes);

@@ -17,14 +17,23 @@ local function is_second(story)
   return object.actor == story.actor or object.heir == story.actor
 end
 
+-- What the disk has of it may be there again at any time, also when nobody expects it any more.
+local function sleeps(story, is_lossy)
+  local asleep, url = story.object.asleep, story.actor.url
+  local before = asleep[url]
+  asleep[url] = { is_lossy = is_lossy or before and before.is_lossy }
+end
+
 ---The actor was killed, or `rests`. Its disk may have lost (`is_lossy`) what was not synced.
 function M.killed(oracle, actor, is_lossy, rests)
   for _, story in ipairs(oracle.away) do
     if story.actor == actor then story.rests_at = nil end
   end
   for _, story in ipairs(oracle.order) do
-    local is_its = story.actor == actor and not story.is_reporter and story.is_open
-    if is_its and story.stored and story.settled and not story.is_leaving
+    local is_kept = story.actor == actor and not story.is_reporter and story.stored
+    local is_its = is_kept and story.is_open
+    if is_kept and (is_its or is_lossy) then sleeps(story, is_lossy) end
+    if is_its and story.settled and not story.is_leaving
       and not is_second(story) then
       oracle.away[#oracle.away + 1] = story
       story.rests_at = rests and story.version or nil
@@ -62,6 +71,14 @@ function M.came_back(oracle, actor, object, entry)
   end
 end
 
+---The object that a copy is there of, or one that observes anew in its stead: {is_lossy} if its
+---disk has kept one longer than a quiet moment, and may have lost some of that; else nil.
+function M.woke(actor, object)
+  local sleep = object.asleep[actor.url]
+  object.asleep[actor.url] = nil
+  return sleep and sleep.is_long and sleep or nil
+end
+
 ---All is quiet: those that are not there again have been told that there is nothing to come back
 ---to, or the reporter is not there either.
 function M.settle(oracle)
@@ -74,6 +91,9 @@ function M.settle(oracle)
     end
   end
   oracle.away = {}
+  for _, object in ipairs(oracle.objects) do
+    for _, sleep in pairs(object.asleep) do sleep.is_long = true end
+  end
   for _, story in ipairs(oracle.order) do
     if story.stored and story.is_open then story.settled = story.version end
   end

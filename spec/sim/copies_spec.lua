@@ -130,6 +130,27 @@ describe("the oracle of kept copies", function()
     has "first copy differs at /n: 7, not 1"
   end)
 
+  it("lets one that was not taken up until the next quiet moment be of such a past, too", function()
+    kill(true)
+    assert.is_nil(fault())
+    object.has_lost, object.former[1] = true, { { data = { n = 7 } } }
+    assert.is_nil(fault())
+    ben.has_lost = false
+    anna_writes()
+    comes_back { data = { n = 7 } }
+    shows("ben.1001", 2)
+    assert.is_nil(fault())
+    assert.same({}, object.former)
+  end)
+
+  it("sees one that was not taken up for long and is of no past", function()
+    kill(true)
+    assert.is_nil(fault())
+    object.has_lost, object.former[1] = true, { { data = { n = 7 } } }
+    comes_back { data = { n = 8 } }
+    has "first copy differs at /n: 8, not 1"
+  end)
+
   it("sees a copy that is older than what it had when all was quiet", function()
     kill()
     comes_back { version = 0, data = { n = 0 } }

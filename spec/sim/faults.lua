@@ -52,6 +52,7 @@ local function mend(world, name)
   if not world.homes[way.runtime].is_up then return end
   world:tell("runtime %s is back (%s)", name, way.how)
   END[way.how](world.net, world.runtimes[way.runtime], way.domain)
+  if way.how == "slow" then world.faults.slow_at = world.net:now() end
 end
 
 local function some_runtime(world)
@@ -94,12 +95,12 @@ function M.slow(world, runtime, domain)
   begin(world, runtime, domain, world.draw:one { "stall", "interrupt" })
 end
 
----Is any way slow just now?
-function M.is_slow(world)
+---Until when any way was slow: now, if one still is; nil: none was.
+function M.slow_at(world)
   for _, way in pairs(world.faults.ways) do
-    if way.how == "slow" then return true end
+    if way.how == "slow" then return world.net:now() end
   end
-  return false
+  return world.faults.slow_at
 end
 
 ---A connection breaks; nobody else has to do anything about it.

@@ -30,6 +30,7 @@ function M.new(fields)
     epochs = {},           -- the numbers of those after the first, as they began
     restarts = 0,          -- of its reporter, since the last quiet moment: new epochs
     former = {},           -- states that it had and that a disk has lost since then, by version
+    asleep = {},           -- by URL of hyperties whose disk has a copy: {is_lossy, is_long}
     grants = {},           -- by hyperty URL: how often it was let in
     let_ins = {},          -- the same as {url, at}
     struck = {},           -- by hyperty URL: how often until it was thrown out
@@ -279,8 +280,11 @@ function Model:is_beyond(version)
   return self.is_dying and not self.history[version or self.version + 1]
 end
 
----Forgets what it had before a disk lost it: nobody is told of that any more.
-function Model:forget_former() self.former = {} end
+---Forgets what it had before a disk lost it, unless another disk has it still: nobody is told of
+---that any more.
+function Model:forget_former()
+  if not next(self.asleep) then self.former = {} end
+end
 
 ---Had it that data at that version, before its disk lost it?
 function Model:had(version, data)

@@ -109,13 +109,15 @@ local function take_later(self, actor, entry)
   if entry.what == "gone" then
     take_gone(self, actor)
   elseif entry.what == "joined" then
-    local before = copies.came_back(self, actor, object, entry)
+    local before, sleep = copies.came_back(self, actor, object, entry), copies.woke(actor, object)
     if object:is_beyond(entry.version) then return end
     if not entry.resumed then handover.check_joined(object, actor.url, entry) end
     -- Its own disk may have gone back to what its reporter's has lost.
     local is_adrift = object.is_lossy or entry.resumed and actor.has_lost and object.has_lost
+      or entry.resumed and sleep and object:had(entry.version, entry.data)
     local story = (is_adrift and stories.adrift or stories.new)(actor, object, entry)
-    story.may_have_left = entry.resumed and actor.has_lost -- and its disk has lost that
+    local may_lack = actor.has_lost or sleep and sleep.is_lossy
+    story.may_have_left = entry.resumed and may_lack -- and its disk has lost that
     if entry.resumed then story.came_in = entry.epoch end
     story.stored = before and before.stored or entry.stored
     story.settled = before and before.settled
@@ -410,14 +412,16 @@ end
 
 ---Checks what must hold at each moment, `honest_s` being the time after which a copy that was left
 ---behind must not be called live. `choose` gives one of a list; without it all are looked at. While
----a way is slow, who has heard something of late cannot know that it was said long ago.
-function Oracle:glance(look, now, honest_s, choose, is_slow)
+---a way is slow (until `slow_at`, if there was one), who hears something cannot know that it was
+---said long ago.
+function Oracle:glance(look, now, honest_s, choose, slow_at)
   self:tick(now)
   for _, object in ipairs(self.objects) do
     local list = object.is_live and open_stories(self, object) or {}
     if choose and #list > 1 then list = { choose(list) } end
     for _, story in ipairs(list) do
-      local is_excused = is_slow and (story.heard_at or 0) > now - honest_s
+      local heard_at = math.min(story.heard_at or 0, slow_at or 0)
+      local is_excused = heard_at > now - honest_s
       local due = is_excused and 0 or version_at(object, now - honest_s)
       glance(story, look(story.actor, story.name), due)
     end

@@ -80,9 +80,9 @@ describe("the oracle", function()
       oracle:tick(10)
     end)
 
-    local function glance(now, is_slow)
+    local function glance(now, slow_at)
       local ok, err = pcall(oracle.glance, oracle, function(_, party) return looks[party] end, now,
-        45, nil, is_slow)
+        45, nil, slow_at)
       return not ok and err.fault or nil
     end
 
@@ -105,9 +105,16 @@ describe("the oracle", function()
     it("that hears late over a slow way what was said long ago, but hears", function()
       looks["ben.1"].version = 1
       oracle.parties["ben.1"].heard_at = 30
-      assert.is_nil(glance(74, true))
-      assert.truthy(glance(74, false))
-      assert.truthy(glance(76, true):find("called live at version 1", 1, true))
+      assert.is_nil(glance(74, 74))
+      assert.truthy(glance(74))
+      assert.truthy(glance(76, 76):find("called live at version 1", 1, true))
+    end)
+
+    it("that heard it so shortly before that way was mended", function()
+      looks["ben.1"].version = 1
+      oracle.parties["ben.1"].heard_at = 35
+      assert.is_nil(glance(74, 30))
+      assert.truthy(glance(76, 30):find("called live at version 1", 1, true))
     end)
   end)
 

@@ -265,7 +265,7 @@ function World:glance(all)
   each_alive(self, function(actor) self:drain(actor) end)
   local choose = not all and function(list) return self.draw:one(list) end
   self.oracle:glance(function(actor, party) return look(self, actor, party) end,
-    self.net:now(), HONEST_S, choose, faults.is_slow(self))
+    self.net:now(), HONEST_S, choose, faults.slow_at(self))
 end
 
 ---For a while nobody does anything.

@@ -1,6 +1,7 @@
 -- PROTOCOL.md section 8: an observer that stores its copy has it again after a restart, at once and
 -- also without the reporter, and goes on from its position.
 local durable = require "spec.support.durable"
+local objects = require "spec.support.objects"
 
 local CREATE = [[
   self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,
@@ -161,6 +162,29 @@ describe("an observer that stores its copy", function()
         found[i] = { room.url, room.resumed }
       end
       return found]])
+  end)
+
+  it("is found by resume also while it subscribes and a fellow has the copy already", function()
+    objects.load(world.runtimes.ben, "cara"):eval(SUBSCRIBE, url)
+    world:run(1)
+    world:crash "ben"
+    world:start "ben"
+    local cara = objects.load(world.runtimes.ben, "cara")
+    assert.is_true(cara:eval(SUBSCRIBE, url))
+    world.ben:eval([[
+      local hyperty, url = require "hyperty", ...
+      self.found = {}
+      hyperty.spawn(function()
+        self.room, self.why = self.syncher:subscribe(url, { store = true })
+      end)
+      hyperty.spawn(function() self.found = self.syncher:resume() end)]], url)
+    world:run(5)
+    assert.same({ true }, { world.ben:eval "return self.found[1] == self.room, self.why" })
+    assert.equal("live", world.ben:eval "return self.room:status().state")
+    assert.same(world:state "anna", world:state "ben")
+    world:crash "ben"
+    world:start "ben"
+    assert.equal(1, world.ben:eval "return #assert(self.syncher:resume())")
   end)
 
   it("is resumed again and again", function()
