@@ -3,6 +3,7 @@
  * from the store, too. */
 #include "../base/mem.h"
 #include "hosted.h"
+#include "takeover.h"
 
 /* --- objects that are reported here ----------------------------------------------------------- */
 
@@ -151,6 +152,13 @@ bool hy__copy_inherit(hy_manager_t *m, hy_str_t *url) {
     return true;
 }
 
+/* These rows are the original, of which the copy may not have heard yet (is_own). Should it come to
+ * nothing, the copy takes them back. */
+static bool is_original(const hy_manager_t *m, const hy_str_t *url) {
+    const hy_takeover_t *t = hy__part_find(&m->takeovers, url);
+    return hy__part_find(&m->hosted, url) || (t && t->reporter && t->reporter->ledger);
+}
+
 int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
     hy_replica_t *r = m->replica;
     if (level == HY_STORE_NONE || !r->manager->store) return 0;
@@ -161,7 +169,7 @@ int hy__member_keep(hy_member_t *m, hy_store_level_t level, hy_error_t *err) {
     hy_store_t *store = r->manager->store;
     size_t mark = hy_store_mark(store);
     bool was_kept = r->ledger != NULL;
-    int rc = begin_copy(r, level);
+    int rc = is_original(r->manager, r->url) ? 0 : begin_copy(r, level);
     if (rc == 0) rc = hy__party_keep(r->manager, m->hyperty, r->object, false, level);
     if (rc == 0) {
         m->store = level;

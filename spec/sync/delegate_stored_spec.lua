@@ -276,6 +276,31 @@ describe("a stored object that is handed over", function()
     assert.equal(4, world.carl:eval "return self.room.data.n")
   end)
 
+  -- The copy there names the old reporter until it hears of the new one.
+  for ms = 10, 50, 10 do
+    it("keeps its guests though its heir begins to store a copy after ms " .. ms, function()
+      world.ben:eval("self.copy = assert(self.syncher:subscribe(...))", url)
+      world.anna:eval([[
+        local to = ...
+        require("hyperty").spawn(function() self.gave = self.room:delegate(to) end)]],
+        world.ben.url)
+      world:run(ms / 1000)
+      world.ben:eval("assert(self.syncher:subscribe(..., { store = true }))", url)
+      world:run(1)
+      assert.is_true(world.anna:eval "return self.gave")
+      world:crash "ben"
+      world:run(1)
+      world:start "ben"
+      world.ben:eval [[
+        self.room = self.syncher:resume { schema = "Resource", name = "room" }[1]
+        self.room:on("subscribe", function(request) request:reject("nobody knows it") end)]]
+      world:run(40)
+      world.ben:eval "self.room.data.n = 4"
+      world:run(1)
+      assert.equal(4, world.carl:eval "return self.room.data.n")
+    end)
+  end
+
   it("within a runtime is its new hyperty's after a crash", function()
     local objects = require "spec.support.objects"
     local eve = objects.load(world.runtimes.anna, "eve")
