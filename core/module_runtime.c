@@ -384,6 +384,16 @@ static int runtime_routes(lua_State *L) {
     return push_list(L, hy_manager_routes);
 }
 
+/* rt:is_away(url): the node of that object is not connected. */
+static int runtime_is_away(lua_State *L) {
+    const hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    hy_str_t *url = hy_str_from(luaL_checkstring(L, 2));
+    if (!url) return luaL_error(L, "%s", hy_error_text(HY_ENOMEM));
+    lua_pushboolean(L, hy_manager_is_away(hy_runtime_manager(r->runtime), url));
+    hy_str_unref(url);
+    return 1;
+}
+
 static int runtime_url(lua_State *L) {
     const hy_str_t *url = hy_runtime_url(hy_module_runtime_check(L, 1)->runtime);
     lua_pushlstring(L, url->bytes, url->len);
@@ -414,6 +424,7 @@ static const luaL_Reg methods[] = {
     {"objects", runtime_objects},
     {"routes", runtime_routes},
     {"url", runtime_url},
+    {"is_away", runtime_is_away},
     {"port", hy_module_port_new},
     {"intercept", hy_module_intercept},
     {"receive", hy_module_receive},

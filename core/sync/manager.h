@@ -55,5 +55,8 @@ void hy_manager_offline(hy_manager_t *m, const char *domain);
  * {url, role, hyperties} per object with routes. The caller owns them. */
 int hy_manager_objects(const hy_manager_t *m, hy_value_t *out);
 int hy_manager_routes(const hy_manager_t *m, hy_value_t *out);
+/* True while the node of that object's domain is not connected, as far as is known: what it is to
+ * be told waits. */
+bool hy_manager_is_away(const hy_manager_t *m, const hy_str_t *url);
 
 #endif

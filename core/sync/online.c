@@ -20,6 +20,10 @@ bool hy__is_away(const hy_manager_t *m, const hy_str_t *url) {
     return hy_dict_find(&m->away, domain.bytes, domain.len, hy_hash(domain.bytes, domain.len));
 }
 
+bool hy_manager_is_away(const hy_manager_t *m, const hy_str_t *url) {
+    return hy__is_away(m, url);
+}
+
 /* Out of memory it is taken for reachable, and what is tried fails. */
 static void set_away(hy_manager_t *m, const char *domain, bool is_away) {
     hy_str_t *key = domain ? hy_str_from(domain) : NULL;

@@ -252,11 +252,12 @@ end
 
 ---It has heard that this is done: it must not observe any more, unless it was let in since that
 ---began. One that fails in spite of having begun counts all the same. Whose object was handed over
----meanwhile does not know the version any more.
+---meanwhile does not know the version any more. One that was asked for without a connection is only
+---noted.
 function Model:end_eviction(entry)
   for _, one in ipairs(entry.value and self.evictions[entry.who] or {}) do
     if one.call == entry.call then
-      one.last, one.is_noted = entry.epoch and entry.version, entry.at == one.at
+      one.last, one.is_noted = entry.epoch and entry.version, entry.asked
       self.struck[entry.who] = one.grants
     end
   end

@@ -257,6 +257,26 @@ describe("the oracle", function()
       assert.is_false((pcall(oracle.judge, oracle, true)))
     end)
 
+    it("not of what was written when evict had returned, where its reporter was cut off", function()
+      oracle:take(ben, heard())
+      oracle:judge(true)
+      local function told(is_away)
+        oracle.by_url["resource://x/1"].evictions, oracle.parties["ben.1"].is_open = {}, true
+        oracle:take(anna, {
+          { what = "asks", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 1,
+            version = 0 },
+          { what = "answer", party = "anna.1", method = "evict", who = ben.url, call = 1, at = 2,
+            version = 0, epoch = "1-a", value = true, asked = is_away } })
+        oracle:take(ben,
+          { { what = "ended", party = "ben.1", reason = "evicted", version = 2, at = 3 } })
+        oracle:judge(true)
+      end
+      told(true)
+      local ok, err = pcall(told, false)
+      assert.is_false(ok)
+      assert.truthy(err.fault:find "went on to version 2 after it was evicted at 0")
+    end)
+
     it("not of who was let in again before it was told", function()
       local entries = heard()
       table.insert(entries,

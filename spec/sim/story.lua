@@ -169,11 +169,12 @@ function Story:resync(entry)
 end
 
 -- Who is struck off hears nothing of what is written after evict has returned, whatever goes wrong.
--- Not so if its reporter was cut off: then evict returns when it has noted it, and the node is told
--- as soon as can be. While all goes well, what is written after evict was called does not reach it
--- either; else its runtime may be told later than its fellows there bring the copy level that they
--- share. So may one of another domain: that is told by another node, and may even come when it has
--- been let in again. Who was let in again before it was told may go on as it was.
+-- Not so if its reporter was cut off when it called: then evict returns when it has noted it, on
+-- its disk if it has one, and the node is told as soon as can be. While all goes well, what is
+-- written after evict was called does not reach it either; else its runtime may be told later than
+-- its fellows there bring the copy level that they share. So may one of another domain: that is
+-- told by another node, and may even come when it has been let in again. Who was let in again
+-- before it was told may go on as it was.
 function Story:ended(entry)
   self.is_open = false
   if entry.reason ~= "evicted" or self.object.has_lost then return end

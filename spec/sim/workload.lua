@@ -181,7 +181,8 @@ local function evict(world)
   if not party then return end
   local actor = some_actor(world)
   tell(world, party, "evicts %s from %s", actor.name, party.object.label)
-  world:call(party.actor, "ask", party.name, "evict", actor.url)
+  local is_away = world.runtimes[party.actor.runtime]:is_away(party.object.url)
+  world:call(party.actor, "ask", party.name, "evict", actor.url, is_away) -- for the journal alone
   if world.draw:chance(0.4) then
     world:tell("%s subscribes to %s", actor.name, party.object.label)
     ask_in(world, actor, party.object)
