@@ -183,9 +183,11 @@ static bool is_being_told(const hy_hosted_t *h, const hy_guest_t *g) {
            hy__lasting_has(m, "evict", h->url, g->key);
 }
 
-/* Also of one that was invited since: it observes only once it has asked again. */
+/* Also of one that was invited since: it observes only once it has asked again. The node may have
+ * to expel one that has left, too. */
 bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g) {
-    return g->is_untold || is_being_told(h, g);
+    return g->is_untold || hy__lasting_has(h->manager, "evict", h->url, g->key) ||
+           (g->is_evicted && is_being_told(h, g));
 }
 
 void hy__hosted_tell_evicted(hy_hosted_t *h) {
