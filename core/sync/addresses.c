@@ -110,13 +110,14 @@ static void on_dropped(void *arg) {
     allocation_end(arg, HY_ECLOSED, "the runtime ends");
 }
 
-/* A new life must be known for good before it says anything. A new address that the store forgets
- * is no harm. */
+/* A new life must be known for good, and not be lost with power either, before it says anything: or
+ * the next would be the same one. A new address that the store forgets is no harm. */
 static void keep(allocation_t *a) {
     hy_manager_t *m = a->manager;
     bool is_kept = a->instance && m->store && m->is_lasting;
     int rc = is_kept ? keep_row(m, a->instance, a->url, a->life) : 0;
     if (rc == 0 && is_kept && a->life > 0) {
+        hy_store_sync(m->store);
         hy__commit_init(&a->commit, on_committed, a);
         a->commit.dropped = on_dropped;
         rc = hy__commit_wait(m, &a->commit, hy_store_ticket(m->store));

@@ -257,4 +257,27 @@ describe("a stored object", function()
     assert.equal(0, world.ben:eval "return self.room:status().pending")
     assert.same(world:state "anna", world:state "ben")
   end)
+
+  it("gets no child under a number that a life has used which its creator's disk has forgotten",
+    function()
+      world:finish()
+      world = durable.world { disk_seed = 7, "anna", "carl" }
+      url = world.anna:eval(CREATE)
+      local JOIN = [[self.room = assert(self.syncher:subscribe(..., { store = true }))]]
+      local ADD = [[return self.room:add_child("items", {}).id]]
+      local ids = {}
+      world.carl:eval(JOIN, url)
+      world.carl:eval [[assert(self.syncher:create { schema = "Resource", store = "sync" }:saved())]]
+      world:run(1)
+      for life = 1, 8 do
+        world:crash "carl"
+        if life > 1 then world.disks.carl:power_loss() end
+        world:start "carl"
+        world.carl:eval(JOIN, url)
+        local id = world.carl:eval(ADD)
+        assert.is_nil(ids[id])
+        ids[id] = true
+        world:run(1)
+      end
+    end)
 end)
