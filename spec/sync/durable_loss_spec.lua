@@ -267,7 +267,8 @@ describe("a stored object", function()
       local ADD = [[return self.room:add_child("items", {}).id]]
       local ids = {}
       world.carl:eval(JOIN, url)
-      world.carl:eval [[assert(self.syncher:create { schema = "Resource", store = "sync" }:saved())]]
+      world.carl:eval [[
+        assert(self.syncher:create { schema = "Resource", store = "sync" }:saved())]]
       world:run(1)
       for life = 1, 8 do
         world:crash "carl"
