@@ -121,12 +121,18 @@ static void on_looked(void *delegation, int http, hy_msg_t *answer) {
     offer(d);
 }
 
-static void look(hy_delegation_t *d) {
-    hy_hosted_t *h = d->hosted;
+/* Whose that is, object or hyperty. */
+static void ask_holder(hy_delegation_t *d, hy_str_t *of,
+                       void (*then)(void *arg, int http, hy_msg_t *answer)) {
+    const hy_hosted_t *h = d->hosted;
     hy_manager_t *m = h->manager;
-    d->stage = LOOKING;
     hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, h->url),
-                hy__guard_body("holder", d->heir, NULL), on_looked);
+                hy__guard_body("holder", of, NULL), then);
+}
+
+static void look(hy_delegation_t *d) {
+    d->stage = LOOKING;
+    ask_holder(d, d->heir, on_looked);
 }
 
 static void on_offered(void *delegation, int http, hy_msg_t *answer) {
@@ -239,11 +245,8 @@ static void on_holder(void *delegation, int http, hy_msg_t *answer) {
 }
 
 static void ask_node(hy_delegation_t *d) {
-    hy_hosted_t *h = d->hosted;
-    hy_manager_t *m = h->manager;
     d->stage = ASKING_NODE;
-    hy__job_ask(&d->job, HY_MSG_EXECUTE, m->sm, hy__domain_sm(m, h->url),
-                hy__guard_body("holder", h->url, NULL), on_holder);
+    ask_holder(d, d->hosted->url, on_holder);
 }
 
 /* The node knows nothing of the object. Whoever says that it has not got it cannot get it any more.

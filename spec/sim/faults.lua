@@ -55,7 +55,8 @@ local function mend(world, name)
   if way.how == "slow" then world.faults.slow_at = world.net:now() end
 end
 
-local function some_runtime(world)
+---One of the runtimes that are up; nil if none is.
+function M.some_runtime(world)
   local list = {}
   for i, home in ipairs(world.homes) do
     if home.is_up then list[#list + 1] = i end
@@ -79,7 +80,7 @@ end
 
 ---One way goes wrong, or, if it is wrong already, is mended.
 function M.way(world)
-  local runtime = some_runtime(world)
+  local runtime = M.some_runtime(world)
   if not runtime then return end
   local domain = some_domain(world, runtime)
   local name = way_name(runtime, domain)
@@ -105,7 +106,7 @@ end
 
 ---A connection breaks; nobody else has to do anything about it.
 function M.break_off(world)
-  local runtime = some_runtime(world)
+  local runtime = M.some_runtime(world)
   if not runtime then return end
   local domain = some_domain(world, runtime)
   world.is_disturbed = true
@@ -211,7 +212,7 @@ end
 
 ---A runtime ends. With all its ways it says goodbye; else nobody hears of it.
 function M.leave(world)
-  local runtime, others = some_runtime(world), 0
+  local runtime, others = M.some_runtime(world), 0
   for _, actor in ipairs(world.actors) do
     if actor.is_alive and actor.runtime ~= runtime then others = others + 1 end
   end

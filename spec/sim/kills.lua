@@ -88,21 +88,13 @@ local function die(world, runtime)
   world:tell("runtime %d is killed%s", runtime, loses_power and ", and its disk loses power" or "")
 end
 
-local function some_runtime(world)
-  local list = {}
-  for i, home in ipairs(world.homes) do
-    if home.is_up then list[#list + 1] = i end
-  end
-  return #list > 0 and world.draw:one(list) or nil
-end
-
 ---A runtime is killed: that one; or else some, or one that was killed is started again.
 function M.kill(world, runtime)
   if not world.is_durable then return end
   for i, home in ipairs(not runtime and world.homes or {}) do
     if home.is_down and world.draw:chance(0.6) and is_fair(world) then return boot(world, i) end
   end
-  runtime = runtime or some_runtime(world)
+  runtime = runtime or faults.some_runtime(world)
   if not runtime or not others_live(world, { runtime }) then return end
   die(world, runtime)
   if is_fair(world) and world.draw:chance(0.5) then boot(world, runtime) end
@@ -110,7 +102,7 @@ end
 
 ---A runtime is killed, and again and again before it is back.
 function M.in_a_row(world)
-  local runtime = world.is_durable and some_runtime(world)
+  local runtime = world.is_durable and faults.some_runtime(world)
   if not runtime or not others_live(world, { runtime }) then return end
   die(world, runtime)
   for _ = 1, world.draw:int(1, 3) do
@@ -123,9 +115,9 @@ end
 
 ---Two runtimes are killed in the same moment, or one and the node of its domain.
 function M.together(world)
-  local one = world.is_durable and some_runtime(world)
+  local one = world.is_durable and faults.some_runtime(world)
   if not one or not others_live(world, { one }) then return end
-  local domain, another = world.homes[one].domain, some_runtime(world)
+  local domain, another = world.homes[one].domain, faults.some_runtime(world)
   local has_node = world.draw:chance(0.5) and not world.faults.down[domain]
   die(world, one)
   if has_node then
@@ -145,7 +137,7 @@ end
 ---An actor is unloaded, or its whole runtime stops: nothing of it gets lost. It is loaded again at
 ---once, or some time later.
 function M.rest(world)
-  local runtime = world.is_durable and some_runtime(world)
+  local runtime = world.is_durable and faults.some_runtime(world)
   if not runtime or not others_live(world, { runtime }) then return end
   local actors, is_whole = {}, world.draw:chance(0.4)
   for _, actor in ipairs(world.actors) do

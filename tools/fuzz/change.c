@@ -6,19 +6,7 @@
 #include "data/change.h"
 #include "base/json.h"
 #include "base/mem.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static const char tree_text[] = "{\"a\":{\"b\":[0,1,[2],{\"c\":null}],\"\":{}},\"l\":[1,2,3,4],"
                                 "\"a.b\":{\"c\":{}},\"0\":\"s\",\"1\":[[],[[]]]}";

@@ -4,19 +4,7 @@
  * tools/fuzz/run. */
 #include "base/json.h"
 #include "base/mem.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static hy_str_t *text_of(hy_value_t v) {
     hy_buf_t b;

@@ -5,19 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "bus/bus.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "must.h"
 
 static void check_header(const hy_msg_t *m) {
     hy_address_t parts;

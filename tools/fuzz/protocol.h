@@ -2,22 +2,10 @@
 #ifndef TOOLS_FUZZ_PROTOCOL_H
 #define TOOLS_FUZZ_PROTOCOL_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "base/mem.h"
+#include "must.h"
 #include "net/protocol.h"
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct {
     unsigned opens, texts, closes;

@@ -7,23 +7,13 @@
 #ifndef TOOLS_FUZZ_ROWS_H
 #define TOOLS_FUZZ_ROWS_H
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "bus/address.h"
+#include "must.h"
 #include "store/memory.h"
-
-#define MUST(what)                                                                                 \
-    do {                                                                                           \
-        if (!(what)) {                                                                             \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                             \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct {
     const char *at, *end;
