@@ -221,6 +221,30 @@
 #define HY_STATE_SPARES      16u
 #define HY_STATE_SPARE_BYTES 96u
 
+/* What Lua of one hyperty may use, unless the host says otherwise: processor time without a wait,
+ * and in one turn; memory. How often the time is looked at. */
+#define HY_BUDGET_RUN_MS   200u
+#define HY_BUDGET_TURN_MS  50u
+#define HY_BUDGET_TICK_MS  5u
+#define HY_STATE_BYTES_MAX (64u << 20)
+
+/* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
+ * may wait meanwhile. */
+#define HY_RELOAD_MS        2000u
+#define HY_RELOAD_LINGER_MS 5000u
+#define HY_TRIAL_EVENTS_MAX 65536u
+
+/* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
+ * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
+ * that doubles, and parked after so many tries. */
+#define HY_FAILURE_ERROR         1u
+#define HY_FAILURE_KILLED        5u
+#define HY_FAILURES_MAX          20u
+#define HY_RESTART_MIN_MS        1000u
+#define HY_RESTART_MAX_MS        60000u
+#define HY_RESTARTS_MAX          5u
+#define HY_RESTARTS_FORGOTTEN_MS 600000u /* it ran so long without being stopped */
+
 /* What `self.state` may be, as JSON. */
 #define HY_OWN_STATE_BYTES_MAX (8u << 20)
 

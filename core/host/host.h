@@ -12,6 +12,14 @@
 typedef struct hy_host hy_host_t;
 typedef struct hy_instance hy_instance_t;
 
+/* What the Lua of a hyperty may use of the processor, in milliseconds of its time; 0: unbounded. A
+ * run is from where a task begins or goes on until it waits or ends: over the bound it is killed. A
+ * turn is all runs of one hyperty in one turn of the host: over the bound, the rest of them comes
+ * in the next turn, after the others. */
+typedef struct {
+    uint32_t run_ms, turn_ms;
+} hy_budget_limits_t;
+
 typedef struct {
     hy_manager_t *manager; /* outlives the host */
     hy_store_t *store;     /* for self.state; outlives the host; NULL: it is kept nowhere */
@@ -19,6 +27,10 @@ typedef struct {
     const char *user;   /* user URL of instances that name none; NULL: none */
     const char **paths; /* folders with NAME.lua or NAME/init.lua, in order; copied */
     uint32_t path_count;
+    const char **trusted; /* names and files of hyperties that get all of Lua; copied */
+    uint32_t trusted_count;
+    hy_budget_limits_t budget; /* of each hyperty */
+    size_t memory_max;         /* bytes of each hyperty's Lua state; 0: unbounded */
     /* Text that a hyperty prints; `name` is the instance. NULL: goes to the log as info. */
     void (*print)(void *arg, const char *name, const char *text);
     void *print_arg;
@@ -56,6 +68,25 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err);
 /* The path of the file that a NAME or FILE stands for into `path`. HY_ENOT_FOUND lists where it
  * looked. */
 int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, hy_error_t *err);
+
+/* Hot reload (DESIGN.md, decision 7): the file of that instance again, as a transaction. The new
+ * code is compiled and loaded beside the old one; then, while what arrives for the hyperty waits,
+ * `migrate` and `start` run in it, what they write and send being held back; then it takes the old
+ * one's place: same name, address, objects. If anything fails, or `start` takes over HY_RELOAD_MS,
+ * the old code goes on as if nothing had been. Tasks of the old code that wait go on in its state
+ * for HY_RELOAD_LINGER_MS at most.
+ *
+ * `code` 0: `instance` is the new one (pointers to the old one are not valid any more), else `desc`
+ * says why, with file and line, and `instance` is the old one, NULL if it was unloaded meanwhile.
+ * Fails at once or calls back once: HY_ENOT_FOUND, HY_ECONFLICT (it is being loaded, reloaded or
+ * stopped), or that the new code does not compile or load. */
+int hy_host_reload(hy_host_t *h, const char *name_or_url, hy_loaded_cb done, void *arg,
+                   hy_error_t *err);
+/* Whether the instance's code, or a file that it requires, is that one (as hy_host_find gives it).
+ */
+bool hy_instance_uses(const hy_instance_t *i, const char *path);
+/* Walks these files, the script first; NULL after the last. */
+const char *hy_instance_file(const hy_instance_t *i, uint32_t at);
 
 /* Stops it: `stop` is called, then all it owns is undone, at the next turn. Safe from its own
  * handlers. */

@@ -93,6 +93,41 @@ int hy_syncher_open(hy_manager_t *manager, hy_str_t *url, hy_str_t *user,
  * References that the host keeps stay valid and closed. */
 void hy_syncher_close(hy_syncher_t *s);
 
+/* --- trying another life of the hyperty (hot reload) -------------------------------------------
+ */
+
+/* Between begin and its end, the calls on this syncher and its parties are those of a new life of
+ * the hyperty on trial, whose old one is told nothing and calls nothing:
+ *
+ *      begin ─► calls of the new life ─► commit     what it wrote and sent leaves, in order
+ *                                    └─► rollback   nothing of it ever was
+ *
+ * What events tell meanwhile waits, decisions stay undecided, what is asked of the objects reported
+ * here waits: all of it goes on, in order and once, in a turn after the end, to who lives then.
+ *
+ * On parties that were there before, in a trial: edits of data are seen by who reads it here and by
+ * nobody else; at commit those of one object are one change, one version. Child operations, events
+ * and emits are held; a new child is pending until the commit. Calls whose doing cannot be undone
+ * and that have an answer (execute on them, invite, evict, delegate, delete, unsubscribe, saved)
+ * wait for the commit, their `done` included. Whatever else is asked (create, subscribe, read,
+ * discover, execute on other hyperties) goes on as usual; parties made in a trial are told nothing
+ * before its end either, and are ended by a rollback, new objects being deleted; copies of stored
+ * objects too.
+ *
+ * HY_ECONFLICT: a batch is open, or an object is being handed over. `broken` is called at most
+ * once, from a turn, if the trial cannot go on (too much waits: HY_TRIAL_EVENTS_MAX): roll back. */
+int hy_syncher_trial_begin(hy_syncher_t *s, void (*broken)(void *arg, const char *why), void *arg,
+                           hy_error_t *err);
+/* From now on events go to `arg`, as the one of hy_syncher_open. What is held is done in its order;
+ * what fails of it is logged. Tags are those set in the trial, NULL where none was. */
+void hy_syncher_trial_commit(hy_syncher_t *s, void *arg);
+/* Tags are those of before. Calls of the trial that have not called back do not any more. */
+void hy_syncher_trial_rollback(hy_syncher_t *s);
+bool hy_syncher_is_on_trial(const hy_syncher_t *s);
+/* What a call of the new life waits for the commit with, for the text of a failure ("evict"); NULL:
+ * none does. */
+const char *hy_syncher_trial_waits(const hy_syncher_t *s);
+
 /* --- making parties --------------------------------------------------------------------------- */
 
 typedef void (*hy_party_cb)(void *arg, int code, const char *desc, hy_party_t *party);
@@ -166,9 +201,13 @@ hy_store_level_t hy_party_store(const hy_party_t *p);
  * the value is its version at the call, an integer. HY_EINVALID: it is not stored. */
 int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err);
 /* For the host: whatever it hangs on the party; NULL at first. The host takes it off by itself when
- * the party is closed or its instance stops. */
+ * the party is closed or its instance stops. In a trial there is a second one, which is got and
+ * set then; hy_party_settled_tag is that of before. */
 void *hy_party_tag(const hy_party_t *p);
 void hy_party_set_tag(hy_party_t *p, void *tag);
+void *hy_party_settled_tag(const hy_party_t *p);
+/* Walks the parties of a syncher; `after` NULL: the first. */
+hy_party_t *hy_syncher_next_party(const hy_syncher_t *s, const hy_party_t *after);
 
 /* Creates a child; it is there at once, pending unless this party is the reporter. `data` is taken
  * over. The caller gets a reference. HY_ENOT_FOUND: the schema has no such collection. */
