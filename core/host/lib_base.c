@@ -11,10 +11,9 @@
 #include <time.h>
 
 /* Names of Lua's own functions in each library; ours come on top. */
-static const char *const base_names[] = {"_VERSION", "assert", "error",    "getmetatable", "ipairs",
-                                         "pairs",    "pcall",  "rawequal", "rawget",       "rawlen",
-                                         "rawset",   "select", "tonumber", "tostring",     "type",
-                                         "xpcall",   NULL};
+static const char *const base_names[] = {
+    "_VERSION", "assert", "error",  "getmetatable", "ipairs",   "pairs",    "pcall", "rawequal",
+    "rawget",   "rawlen", "rawset", "select",       "tonumber", "tostring", "type",  NULL};
 static const char *const string_names[] = {
     "byte", "char", "find",     "format",  "gmatch", "gsub",   "len",   "lower", "match",
     "pack", "rep",  "packsize", "reverse", "sub",    "unpack", "upper", NULL};
@@ -57,6 +56,25 @@ static int base_next(lua_State *L) {
     if (lua_type(L, 1) == LUA_TUSERDATA && hy_handle_test(L, 1, &view, &node)) {
         return hy__handle_next(L);
     }
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* Upvalue: the script's message handler. An error that ends a killed run goes past it: within the
+ * hook that raises it nothing could end the handler. */
+static int handle_message(lua_State *L) {
+    if (hy__budget_is_killed(L)) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+/* Upvalue: Lua's xpcall. */
+static int base_xpcall(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handle_message, 1);
+    lua_replace(L, 2);
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
@@ -195,6 +213,7 @@ void hy_lib_base_open(lua_State *L) {
     copy_names(L, base, base_names);
     replace(L, base, "next", base_next);
     replace(L, base, "load", base_load);
+    replace(L, base, "xpcall", base_xpcall);
     lua_pushcfunction(L, base_print);
     lua_setfield(L, -2, "print");
     lua_pushcfunction(L, base_setmetatable);
