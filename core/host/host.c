@@ -284,8 +284,24 @@ typedef struct {
     const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
-    bool is_compiled, may_be_offline;
+    bool is_compiled, may_be_offline, is_trusted;
 } script_t;
+
+static bool is_same_file(const char *a, const char *b) {
+    struct stat s, t;
+    return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+/* Whether what was asked for by `name`, and is found at `path`, is in the host's list: a name of
+ * the list stands for what is found by it, a file for that file by whatever name. */
+static bool is_trusted(const hy_host_t *h, const char *name, const char *path) {
+    for (uint32_t i = 0; i < h->config.trusted_count; i++) {
+        const char *trusted = h->config.trusted[i];
+        if (is_path(trusted) ? is_same_file(trusted, path) : strcmp(trusted, name) == 0)
+            return true;
+    }
+    return false;
+}
 
 static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
     hy_address_t address;
@@ -294,11 +310,15 @@ static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
         return hy_fail(err, HY_EINVALID, "%s: its config must be a table with names", file);
     }
     hy_value_t as = hy_get(config.as.n, "as"), user = hy_get(config.as.n, "user");
+    hy_value_t trusted = hy_get(config.as.n, "trusted");
     bool has_name = as.kind == HY_STR && as.as.s->len > 0 && as.as.s->len <= HY_NAME_BYTES_MAX &&
                     strlen(as.as.s->bytes) == as.as.s->len;
     if (as.kind != HY_ABSENT && !has_name) {
         return hy_fail(err, HY_EINVALID, "%s: config.as must be a text of 1 to %u bytes", file,
                        HY_NAME_BYTES_MAX);
+    }
+    if (trusted.kind != HY_ABSENT && trusted.kind != HY_BOOL) {
+        return hy_fail(err, HY_EINVALID, "%s: config.trusted must be true or false", file);
     }
     if (user.kind != HY_ABSENT &&
         (user.kind != HY_STR || strncmp(user.as.s->bytes, "user://", 7) != 0 ||
@@ -320,6 +340,8 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     hy_instance_t *i = NULL;
     rc = hy__instance_new(h, script->file, config, &i);
     if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
+    const hy_node_t *given = i->config.kind == HY_OBJECT ? i->config.as.n : NULL;
+    i->is_trusted = script->is_trusted || hy_get_bool(given, "trusted", false);
     i->may_be_offline = script->may_be_offline;
     if (i->may_be_offline && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
         i->budget.run_ms = HY_PROMPT_RUN_MS;
@@ -352,29 +374,35 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
         hy_value_drop(config);
         return rc;
     }
-    return load_and_start(h, &(script_t){.file = path}, config, done, arg, err);
+    script_t script = {.file = path, .is_trusted = is_trusted(h, name, path)};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, false}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = source, .len = len};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, code, len, true, false}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = code, .len = len, .is_compiled = true};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, true}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = source, .len = len, .may_be_offline = true};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
     char path[HY_PATH_BYTES_MAX];
     hy_instance_t *i = NULL;
     int rc = hy_host_find(h, name, path, sizeof path, err);
-    if (rc == 0) rc = load(h, &(script_t){.file = path}, hy_absent(), &i, err);
+    if (rc < 0) return rc;
+    script_t script = {.file = path, .is_trusted = is_trusted(h, name, path)};
+    rc = load(h, &script, hy_absent(), &i, err);
     if (rc < 0) return rc;
     rc = hy__state_check(i, err);
     hy__instance_close(i);

@@ -198,6 +198,16 @@ int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
 /* --- libraries -------------------------------------------------------------------------------- */
 
+/* Tables that a script may not change (frozen.c). Puts a proxy in the place of the table on top, or
+ * of a field of it; `name` is what errors say. */
+void hy__frozen_make(lua_State *L, const char *name);
+void hy__frozen_field(lua_State *L, const char *field, const char *name);
+/* Pushes the table behind a proxy; false, and nothing, if it is none. */
+bool hy__frozen_push(lua_State *L, int index);
+int hy__frozen_next(lua_State *L);   /* next, of a proxy too */
+void hy__frozen_open(lua_State *L);  /* freezes the globals that are libraries */
+void hy__trusted_open(lua_State *L); /* sets what only a trusted script gets (trusted.c) */
+
 void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
 void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */
 /* These set functions in the table on top. */
@@ -205,7 +215,8 @@ void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
 void hy__lib_timer_open(lua_State *L); /* after every */
 void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
-/* Pushes what require "hyperty" gives. */
+/* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
+void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);
 /* Stops all timers of the instance. */
 void hy__lib_timer_stop_all(hy_instance_t *i);

@@ -96,8 +96,14 @@ static void open_libraries(lua_State *L, void *arg) {
     hy_lib_handle_open(L);
     hy_lib_hyperty_open(L);
     hy_lib_syncher_open(L);
+    if (!i->is_trusted) hy__lib_hyperty_freeze(L);
     hy_lib_base_open(L);
     hy_lib_table_open(L);
+    if (i->is_trusted) {
+        hy__trusted_open(L);
+    } else {
+        hy__frozen_open(L);
+    }
     lua_pushglobaltable(L);
     i->env_ref = hy_ref(L);
 }
