@@ -26,26 +26,41 @@ static const hy_field_t left_fields[] = {{"from", 0, "string", "url of the hyper
 static const hy_field_t identity_fields[] = {
     {"user", 0, "string|nil", "url of the user that it acts for"}, {NULL}};
 
-static const hy_field_t reading_fields[] = {
-    {"metadata", 0, "hyperty.Metadata", "name, schema, reporter and more"},
-    {"data", 0, "any", "the data, as plain tables"},
-    {"children", 0, "table", "by collection, lists in order"},
-    {"version", 0, "integer", "of the data"},
-    {NULL}};
-
 static const hy_field_t metadata_fields[] = {
     {"url", 0, "string", "the address of the object"},
     {"name", 0, "string|nil", "that it goes by"},
     {"schema", 0, "string", "of its data"},
     {"reporter", 0, "string", "url of the hyperty that writes it"},
+    {"user", 0, "string|nil", "url of the user that one acts for"},
+    {"runtime", 0, "string", "url of the runtime that one lives in"},
+    {"created", 0, "string", "when: \"2026-01-01T00:00:00.000Z\""},
+    {"lastModified", 0, "string", "when, as far as is known"},
+    {"description", 0, "string|nil", "for people"},
+    {"tags", 0, "string[]|nil", "for who searches"},
+    {"publicObservation", 0, "boolean|nil", "whoever asks may observe"},
+    {NULL}};
+
+/* Beside the metadata. */
+static const hy_field_t reading_fields[] = {
+    {"data", 0, "table", "the data, as plain tables"},
+    {"version", 0, "integer", "of the data"},
+    {"epoch", 0, "string", "a new one when it was started anew"},
+    {"childrenObjects", 0, "table<string, table[]>", "the children by collection, in order"},
+    {"childMarks", 0, "table", "which children each hyperty has added"},
     {NULL}};
 
 static const hy_field_t entry_fields[] = {
+    {"type", 0, "string", "\"dataObject\" or \"hyperty\""},
     {"url", 0, "string", "the address of the object or hyperty"},
     {"name", 0, "string|nil", "that it goes by"},
-    {"schema", 0, "string|nil", "of its data"},
-    {"reporter", 0, "string|nil", "url of the hyperty that writes it"},
+    {"schema", 0, "string|nil", "of an object's data"},
+    {"reporter", 0, "string|nil", "of an object: url of the hyperty that writes it"},
+    {"user", 0, "string|nil", "url of the user that it acts for"},
+    {"runtime", 0, "string", "url of the runtime that it lives in"},
     {"status", 0, "string", "\"live\" or \"disconnected\""},
+    {"description", 0, "string|nil", "for people"},
+    {"tags", 0, "string[]|nil", "for who searches"},
+    {"resources", 0, "string[]|nil", "that it has"},
     {NULL}};
 
 static const hy_class_t status_class = {.name = "hyperty.Status",
@@ -67,7 +82,8 @@ static const hy_class_t identity_class = {.name = "hyperty.Identity",
 static const hy_class_t reading_class = {.name = "hyperty.Reading",
                                          .noun = "a reading",
                                          .doc = "what syncher:read gives",
-                                         .fields = reading_fields};
+                                         .fields = metadata_fields,
+                                         .more_fields = reading_fields};
 static const hy_class_t metadata_class = {.name = "hyperty.Metadata",
                                           .noun = "metadata",
                                           .doc = "what is said about a data object",
@@ -94,6 +110,9 @@ static const struct {
     {"hyperty", hy_lib_peer_functions},      {"hyperty", hy_lib_value_functions},
     {"hyperty.json", hy_lib_json_functions}, {"hyperty.log", hy_lib_log_functions},
 };
+
+static const hy_field_t values[] = {{"null", 0, "lightuserdata", "the null of JSON"},
+                                    {NULL}}; /* in hyperty */
 
 /* --- as tables -------------------------------------------------------------------------------- */
 
@@ -210,7 +229,7 @@ static void push_library(lua_State *L) {
     for (size_t i = 0; i < sizeof library / sizeof *library; i++) {
         bool is_next = i == 0 || strcmp(library[i].name, library[i - 1].name) != 0;
         if (is_next) {
-            lua_createtable(L, 0, 2);
+            lua_createtable(L, 0, 3);
             set_text(L, "name", library[i].name);
             lua_newtable(L);
         }
@@ -219,6 +238,9 @@ static void push_library(lua_State *L) {
                        strcmp(library[i].name, library[i + 1].name) != 0;
         if (!is_last) continue;
         lua_setfield(L, -2, "functions");
+        lua_newtable(L);
+        if (strcmp(library[i].name, "hyperty") == 0) add_fields(L, values);
+        lua_setfield(L, -2, "values");
         append(L);
     }
 }

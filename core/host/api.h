@@ -77,7 +77,8 @@ void hy_class_functions(lua_State *L, const hy_method_t *functions);
  *                      methods = { { name=, params=, results=, doc=, fails=,
  *                                    options = { { name=, kind=, type=, doc=, needed= } … } } … },
  *                      events = { { name=, params=, doc= } … } } … },
- *        library = { { name = "hyperty" or "hyperty.json" …, functions = { as methods } } … },
+ *        library = { { name = "hyperty" or "hyperty.json" …, functions = { as methods },
+ *                      values = { as fields } } … },
  *        codes = { "forbidden" … } }
  *
  * For who asks: each call makes them anew. */

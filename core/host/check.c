@@ -27,14 +27,14 @@ static const hy_field_t self_fields[] = {
     {"url", 0, "string", "the address of this instance"},
     {"user", 0, "string|nil", "url of the user it acts for"},
     {"syncher", 0, "hyperty.Syncher", "makes and finds data objects"},
-    {"state", 0, "table", "what it keeps for itself; survives a reload and, with --store, an end"},
+    {"state", 0, "table", "what it keeps for itself: help \"state\""},
     {NULL}};
 
 static const hy_method_t functions[] = {
     {"start", NULL, "config: table", NULL, "it has its address; may wait", NULL},
     {"stop", NULL, NULL, NULL, "it is about to go; the host undoes the rest", NULL},
     {"migrate", NULL, "old: table, version: integer|nil", "table|nil",
-     "hot reload: the old self.state as the new code wants it; nil keeps it", NULL},
+     "a reload: the old self.state as the new code wants it", NULL},
     {NULL}};
 
 const hy_class_t hy_hyperty_class = {

@@ -114,7 +114,7 @@ static const hy_field_t event_fields[] = {
     {"kind", EVENT_KIND, "hyperty.ChildEventKind",
      "\"create\", \"update\", \"delete\", \"refused\" or \"expired\""},
     {"child", EVENT_CHILD, "hyperty.Child", "the child"},
-    {"change", EVENT_CHANGE, "hyperty.Change|nil", "what an update changed, if that is one change"},
+    {"change", EVENT_CHANGE, "hyperty.Change|nil", "what an update changed, the first of it"},
     {"changes", EVENT_CHANGES, "hyperty.Change[]|nil", "all that it changed"},
     {NULL}};
 

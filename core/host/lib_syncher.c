@@ -430,7 +430,7 @@ static const hy_method_t methods[] = {
 const hy_class_t hy_syncher_class = {
     .name = "hyperty.Syncher",
     .noun = "the syncher",
-    .doc = "makes data objects, and finds those of others; it is self.syncher",
+    .doc = "makes data objects, and finds those of others",
     .more = "Any data goes with schema = \"Resource\".",
     .metatable = HY_SYNCHER_CLASS,
     .role = HY_ROLE_SYNCHER,
