@@ -24,7 +24,9 @@ static const hy_field_t left_fields[] = {{"from", 0, "string", "url of the hyper
                                          {NULL}};
 
 static const hy_field_t identity_fields[] = {
-    {"user", 0, "string|nil", "url of the user that it acts for"}, {NULL}};
+    {"user", 0, "string|nil", "url of the user that it acts for"},
+    {"verified", 0, "boolean", "somebody vouches for that"},
+    {NULL}};
 
 static const hy_field_t metadata_fields[] = {
     {"url", 0, "string", "the address of the object"},
@@ -245,15 +247,10 @@ static void push_library(lua_State *L) {
     }
 }
 
-/* Each word once, in the order of the codes. */
-static void push_codes(lua_State *L) {
-    static const char *const words[] = {
-#define X(name, code, http, word, text) word,
-        HY_ERROR_MAP(X)
-#undef X
-    };
+/* Sets a list of words in the table on top; each comes once. */
+static void set_words(lua_State *L, const char *name, const char *const *words, size_t count) {
     lua_newtable(L);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t before = 0;
         while (before < i && strcmp(words[before], words[i]) != 0)
             before++;
@@ -261,6 +258,34 @@ static void push_codes(lua_State *L) {
         lua_pushstring(L, words[i]);
         append(L);
     }
+    lua_setfield(L, -2, name);
+}
+
+static void push_words(lua_State *L) {
+    static const char *const codes[] = {
+#define X(name, code, http, word, text) word,
+        HY_ERROR_MAP(X)
+#undef X
+    };
+    static const char *const child_states[] = {
+#define X(name, word) word,
+        HY_CHILD_STATE_MAP(X)
+#undef X
+    };
+    static const char *const party_states[] = {
+#define X(name, word) word,
+        HY_PARTY_STATE_MAP(X)
+#undef X
+    };
+    enum { KINDS = HY_CHILD_EVENT_EXPIRED + 1 };
+    const char *kinds[KINDS];
+    for (int i = 0; i < KINDS; i++)
+        kinds[i] = hy_child_event_word((hy_child_event_kind_t)i);
+    lua_createtable(L, 0, 4);
+    set_words(L, "hyperty.Code", codes, sizeof codes / sizeof *codes);
+    set_words(L, "hyperty.ChildState", child_states, sizeof child_states / sizeof *child_states);
+    set_words(L, "hyperty.StatusState", party_states, sizeof party_states / sizeof *party_states);
+    set_words(L, "hyperty.ChildEventKind", kinds, KINDS);
 }
 
 void hy_api_push(lua_State *L) {
@@ -274,6 +299,6 @@ void hy_api_push(lua_State *L) {
     lua_setfield(L, -2, "classes");
     push_library(L);
     lua_setfield(L, -2, "library");
-    push_codes(L);
-    lua_setfield(L, -2, "codes");
+    push_words(L);
+    lua_setfield(L, -2, "words");
 }

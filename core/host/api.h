@@ -79,7 +79,7 @@ void hy_class_functions(lua_State *L, const hy_method_t *functions);
  *                      events = { { name=, params=, doc= } … } } … },
  *        library = { { name = "hyperty" or "hyperty.json" …, functions = { as methods },
  *                      values = { as fields } } … },
- *        codes = { "forbidden" … } }
+ *        words = { ["hyperty.Code"] = { "forbidden" … } … } }
  *
  * For who asks: each call makes them anew. */
 void hy_api_push(lua_State *L);

@@ -301,7 +301,7 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party) {
 }
 
 static const hy_method_t both[] = {
-    {"on", box_on, "event: string, pattern?: string|(string|integer)[], fn: function",
+    {"on", box_on, "event: string, pattern?: hyperty.Path, fn: function",
      "hyperty.Handler" HY_OR_WHY, "calls the function when that happens", NULL},
     {"add_child", hy_box_add_child, "collection: string, data: table", "hyperty.Child" HY_OR_WHY,
      "a child, at once", NULL},

@@ -185,7 +185,7 @@ static int reporter_delete(lua_State *L) {
 }
 
 const hy_method_t hy_reporter_methods[] = {
-    {"set", reporter_set, "path: string|(string|integer)[], value: any", "true" HY_OR_WHY,
+    {"set", reporter_set, "path: hyperty.Path, value: any", "true" HY_OR_WHY,
      "writes by path: \"values.1.unit\"", NULL},
     {"batch", reporter_batch, "fn: fun(): ...", "..." HY_OR_WHY,
      "all that the function changes is one version; it cannot wait", NULL},

@@ -18,23 +18,18 @@ Loads the hyperty of that name or file and gives its functions: chat = load "gro
   config.as     names the instance; config.user sets its user; the rest goes to its start
   .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
 Lua's own load is loadtext.]] },
-  { "reload", "name: string|table", "table<string, function>", [[
-Loads the code of an instance again, given its name or what load gave for it: what it keeps in
-self.state goes on, and so do its objects. If anything in the new code fails, the old goes on.]] },
   { "unload", "name: string|table", "true", [[
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
   { "hyperties", "", "table[]", [[
 Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
   { "objects", "", "table[]", [[
-Lists the data objects of this runtime: who reports and who observes each, its version, and, with
---store, whether it is kept there: store = true or "sync".]] },
+Lists the data objects of this runtime: who reports and who observes each, its version, and
+whether it is kept, given --store: store = true or "sync".]] },
   { "routes", "", "table[]", [[
 Lists the addresses that this runtime listens to.]] },
   { "watch", "url: string", "hyperty.Observer", [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
-  { "trace", "url?: string", nil, [[
-Prints the messages from and to an address as they pass. trace() ends that.]] },
   { "loadtext", "text: string, name?: string", "function", [[
 Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.]] },
   { "help", "x?: any", nil, [[
