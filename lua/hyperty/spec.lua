@@ -334,8 +334,11 @@ function World:events(proxy, name)
   return list
 end
 
--- Takes what the listeners have heard. No time passes.
+-- Takes what the listeners have heard. No time passes, but what is ready is worked off before.
 function World:_hear()
+  if #self.heard == 0 then return end
+  local moving = self.network or self.here.runtime
+  moving:run()
   for _, place in ipairs(self.places) do
     if place.listener then
       for _, event in ipairs(assert(place.listener:call "take")) do
