@@ -1,4 +1,4 @@
--- How busted runs the specs of this folder: with lua5.4, and hyperty.host and hyperty.spec from here.
+-- How busted runs the specs of this folder: with lua5.4, and with what Hyperty has for them.
 return {
   default = {
     lua = "lua5.4",

@@ -117,6 +117,26 @@ describe("hyperty new", function()
     end)
   end)
 
+  it("finds what busted and an editor need where the program is installed", function()
+    program.with_dir(function(dir)
+      local build = program.path:match "^(.*)/"
+      local places = {
+        [program.path] = "bin", [build .. "/lua/hyperty/host.so"] = "lib/lua/5.4/hyperty",
+        ["lua/hyperty/spec.lua"] = "share/lua/5.4/hyperty", ["lua/types"] = "share/hyperty",
+      }
+      for from, to in pairs(places) do
+        assert.is_true(os.execute(("unset LD_PRELOAD; mkdir -p %s/%s && cp -r %s %s/%s"):format(
+          dir, to, from, dir, to)))
+      end
+      local result = program.run({}, { shell = dir .. "/bin/hyperty new kitchen --into " .. dir })
+      assert.equal(0, result.status)
+      assert.truthy(tree.read(dir .. "/.busted"):find(dir .. "/lib/lua/5.4/?.so", 1, true))
+      assert.truthy(tree.read(dir .. "/.luarc.json"):find(dir .. "/share/hyperty/types", 1, true))
+      local passes, text = busted(dir)
+      assert.is_true(passes, text)
+    end)
+  end)
+
   it("overwrites nothing, and says what is there", function()
     program.with_dir(function(dir)
       program.make_dir(dir .. "/spec", { ["kitchen_spec.lua"] = "mine" })
