@@ -275,7 +275,9 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
-#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
+/* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */
+#define HY_NEW_NAME_BYTES_MAX 48u
+#define HY_VERSION_MAX        (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2

@@ -19,6 +19,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(RUN, "run", "NAME|FILE.lua ...", "run hyperties until SIGINT or SIGTERM")                    \
     X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
+    X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
     X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
 
@@ -65,6 +66,7 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
     X(RATE_BYTES, "rate-bytes", NUMBER, "N", "node", "the same for bytes; 134217728")              \
     X(RATE_ALLOCATIONS, "rate-allocations", NUMBER, "N", "node",                                   \
       "the same for addresses that it has allocated; 10000")                                       \
+    X(INTO, "into", TEXT, "DIR", "new", "the project's folder; this one if not given")             \
     X(CODE, "e", TEXT, "CODE", "repl",                                                             \
       "run CODE as if typed at the prompt, show its value and leave")
 
