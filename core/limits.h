@@ -258,6 +258,14 @@
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
 
+/* Files that are looked at, and folders that they are in; the pause after an event of theirs, which
+ * further ones put off, and for how long; when a folder that is not there is looked for again. */
+#define HY_FILES_MAX          4096u
+#define HY_FILES_FOLDERS_MAX  256u
+#define HY_FILES_QUIET_MS     50u
+#define HY_FILES_QUIET_MAX_MS 500u
+#define HY_FILES_RETRY_MS     1000u
+
 /* What a host still writes to its nodes when it closes: how long that may take, and how often one
  * looks whether it is done. */
 #define HY_LEAVE_MS      1000u
