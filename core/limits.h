@@ -233,6 +233,8 @@
 #define HY_RELOAD_MS        2000u
 #define HY_RELOAD_LINGER_MS 5000u
 #define HY_TRIAL_EVENTS_MAX 65536u
+#define HY_RELOAD_TURNS     64u /* at most, for what the old code had queued when it began */
+#define HY_PAST_LIVES_MAX   8u  /* of one hyperty whose tasks go on; the oldest goes first */
 
 /* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
  * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
