@@ -253,6 +253,12 @@
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
+/* How long a client waits for a host to say what it is, and how often it looks. */
+#define HY_ATTACH_MS      5000
+#define HY_ATTACH_STEP_MS 100
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000

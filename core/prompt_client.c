@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 #define COLUMNS_USUAL 80
-/* Ctrl-C while the host is silent: the first cancels, the second warns, the third kills. */
+/* Ctrl-C while the host is silent: the first cancels, the second warns, the third kills, or leaves.
+ */
 #define INTERRUPTS_TO_WARN 2
 #define INTERRUPTS_TO_KILL 3
 
@@ -41,13 +42,15 @@ typedef struct {
     bool is_loading; /* of hyperties named on the command line */
     int64_t id;      /* of the chunk under way, or of the last one */
     bool is_waiting, host_is_gone;
+    bool has_hello;  /* the host has said what it is */
+    bool has_reason; /* why it is gone was told */
     result_t result;
     int interrupts;
     bool has_failed;
 } client_t;
 
-static void complain(const char *text) {
-    fprintf(stderr, "hyperty: repl: %s\n", text);
+static void complain(const client_t *c, const char *text) {
+    fprintf(stderr, "hyperty: %s: %s\n", c->config->command, text);
 }
 
 /* --- to the host ------------------------------------------------------------------------------ */
@@ -58,7 +61,7 @@ static bool send_frame(client_t *c, hy_value_t object) {
     hy_buf_init(&b);
     int rc = hy_frame_append(&b, object);
     if (rc)
-        complain(rc == HY_ETOO_LARGE ? "the input is too large for one chunk" : "out of memory");
+        complain(c, rc == HY_ETOO_LARGE ? "the input is too large for one chunk" : "out of memory");
     size_t at = 0;
     while (!rc && at < b.len) {
         ssize_t sent = send(c->config->fd, b.bytes + at, b.len - at, MSG_NOSIGNAL);
@@ -97,7 +100,7 @@ static bool send_text(client_t *c, const char *what, const char *key, const char
     hy_value_t frame = frame_new(what, ++c->id);
     hy_node_t *n = frame.kind == HY_OBJECT ? frame.as.n : NULL;
     if (!hy_utf8_is_valid(text, len)) {
-        complain("the input is not UTF-8");
+        complain(c, "the input is not UTF-8");
         hy_value_drop(frame);
         return false;
     }
@@ -128,7 +131,8 @@ static void take_result(client_t *c, const hy_node_t *frame, const hy_str_t *tex
     if (hy_str_is(outcome, "more")) {
         c->result = RESULT_MORE;
         if (c->config->code) { /* no line will follow */
-            fprintf(stderr, "hyperty: repl: -e: the code is not complete: %s\n", text->bytes);
+            fprintf(stderr, "hyperty: %s: -e: the code is not complete: %s\n", c->config->command,
+                    text->bytes);
         }
     } else if (hy_str_is(outcome, "values")) {
         show(c, stdout, NULL, text);
@@ -138,14 +142,27 @@ static void take_result(client_t *c, const hy_node_t *frame, const hy_str_t *tex
     }
 }
 
+/* The host has done with this client. */
+static void take_end(client_t *c, const hy_str_t *why) {
+    if (c->terminal) hy_terminal_hide(c->terminal);
+    complain(c, why->bytes);
+    if (c->terminal) hy_terminal_show(c->terminal);
+    c->has_reason = c->host_is_gone = true;
+}
+
+static void take_hello(client_t *c, const hy_str_t *text) {
+    c->has_hello = true;
+    if (c->is_terminal) printf("%s: Ctrl-D leaves it running\n", text->bytes);
+}
+
 static void take_frame(client_t *c, const hy_node_t *frame) {
     const hy_str_t *is = hy_get_str(frame, "is"), *text = hy_get_str(frame, "text");
     const hy_str_t *name = hy_get_str(frame, "name");
     c->interrupts = 0; /* it lives */
     if (hy_str_is(is, "dropped")) {
         if (c->terminal) hy_terminal_hide(c->terminal);
-        fprintf(stderr, "hyperty: repl: %lld lines were dropped, they came too fast\n",
-                (long long)hy_get_int(frame, "lines", 0));
+        fprintf(stderr, "hyperty: %s: %lld lines were dropped, they came too fast\n",
+                c->config->command, (long long)hy_get_int(frame, "lines", 0));
         if (c->terminal) hy_terminal_show(c->terminal);
     } else if (!text) {
         return;
@@ -155,6 +172,10 @@ static void take_frame(client_t *c, const hy_node_t *frame) {
         show(c, name ? stderr : stdout, name ? name->bytes : NULL, text);
     } else if (hy_str_is(is, "log")) {
         show(c, stderr, NULL, text);
+    } else if (hy_str_is(is, "hello")) {
+        take_hello(c, text);
+    } else if (hy_str_is(is, "end")) {
+        take_end(c, text);
     }
 }
 
@@ -176,8 +197,8 @@ static void listen_host(client_t *c) {
         hy_value_drop(frame);
     }
     if (rc < 0) {
-        complain(err.text);
-        c->host_is_gone = true;
+        complain(c, err.text);
+        c->has_reason = c->host_is_gone = true;
     }
 }
 
@@ -187,9 +208,12 @@ static void interrupt(client_t *c) {
     if (c->interrupts == 1) {
         send_frame(c, frame_new("cancel", c->id));
     } else if (c->interrupts == INTERRUPTS_TO_WARN) {
-        complain("the host does not answer; Ctrl-C once more ends it");
-    } else if (c->interrupts >= INTERRUPTS_TO_KILL) {
+        complain(c, c->config->host ? "the host does not answer; Ctrl-C once more ends it"
+                                    : "the host does not answer; Ctrl-C once more leaves it");
+    } else if (c->interrupts >= INTERRUPTS_TO_KILL && c->config->host) {
         kill(c->config->host, SIGKILL);
+    } else if (c->interrupts >= INTERRUPTS_TO_KILL) {
+        c->has_reason = c->host_is_gone = true;
     }
 }
 
@@ -272,7 +296,7 @@ static void take_line(client_t *c, const char *line, size_t len) {
     if (c->chunk.len && c->chunk.bytes[c->chunk.len - 1] != '\n') hy_buf_char(&c->chunk, '\n');
     hy_buf_add(&c->chunk, line, len);
     if (c->chunk.failed) {
-        complain("the input is too large for one chunk");
+        complain(c, "the input is too large for one chunk");
         c->has_failed = true;
         hy_buf_deinit(&c->chunk);
         return;
@@ -292,9 +316,24 @@ static void take_lines(client_t *c) {
         free(line);
     }
     if (c->chunk.len && !c->terminal) {
-        complain("the input ends inside a chunk");
+        complain(c, "the input ends inside a chunk");
         c->has_failed = true;
     }
+}
+
+/* Waits for a host that is not ours to say what it is; what listens there may be anything. */
+static bool meet(client_t *c) {
+    int left_ms = HY_ATTACH_MS;
+    while (!c->has_hello && !c->host_is_gone && left_ms > 0) {
+        struct pollfd host = {.fd = c->config->fd, .events = POLLIN};
+        if (poll(&host, 1, HY_ATTACH_STEP_MS) > 0) listen_host(c);
+        left_ms -= HY_ATTACH_STEP_MS;
+    }
+    if (!c->has_hello && !c->host_is_gone) {
+        complain(c, "nothing answers there as a host does; it is busy, stopped or something else");
+        c->has_reason = true;
+    }
+    return c->has_hello;
 }
 
 static const char greeting[] =
@@ -304,6 +343,10 @@ static const char greeting[] =
 
 static void work(client_t *c) {
     const hy_prompt_client_t *config = c->config;
+    if (!config->host && !meet(c)) {
+        c->host_is_gone = true;
+        return;
+    }
     c->is_loading = true;
     for (int i = 0; i < config->name_count; i++) {
         const char *name = config->names[i];
@@ -317,13 +360,20 @@ static void work(client_t *c) {
         return;
     }
     if (c->is_terminal) {
-        if (config->name_count == 0) fputs(greeting, stdout);
+        if (config->host && config->name_count == 0) fputs(greeting, stdout);
         c->terminal = hy_terminal_new();
     }
     take_lines(c);
     hy_terminal_free(c->terminal);
     /* A person has seen what failed and gone on. */
     if (c->is_terminal) c->has_failed = false;
+}
+
+/* Leaves a host that goes on. */
+static bool leave_host(const client_t *c) {
+    close(c->config->fd);
+    if (c->host_is_gone && !c->has_reason) complain(c, "the host has ended");
+    return !c->host_is_gone;
 }
 
 /* Lets the host end, and tells if it did not end well. */
@@ -337,10 +387,11 @@ static bool end_host(client_t *c) {
     while (waitpid(c->config->host, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "hyperty: repl: the host was ended by signal %d\n", WTERMSIG(status));
+        fprintf(stderr, "hyperty: %s: the host was ended by signal %d\n", c->config->command,
+                WTERMSIG(status));
         return false;
     }
-    if (was_gone && WEXITSTATUS(status) == 0) complain("the host has ended");
+    if (was_gone && !c->has_reason && WEXITSTATUS(status) == 0) complain(c, "the host has ended");
     return !was_gone && WEXITSTATUS(status) == 0;
 }
 
@@ -352,7 +403,7 @@ int hy_prompt_client_run(const hy_prompt_client_t *config) {
     hy_buf_init(&c.chunk);
     work(&c);
     c.terminal = NULL;
-    if (!end_host(&c)) c.has_failed = true;
+    if (!(config->host ? end_host(&c) : leave_host(&c))) c.has_failed = true;
     hy_buf_deinit(&c.in);
     hy_buf_deinit(&c.input);
     hy_buf_deinit(&c.chunk);

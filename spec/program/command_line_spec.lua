@@ -31,7 +31,7 @@ describe("help", function()
 
   it("does not list what is not there", function()
     local out = run("--help").out
-    for _, word in ipairs { "attach", "new", "watch" } do
+    for _, word in ipairs { "new", "watch" } do
       assert.falsy(out:find("hyperty " .. word, 1, true), word)
       assert.falsy(out:find("--" .. word, 1, true), word)
     end
@@ -59,7 +59,7 @@ end)
 
 describe("wrong use", function()
   it("is an unknown command", function()
-    refuses([[unknown command "attach"; "hyperty --help" lists them]], "attach", "x")
+    refuses([[unknown command "attack"; "hyperty --help" lists them]], "attack", "x")
     refuses([[unknown command "--frobnicate"; "hyperty --help" lists them]], "--frobnicate")
   end)
 
