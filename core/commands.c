@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "attach_listen.h"
 #include "base/buf.h"
+#include "host/watch.h"
 #include "hyperty_parts.h"
 #include "log_lines.h"
 #include "prompt_client.h"
@@ -24,6 +25,7 @@ typedef struct {
     hy_log_t log;
     hy_prompts_t *prompts; /* NULL: none yet */
     bool has_prompt;       /* of its own, which shows all lines; else they go to stderr, too */
+    hy_watch_t *watch;     /* NULL: --watch was not given */
     hy_signal_t *sigint, *sigterm;
     int status;
 } program_t;
@@ -133,6 +135,15 @@ static bool open_prompts(program_t *p, bool is_quiet) {
     return rc == 0;
 }
 
+/* --watch */
+static bool watch_files(program_t *p) {
+    if (!p->options->given[HY_OPTION_WATCH]) return true;
+    hy_host_t *host = hy_runtime_host(hy_hyperty_runtime(p->host));
+    if (hy_watch_open(host, hy_hyperty_loop(p->host), &p->watch) == 0) return true;
+    fail(p, "--watch: out of memory");
+    return false;
+}
+
 static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
     if (hy_loop_signal(hy_hyperty_loop(p->host), number, on_signal, p, out) == 0) return true;
     fail(p, "cannot listen for signals");
@@ -143,6 +154,7 @@ static void close_host(program_t *p) {
     if (!p->host) return;
     hy_signal_close(p->sigint);
     hy_signal_close(p->sigterm);
+    hy_watch_close(p->watch);
     hy_hyperty_end(p->host);
     hy_prompts_close(p->prompts);
     p->prompts = NULL;
@@ -171,7 +183,7 @@ static void load_all(program_t *p) {
 int hy_command_run(const hy_options_t *options) {
     program_t p = {.options = options, .command = "run"};
     if (open_host(&p) && watch_signal(&p, SIGINT, &p.sigint) &&
-        watch_signal(&p, SIGTERM, &p.sigterm)) {
+        watch_signal(&p, SIGTERM, &p.sigterm) && watch_files(&p)) {
         load_all(&p);
         if (p.status == HY_EXIT_DONE && open_prompts(&p, false)) hyperty_run(p.host);
     }
@@ -231,7 +243,7 @@ static int serve(const hy_options_t *options, int fd) {
         close(fd);
         return p.status;
     }
-    if (!watch_signal(&p, SIGTERM, &p.sigterm) || !open_prompts(&p, true)) {
+    if (!watch_signal(&p, SIGTERM, &p.sigterm) || !watch_files(&p) || !open_prompts(&p, true)) {
         close(fd);
     } else if (hy_prompts_add(p.prompts, fd, on_prompt_ended, &p, &err) != 0) {
         p.status = HY_EXIT_FAILED; /* the client tells it */

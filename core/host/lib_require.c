@@ -24,6 +24,12 @@ static bool is_file(const char *path) {
     return stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
 
+/* The script is made of that file; or would be, if it were there. */
+static void note_file(lua_State *L, const char *path) {
+    int rc = hy__instance_reads(hy_instance_of(L), path);
+    if (rc < 0) luaL_error(L, "require: %s", hy_error_text(rc));
+}
+
 /* Pushes the path of a file of the script's folder, or raises with where it looked. */
 static const char *push_path(lua_State *L, const char *name) {
     const char *file = hy_instance_of(L)->file->bytes;
@@ -36,8 +42,10 @@ static const char *push_path(lua_State *L, const char *name) {
     }
     const char *folder = lua_tostring(L, -1);
     const char *path = lua_pushfstring(L, "%s/%s.lua", folder, inner);
+    note_file(L, path);
     if (is_file(path)) return path;
     const char *init = lua_pushfstring(L, "%s/%s/init.lua", folder, inner);
+    note_file(L, init);
     if (is_file(init)) return init;
     luaL_error(L, "require: there is no \"%s\": looked for %s and %s", name, path, init);
     return NULL;

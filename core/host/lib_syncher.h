@@ -105,7 +105,8 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(DELETE, "delete", HY_ROLE_OBSERVER)                                                          \
     X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER)                                       \
     X(INVITE, "invite", HY_ROLE_SYNCHER)                                                           \
-    X(DELEGATE, "delegate", HY_ROLE_SYNCHER)
+    X(DELEGATE, "delegate", HY_ROLE_SYNCHER)                                                       \
+    X(RESUME, "resume", HY_ROLE_SYNCHER)
 
 typedef enum {
 #define X(name, word, roles) HY_ON_##name,
@@ -190,6 +191,7 @@ typedef struct {
     hy_wait_t *ending; /* delete() or unsubscribe() on its way, NULL: none */
     int self_ref;      /* anchors this userdata while the party is open; else LUA_NOREF */
     bool is_closed;    /* the tag is off */
+    bool is_late;      /* made while another life was tried */
 } hy_box_t;
 
 void hy_lib_party_open(lua_State *L);
@@ -204,6 +206,10 @@ static inline bool hy_box_is_open(const hy_box_t *b) {
 int hy_box_closed(lua_State *L, hy_box_t *b);
 /* Takes the tag off, cancels handlers and lets go of the anchor (after the walk that goes on). */
 void hy_box_close(lua_State *L, hy_box_t *b);
+/* The life of the box is past: its handlers are not called any more. */
+void hy_box_detach(lua_State *L, hy_box_t *b);
+/* The trial of another life was rolled back: what came of the party meanwhile is made up for. */
+void hy_box_reattach(lua_State *L, hy_box_t *b);
 /* Around whatever may call handlers of the party: until the end the box stays. */
 static inline void hy_box_enter(hy_box_t *b) {
     hy_handlers_enter(&b->handlers);
@@ -258,5 +264,7 @@ extern const hy_task_end_t hy_asked_end;
 
 /* Where anchored boxes are listed, oldest first. */
 hy_link_t *hy_lib_syncher_boxes(lua_State *L);
+/* Those that are about no party. */
+hy_handlers_t *hy_lib_syncher_handlers(lua_State *L);
 
 #endif

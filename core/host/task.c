@@ -46,6 +46,7 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
     hy_link_init(&t->link);
     hy_link_init(&t->ready);
+    hy__held_init(&t->held);
     int rc = hy_protected(i->L, make_thread, t, NULL);
     if (rc < 0) {
         free_task(t);
@@ -91,20 +92,23 @@ static int unwind(hy_task_t *t) {
 static void leave_lists(hy_task_t *t) {
     hy_list_remove(&t->link);
     hy_list_remove(&t->ready);
+    hy__held_drop(&t->held);
     t->instance->task_count--;
 }
 
 static void end_task(hy_task_t *t, int results, bool failed) {
+    hy_instance_t *i = t->instance;
     leave_lists(t);
     if (t->parent) {
         hy__wait_child_ended(t->parent, t->thread, results, failed);
     } else if (t->end && t->end->ended) {
         t->end->ended(t->arg, t->thread, results, failed);
     } else if (failed) {
-        hy__instance_log(t->instance, HY_LOG_ERROR, t->what, lua_tostring(t->thread, -1));
+        hy__instance_log(i, HY_LOG_ERROR, t->what, lua_tostring(t->thread, -1));
     }
     lua_settop(t->thread, 0);
     put_away(t);
+    if (i->life == HY_LIFE_PAST) hy__reload_task_ended(i);
 }
 
 /* An error object is on top of the thread, whose stack is still there for the traceback. */
@@ -150,16 +154,26 @@ static void run(hy_task_t *t) {
     i->busy--;
 }
 
+static void go_on(void *task) {
+    hy__task_turn(task);
+}
+
 void hy__task_go(hy_task_t *t, int count) {
     hy_instance_t *i = t->instance;
     t->nargs = count;
-    if (i->busy == 0) {
+    if (i->busy == 0 && !i->is_frozen) {
         run(t);
         return;
     }
     lua_pushlightuserdata(t->thread, (void *)&hy__held_mark);
+    if (hy__instance_hold(i, &t->held, go_on, t)) return;
     hy_list_append(&i->host->ready, &t->ready);
     hy__host_wake(i->host);
+}
+
+void hy__task_hold(hy_task_t *t) {
+    hy_list_remove(&t->ready);
+    hy__instance_hold(t->instance, &t->held, go_on, t);
 }
 
 void hy__task_turn(hy_task_t *t) {

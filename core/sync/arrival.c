@@ -24,8 +24,7 @@ static void tell_child(hy_member_t *m, void *arg) {
     const child_news_t *news = arg;
     hy_party_t *p = hy_party_ref(&m->observer->party);
     if (news->kind != HY_CHILD_EVENT_UPDATE) hy__party_child_settled(p, news->child);
-    if (p->is_open)
-        p->syncher->events->child(p->syncher->arg, p, news->kind, news->child, news->change);
+    if (p->is_open) hy__tell_child(p, news->kind, news->child, news->change);
     hy_party_unref(p);
 }
 
@@ -44,8 +43,7 @@ typedef struct {
 
 static void tell_change(hy_member_t *m, void *arg) {
     const change_news_t *news = arg;
-    hy_syncher_t *s = m->observer->party.syncher;
-    s->events->change(s->arg, &m->observer->party, news->change, news->effects);
+    hy__tell_change(&m->observer->party, news->change, news->effects);
 }
 
 void hy__arrival_tell_change(hy_replica_t *r, hy_change_t *change, hy_effect_t *effects) {
@@ -269,7 +267,7 @@ static void tell_event(hy_member_t *m, void *arg) {
     const event_news_t *news = arg;
     hy_party_t *p = &m->observer->party;
     if (hy_str_equal(news->from, m->hyperty)) return;
-    p->syncher->events->event(p->syncher->arg, p, news->collection, news->from, news->value);
+    hy__tell_event(p, news->collection, news->from, news->value);
 }
 
 static void on_child(hy_replica_t *r, hy_msg_t *m, hy_str_t *collection) {

@@ -19,8 +19,9 @@ typedef struct {
     hy_request_t *request; /* NULL: none under way */
     hy_timer_t retry;
     uint64_t retry_ms;
-    bool is_kept; /* answered: only its stamp is missing */
-    bool is_held; /* not numbered yet, and not sent */
+    bool is_kept;    /* answered: only its stamp is missing */
+    bool is_held;    /* not numbered yet, and not sent */
+    uint64_t serial; /* held for a trial, under that number; 0: not */
 } sent_t;
 
 static void transmit(sent_t *s);
@@ -154,11 +155,14 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
     if (rc == 0 && !hy_bus_has_room(o->party.syncher->manager->bus))
         rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered",
                      o->party.url->bytes);
+    bool is_tried = hy__trial_holds(o->party.syncher);
+    bool is_held = o->member->replica->is_old || is_tried;
     if (rc == 0) {
         s = hy_alloc_zero(sizeof *s);
-        if (s) *s = (sent_t){.observer = o, .child = child, .op = op};
-        if (s && !o->member->replica->is_old) s->message = make_message(s);
-        rc = s && (s->message || o->member->replica->is_old) ? 0 : HY_ENOMEM;
+        if (s) *s = (sent_t){.observer = o, .child = child, .op = op, .is_held = is_held};
+        if (s && !is_held) s->message = make_message(s);
+        rc = s && (s->message || is_held) ? 0 : HY_ENOMEM;
+        if (rc == 0 && is_tried) rc = hy__holding_sent(o, &s->serial);
     }
     if (rc < 0) {
         hy_free(s);
@@ -166,7 +170,6 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
         return rc;
     }
     hy_child_ref(child);
-    s->is_held = o->member->replica->is_old;
     hy_timer_init(&s->retry, on_retry, s);
     hy_list_append(&o->outbox, &s->link);
     o->pending++;
@@ -248,8 +251,60 @@ static void release_all(hy_observer_t *o) {
         hy_link_owner(l, sent_t, link)->child->sent = 0;
     for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
         sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->is_held) release(s);
+        if (s->is_held && s->serial == 0) release(s);
     }
+}
+
+/* --- on trial --------------------------------------------------------------------------------- */
+
+static sent_t *find_tried(const hy_observer_t *o, uint64_t serial) {
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->serial == serial) return s;
+    }
+    return NULL;
+}
+
+/* The highest number that was sent; what is held is numbered behind it. */
+static void count_sent(const hy_observer_t *o, hy_child_t *child) {
+    child->sent = 0;
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        const sent_t *s = hy_link_owner(l, sent_t, link);
+        bool counts = s->child == child && !s->is_held;
+        if (counts && s->op->version > child->sent) child->sent = s->op->version;
+    }
+}
+
+void hy__outbox_commit(hy_observer_t *o, uint64_t serial) {
+    sent_t *s = find_tried(o, serial);
+    if (!s) return; /* its child has gone meanwhile */
+    s->serial = 0;
+    s->child->is_tried = false;
+    if (s->op->kind == HY_CHILDOP_CREATE)
+        s->child->arrived_ms = hy_clock_now(hy_bus_clock(bus_of(s)));
+    if (o->member->replica->is_old) return;
+    count_sent(o, s->child);
+    release(s);
+}
+
+void hy__outbox_undo(hy_observer_t *o, uint64_t serial) {
+    sent_t *s = find_tried(o, serial);
+    if (!s) return;
+    hy_child_t *child = hy_child_ref(s->child);
+    bool is_create = s->op->kind == HY_CHILDOP_CREATE;
+    sent_free(s);
+    if (is_create && child->state == HY_CHILD_PENDING) {
+        hy_children_remove(o->party.object->children, child, HY_CHILD_REFUSED);
+    } else if (!is_create) {
+        count_sent(o, child);
+        rebuild_draft(o, child);
+    }
+    hy_child_unref(child);
+}
+
+bool hy__outbox_deletes(const hy_observer_t *o, uint64_t serial, const hy_child_t *child) {
+    const sent_t *s = o->party.is_open ? find_tried(o, serial) : NULL;
+    return s && s->child == child && s->op->kind == HY_CHILDOP_DELETE;
 }
 
 void hy__outbox_release(hy_replica_t *r) {
