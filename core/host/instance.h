@@ -191,15 +191,11 @@ extern const hy_syncher_events_t hy_lib_syncher_events; /* `arg` is the instance
 void hy_lib_syncher_push(lua_State *L);
 /* Lets go of all parties and handlers: after hy_syncher_close, before the state is closed. */
 void hy_lib_syncher_close(lua_State *L);
-/* The trial of another life has ended (reload.c): this one is past, its boxes hear nothing more; or
- * it goes on. */
+/* Another life has its place: boxes of this one hear nothing more. */
 void hy_lib_syncher_detach(lua_State *L);
-void hy_lib_syncher_reattach(lua_State *L);
 /* What tasks of past lives got is told to the one that has their place ("resume"), unless it has it
  * already. */
 void hy_lib_syncher_inherit(hy_instance_t *heir, hy_party_t *party);
-/* The same for all parties that a life, past now, got while the heir was tried. */
-void hy_lib_syncher_inherit_all(hy_instance_t *heir, hy_instance_t *past);
 /* A task of a past life has ended the party: told as "delete", with the reason "left". */
 void hy_lib_syncher_left(hy_instance_t *heir, hy_party_t *party);
 /* Runs api[method] for an execute on the hyperty (HY_DECIDE_CALL); for lib_syncher's decide. */

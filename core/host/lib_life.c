@@ -7,23 +7,13 @@
  * Owns nothing. */
 #include "lib_syncher.h"
 
-typedef void (*box_cb)(lua_State *L, hy_box_t *b);
-
-static void each_box(lua_State *L, box_cb call) {
+void hy_lib_syncher_detach(lua_State *L) {
     const hy_link_t *boxes = hy_lib_syncher_boxes(L);
+    hy_handlers_cancel(L, hy_lib_syncher_handlers(L));
     for (hy_link_t *l = boxes->next, *next; l != boxes; l = next) {
         next = l->next;
-        call(L, hy_link_owner(l, hy_box_t, link));
+        hy_box_detach(L, hy_link_owner(l, hy_box_t, link));
     }
-}
-
-void hy_lib_syncher_detach(lua_State *L) {
-    hy_handlers_cancel(L, hy_lib_syncher_handlers(L));
-    each_box(L, hy_box_detach);
-}
-
-void hy_lib_syncher_reattach(lua_State *L) {
-    each_box(L, hy_box_reattach);
 }
 
 typedef struct {
@@ -56,15 +46,6 @@ void hy_lib_syncher_inherit(hy_instance_t *heir, hy_party_t *party) {
         hy__instance_log(heir, HY_LOG_ERROR, hy_on_label(HY_ON_RESUME), err.text);
     }
     hy_handlers_leave(heir->L, set);
-}
-
-void hy_lib_syncher_inherit_all(hy_instance_t *heir, hy_instance_t *past) {
-    const hy_link_t *boxes = hy_lib_syncher_boxes(past->L);
-    for (hy_link_t *l = boxes->next, *next; l != boxes; l = next) {
-        const hy_box_t *b = hy_link_owner(l, hy_box_t, link);
-        next = l->next;
-        if (b->is_late) hy_lib_syncher_inherit(heir, b->lua.party);
-    }
 }
 
 static int push_left(lua_State *L, void *arg) {

@@ -28,10 +28,9 @@ static const char *role_noun(const hy_box_t *b) {
 
 /* --- the box ---------------------------------------------------------------------------------- */
 
-/* Lets go of the anchor, once nothing needs the box any more: while another life is tried, the tag
- * does. */
+/* Lets go of the anchor, once nothing needs the box any more. */
 static void settle(lua_State *L, hy_box_t *b) {
-    if (!b->is_closed || b->handlers.busy > 0 || b->ending || b->lua.instance->is_frozen) return;
+    if (!b->is_closed || b->handlers.busy > 0 || b->ending) return;
     hy_list_remove(&b->link);
     hy_unref(L, &b->self_ref);
 }
@@ -55,16 +54,11 @@ void hy_box_leave(lua_State *L, hy_box_t *b) {
     settle(L, b);
 }
 
-/* Whether its boxes are tags of their parties. */
-static bool has_tags(const hy_instance_t *i) {
-    return i->life != HY_LIFE_PAST && !i->is_frozen;
-}
-
 /* The box that the instance has of a party; NULL: none. */
 static hy_box_t *find_box(lua_State *L, const hy_instance_t *i, const hy_party_t *party) {
     hy_box_t *tag = hy_party_tag(party);
     if (tag && tag->lua.instance == i) return tag;
-    if (has_tags(i)) return NULL;
+    if (i->life != HY_LIFE_PAST) return NULL;
     const hy_link_t *boxes = hy_lib_syncher_boxes(L);
     for (const hy_link_t *l = boxes->next; l != boxes; l = l->next) {
         hy_box_t *b = hy_link_owner(l, hy_box_t, link);
@@ -85,27 +79,17 @@ void hy_box_push(lua_State *L, hy_instance_t *i, hy_party_t *party) {
     hy_handlers_init(&b->handlers);
     luaL_setmetatable(L, HY_PARTY_CLASS);
     b->lua.party = hy_party_ref(party);
-    b->is_late = i->is_frozen;
     if (!hy_party_is_open(party)) return;
     lua_pushvalue(L, -1);
     b->self_ref = hy_ref(L);
     b->is_closed = false;
     hy_list_append(hy_lib_syncher_boxes(L), &b->link);
-    if (has_tags(i)) hy_party_set_tag(party, b);
+    if (i->life != HY_LIFE_PAST) hy_party_set_tag(party, b);
 }
 
 void hy_box_detach(lua_State *L, hy_box_t *b) {
     hy_handlers_cancel(L, &b->handlers);
     settle(L, b);
-}
-
-void hy_box_reattach(lua_State *L, hy_box_t *b) {
-    if (b->is_closed) {
-        take_tag_off(b);
-        settle(L, b);
-    } else if (!hy_party_tag(b->lua.party)) {
-        hy_party_set_tag(b->lua.party, b);
-    }
 }
 
 /* A box that is still open comes here only when the whole state goes. */

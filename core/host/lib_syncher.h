@@ -191,7 +191,6 @@ typedef struct {
     hy_wait_t *ending; /* delete() or unsubscribe() on its way, NULL: none */
     int self_ref;      /* anchors this userdata while the party is open; else LUA_NOREF */
     bool is_closed;    /* the tag is off */
-    bool is_late;      /* made while another life was tried */
 } hy_box_t;
 
 void hy_lib_party_open(lua_State *L);
@@ -208,8 +207,6 @@ int hy_box_closed(lua_State *L, hy_box_t *b);
 void hy_box_close(lua_State *L, hy_box_t *b);
 /* The life of the box is past: its handlers are not called any more. */
 void hy_box_detach(lua_State *L, hy_box_t *b);
-/* The trial of another life was rolled back: what came of the party meanwhile is made up for. */
-void hy_box_reattach(lua_State *L, hy_box_t *b);
 /* Around whatever may call handlers of the party: until the end the box stays. */
 static inline void hy_box_enter(hy_box_t *b) {
     hy_handlers_enter(&b->handlers);

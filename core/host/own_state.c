@@ -2,7 +2,7 @@
  * undone, so that what the script sees is what is kept.
  *
  * On trial the edits are applied and remembered with their effects, newest last, and nothing is
- * written: a commit writes them all, a rollback undoes them, which puts back the very nodes that
+ * written until all are at once. A rollback undoes them, which puts back the very nodes that
  * were there, so that handles of before show what they showed.
  *
  * How big the state is, is known exactly at each snapshot and within a factor of two between them;
@@ -11,6 +11,13 @@
 
 #include "../base/json.h"
 #include "../base/mem.h"
+
+/* Where writing began, to be able to take it back. */
+typedef struct {
+    size_t mark;
+    uint64_t version;
+    size_t snapshot_bytes, changes_bytes;
+} position_t;
 
 /* An edit made on trial. */
 typedef struct {
@@ -28,7 +35,8 @@ struct hy_own_state {
     hy_store_read_t *read;                /* NULL once it is read */
     hy_own_state_cb done;
     void *arg;
-    bool is_on_trial;
+    bool is_on_trial, is_written;
+    position_t before; /* what was written on trial */
     tried_t *tried;
     uint32_t tried_count, tried_room;
 };
@@ -169,7 +177,7 @@ static void end_trial(hy_own_state_t *s) {
     hy_free(s->tried);
     s->tried = NULL;
     s->tried_count = s->tried_room = 0;
-    s->is_on_trial = false;
+    s->is_on_trial = s->is_written = false;
 }
 
 /* A snapshot shows all of them, so it can only come last. */
@@ -185,27 +193,36 @@ static int write_tried(hy_own_state_t *s, hy_error_t *err) {
     return rc == 0 && is_due(s) ? write_snapshot(s, err) : rc;
 }
 
-int hy__own_state_commit(hy_own_state_t *s, hy_error_t *err) {
-    if (s->store && s->tried_count > 0) {
-        size_t mark = hy_store_mark(s->store), changes_bytes = s->changes_bytes;
-        uint64_t version = s->version;
-        int rc = write_tried(s, err);
-        if (rc) {
-            hy_store_undo(s->store, mark);
-            s->version = version;
-            s->changes_bytes = changes_bytes;
-            return rc;
-        }
+static void unwrite(hy_own_state_t *s, const position_t *before) {
+    hy_store_undo(s->store, before->mark);
+    s->version = before->version;
+    s->snapshot_bytes = before->snapshot_bytes;
+    s->changes_bytes = before->changes_bytes;
+}
+
+int hy__own_state_write(hy_own_state_t *s, hy_error_t *err) {
+    if (!s->store || s->tried_count == 0) return 0;
+    position_t before = {hy_store_mark(s->store), s->version, s->snapshot_bytes, s->changes_bytes};
+    int rc = write_tried(s, err);
+    if (rc) {
+        unwrite(s, &before);
+    } else {
+        s->before = before;
+        s->is_written = true;
     }
+    return rc;
+}
+
+void hy__own_state_commit(hy_own_state_t *s) {
     for (uint32_t at = 0; at < s->tried_count; at++) {
         hy_effect_release(&s->tried[at].effect);
         hy_change_unref(s->tried[at].change);
     }
     end_trial(s);
-    return 0;
 }
 
 void hy__own_state_rollback(hy_own_state_t *s) {
+    if (s->is_written) unwrite(s, &s->before);
     while (s->tried_count > 0) {
         tried_t *tried = &s->tried[--s->tried_count];
         hy_effect_undo(s->root, &tried->effect);

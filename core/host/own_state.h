@@ -23,10 +23,11 @@ int hy__own_state_open(hy_store_t *store, hy_str_t *url, const char *name, hy_ow
                        void *arg, hy_own_state_t **out);
 /* Lent. */
 hy_view_t *hy__own_state_view(const hy_own_state_t *s);
-/* From now on edits are applied but not written, until a commit writes them or a rollback undoes
- * them. A commit that fails has written nothing, and is still to be rolled back. */
+/* From now on edits are applied but not written: until they are all written at once, which is then
+ * settled by a commit in the same turn; or until a rollback undoes them, written or not. */
 void hy__own_state_try(hy_own_state_t *s);
-int hy__own_state_commit(hy_own_state_t *s, hy_error_t *err);
+int hy__own_state_write(hy_own_state_t *s, hy_error_t *err); /* on failure nothing is */
+void hy__own_state_commit(hy_own_state_t *s);
 void hy__own_state_rollback(hy_own_state_t *s);
 /* What is kept stays, what was tried is undone. NULL allowed. */
 void hy__own_state_close(hy_own_state_t *s);

@@ -110,7 +110,6 @@ static void roll_back(hy_reload_t *r) {
     keep_files(i, life);
     hy__instance_close(life);
     i->is_frozen = false;
-    hy_lib_syncher_reattach(i->L);
 }
 
 static void give_up(hy_reload_t *r) {
@@ -169,7 +168,6 @@ static void hand_over(hy_instance_t *i, hy_instance_t *heir) {
 
 static void swap(hy_reload_t *r) {
     hy_instance_t *i = r->old, *heir = r->life;
-    hy_syncher_trial_commit(i->syncher, heir);
     hy_lib_syncher_detach(i->L);
     hy__lib_timer_end_all(i);
     hy__host_replace(i->host, i, heir);
@@ -180,17 +178,20 @@ static void swap(hy_reload_t *r) {
     i->reload = heir->reload = NULL;
     hand_over(i, heir);
     linger(i);
-    hy_lib_syncher_inherit_all(heir, i);
     thaw(heir);
     tell(r, 0, "", heir);
 }
 
 static void commit(hy_reload_t *r) {
     hy_error_t err = {.text = ""};
-    int rc = hy__own_state_commit(r->old->own_state, &err);
+    hy_instance_t *i = r->old;
+    int rc = hy__own_state_write(i->own_state, &err);
+    if (rc == 0) rc = hy_syncher_trial_commit(i->syncher, r->life, &err);
     if (rc < 0) {
-        fail(r, rc, err.text);
+        fail(r, rc, err.text[0] ? err.text : hy_error_text(rc));
+        give_up(r); /* in this turn: what was written can be taken back now */
     } else {
+        hy__own_state_commit(i->own_state);
         swap(r);
     }
 }
