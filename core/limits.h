@@ -144,6 +144,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)

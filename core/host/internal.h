@@ -67,9 +67,8 @@ void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir);
 /* As hy_host_load_text, for what has to work without a message node too. */
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
-/* hy_log at the name of the instance. */
-void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
-                      const char *text);
+/* hy_log at the name of the instance, which keeps the last error. */
+void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text);
 
 /* --- state.c: one Lua state ------------------------------------------------------------------- */
 
