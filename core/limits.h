@@ -262,6 +262,7 @@
 /* Completion: how long it is waited for, and what it may look at and give. */
 #define HY_PROMPT_COMPLETE_MS     300
 #define HY_PROMPT_COMPLETIONS_MAX 200u
+#define HY_PROMPT_ENTRIES_MAX     2000u
 /* Output above the line being typed is shown together so often. A host that is silent so long after
  * Ctrl-C, or after the end of the input, is told of. */
 #define HY_PROMPT_DRAW_MS   15
