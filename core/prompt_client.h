@@ -6,12 +6,10 @@
 #include <sys/types.h>
 
 typedef struct {
-    const char *command; /* what it is called in errors: "repl" */
-    int fd;              /* connected to the host; the client closes it */
-    /* Its process, which ends with the client and is waited for. 0: a host that says hello first
-     * and goes on without the client. */
-    pid_t host;
-    const char **names; /* loaded first, as if by `name = load "name"` */
+    int fd;     /* connected to the host; the client closes it */
+    pid_t host; /* its process, if it is a child: waited for at the end; 0: it is not ours */
+    const char *command; /* "repl" or "attach", for what is said */
+    const char **names;  /* loaded first, as if by `name = load "name"` */
     int name_count;
     const char *code; /* run this and leave; NULL: read lines from stdin */
 } hy_prompt_client_t;

@@ -48,7 +48,7 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 /* --- create ----------------------------------------------------------------------------------- */
 
 enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
-static const hy_option_t create_options[] = {
+const hy_option_t hy_create_options[] = {
     [SCHEMA] = {"schema", HY_OPTION_TEXT}, [NAME] = {"name", HY_OPTION_TEXT},
     [DATA] = {"data", HY_OPTION_VALUE},    [OBSERVERS] = {"observers", HY_OPTION_TEXTS},
     [STORE] = {"store", HY_OPTION_STORE},  [P2P] = {"p2p", HY_OPTION_FLAG},
@@ -75,7 +75,7 @@ static hy_value_t *hold_metadata(lua_State *L, int options) {
     hy_value_t *metadata = hy_class_hold(L);
     int given[] = {DESCRIPTION, TAGS};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-        const char *name = create_options[given[i]].name;
+        const char *name = hy_create_options[given[i]].name;
         if (lua_isnil(L, options + given[i])) continue;
         hy_value_t *value = hy_class_value(L, options + given[i], name);
         if (metadata->kind == HY_ABSENT) *metadata = hy_node_value(hy_node_new(HY_OBJECT));
@@ -111,7 +111,7 @@ static int create(lua_State *L, hy_instance_t *i, int options, hy_create_t *what
 
 static int syncher_create(lua_State *L) {
     hy_instance_t *i = check(L, "create");
-    int options = hy_class_options(L, 2, "create", create_options);
+    int options = hy_class_options(L, 2, "create", hy_create_options);
     if (lua_isnil(L, options + SCHEMA)) return luaL_error(L, "create: schema is missing");
     hy_value_t *data = hy_class_hold(L);
     if (!lua_isnil(L, options + DATA)) {

@@ -2,8 +2,8 @@
 -- scripts, one line for each name, and the objects of the syncher, one screen for each.
 local M = {}
 
-local concat, format, ipairs, pcall, rawequal, tostring, type =
-  table.concat, string.format, ipairs, pcall, rawequal, tostring, type
+local concat, format, ipairs, pairs, pcall, rawequal, tostring, type =
+  table.concat, string.format, ipairs, pairs, pcall, rawequal, tostring, type
 
 ---Names of `hyperty` → how it is called and what that does. In the order in which they are listed.
 M.LIBRARY = {
@@ -139,6 +139,15 @@ The first decision counts. What no handler decides is rejected.
 }
 
 local SYNONYMS = { invitation = "syncher", offer = "syncher" }
+
+---What there is help for, by name.
+---@return string[]
+function M.names()
+  local names = { "hyperty" }
+  for name in pairs(M.OBJECTS) do names[#names + 1] = name end
+  for _, entry in ipairs(M.LIBRARY) do names[#names + 1] = entry[1] end
+  return names
+end
 
 ---The line of help for a function of the library.
 ---@param hyperty table the library
