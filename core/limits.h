@@ -228,6 +228,12 @@
 #define HY_BUDGET_TICK_MS  5u
 #define HY_STATE_BYTES_MAX (64u << 20)
 
+/* String patterns, as in Lua: captures, and choices that are open at once. A format of string.pack
+ * and its kin, whose reading cannot be stopped. */
+#define HY_PATTERN_CAPTURES_MAX 32u
+#define HY_PATTERN_DEPTH_MAX    200u
+#define HY_PACK_FORMAT_BYTES    65536u
+
 /* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
  * may wait meanwhile. */
 #define HY_RELOAD_MS        2000u
