@@ -220,6 +220,9 @@ void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */
 void hy__hosted_renew(hy_hosted_t *h);
+/* Its hyperty may have left it as an observer just before, and say so until it is answered: from
+ * now on without the children, of which it hears as the reporter. */
+void hy__hosted_keep_routes(hy_hosted_t *h);
 /* Another one writes the object: its reporter here is told, and writes no more. */
 void hy__hosted_replaced(hy_hosted_t *h, const char *why);
 /* The object was heard in that epoch, from its writer. One above that of its reporter here: it is
