@@ -231,6 +231,7 @@ void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
 /* This takes the place of functions in the table `string` on top. */
 void hy__lib_string_open(lua_State *L);
+int hy__string_format(lua_State *L); /* lib_format.c */
 /* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
 void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);

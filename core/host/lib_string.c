@@ -314,9 +314,10 @@ static int with_short_format(lua_State *L) {
 /* --- opening ---------------------------------------------------------------------------------- */
 
 void hy__lib_string_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"find", string_find},     {"match", string_match},
-                                         {"gmatch", string_gmatch}, {"gsub", string_gsub},
-                                         {"rep", string_rep},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"find", string_find}, {"match", string_match}, {"gmatch", string_gmatch},
+        {"gsub", string_gsub}, {"rep", string_rep},     {"format", hy__string_format},
+        {NULL, NULL}};
     static const char *const packing[] = {"pack", "packsize", "unpack"};
     luaL_setfuncs(L, functions, 0);
     for (size_t i = 0; i < sizeof packing / sizeof *packing; i++) {
