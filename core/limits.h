@@ -233,6 +233,9 @@
 #define HY_PATTERN_DEPTH_MAX    200u
 #define HY_PACK_FORMAT_BYTES    65536u
 
+/* Items that are sorted on the stack of Lua, which has room for 1,000,000 of all. */
+#define HY_SORT_STACK_ITEMS 65536
+
 /* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
  * may wait meanwhile. */
 #define HY_RELOAD_MS        2000u

@@ -206,8 +206,9 @@ int hy__array_insert(lua_State *L, hy__spot_t *spot);
 int hy__array_remove(lua_State *L, hy__spot_t *spot);
 int hy__array_sort(lua_State *L, hy__spot_t *spot);
 int hy__array_move(lua_State *L, hy__spot_t *spot);
-/* Sorts items 1 to `count` of a table without metatable, which nothing else can reach, by the
- * function at `order`, or by "<" if nil is there. What it raises leaves a table to be given up. */
+/* Sorts items 1 to `count` of a table, which is read and written raw, by the function at `order`,
+ * or by "<" if nil is there. When that raises, HY_SORT_STACK_ITEMS or fewer are as they were; a
+ * longer table is to be given up. */
 void hy__sort(lua_State *L, int list, int order, lua_Integer count);
 
 /* --- libraries -------------------------------------------------------------------------------- */

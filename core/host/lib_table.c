@@ -31,7 +31,15 @@ static void check_table(lua_State *L, int arg, unsigned needs) {
     if (!needs) luaL_checktype(L, arg, LUA_TTABLE);
 }
 
+static bool is_plain(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TTABLE) return false;
+    if (!lua_getmetatable(L, arg)) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 static lua_Integer length_of(lua_State *L, int arg, unsigned needs) {
+    if (is_plain(L, arg)) return (lua_Integer)lua_rawlen(L, arg);
     check_table(L, arg, needs | LENGTH);
     return luaL_len(L, arg);
 }
@@ -119,15 +127,8 @@ static int table_move(lua_State *L) {
 /* --- sort ------------------------------------------------------------------------------------- */
 
 /* The items are sorted beside the table: when the order function raises, they are as they were. */
-static int table_sort(lua_State *L) {
-    hy__spot_t spot;
-    if (hy__array_check(L, 1, &spot)) return hy__array_sort(L, &spot);
+static void sort_copy(lua_State *L, lua_Integer count) {
     const volatile sig_atomic_t *is_due = hy__budget_flag(L);
-    lua_Integer count = length_of(L, 1, READ | WRITE);
-    if (count < 2) return 0;
-    luaL_argcheck(L, count < INT_MAX, 1, "array too big");
-    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_settop(L, 2);
     lua_createtable(L, (int)(count < ROOM_MAX ? count : ROOM_MAX), 0);
     for (lua_Integer i = 1; i <= count; i++) {
         hy_budget_poll(L, is_due);
@@ -139,6 +140,21 @@ static int table_sort(lua_State *L) {
         hy_budget_poll(L, is_due);
         lua_rawgeti(L, 3, i);
         lua_seti(L, 1, i);
+    }
+}
+
+static int table_sort(lua_State *L) {
+    hy__spot_t spot;
+    if (hy__array_check(L, 1, &spot)) return hy__array_sort(L, &spot);
+    lua_Integer count = length_of(L, 1, READ | WRITE);
+    if (count < 2) return 0;
+    luaL_argcheck(L, count < INT_MAX, 1, "array too big");
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    if (count <= HY_SORT_STACK_ITEMS && is_plain(L, 1)) {
+        hy__sort(L, 1, 2, count);
+    } else {
+        sort_copy(L, count);
     }
     return 0;
 }

@@ -158,9 +158,22 @@ describe("table", function()
     end
   end)
 
+  it("sorts what is long", function()
+    anna:eval [[
+      for _, count in ipairs { 65536, 65537, 150000 } do
+        local t = {}
+        for i = 1, count do t[i] = i * 7919 % 150001 end
+        table.sort(t)
+        for i = 2, count do assert(t[i - 1] < t[i]) end
+        table.sort(t, function(a, b) return a > b end)
+        for i = 2, count do assert(t[i - 1] > t[i]) end
+        assert(#t == count)
+      end]]
+  end)
+
   it("sorts equals in the order that they were in", function()
     anna:eval [[
-      for _, count in ipairs { 2, 3, 7, 50, 1000 } do
+      for _, count in ipairs { 2, 3, 7, 50, 1000, 70000 } do
         local t = {}
         for i = 1, count do t[i] = { key = i * 7919 % 5, at = i } end
         table.sort(t, function(a, b) return a.key < b.key end)
