@@ -144,6 +144,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
@@ -241,6 +242,8 @@
 #define HY_RELOAD_MS        2000u
 #define HY_RELOAD_LINGER_MS 5000u
 #define HY_TRIAL_EVENTS_MAX 65536u
+#define HY_RELOAD_TURNS     64u /* at most, for what the old code had queued when it began */
+#define HY_PAST_LIVES_MAX   8u  /* of one hyperty whose tasks go on; the oldest goes first */
 
 /* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
  * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
@@ -262,10 +265,37 @@
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
 #define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* How long a client waits for a host to say what it is. */
+#define HY_ATTACH_MS 5000
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
+/* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
+ * it reads at once. */
+#define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)
+#define HY_PROMPT_HISTORY_BYTES_MAX (4u << 20)
+#define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
+#define HY_PROMPT_READ_BYTES        4096u
+/* Completion: how long it is waited for, and what it may look at and give. */
+#define HY_PROMPT_COMPLETE_MS     300
+#define HY_PROMPT_COMPLETIONS_MAX 200u
+#define HY_PROMPT_ENTRIES_MAX     2000u
+/* Output above the line being typed is shown together so often. A host that is silent so long after
+ * Ctrl-C, or after the end of the input, is told of. */
+#define HY_PROMPT_DRAW_MS   15
+#define HY_PROMPT_SILENT_MS 1500
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
+
+/* Files that are looked at, and folders that they are in; the pause after an event of theirs, which
+ * further ones put off, and for how long; when a folder that is not there is looked for again. */
+#define HY_FILES_MAX          4096u
+#define HY_FILES_FOLDERS_MAX  256u
+#define HY_FILES_QUIET_MS     50u
+#define HY_FILES_QUIET_MAX_MS 500u
+#define HY_FILES_RETRY_MS     1000u
 
 /* What a host still writes to its nodes when it closes: how long that may take, and how often one
  * looks whether it is done. */
@@ -284,7 +314,9 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
-#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
+/* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */
+#define HY_NEW_NAME_BYTES_MAX 48u
+#define HY_VERSION_MAX        (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2
