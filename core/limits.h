@@ -20,6 +20,11 @@
 #define HY_VALUE_DEPTH_MAX  120u
 #define HY_STRING_BYTES_MAX (1u << 30)
 
+/* A value that a script hands over at once, roughly as the memory that it takes; JSON that it has
+ * read, which is much more as values. */
+#define HY_VALUE_BYTES_MAX (128u << 20)
+#define HY_JSON_BYTES_MAX  (16u << 20)
+
 /* The message bus of one runtime. */
 #define HY_BUS_QUEUE_MESSAGES_MAX (1u << 18)
 #define HY_BUS_QUEUE_BYTES_MAX    (256u << 20)
