@@ -242,6 +242,21 @@ int hy__spot_edit(const hy__spot_t *spot, hy_edit_t *edit, hy_error_t *err);
 /* Inserts an item (taken over) before the spot's index. */
 int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
+/* --- lib_table_array.c, sort.c ---------------------------------------------------------------- */
+
+/* True if argument `arg` is the handle of an array; raises if it is one of an object, or stale. */
+bool hy__array_check(lua_State *L, int arg, hy__spot_t *spot);
+/* The functions of `table` on the arguments from 1, where the array is what hy__array_check said.
+ * They give as many results as they push. */
+int hy__array_insert(lua_State *L, hy__spot_t *spot);
+int hy__array_remove(lua_State *L, hy__spot_t *spot);
+int hy__array_sort(lua_State *L, hy__spot_t *spot);
+int hy__array_move(lua_State *L, hy__spot_t *spot);
+/* Sorts items 1 to `count` of a table, which is read and written raw, by the function at `order`,
+ * or by "<" if nil is there. When that raises, HY_SORT_STACK_ITEMS or fewer are as they were; a
+ * longer table is to be given up. */
+void hy__sort(lua_State *L, int list, int order, lua_Integer count);
+
 /* --- libraries -------------------------------------------------------------------------------- */
 
 /* Tables that a script may not change (frozen.c). Puts a proxy in the place of the table on top, or
@@ -261,6 +276,9 @@ void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
 void hy__lib_timer_open(lua_State *L); /* after every */
 void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
+/* This takes the place of functions in the table `string` on top. */
+void hy__lib_string_open(lua_State *L);
+int hy__string_format(lua_State *L); /* lib_format.c */
 /* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
 void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);
