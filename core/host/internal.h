@@ -12,6 +12,7 @@
 
 #include "../base/dict.h"
 #include "instance.h"
+#include "trace.h"
 
 _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tasks");
 
@@ -32,8 +33,11 @@ struct hy_task {
     int thread_ref;
     int nargs; /* queued: values on the thread to go on with */
     bool is_queued;
-    bool is_dead;     /* it was killed: its thread is not to be used again */
-    const char *what; /* for errors; NULL: none */
+    bool is_dead;            /* it was killed: its thread is not to be used again */
+    const char *what;        /* for errors; NULL: none */
+    const char *origin_word; /* "spawned", "started" */
+    hy_origin_t origin;
+    int trail_ref; /* stacks of what it waited for, trace.c; LUA_NOREF: none */
     const hy_task_end_t *end;
     void *arg;
     hy_wait_t *wait;   /* it waits on that; NULL: runs, or is queued */
@@ -103,14 +107,15 @@ void hy__instance_close(hy_instance_t *i);
 
 /* --- pcall.c ---------------------------------------------------------------------------------- */
 
-/* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
-void hy__error_text(lua_State *L, lua_State *thread);
 /* Makes sure that an error text is on top: what could not be told becomes "not enough memory". */
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */
 
 /* --- task.c ----------------------------------------------------------------------------------- */
 
+/* As hy_task_spawn; where it came from, "spawned" or "started" there, is told with its errors. */
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg);
 /* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
 int hy__task_spawn_child(hy_wait_t *parent, int nargs);
 /* The task goes on with `count` values that are on top of its thread: at once, or queued while the
