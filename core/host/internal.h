@@ -4,6 +4,7 @@
  *      host ── instances ──► instance
  *           ── ready ──────► tasks to go on at the next turn
  *           ── reloads ────► reloads that go on at the next turn
+ *           ── troubled ───► instances that supervisor.c sees to at the next turn
  *           ── leaving ────► instances to unload at the next turn
  *
  *      task ── wait ──► wait ── child ──► task that hyperty.wait started
@@ -19,7 +20,7 @@ _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tas
 
 struct hy_host {
     hy_host_config_t config; /* its texts are owned */
-    hy_link_t instances, ready, reloads, leaving;
+    hy_link_t instances, ready, reloads, troubled, leaving;
     hy_dict_t names, urls;  /* of instances */
     bool is_crashing;       /* no Lua runs any more */
     uint64_t turn;          /* number of the one under way */
@@ -108,6 +109,11 @@ bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
 
 /* A new instance, not loaded. `config` is taken over. */
 int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out);
+/* Undoes all that it owns, but for its name, address, config and state. Not from inside its Lua. */
+void hy__instance_rest(hy_instance_t *i);
+/* Has one that rests start again: its file is read, which may fail at once; the supervisor is told
+ * of the rest. */
+int hy__instance_restart(hy_instance_t *i, hy_error_t *err);
 /* Has the address allocated and goes on from there; `done` as in hy_host_load. */
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
