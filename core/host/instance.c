@@ -196,6 +196,7 @@ static void started(hy_instance_t *i) {
     hy_start_t *s = i->start;
     i->start = NULL;
     i->state = HY_RUNNING;
+    i->since_ms = hy_clock_now(hy__host_clock(i->host));
     if (s->is_restart) {
         hy_free(s);
         hy__supervisor_started(i);
@@ -395,6 +396,7 @@ static void close_life(hy_instance_t *i) {
     hy_str_unref(i->url);
     hy_str_unref(i->user);
     hy_str_unref(i->file);
+    hy_str_unref(i->last_error);
     hy_free(i);
 }
 
