@@ -39,6 +39,8 @@ describe("a hyperty that fails", function()
 
   local function with_shaky(source, fn, budget)
     logged = {}
+    collectgarbage()
+    collectgarbage()
     local blocks = host.blocks()
     program.with_dir(function(dir)
       program.write(dir .. "/shaky.lua", source)
@@ -218,6 +220,81 @@ describe("a hyperty that fails", function()
     end, { run = 0.05 })
   end)
 
+  it("finds what it has stored when it comes back", function()
+    program.with_dir(function(dir)
+      program.write(dir .. "/shaky.lua", [[
+        local hyperty = require "hyperty"
+        local Shaky = { name = "Shaky", api = {} }
+        function Shaky:start()
+          self.room = self.syncher:create { schema = "Resource", name = "room", store = true,
+            public = true, data = { n = 0 } }
+        end
+        function Shaky.api.count(self)
+          self.room.data.n = self.room.data.n + 1
+          return self.room.data.n, self.room.resumed
+        end
+        function Shaky.api.fail() for _ = 1, 20 do hyperty.spawn(error, "shaken") end end
+        return Shaky]])
+      local disk = host.disk {}
+      local rt = host.runtime { clock = "virtual", seed = 1, paths = { dir }, store = disk,
+        log = function() end }
+      local shaky = assert(rt:load("shaky"))
+      local watcher = objects.load(rt, "watcher")
+      assert.same({ 1, false }, { shaky.api.count() })
+      watcher:eval([[
+        local found = self.syncher:discover { reporter = ... }
+        self.room = assert(self.syncher:subscribe(found[1].url))
+        self.room:on("delete", function() self.is_deleted = true end)]], shaky.url)
+      shaky.api.fail()
+      rt:run(2)
+      assert.same({ 2, true }, { shaky.api.count() })
+      rt:run(20)
+      assert.same({ 2 }, { watcher:eval "return self.room.data.n, self.is_deleted" })
+      rt:stop()
+    end)
+  end)
+
+  it("is heard of in other runtimes, where nothing stops", function()
+    program.with_dir(function(dir)
+      program.write(dir .. "/shaky.lua", SHAKY)
+      local net = host.network { seed = 1, delay = { 0, 0.01 } }
+      local rt = net:runtime { paths = { dir }, log = function() end }
+      local far = net:runtime { paths = {}, log = function() end }
+      local shaky, watcher = assert(rt:load("shaky")), objects.load(far, "watcher")
+      watcher:eval([[
+        local hyperty = require "hyperty"
+        seen = {}
+        for _, name in ipairs { "stopped", "restarted", "parked" } do
+          assert(hyperty.follow(..., name, function() seen[#seen + 1] = name end))
+        end]], shaky.url)
+      for _ = 0, 5 do
+        shaky.api.fail(20)
+        net:run(20)
+      end
+      assert.equal("stopped restarted stopped restarted stopped restarted stopped restarted " ..
+        "stopped restarted stopped parked", watcher:eval "return table.concat(seen, ' ')")
+      net:stop()
+    end)
+  end)
+
+  it("comes back or is parked wherever memory runs out", function()
+    local ends = { running = 0, parked = 0 }
+    for n = 1, 1500, 41 do
+      with_shaky(SHAKY, function(rt, shaky)
+        shaky.api.fail(20)
+        host.fail_after(n)
+        pcall(rt.run, rt, 1.5)
+        host.fail_after(-1)
+        rt:run(200)
+        local condition = shaky:condition()
+        ends[condition] = ends[condition] + 1
+        if condition == "parked" then assert.is_true(rt:reload("shaky")) end
+        assert.is_number(shaky.api.starts())
+      end)
+    end
+    assert.is_true(ends.running > 10)
+  end)
+
   describe("and is parked", function()
     local function park(rt, shaky)
       for _ = 0, 5 do
@@ -226,6 +303,16 @@ describe("a hyperty that fails", function()
       end
       assert.equal("parked", shaky:condition())
     end
+
+    it("is not there for who calls it", function()
+      with_shaky(SHAKY, function(rt, shaky, watcher)
+        park(rt, shaky)
+        local before = rt:now()
+        local ok, why, code = watcher:eval("return require('hyperty').call(..., 'starts')",
+          shaky.url)
+        assert.same({ nil, "not_found", true }, { ok, code, rt:now() - before < 1 }, why)
+      end)
+    end)
 
     it("runs again when it is reloaded, with new chances", function()
       with_shaky(SHAKY, function(rt, shaky, watcher, dir)
