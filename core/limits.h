@@ -215,12 +215,13 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX      65536u
-#define HY_TASKS_IDLE_MAX 64u
-#define HY_TIMERS_MAX     65536u
-#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX 4096u
-#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
+#define HY_TASKS_MAX       65536u
+#define HY_TASKS_IDLE_MAX  64u
+#define HY_TRACE_BYTES_MAX (16u << 10) /* stacks of tasks that wait for one another */
+#define HY_TIMERS_MAX      65536u
+#define HY_CLOSINGS_MAX    16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX  4096u
+#define HY_WAIT_S_MAX      1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u

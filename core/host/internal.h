@@ -4,6 +4,7 @@
  *      host ── instances ──► instance
  *           ── ready ──────► tasks to go on at the next turn
  *           ── reloads ────► reloads that go on at the next turn
+ *           ── troubled ───► instances that supervisor.c sees to at the next turn
  *           ── leaving ────► instances to unload at the next turn
  *
  *      task ── wait ──► wait ── child ──► task that hyperty.wait started
@@ -13,12 +14,13 @@
 
 #include "../base/dict.h"
 #include "instance.h"
+#include "trace.h"
 
 _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tasks");
 
 struct hy_host {
     hy_host_config_t config; /* its texts are owned */
-    hy_link_t instances, ready, reloads, leaving;
+    hy_link_t instances, ready, reloads, troubled, leaving;
     hy_dict_t names, urls;  /* of instances */
     bool is_crashing;       /* no Lua runs any more */
     uint64_t turn;          /* number of the one under way */
@@ -35,8 +37,11 @@ struct hy_task {
     int thread_ref;
     int nargs; /* queued: values on the thread to go on with */
     bool is_queued;
-    bool is_dead;     /* it was killed: its thread is not to be used again */
-    const char *what; /* for errors; NULL: none */
+    bool is_dead;            /* it was killed: its thread is not to be used again */
+    const char *what;        /* for errors; NULL: none */
+    const char *origin_word; /* "spawned", "started" */
+    hy_origin_t origin;
+    int trail_ref; /* stacks of what it waited for, trace.c; LUA_NOREF: none */
     const hy_task_end_t *end;
     void *arg;
     hy_wait_t *wait;   /* it waits on that; NULL: runs, or is queued */
@@ -103,6 +108,11 @@ bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
 
 /* A new instance, not loaded. `config` is taken over. */
 int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out);
+/* Undoes all that it owns, but for its name, address, config and state. Not from inside its Lua. */
+void hy__instance_rest(hy_instance_t *i);
+/* Has one that rests start again: its file is read, which may fail at once; the supervisor is told
+ * of the rest. */
+int hy__instance_restart(hy_instance_t *i, hy_error_t *err);
 /* Has the address allocated and goes on from there; `done` as in hy_host_load. */
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
@@ -144,14 +154,15 @@ void hy__reload_task_ended(hy_instance_t *i);
 
 /* --- pcall.c ---------------------------------------------------------------------------------- */
 
-/* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
-void hy__error_text(lua_State *L, lua_State *thread);
 /* Makes sure that an error text is on top: what could not be told becomes "not enough memory". */
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */
 
 /* --- task.c ----------------------------------------------------------------------------------- */
 
+/* As hy_task_spawn; where it came from, "spawned" or "started" there, is told with its errors. */
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg);
 /* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
 int hy__task_spawn_child(hy_wait_t *parent, int nargs);
 /* The task goes on with `count` values that are on top of its thread: at once, or queued while the

@@ -159,6 +159,10 @@ static int prompt_instances(lua_State *L) {
         lua_setfield(L, -2, "memory");
         lua_pushinteger(L, (lua_Integer)hy_instance_tasks(i));
         lua_setfield(L, -2, "tasks");
+        lua_pushstring(L, hy_instance_condition(i));
+        lua_setfield(L, -2, "state");
+        lua_pushstring(L, hy_instance_failure(i));
+        lua_setfield(L, -2, "error");
         lua_rawseti(L, -2, ++count);
     }
     return 1;

@@ -27,6 +27,7 @@ static void make_thread(lua_State *L, void *arg) {
 }
 
 static void free_task(hy_task_t *t) {
+    hy_unref(t->instance->L, &t->trail_ref);
     hy_unref(t->instance->L, &t->thread_ref);
     hy_free(t);
 }
@@ -43,7 +44,7 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     }
     t = hy_alloc(sizeof *t);
     if (!t) return HY_ENOMEM;
-    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
+    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF, .trail_ref = LUA_NOREF};
     hy_link_init(&t->link);
     hy_link_init(&t->ready);
     hy__held_init(&t->held);
@@ -63,6 +64,7 @@ static void put_away(hy_task_t *t) {
         free_task(t);
         return;
     }
+    hy_unref(i->L, &t->trail_ref);
     i->idle_count++;
     hy_list_append(&i->idle, &t->link);
 }
@@ -123,10 +125,14 @@ static void end_task(hy_task_t *t, int results, bool failed) {
 static void make_error(hy_task_t *t) {
     lua_State *L = t->instance->L;
     t->is_dead = hy__budget_is_dead(t->thread);
-    bool has_room = lua_checkstack(L, 2); /* else the error is lost, not the task's end */
+    bool has_room = lua_checkstack(L, 4); /* else the error is lost, not the task's end */
     if (has_room) {
         lua_xmove(t->thread, L, 1);
-        if (!t->parent) hy__error_text(L, t->thread);
+        if (t->parent) {
+            hy__trace_pass(L, t);
+        } else {
+            hy__trace_text(L, t);
+        }
     } else {
         lua_pop(t->thread, 1);
     }
@@ -220,8 +226,8 @@ bool hy__task_turn(hy_task_t *t) {
     return true;
 }
 
-static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *what,
-                 const hy_task_end_t *end, void *arg) {
+/* `as` says what the task is. */
+static int spawn(hy_instance_t *i, int nargs, const hy_task_t *as, const hy_origin_t *origin) {
     hy_task_t *t = NULL;
     int rc = i->state >= HY_STOPPING ? HY_ECLOSED : 0;
     if (rc == 0 && i->task_count >= HY_TASKS_MAX) rc = HY_EFULL;
@@ -235,12 +241,15 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
         return rc;
     }
     lua_xmove(i->L, t->thread, nargs + 1);
-    t->what = what ? what : "task";
-    t->end = end;
-    t->arg = arg;
+    t->what = as->what ? as->what : "task";
+    t->end = as->end;
+    t->arg = as->arg;
     t->wait = NULL;
-    t->parent = parent;
-    if (parent) parent->child = t;
+    t->parent = as->parent;
+    if (t->parent) t->parent->child = t;
+    t->origin_word = as->origin_word;
+    t->origin.line = 0;
+    if (origin && origin->line > 0) t->origin = *origin;
     hy_list_append(&i->tasks, &t->link);
     i->task_count++;
     hy__task_go(t, nargs);
@@ -249,11 +258,17 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
 
 int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_end_t *end,
                   void *arg) {
-    return spawn(i, nargs, NULL, what, end, arg);
+    return spawn(i, nargs, &(hy_task_t){.what = what, .end = end, .arg = arg}, NULL);
+}
+
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg) {
+    hy_task_t as = {.what = what, .end = end, .arg = arg, .origin_word = origin_word};
+    return spawn(i, nargs, &as, origin);
 }
 
 int hy__task_spawn_child(hy_wait_t *parent, int nargs) {
-    return spawn(parent->instance, nargs, parent, "wait", NULL, NULL);
+    return spawn(parent->instance, nargs, &(hy_task_t){.what = "wait", .parent = parent}, NULL);
 }
 
 bool hy_task_can_wait(lua_State *L) {

@@ -22,7 +22,7 @@ Lua's own load is loadtext.]] },
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
   { "hyperties", "", "table[]", [[
-Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
+Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.]] },
   { "objects", "", "table[]", [[
 Lists the data objects of this runtime: who reports and who observes each, its version, and
 whether it is kept, given --store: store = true or "sync".]] },
