@@ -200,6 +200,12 @@ static int prompt_compile(lua_State *L) {
     return compile(L, text, len, chunk) ? 1 : 2;
 }
 
+/* api() → what scripts see (api.h), made anew each time */
+static int prompt_api(lua_State *L) {
+    hy_api_push(L);
+    return 1;
+}
+
 static const luaL_Reg primitives[] = {
     {"load", prompt_load},
     {"unload", prompt_unload},
@@ -207,6 +213,7 @@ static const luaL_Reg primitives[] = {
     {"objects", prompt_objects},
     {"routes", prompt_routes},
     {"compile", prompt_compile},
+    {"api", prompt_api},
     {NULL, NULL},
 };
 

@@ -3,7 +3,8 @@
 -- with what is below, and gives the function that is then called for each line, in a task of its
 -- own: so a line may wait for whatever it likes.
 --
---   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile
+--   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile;
+--          and api(), what scripts see
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
@@ -13,30 +14,6 @@ local inspect = require "hyperty.inspect"
 local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
 local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type =
   error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type
-
-local TOPICS = {
-  { "load", 'load(name [, config])', [[
-Loads the hyperty of that name or file and gives its functions: chat = load "group_chat".
-  config.as     names the instance; config.user sets its user; the rest goes to its start
-  .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
-Lua's own load is loadtext.]] },
-  { "unload", 'unload(name)', [[
-Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
-are stored and the host has --store: those wait for it to be loaded again.]] },
-  { "hyperties", 'hyperties()', [[
-Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
-  { "objects", 'objects()', [[
-Lists the data objects of this runtime: who reports and who observes each, its version, and, with
---store, whether it is kept there: store = true or "sync".]] },
-  { "routes", 'routes()', [[
-Lists the addresses that this runtime listens to.]] },
-  { "watch", 'watch(url)', [[
-Observes a data object and prints all that happens to it. Gives the observer.]] },
-  { "help", 'help([x])', [[
-Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).
-  help(hyperty), help "every"                                  the library of scripts
-  help "syncher", "reporter", "observer", "child", "request"   data objects]] },
-}
 
 local OVERVIEW_END = [[
 hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
@@ -152,8 +129,12 @@ local function add_on(names)
 end
 
 local function command_help(commands, x)
-  for _, topic in ipairs(TOPICS) do
-    if x == topic[1] or x == commands[topic[1]] then return topic[2] .. "\n" .. topic[3] end
+  for _, topic in ipairs(help.COMMANDS) do
+    local name = topic[1]
+    if commands[name] and (x == name or x == commands[name]) then
+      local call, text = help.command(name)
+      return call .. "\n" .. text
+    end
   end
 end
 
@@ -178,9 +159,10 @@ local function instance_help(host, x)
   end
 end
 
-local function library_help(x)
-  if x == hyperty or x == "hyperty" then return help.overview() end
-  return help.library(hyperty, x) or help.object(x)
+local function library_help(host, x)
+  local api = host.api()
+  if x == hyperty or x == "hyperty" then return help.overview(api) end
+  return help.library(api, hyperty, x) or help.object(api, x)
 end
 
 -- Stands for a word that people type to leave.
@@ -238,23 +220,25 @@ local function install_commands(host, env, self)
 
   function commands.help(x)
     if x == nil then
-      for _, topic in ipairs(TOPICS) do
-        print(format("%-24s%s", topic[2], topic[3]:match "^[^\n:.]+"))
+      for _, topic in ipairs(help.COMMANDS) do
+        local call, text = help.command(topic[1])
+        if commands[topic[1]] then print(format("%-24s%s", call, text:match "^[^\n:.]+")) end
       end
       return print(OVERVIEW_END)
     end
-    print(command_help(commands, x) or instance_help(host, x) or library_help(x)
+    print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
+  end
+
+  function commands.loadtext(text, name)
+    check(text, "string", "loadtext: text")
+    return host.compile(text, name or "loadtext")
   end
 
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty = hyperty
   env.exit, env.quit = leaving_word(), leaving_word()
-  function env.loadtext(text, name)
-    check(text, "string", "loadtext: text")
-    return host.compile(text, name or "loadtext")
-  end
   return commands.load
 end
 

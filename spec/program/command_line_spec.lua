@@ -31,7 +31,7 @@ describe("help", function()
 
   it("does not list what is not there", function()
     local out = run("--help").out
-    for _, word in ipairs { "attach", "new", "watch" } do
+    for _, word in ipairs { "attach", "watch" } do
       assert.falsy(out:find("hyperty " .. word, 1, true), word)
       assert.falsy(out:find("--" .. word, 1, true), word)
     end
