@@ -148,8 +148,8 @@ describe("a reload", function()
       assert.is_true(rt:reload("one", renewed "hyperty.sleep(1)", false))
       rt:run(0.5)
       assert.equal("new", one:call "which")
-      assert.is_true(rt:reload("one", code "function T:start() require'hyperty'.sleep(1) error 'no' end",
-        false))
+      assert.is_true(rt:reload("one",
+        code "function T:start() require'hyperty'.sleep(1) error 'no' end", false))
       rt:run(0.5)
       assert.equal(3, one:eval("local _, a, b = ... return b", 2, 3))
       assert.equal("new", one:call "which")
@@ -324,7 +324,8 @@ describe("a reload", function()
     end)
 
     it("to find a file that it requires", function()
-      failed("invalid", "there is no \"elsewhere\"", rt:reload("one", HEAD .. "require 'elsewhere'"))
+      failed("invalid", "there is no \"elsewhere\"",
+        rt:reload("one", HEAD .. "require 'elsewhere'"))
       is_as_before()
     end)
 
@@ -555,7 +556,8 @@ describe("a reload", function()
     it("as it is", function()
       local one = load(code "", "one")
       one:eval "self.state.n = 1 self.state.list = { 1, 2 }"
-      assert.is_true(rt:reload("one", code "function T:start() self.state.n = self.state.n + 1 end"))
+      assert.is_true(rt:reload("one",
+        code "function T:start() self.state.n = self.state.n + 1 end"))
       assert.equal('{"n":2,"list":[1,2]}', state(one))
     end)
 

@@ -10,7 +10,8 @@ return { name = "Kitchen", start = function() print("cooks " .. part) end }
 -- then ends it.
 local function steps(list)
   local lines = { "{ %s & } 2>err.txt; pid=$!",
-    "said() { for i in $(seq 1000); do [ $(wc -l <err.txt) -ge $1 ] && return; sleep 0.02; done; }" }
+    "said() { for i in $(seq 1000); do",
+    "[ $(wc -l <err.txt) -ge $1 ] && return; sleep 0.02; done; }" }
   for _, step in ipairs(list) do
     lines[#lines + 1] = ("said %d"):format(step[1])
     lines[#lines + 1] = step[2]
@@ -70,8 +71,8 @@ kitchen: error: not reloaded: ./kitchen.lua:1: no start
 
   it("reloads each hyperty that uses a file, and no other one", function()
     local err = run({
-      { 2, "echo \"return { name = 'H', start = function() print 'hall' end }\" >hall.lua; sleep 0.2\n"
-        .. "echo 'return 2' >part.lua" },
+      { 2, "echo \"return { name = 'H', start = function() print 'hall' end }\" >hall.lua; "
+        .. "sleep 0.2; echo 'return 2' >part.lua" },
       { 6, ":" },
     }, "./kitchen.lua", "./kitchen.lua")
     local lines = {}
@@ -90,7 +91,7 @@ kitchen: error: not reloaded: ./kitchen.lua:1: no start
       result = program.run({ "run", "--config", "config.lua", "./kitchen.lua" },
         { dir = dir, shell = steps { { 1, "echo 'return 2' >part.lua" }, { 3, ":" } } })
       program.write(dir .. "/config.lua", "return { watch = 'yes' }")
-      local refused = program.run({ "run", "--config", "config.lua", "./kitchen.lua" }, { dir = dir })
+      local refused = program.run({ "run", "--config", "config.lua", "kitchen" }, { dir = dir })
       assert.equal("hyperty: run: --config: config.lua: watch must be true or false\n", refused.err)
     end)
     assert.equal("kitchen: cooks 1\nkitchen: cooks 2\nkitchen: reloaded\n", result.err)
