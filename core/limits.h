@@ -144,6 +144,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
@@ -255,6 +256,25 @@
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
 #define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* How long a client waits for a host to say what it is. */
+#define HY_ATTACH_MS 5000
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
+/* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
+ * it reads at once. */
+#define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)
+#define HY_PROMPT_HISTORY_BYTES_MAX (4u << 20)
+#define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
+#define HY_PROMPT_READ_BYTES        4096u
+/* Completion: how long it is waited for, and what it may look at and give. */
+#define HY_PROMPT_COMPLETE_MS     300
+#define HY_PROMPT_COMPLETIONS_MAX 200u
+#define HY_PROMPT_ENTRIES_MAX     2000u
+/* Output above the line being typed is shown together so often. A host that is silent so long after
+ * Ctrl-C, or after the end of the input, is told of. */
+#define HY_PROMPT_DRAW_MS   15
+#define HY_PROMPT_SILENT_MS 1500
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000
