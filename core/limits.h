@@ -209,13 +209,12 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX        65536u
-#define HY_TASKS_IDLE_MAX   64u
-#define HY_TIMERS_MAX       65536u
-#define HY_CLOSINGS_MAX     16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX   4096u
-#define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
-#define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
+#define HY_TASKS_MAX      65536u
+#define HY_TASKS_IDLE_MAX 64u
+#define HY_TIMERS_MAX     65536u
+#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX 4096u
+#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u
@@ -253,6 +252,7 @@
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
+#define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000

@@ -46,6 +46,13 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
     X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
       "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
+    X(BUDGET, "budget", NUMBER, "MS", "repl run check",                                            \
+      "of processor time, that a hyperty may run without a wait; 200; 0: unbounded")               \
+    X(MEMORY, "memory", NUMBER, "N", "repl run check",                                             \
+      "bytes of memory of a hyperty's Lua; 67108864; 0: unbounded")                                \
+    X(TRUSTED, "trusted", LIST, "NAME", "repl run check",                                          \
+      "hyperty, by name or file, that gets all of Lua's libraries: io, os,\n"                      \
+      "package and debug too; repeatable")                                                         \
     X(CONFIG, "config", TEXT, "FILE", "repl run check node",                                       \
       "Lua file that returns a table of these options")                                            \
     X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \

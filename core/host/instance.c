@@ -86,6 +86,8 @@ int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_insta
     hy_str_t *as = hy_get_str(given, "as"), *user = hy_get_str(given, "user");
     i->host = h;
     i->config = config;
+    i->memory_max = h->config.memory_max;
+    i->budget.run_ms = h->config.budget.run_ms;
     i->file = hy_str_from(file);
     i->env_ref = i->hyperty_ref = i->self_ref = i->api_ref = LUA_NOREF;
     hy_link_init(&i->link);
@@ -145,7 +147,7 @@ static void start_ended(void *arg, lua_State *L, int results, bool failed) {
     }
 }
 
-static const hy_task_end_t start_ending = {start_ended, NULL};
+static const hy_task_end_t start_ending = {.ended = start_ended, .takes_errors = true};
 
 typedef struct {
     hy_instance_t *instance;
@@ -293,11 +295,9 @@ static void run_stop(lua_State *L, void *arg) {
 
 static void call_stop(hy_instance_t *i) {
     hy_error_t err = {0};
-    hy__state_limit(i->L);
     if (hy_protected(i->L, run_stop, i, &err) < 0) {
         hy__instance_log(i, HY_LOG_ERROR, "stop", err.text);
     }
-    hy__state_unlimit(i->L);
 }
 
 void hy__instance_close(hy_instance_t *i) {

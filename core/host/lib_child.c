@@ -197,10 +197,11 @@ int hy_box_children(lua_State *L) {
     const hy_str_t *key = collection->kind == HY_STR ? collection->as.s : NULL;
     if (name && !key) return hy_push_failure(L, HY_ENOMEM, NULL);
     const hy_children_t *children = hy_party_children(b->lua.party);
-    size_t count = hy_children_count(children, key), pos = 0;
+    size_t count = children ? hy_children_count(children, key) : 0, pos = 0; /* NULL: it ended */
     lua_Integer n = 0;
     lua_createtable(L, count < INT32_MAX ? (int)count : 0, 0);
-    for (hy_child_t *c; (c = hy_children_next(children, key, &pos));) {
+    for (hy_child_t *c; children && (c = hy_children_next(children, key, &pos));) {
+        if (c->is_tried && !hy_str_equal(c->reporter, b->lua.instance->url)) continue;
         hy_child_push(L, b->lua.party, c);
         lua_rawseti(L, -2, ++n);
     }

@@ -70,11 +70,9 @@ void hy_asked_unref(hy_asked_t *a) {
 
 static void asked_ended(void *arg, lua_State *L, int results, bool failed) {
     hy_asked_t *a = arg;
+    (void)L;
     (void)results;
-    if (failed) {
-        a->has_failed = true;
-        hy__instance_log(a->instance, HY_LOG_ERROR, hy_on_label(a->event), lua_tostring(L, -1));
-    }
+    if (failed) a->has_failed = true;
     hy_asked_unref(a);
 }
 
@@ -82,7 +80,7 @@ static void asked_dropped(void *arg) {
     hy_asked_unref(arg);
 }
 
-const hy_task_end_t hy_asked_end = {asked_ended, asked_dropped};
+const hy_task_end_t hy_asked_end = {.ended = asked_ended, .dropped = asked_dropped};
 
 /* What a script gets when it decides a second time, or too late. */
 static int decided(lua_State *L, int rc) {

@@ -140,6 +140,14 @@ void hy_lib_hyperty_open(lua_State *L) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, &hyperty_key);
 }
 
+void hy__lib_hyperty_freeze(lua_State *L) {
+    hy__lib_hyperty_push(L);
+    hy__frozen_field(L, "json", "hyperty.json");
+    hy__frozen_field(L, "log", "hyperty.log");
+    hy__frozen_make(L, "hyperty");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &hyperty_key);
+}
+
 void hy__lib_hyperty_push(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &hyperty_key);
 }

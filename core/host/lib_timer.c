@@ -34,8 +34,9 @@ static void settle(ticker_t *t) {
 
 static void ended(void *arg, lua_State *L, int results, bool failed) {
     ticker_t *t = arg;
+    (void)L;
     (void)results;
-    if (failed) hy__instance_log(t->instance, HY_LOG_ERROR, "timer", lua_tostring(L, -1));
+    (void)failed;
     t->is_running = false;
     settle(t);
 }
@@ -46,7 +47,7 @@ static void dropped(void *arg) {
     settle(t);
 }
 
-static const hy_task_end_t ending = {ended, dropped};
+static const hy_task_end_t ending = {.ended = ended, .dropped = dropped};
 
 static void start_function(lua_State *L, void *arg) {
     ticker_t *t = arg;
