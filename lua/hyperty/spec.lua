@@ -24,6 +24,9 @@ local M = {}
 ---@field user? string url of the user of those who name none
 ---@field store? boolean what is stored outlives :restart() of a place
 ---@field network? boolean|{delay: number[]?, loss: number?, repeat_: number?} places of their own
+---@field budget? {run: number?, turn: number?} seconds of the processor that a hyperty may use
+---@field memory? integer bytes that a hyperty may use
+---@field trusted? string[] names of hyperties that get all of Lua
 ---@field log_level? "error"|"warn"|"info"|"debug" what :log() has; "info"
 
 ---@class hyperty.spec.Line
@@ -128,7 +131,8 @@ local function start(place)
   local config = {
     seed = options.seed or 1, paths = options.paths, schemas = options.schemas,
     user = options.user, store = place.disk, print = print_line, log = log_line,
-    log_level = options.log_level,
+    log_level = options.log_level, budget = options.budget, memory = options.memory,
+    trusted = options.trusted,
   }
   place.runtime = world.network and world.network:runtime(config) or host.runtime(config)
 end

@@ -173,6 +173,16 @@ describe("a world", function()
   end)
 end)
 
+describe("a world with bounds", function()
+  it("stops a function that runs for too long, and goes on", function()
+    local world <close> = spec.world { budget = { run = 0.05 } }
+    local oven = world:load_text(OVEN)
+    has("took too long", raised(world.eval, world, oven, "while true do end"))
+    has("took too long", table.concat(world:errors()))
+    assert.equal(20, oven.degrees())
+  end)
+end)
+
 describe("a world with a network", function()
   it("has places of their own, which lose and find each other", function()
     local world <close> = spec.world { network = { delay = { 0.01, 0.02 } } }
