@@ -46,7 +46,8 @@ describe("hyperty new", function()
         assert.falsy(tree.read(dir .. "/" .. path):find "@%a+@", path)
       end
       for _, command in ipairs { "check", "repl", "run" } do
-        assert.truthy(out:find("  hyperty " .. command .. " kitchen", 1, true), out)
+        local line = ("  %s %s kitchen"):format(program.path, command) -- as it was called
+        assert.truthy(out:find(line, 1, true), out)
       end
       assert.equal(#MADE + 3, #files_in(dir))
     end)
