@@ -120,13 +120,16 @@ end
 local Place = {}
 Place.__index = Place
 
+-- The runtime holds these functions until it is stopped: so they hold no world, or a world that was
+-- forgotten would never go.
 local function start(place)
   local world, options = place.world, place.options
+  local lines, logged, key = world.lines, world.logged, place.key
   local function print_line(who, text)
-    world.lines[#world.lines + 1] = { place = place, who = who, text = text }
+    lines[#lines + 1] = { key = key, who = who, text = text }
   end
   local function log_line(level, who, text)
-    world.logged[#world.logged + 1] = { level = level, who = who, text = text }
+    logged[#logged + 1] = { level = level, who = who, text = text }
   end
   local config = {
     seed = options.seed or 1, paths = options.paths, schemas = options.schemas,
@@ -138,7 +141,7 @@ local function start(place)
 end
 
 local function new_place(world, name, options)
-  local place = setmetatable({ name = name, world = world, options = options }, Place)
+  local place = setmetatable({ name = name, world = world, options = options, key = {} }, Place)
   if options.store then place.disk = host.disk {} end
   start(place)
   world.places[#world.places + 1] = place
@@ -181,6 +184,7 @@ end
 
 --- --- worlds ------------------------------------------------------------------------------------
 
+---What `load`, `load_text` and `restart` of it do, its first place does.
 ---@class hyperty.spec.World : hyperty.spec.Place
 ---@field network table|nil the network of hyperty.host: cuts, crashes, losses
 ---@field here hyperty.spec.Place the first place
@@ -297,7 +301,7 @@ function World:prints(proxy)
   local record = proxy and record_of(proxy, "prints")
   local texts = {}
   for _, line in ipairs(self.lines) do
-    if not record or (line.place == record.place and line.who == record.name) then
+    if not record or (line.key == record.place.key and line.who == record.name) then
       texts[#texts + 1] = line.text
     end
   end
@@ -376,6 +380,9 @@ function World:close()
   local left = self.blocks and open_count == 0 and host.blocks() - self.blocks or 0
   if left ~= 0 then error(("%d blocks of memory are left"):format(left), 2) end
 end
+
+-- A world that was forgotten must not keep others from telling what they leave.
+World.__gc = stop
 
 function World:__close(reason)
   if reason ~= nil then return stop(self) end -- that is what the spec is to tell

@@ -150,6 +150,18 @@ describe("a world", function()
     held:close()
   end)
 
+  it("is stopped when it was forgotten", function()
+    local blocks = host.blocks()
+    spec.world({ store = true }):load_text(OVEN)
+    assert.not_equal(blocks, host.blocks())
+    collectgarbage()
+    collectgarbage()
+    assert.equal(blocks, host.blocks())
+    local world, held = spec.world(), host.disk {}
+    has("blocks of memory are left", raised(world.close, world))
+    held:close()
+  end)
+
   it("comes back with what was stored", function()
     local world <close> = spec.world { store = true }
     local oven = world:load_text(OVEN, { as = "oven" })
