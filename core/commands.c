@@ -252,6 +252,7 @@ int hy_command_repl(const hy_options_t *options) {
     hy_prompt_client_t client = {
         .fd = ends[0],
         .host = host,
+        .command = "repl",
         .names = options->names.items,
         .name_count = options->names.count,
         .code = options->given[HY_OPTION_CODE],

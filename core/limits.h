@@ -253,6 +253,20 @@
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
 #define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
+ * it reads at once. */
+#define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)
+#define HY_PROMPT_HISTORY_BYTES_MAX (4u << 20)
+#define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
+#define HY_PROMPT_READ_BYTES        4096u
+/* Completion: how long it is waited for, and what it may look at and give. */
+#define HY_PROMPT_COMPLETE_MS     300
+#define HY_PROMPT_COMPLETIONS_MAX 200u
+#define HY_PROMPT_ENTRIES_MAX     2000u
+/* Output above the line being typed is shown together so often. A host that is silent so long after
+ * Ctrl-C, or after the end of the input, is told of. */
+#define HY_PROMPT_DRAW_MS   15
+#define HY_PROMPT_SILENT_MS 1500
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000

@@ -10,6 +10,7 @@
 #include "../base/mem.h"
 #include "frame.h"
 #include "internal.h"
+#include "lib_complete.h"
 #include "lib_prompt.h"
 #include "prompt_queue.h"
 
@@ -127,7 +128,8 @@ static void spawn(lua_State *L, void *arg) {
     push_text(L, s->frame, hy_get_str(s->frame, "name") ? "name" : "code");
     lua_pushinteger(L, hy_get_int(s->frame, "width", WIDTH_USUAL));
     lua_pushboolean(L, hy_get_bool(s->frame, "color", false));
-    int rc = hy_task_spawn(s->instance, 3, INSTANCE_NAME, &eval_end, s->prompt);
+    lua_pushboolean(L, hy_get_bool(s->frame, "terminal", false));
+    int rc = hy_task_spawn(s->instance, 4, INSTANCE_NAME, &eval_end, s->prompt);
     if (rc) luaL_error(L, "%s", hy_error_text(rc));
 }
 
@@ -160,12 +162,24 @@ static void cancel_eval(hy_prompt_t *p, int64_t id) {
     }
 }
 
+/* Answered at once, also while an evaluation waits. */
+static void answer_completion(hy_prompt_t *p, const hy_node_t *frame) {
+    hy_instance_t *i = find_instance(p);
+    if (!i) return;
+    hy_value_t answer = hy_complete(i, &commands_key, frame);
+    if (answer.kind == HY_OBJECT) hy_put(answer.as.n, "id", hy_int(hy_get_int(frame, "id", 0)));
+    hy_prompt_queue_add(&p->out, (hy_prompt_frame_t){.is = "completion", .more = answer}, "", 0);
+    flush(p);
+}
+
 /* --- input ------------------------------------------------------------------------------------ */
 
 static void take_frame(hy_prompt_t *p, const hy_node_t *frame) {
     const hy_str_t *what = hy_get_str(frame, "do");
     if (hy_str_is(what, "cancel")) {
         cancel_eval(p, hy_get_int(frame, "id", 0));
+    } else if (hy_str_is(what, "complete")) {
+        answer_completion(p, frame);
     } else if (p->is_evaluating) {
         end(p, "the client sent a chunk while another one was under way");
     } else if (hy_str_is(what, "eval")) {

@@ -3,8 +3,8 @@
 -- are only the commands of the prompt and what is no list.
 local M = {}
 
-local concat, format, getmetatable, ipairs, pcall, rawequal, tostring, type =
-  table.concat, string.format, getmetatable, ipairs, pcall, rawequal, tostring, type
+local concat, format, getmetatable, ipairs, pairs, pcall, rawequal, tostring, type =
+  table.concat, string.format, getmetatable, ipairs, pairs, pcall, rawequal, tostring, type
 local len = utf8.len
 
 local COLUMN = 38 -- where what a name means begins
@@ -30,6 +30,8 @@ whether it is kept, given --store: store = true or "sync".]] },
 Lists the addresses that this runtime listens to.]] },
   { "watch", "url: string", "hyperty.Observer", [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
+  { "why", "", nil, [[
+Tells the last error once more, with the calls that led to it.]] },
   { "loadtext", "text: string, name?: string", "function", [[
 Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.]] },
   { "help", "x?: any", nil, [[
@@ -277,6 +279,17 @@ function M.object(api, x)
     add_class(lines, classes[other], title_of(classes[other], other))
   end
   return concat(lines, "\n")
+end
+
+---What there is help for, by name, beside the commands.
+---@param api table
+---@return string[]
+function M.names(api)
+  local names = { "hyperty" }
+  for name in pairs(TOPICS) do names[#names + 1] = name end
+  for word in pairs(classes_of(api)) do names[#names + 1] = word end
+  for _, entry in ipairs(each_entry(api)) do names[#names + 1] = entry.name end
+  return names
 end
 
 ---The width that no line of a screen goes beyond.
