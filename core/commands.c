@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "base/buf.h"
 #include "host/prompt.h"
+#include "host/watch.h"
 #include "hyperty_parts.h"
 #include "log_lines.h"
 #include "prompt_client.h"
@@ -21,6 +22,7 @@ typedef struct {
     const char *command;
     hyperty_t *host;
     hy_prompt_t *prompt; /* NULL: lines go to stderr */
+    hy_watch_t *watch;   /* NULL: --watch was not given */
     hy_signal_t *sigint, *sigterm;
     int status;
 } program_t;
@@ -115,6 +117,15 @@ static bool open_host(program_t *p) {
     return is_open;
 }
 
+/* --watch */
+static bool watch_files(program_t *p) {
+    if (!p->options->given[HY_OPTION_WATCH]) return true;
+    hy_host_t *host = hy_runtime_host(hy_hyperty_runtime(p->host));
+    if (hy_watch_open(host, hy_hyperty_loop(p->host), &p->watch) == 0) return true;
+    fail(p, "--watch: out of memory");
+    return false;
+}
+
 static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
     if (hy_loop_signal(hy_hyperty_loop(p->host), number, on_signal, p, out) == 0) return true;
     fail(p, "cannot listen for signals");
@@ -125,6 +136,7 @@ static void close_host(program_t *p) {
     if (!p->host) return;
     hy_signal_close(p->sigint);
     hy_signal_close(p->sigterm);
+    hy_watch_close(p->watch);
     hy_hyperty_end(p->host);
     hy_prompt_close(p->prompt);
     p->prompt = NULL;
@@ -152,7 +164,7 @@ static void load_all(program_t *p) {
 int hy_command_run(const hy_options_t *options) {
     program_t p = {.options = options, .command = "run"};
     if (open_host(&p) && watch_signal(&p, SIGINT, &p.sigint) &&
-        watch_signal(&p, SIGTERM, &p.sigterm)) {
+        watch_signal(&p, SIGTERM, &p.sigterm) && watch_files(&p)) {
         load_all(&p);
         if (p.status == HY_EXIT_DONE) hyperty_run(p.host);
     }
@@ -219,7 +231,7 @@ static int serve(const hy_options_t *options, int fd) {
         .ended = on_prompt_ended,
         .arg = &p,
     };
-    if (!watch_signal(&p, SIGTERM, &p.sigterm)) {
+    if (!watch_signal(&p, SIGTERM, &p.sigterm) || !watch_files(&p)) {
         close(fd);
     } else if (hy_prompt_open(&config, &p.prompt, (hy_error_t *)(void *)&err) != 0) {
         fail(&p, err.text);

@@ -232,6 +232,8 @@
 #define HY_RELOAD_MS        2000u
 #define HY_RELOAD_LINGER_MS 5000u
 #define HY_TRIAL_EVENTS_MAX 65536u
+#define HY_RELOAD_TURNS     64u /* at most, for what the old code had queued when it began */
+#define HY_PAST_LIVES_MAX   8u  /* of one hyperty whose tasks go on; the oldest goes first */
 
 /* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
  * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
@@ -271,6 +273,14 @@
  */
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
+
+/* Files that are looked at, and folders that they are in; the pause after an event of theirs, which
+ * further ones put off, and for how long; when a folder that is not there is looked for again. */
+#define HY_FILES_MAX          4096u
+#define HY_FILES_FOLDERS_MAX  256u
+#define HY_FILES_QUIET_MS     50u
+#define HY_FILES_QUIET_MAX_MS 500u
+#define HY_FILES_RETRY_MS     1000u
 
 /* What a host still writes to its nodes when it closes: how long that may take, and how often one
  * looks whether it is done. */

@@ -31,8 +31,8 @@ typedef enum {
 } hy_command_t;
 
 /* How an option is given: once; as often as one likes (in the file a string or a list of strings);
- * a number within bounds (option_values.c). */
-typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind_t;
+ * a number within bounds (option_values.c); without a value (in the file true or false). */
+typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG } hy_option_kind_t;
 
 /* name, long name and key in the file, kind, argument, commands that know it, what it does */
 #define HY_OPTION_MAP(X)                                                                           \
@@ -57,6 +57,7 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
       "Lua file that returns a table of these options")                                            \
     X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \
     X(LOG_FORMAT, "log-format", TEXT, "FORMAT", "repl run check node", "text or json; text")       \
+    X(WATCH, "watch", FLAG, "", "repl run", "reload a hyperty when its files are edited")          \
     X(GRACE, "grace", NUMBER, "SECONDS", "node", "that a session without connection is kept; 30")  \
     X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
     X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \

@@ -51,6 +51,7 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     *h = (hy_host_t){.config = *config};
     hy_link_init(&h->instances);
     hy_link_init(&h->ready);
+    hy_link_init(&h->reloads);
     hy_link_init(&h->leaving);
     hy_dict_init(&h->names, sizeof(entry_t));
     hy_dict_init(&h->urls, sizeof(entry_t));
@@ -121,11 +122,13 @@ bool hy_host_turn(hy_host_t *h) {
     hy_link_t leaving;
     h->turn++;
     run_ready(h);
+    hy__reload_turn(h);
     hy_list_take(&h->leaving, &leaving);
     while (!hy_list_is_empty(&leaving)) {
         hy__instance_close(hy_link_owner(leaving.next, hy_instance_t, leaving));
     }
-    return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->leaving);
+    return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->reloads) ||
+           !hy_list_is_empty(&h->leaving);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -278,6 +281,14 @@ void hy__host_forget(hy_host_t *h, hy_instance_t *i) {
     hy_list_remove(&i->leaving);
 }
 
+void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir) {
+    entry_t *name = hy_dict_get(&h->names, i->name), *url = hy_dict_get(&h->urls, i->url);
+    assert(name && url && name->instance == i && url->instance == i);
+    name->instance = url->instance = heir;
+    hy_list_append(i->link.next, &heir->link); /* before the one after it */
+    hy_list_remove(&i->link);
+}
+
 /* --- loading ---------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -346,7 +357,10 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     if (i->may_be_offline && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
         i->budget.run_ms = HY_PROMPT_RUN_MS;
     }
-    rc = hy__state_open(i, err);
+    i->has_file = !script->source;
+    rc = i->has_file ? hy__instance_reads(i, script->file) : 0;
+    if (rc < 0) hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
+    if (rc == 0) rc = hy__state_open(i, err);
     if (rc == 0) rc = hy__state_load(i, script->source, script->len, script->is_compiled, err);
     if (rc < 0) {
         hy__instance_close(i);

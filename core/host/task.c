@@ -46,6 +46,7 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
     hy_link_init(&t->link);
     hy_link_init(&t->ready);
+    hy__held_init(&t->held);
     int rc = hy_protected(i->L, make_thread, t, NULL);
     if (rc < 0) {
         free_task(t);
@@ -100,10 +101,12 @@ static void leave_queue(hy_task_t *t) {
 static void leave_lists(hy_task_t *t) {
     if (t->is_queued) leave_queue(t);
     hy_list_remove(&t->link);
+    hy__held_drop(&t->held);
     t->instance->task_count--;
 }
 
 static void end_task(hy_task_t *t, int results, bool failed) {
+    hy_instance_t *i = t->instance;
     leave_lists(t);
     if (t->parent) {
         hy__wait_child_ended(t->parent, t->thread, results, failed);
@@ -112,6 +115,7 @@ static void end_task(hy_task_t *t, int results, bool failed) {
     }
     if (!t->is_dead) lua_settop(t->thread, 0);
     put_away(t);
+    if (i->life == HY_LIFE_PAST) hy__reload_task_ended(i);
 }
 
 /* An error object is on top of the thread, whose stack is still there for the traceback. In its
@@ -182,18 +186,30 @@ static bool is_late(hy_instance_t *i) {
     return i->is_late;
 }
 
+static void go_on(void *task) {
+    hy_task_t *t = task;
+    lua_pop(t->thread, 1);
+    run(t);
+}
+
 void hy__task_go(hy_task_t *t, int count) {
     hy_instance_t *i = t->instance;
     t->nargs = count;
-    if (i->busy == 0 && !is_late(i)) {
+    if (i->busy == 0 && !i->is_frozen && !is_late(i)) {
         run(t);
         return;
     }
     lua_pushlightuserdata(t->thread, (void *)&hy__held_mark);
+    if (hy__instance_hold(i, &t->held, go_on, t)) return;
     hy_list_append(&i->host->ready, &t->ready);
     t->is_queued = true;
     i->queued++;
     hy__host_wake(i->host);
+}
+
+void hy__task_hold(hy_task_t *t) {
+    leave_queue(t);
+    hy__instance_hold(t->instance, &t->held, go_on, t);
 }
 
 bool hy__task_turn(hy_task_t *t) {
