@@ -92,20 +92,28 @@ local function api_function(record, proxy, method)
   end
 end
 
+-- Puts the functions that the instance has now into its proxy.
+local function fill(proxy, record)
+  for method in pairs(proxy) do proxy[method] = nil end
+  record.names = assert(record.instance:eval(NAMES))
+  for method in record.names:gmatch "%S+" do
+    proxy[method] = api_function(record, proxy, method)
+  end
+end
+
 local function proxy_of(place, instance)
   local proxy = {}
   local record = {
     place = place, runtime = place.runtime, instance = instance, name = instance.name,
   }
-  local names = assert(instance:eval(NAMES))
-  for method in names:gmatch "%S+" do proxy[method] = api_function(record, proxy, method) end
+  fill(proxy, record)
   instances[proxy] = record
   return setmetatable(proxy, {
     __name = "hyperty",
     __tostring = function() return ("%s (%s)"):format(record.name, instance.url) end,
     __index = function(_, key)
       error(('%s has no function "%s": it has %s'):format(record.name, tostring(key),
-        (names:gsub(" ", ", "))), 2)
+        (record.names:gsub(" ", ", "))), 2)
     end,
   })
 end
@@ -262,6 +270,19 @@ end
 ---@return number
 function World:now()
   return self.before + (self.network or self.here.runtime):now()
+end
+
+---Loads the code of an instance again, as --watch and reload at the prompt do. If the new code
+---fails, the old goes on, and this raises.
+---@param proxy table what load gave
+---@param text? string the new code; else what its file has now
+function World:reload(proxy, text)
+  local record = record_of(proxy, "reload")
+  check_there(record)
+  local ok, message = record.runtime:reload(record.instance.url, text)
+  self:_hear()
+  if not ok then error(message, 2) end
+  fill(proxy, record)
 end
 
 ---Stops an instance.

@@ -175,6 +175,22 @@ describe("a world", function()
     assert.equal(3, world:now())
   end)
 
+  it("reloads: what is observed and kept goes on, and new functions are there", function()
+    local world <close> = spec.world()
+    local oven, thermometer = world:load_text(OVEN), world:load_text(THERMOMETER)
+    thermometer.look(oven.url())
+    world:eval(oven, "self.state.heats = 3")
+    world:run(1)
+    world:reload(oven, (OVEN:gsub("degrees %+ 10", "degrees + 1"):gsub("function Oven%.api%.url",
+      "function Oven.api.heats(self) return self.state.heats end\n%0")))
+    assert.equal(3, oven.heats())
+    world:run(2)
+    assert.same({ 32, "live" }, { thermometer.degrees() })
+    has("text:2: unexpected symbol", raised(world.reload, world, oven, "\n="))
+    assert.equal(32, oven.degrees())
+    assert.equal(3, oven.heats())
+  end)
+
   it("goes the same way each time, and another one with another seed", function()
     local function url(seed)
       local world <close> = spec.world { seed = seed }
