@@ -144,6 +144,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
@@ -255,6 +256,11 @@
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
 #define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* How long a client waits for a host to say what it is. */
+#define HY_ATTACH_MS 5000
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
 /* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
  * it reads at once. */
 #define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)

@@ -209,6 +209,12 @@ static int check_names(const hy_options_t *o, hy_error_t *err) {
         hy_fail(err, HY_EINVALID, "new: give one name: hyperty new NAME");
         return HY_EXIT_USAGE;
     }
+    if (o->command == HY_COMMAND_ATTACH && o->names.count > 1) {
+        hy_fail(err, HY_EINVALID,
+                "%s: \"%s\" is too much: a prompt is on one host; give its PID or socket", word,
+                o->names.items[1]);
+        return HY_EXIT_USAGE;
+    }
     bool needs_one = o->command == HY_COMMAND_RUN || o->command == HY_COMMAND_CHECK;
     if (needs_one && o->names.count == 0) {
         hy_fail(err, HY_EINVALID,
@@ -265,7 +271,7 @@ static void print_options(FILE *out, hy_command_t command) {
 void hy_help_print(FILE *out) {
     fputs("hyperty: services in Lua that keep data objects in sync\n\n", out);
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  hyperty %-5s %-20s %s\n", commands[i].word, commands[i].usage,
+        fprintf(out, "  hyperty %-6s %-20s %s\n", commands[i].word, commands[i].usage,
                 commands[i].text);
     }
     fputs("  hyperty --version | --help | help COMMAND\n\noptions:\n", out);

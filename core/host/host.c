@@ -437,8 +437,17 @@ void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, co
     hy__instance_log(i, HY_LOG_ERROR, what, text);
 }
 
-void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
-                      const char *text) {
+/* Its first line. */
+static void keep_error(hy_instance_t *i, const char *what, const char *text) {
+    hy_str_t *line = hy_str_format("%s: %.*s", what, (int)strcspn(text, "\n"), text);
+    i->error_count++;
+    if (!line) return;
+    hy_str_unref(i->last_error);
+    i->last_error = line;
+}
+
+void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text) {
+    if (level == HY_LOG_ERROR && text) keep_error(i, what, text);
     hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
 }
 

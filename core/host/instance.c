@@ -190,6 +190,7 @@ static void started(hy_instance_t *i) {
     hy_start_t *s = i->start;
     i->start = NULL;
     i->state = HY_RUNNING;
+    i->since_ms = hy_clock_now(hy__host_clock(i->host));
     report(s, 0, "", i);
 }
 
@@ -367,6 +368,7 @@ static void close_life(hy_instance_t *i) {
     hy_str_unref(i->url);
     hy_str_unref(i->user);
     hy_str_unref(i->file);
+    hy_str_unref(i->last_error);
     hy_free(i);
 }
 

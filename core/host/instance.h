@@ -52,6 +52,10 @@ struct hy_instance {
         api_ref;               /* registry: _ENV of the script, its table, self, api */
     hy_own_state_t *own_state; /* self.state; NULL: there is none yet */
     hy_value_t config;         /* as given to load */
+    /* For the prompt: since when this code runs; what was logged of it as an error. */
+    uint64_t since_ms;
+    hy_str_t *last_error; /* NULL: nothing yet */
+    uint32_t error_count;
     hy_life_t life;
     bool is_frozen;      /* another life is tried: what would go on here is held */
     hy_link_t held;      /* hy__held_t, in order */

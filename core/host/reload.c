@@ -173,6 +173,7 @@ static void swap(hy_reload_t *r) {
     hy__host_replace(i->host, i, heir);
     heir->life = HY_LIFE_SETTLED;
     heir->state = HY_RUNNING;
+    heir->since_ms = hy_clock_now(hy__host_clock(heir->host));
     heir->may_be_offline = i->may_be_offline;
     heir->is_outdated = i->is_outdated;
     i->reload = heir->reload = NULL;

@@ -18,7 +18,7 @@ struct hy_watch {
 static void reload(hy_watch_t *w, hy_instance_t *i);
 
 /* The first line says what and where; there may be a traceback. */
-static void say_failed(const hy_instance_t *i, const char *text) {
+static void say_failed(hy_instance_t *i, const char *text) {
     hy_error_t line;
     hy_fail(&line, 0, "%.*s", (int)strcspn(text, "\n"), text);
     hy__instance_log(i, HY_LOG_ERROR, "not reloaded", line.text);

@@ -220,6 +220,18 @@ local function value_at(hyperty, name)
   return hyperty
 end
 
+---All that there is help for, by name.
+---@param api table
+---@return string[]
+function M.names(api)
+  local names = { "hyperty" }
+  for _, command in ipairs(M.COMMANDS) do names[#names + 1] = command[1] end
+  for topic in pairs(TOPICS) do names[#names + 1] = topic end
+  for word in pairs(classes_of(api)) do names[#names + 1] = word end
+  for _, entry in ipairs(each_entry(api)) do names[#names + 1] = entry.name end
+  return names
+end
+
 ---What is known about a function, value or part of the library.
 ---@param api table
 ---@param hyperty table the library
@@ -279,17 +291,6 @@ function M.object(api, x)
     add_class(lines, classes[other], title_of(classes[other], other))
   end
   return concat(lines, "\n")
-end
-
----What there is help for, by name, beside the commands.
----@param api table
----@return string[]
-function M.names(api)
-  local names = { "hyperty" }
-  for name in pairs(TOPICS) do names[#names + 1] = name end
-  for word in pairs(classes_of(api)) do names[#names + 1] = word end
-  for _, entry in ipairs(each_entry(api)) do names[#names + 1] = entry.name end
-  return names
 end
 
 ---The width that no line of a screen goes beyond.

@@ -4,8 +4,7 @@
 -- own: so a line may wait for whatever it likes.
 --
 --   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile,
---          traceback, api (what scripts see, core/host/api.h), and what completion looks at
---          (core/host/lib_complete.h)
+--          traceback; api(), what scripts see; and what completion looks at (lib_complete.h)
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
@@ -165,11 +164,7 @@ local function instance_help(host, x)
 end
 
 -- All that help knows by name.
-local function topic_names(host)
-  local names = help.names(host.api())
-  for _, topic in ipairs(help.COMMANDS) do names[#names + 1] = topic[1] end
-  return names
-end
+local function topic_names(host) return help.names(host.api()) end
 
 local function library_help(host, x)
   local api = host.api()
