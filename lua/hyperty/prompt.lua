@@ -181,8 +181,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`.
-local function install_commands(host, env, self)
+-- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
+-- failed: its text and the calls. Gives `load`.
+local function install_commands(host, env, self, last)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -236,6 +237,12 @@ local function install_commands(host, env, self)
     print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
+  end
+
+  function commands.why()
+    if not last.failure then return print "nothing has failed here" end
+    print(last.failure.text)
+    if last.failure.calls then print(last.failure.calls) end
   end
 
   function commands.loadtext(text, name)
@@ -309,7 +316,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local load_hyperty = install_commands(host, env, self)
+  local last = {}
+  local load_hyperty = install_commands(host, env, self, last)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -329,14 +337,6 @@ return function(host, env, self)
     local texts = {}
     for i = 1, values.n do texts[i] = inspect(values[i], options) end
     return concat(texts, "\t")
-  end
-
-  local failure -- of the last line that failed: its text and the traceback
-
-  function env.why()
-    if not failure then return print "nothing has failed here" end
-    print(failure.text)
-    if failure.calls then print(failure.calls) end
   end
 
   -- What a person is told: what failed, then where, and what to do.
@@ -359,7 +359,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    failure = { text = text, calls = traceback and calls_of(traceback) }
+    last.failure = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)
