@@ -251,8 +251,11 @@ local SOURCES = {}
 
 function SOURCES.load(host, text)
   if find(text, "[/.]") then return files(host, text) end
-  local list = host.loadable()
-  add_all(list, (files(host, text)))
+  local list, is_there = host.loadable(), {}
+  for _, name in ipairs(list) do is_there[name .. ".lua"] = true end
+  for _, file in ipairs((files(host, text))) do
+    if not is_there[file] then list[#list + 1] = file end
+  end
   return list
 end
 

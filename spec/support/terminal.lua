@@ -155,12 +155,14 @@ end
 ---@field dir string|nil         one that is there already, for several runs; else a new one
 ---@field width integer|nil
 ---@field height integer|nil
+---@field after string|nil       shell lines that come after it, in a shell that knows jobs
 ---@field files table<string, string>|nil  put into the folder first
 
 local function start(self, options)
   local words = {}
   for i, word in ipairs(options.args or { "repl" }) do words[i] = quote(word) end
   program.write(self.dir .. "/run.sh", ([[
+%s
 cd %s
 unset LD_PRELOAD NO_COLOR TMUX HYPERTY_HISTORY XDG_STATE_HOME
 export HOME=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
@@ -168,9 +170,10 @@ export HOME=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
 trap : INT
 sh -c 'echo $$ >pid; exec "$@"' - %s %s
 echo "status $?"
+%s
 exec sleep %d
-]]):format(quote(self.dir), options.env or "", LIFE_S, quote(program.path),
-    table.concat(words, " "), LIFE_S))
+]]):format(options.after and "set -m" or "", quote(self.dir), options.env or "", LIFE_S,
+    quote(program.path), table.concat(words, " "), options.after or "", LIFE_S))
   tmux(self, "new-session", "-d", "-x", tostring(options.width or WIDTH), "-y",
     tostring(options.height or HEIGHT), "sh " .. quote(self.dir .. "/run.sh"))
 end
@@ -178,7 +181,9 @@ end
 -- Runs the function with the terminal; afterwards all that runs there is gone.
 local function run(dir, options, fn)
   local self = setmetatable({ dir = dir }, terminal)
-  for name, text in pairs(options.files or {}) do program.write(dir .. "/" .. name, text) end
+  for name, text in pairs(options.files or {}) do
+    program.make_dir(dir .. "/" .. (name:match "^(.*)/" or ""), { [name:match "[^/]*$"] = text })
+  end
   start(self, options)
   local ok, err = xpcall(function()
     self:wait_until("the prompt", function(screen) return screen:find "\n>$" end)
