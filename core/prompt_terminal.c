@@ -181,6 +181,19 @@ static void set_paste(const hy_terminal_t *t, bool is_on) {
     fflush(stdout);
 }
 
+/* As if the signal had not been taken. */
+static void stop_process(void) {
+    struct sigaction taken, usual = {.sa_handler = SIG_DFL};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    sigaction(SIGTSTP, &usual, &taken);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it stops */
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigaction(SIGTSTP, &taken, NULL);
+}
+
 /* Ctrl-Z: the shell gets the terminal as it was, and on return the line is there again. */
 static void stop(hy_terminal_t *t) {
     struct termios now;
@@ -188,7 +201,7 @@ static void stop(hy_terminal_t *t) {
     hy__terminal_hide(t);
     set_paste(t, false);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
-    raise(SIGSTOP);
+    stop_process();
     if (is_known) tcsetattr(STDIN_FILENO, TCSADRAIN, &now);
     set_paste(t, true);
     el_resize(t->el);
