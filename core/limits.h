@@ -144,6 +144,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
@@ -209,13 +210,12 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX        65536u
-#define HY_TASKS_IDLE_MAX   64u
-#define HY_TIMERS_MAX       65536u
-#define HY_CLOSINGS_MAX     16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX   4096u
-#define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
-#define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
+#define HY_TASKS_MAX      65536u
+#define HY_TASKS_IDLE_MAX 64u
+#define HY_TIMERS_MAX     65536u
+#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX 4096u
+#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u
@@ -233,6 +233,8 @@
 #define HY_RELOAD_MS        2000u
 #define HY_RELOAD_LINGER_MS 5000u
 #define HY_TRIAL_EVENTS_MAX 65536u
+#define HY_RELOAD_TURNS     64u /* at most, for what the old code had queued when it began */
+#define HY_PAST_LIVES_MAX   8u  /* of one hyperty whose tasks go on; the oldest goes first */
 
 /* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
  * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
@@ -253,6 +255,12 @@
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
+#define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* How long a client waits for a host to say what it is. */
+#define HY_ATTACH_MS 5000
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
 /* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
  * it reads at once. */
 #define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)
@@ -272,6 +280,14 @@
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
 
+/* Files that are looked at, and folders that they are in; the pause after an event of theirs, which
+ * further ones put off, and for how long; when a folder that is not there is looked for again. */
+#define HY_FILES_MAX          4096u
+#define HY_FILES_FOLDERS_MAX  256u
+#define HY_FILES_QUIET_MS     50u
+#define HY_FILES_QUIET_MAX_MS 500u
+#define HY_FILES_RETRY_MS     1000u
+
 /* What a host still writes to its nodes when it closes: how long that may take, and how often one
  * looks whether it is done. */
 #define HY_LEAVE_MS      1000u
@@ -289,7 +305,9 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
-#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
+/* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */
+#define HY_NEW_NAME_BYTES_MAX 48u
+#define HY_VERSION_MAX        (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2

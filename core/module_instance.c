@@ -206,6 +206,36 @@ int hy_module_load_compiled(lua_State *L) {
     return load_source(L, true);
 }
 
+static int start_reload(hy_module_runtime_t *r, script_t script, call_t *c, hy_error_t *err) {
+    hy_host_t *host = hy_runtime_host(r->runtime);
+    if (!script.source) return hy_host_reload(host, script.name, on_loaded, c, err);
+    return hy_host_reload_text(host, script.name, script.source, script.len, on_loaded, c, err);
+}
+
+/* runtime:reload(name or url [, source]) → true; or nil, message, code */
+int hy_module_reload(lua_State *L) {
+    script_t script = {.name = luaL_checkstring(L, 2), .source = luaL_optlstring(L, 3, NULL, NULL)};
+    hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    if (script.source) lua_tolstring(L, 3, &script.len);
+    lua_State *before = hy_world_enter(L, r->world, true);
+    call_t *c = new_call(r);
+    hy_error_t err = {0};
+    int rc = c ? start_reload(r, script, c, &err) : HY_ENOMEM;
+    bool has_started = rc == 0, has_finished = has_started && drive(r, c);
+    hy_world_leave(r->world, before);
+    if (!has_started && c) free_call(c);
+    if (!has_started) return hy_module_failure(L, rc, err.text);
+    if (!has_finished) return luaL_error(L, "reload: %s: did not finish", script.name);
+    int results = 1;
+    if (c->code == 0) {
+        lua_pushboolean(L, 1);
+    } else {
+        results = hy_module_failure(L, c->code, c->text ? c->text->bytes : NULL);
+    }
+    free_call(c);
+    return results;
+}
+
 /* --- calling ---------------------------------------------------------------------------------- */
 
 typedef int (*start_cb)(hy_instance_t *i, const char *text, size_t len, hy_value_t args, call_t *c,

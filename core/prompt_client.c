@@ -38,7 +38,7 @@ static void finish(client_t *c) {
     if (c->is_finished) return;
     c->is_finished = true;
     c->was_gone = c->host.is_gone;
-    hy_prompt_host_finish(&c->host);
+    if (c->config->host > 0) hy_prompt_host_finish(&c->host);
 }
 
 /* --- from pipes ------------------------------------------------------------------------------- */
@@ -183,7 +183,8 @@ static bool load(client_t *c) {
 static void work(client_t *c) {
     const char *code = c->config->code;
     char incomplete[64];
-    if (!load(c)) {
+    bool is_there = c->config->host > 0 || hy_prompt_host_meet(&c->host);
+    if (!is_there || !load(c)) {
         c->has_failed = true;
     } else if (code) {
         snprintf(incomplete, sizeof incomplete, "hyperty: %s: -e: the code is not complete",
@@ -203,7 +204,8 @@ static bool has_ended_well(client_t *c) {
     bool was_gone = c->was_gone;
     int status = 0;
     if (c->config->host <= 0) {
-        if (was_gone) hy_prompt_host_complain(&c->host, "the host has ended");
+        if (was_gone && !c->host.has_reason)
+            hy_prompt_host_complain(&c->host, "the host has ended");
         return !was_gone;
     }
     while (waitpid(c->config->host, &status, 0) < 0 && errno == EINTR) {
@@ -213,7 +215,7 @@ static bool has_ended_well(client_t *c) {
                 WTERMSIG(status));
         return false;
     }
-    if (was_gone && WEXITSTATUS(status) == 0) {
+    if (was_gone && !c->host.has_reason && WEXITSTATUS(status) == 0) {
         hy_prompt_host_complain(&c->host, "the host has ended");
     }
     return !was_gone && WEXITSTATUS(status) == 0;

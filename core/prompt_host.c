@@ -128,10 +128,14 @@ static void take_frame(hy_prompt_host_t *h, hy_value_t frame) {
         take_result(h, n, text);
     } else if (hy_str_is(is, "print")) {
         show_str(h, name ? stderr : stdout, name ? name->bytes : NULL, text);
-    } else if (hy_str_is(is, "log") || hy_str_is(is, "hello")) {
+    } else if (hy_str_is(is, "log")) {
         show_str(h, stderr, NULL, text);
+    } else if (hy_str_is(is, "hello")) {
+        h->has_hello = true;
+        if (h->is_for_people) fprintf(stderr, "%s; Ctrl-D leaves it running\n", text->bytes);
     } else if (hy_str_is(is, "end")) {
         hy_prompt_host_complain(h, text->bytes);
+        h->is_gone = h->has_reason = true;
     }
 }
 
@@ -154,7 +158,7 @@ bool hy_prompt_host_listen(hy_prompt_host_t *h) {
     }
     if (rc < 0) {
         hy_prompt_host_complain(h, err.text);
-        h->is_gone = true;
+        h->is_gone = h->has_reason = true;
     }
     return !h->is_gone;
 }
@@ -174,7 +178,7 @@ static bool interrupt(hy_prompt_host_t *h) {
     h->interrupts++;
     if (h->was_told || h->interrupts >= INTERRUPTS_TO_END) {
         if (h->pid > 0) kill(h->pid, SIGKILL);
-        h->is_gone = h->is_gone || h->pid <= 0;
+        if (h->pid <= 0) h->is_gone = h->has_reason = true;
         return false;
     }
     return true;
@@ -281,6 +285,20 @@ hy_value_t hy_prompt_host_complete(hy_prompt_host_t *h, const char *code, size_t
     h->completion = hy_absent();
     h->complete_id = 0;
     return answer;
+}
+
+bool hy_prompt_host_meet(hy_prompt_host_t *h) {
+    int64_t until_ms = now_ms() + HY_ATTACH_MS, left;
+    while (!h->has_hello && !h->is_gone && (left = until_ms - now_ms()) > 0) {
+        struct pollfd host = {.fd = h->fd, .events = POLLIN};
+        if (hy_terminal_poll(h->terminal, &host, 1, (int)left) > 0) hy_prompt_host_listen(h);
+    }
+    if (!h->has_hello && !h->has_reason) {
+        hy_prompt_host_complain(h, "nothing answers there as a host does; it is busy, stopped or "
+                                   "something else");
+        h->has_reason = true;
+    }
+    return h->has_hello;
 }
 
 void hy_prompt_host_finish(hy_prompt_host_t *h) {

@@ -21,6 +21,8 @@ typedef struct {
     hy_buf_t in;
     int64_t id; /* of the last question */
     bool is_waiting, is_gone;
+    bool has_hello;  /* the host has said what it is */
+    bool has_reason; /* why it is gone was told */
     hy_asked_result_t result;
     int interrupts;
     bool was_told; /* that the host is silent */
@@ -31,6 +33,9 @@ typedef struct {
 void hy_prompt_host_init(hy_prompt_host_t *h);
 void hy_prompt_host_deinit(hy_prompt_host_t *h); /* also closes the descriptor */
 
+/* Waits for a host that is not ours to say what it is, as what listens there may be anything.
+ * False, having told so: it does not, in time. */
+bool hy_prompt_host_meet(hy_prompt_host_t *h);
 /* Shows what the host has sent; waits until there is something. False: the host is gone. */
 bool hy_prompt_host_listen(hy_prompt_host_t *h);
 /* Sends a chunk ("eval", "code") or the name of a hyperty ("load", "name"), and waits for its

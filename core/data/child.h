@@ -44,6 +44,7 @@ typedef struct hy_child {
     size_t slot;      /* place in its collection */
     uint64_t sent;    /* highest version of an own operation on its way; 0: none */
     bool is_given_up; /* its creator left while it was pending: it is not on its way any more */
+    bool is_tried;    /* made on trial (sync/trial.h): nobody but its creator knows of it */
     bool is_set_back; /* a whole answer lacked operations that were stamped: they are lost */
 } hy_child_t;
 

@@ -40,7 +40,8 @@ void hy_rows_write_state(hy_object_t *o, hy_buf_t *b) {
     hy_buf_char(b, '}');
 }
 
-static void write_value(const hy_child_t *c, hy_buf_t *b) {
+/* As it was made, where `op` makes it: it may have been changed since by what comes behind. */
+static void write_value(const hy_child_t *c, const hy_childop_t *op, hy_buf_t *b) {
     char iso[25];
     hy_clock_iso(c->created_ms, iso);
     hy_buf_text(b, ",\"value\":{\"created\":\"");
@@ -48,7 +49,7 @@ static void write_value(const hy_child_t *c, hy_buf_t *b) {
     hy_buf_char(b, '"');
     hy_json_write_text(b, ",\"user\":", c->user);
     hy_buf_text(b, ",\"data\":");
-    hy_json_write(b, lend(c->data));
+    hy_json_write(b, op && op->data.kind != HY_ABSENT ? op->data : lend(c->data));
     hy_buf_text(b, "}}");
 }
 
@@ -58,7 +59,7 @@ void hy_rows_write_child(const hy_child_t *c, hy_buf_t *b) {
     hy_json_write_text(b, ",\"reporter\":", c->reporter);
     write_int(b, ",\"version\":", c->version);
     write_int(b, ",\"order\":", c->order);
-    write_value(c, b);
+    write_value(c, NULL, b);
 }
 
 void hy_rows_write_stamp(const hy_stamp_t *s, const hy_child_t *child, const hy_childop_t *op,
@@ -74,7 +75,7 @@ void hy_rows_write_stamp(const hy_stamp_t *s, const hy_child_t *child, const hy_
     hy_buf_char(b, '}');
     if (s->kind == HY_CHILDOP_CREATE && child) {
         hy_json_write_text(b, ",\"body\":{\"resource\":", s->id);
-        write_value(child, b);
+        write_value(child, op, b);
     } else if (s->kind == HY_CHILDOP_UPDATE && op) {
         hy_buf_text(b, ",\"body\":");
         op->payload.ops->write(&op->payload, b);

@@ -16,6 +16,8 @@
  *      {"is":"print","text":text,"name":hyperty}     name is absent for what the prompt itself
  *                                                    prints
  *      {"is":"log","text":line}
+ *      {"is":"hello","text":what it is}              first, to who came by a socket of its own
+ *      {"is":"end","text":why}                       last: the host will hear no more from it
  *      {"is":"dropped","lines":n}                    so many of the two above, the reader was too
  *                                                    slow
  */

@@ -82,6 +82,9 @@ int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, 
  * stopped), or that the new code does not compile or load. */
 int hy_host_reload(hy_host_t *h, const char *name_or_url, hy_loaded_cb done, void *arg,
                    hy_error_t *err);
+/* The same with source text in place of the file. */
+int hy_host_reload_text(hy_host_t *h, const char *name_or_url, const char *source, size_t len,
+                        hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Whether the instance's code, or a file that it requires, is that one (as hy_host_find gives it).
  */
 bool hy_instance_uses(const hy_instance_t *i, const char *path);

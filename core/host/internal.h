@@ -3,6 +3,7 @@
  *
  *      host ── instances ──► instance
  *           ── ready ──────► tasks to go on at the next turn
+ *           ── reloads ────► reloads that go on at the next turn
  *           ── leaving ────► instances to unload at the next turn
  *
  *      task ── wait ──► wait ── child ──► task that hyperty.wait started
@@ -17,18 +18,24 @@ _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tas
 
 struct hy_host {
     hy_host_config_t config; /* its texts are owned */
-    hy_link_t instances, ready, leaving;
-    hy_dict_t names, urls; /* of instances */
-    bool is_crashing;      /* no Lua runs any more */
+    hy_link_t instances, ready, reloads, leaving;
+    hy_dict_t names, urls;  /* of instances */
+    bool is_crashing;       /* no Lua runs any more */
+    uint64_t turn;          /* number of the one under way */
+    bool has_budget;        /* of this thread's timer */
+    struct hy_watch *watch; /* watch.c; NULL: nobody looks at files */
 };
 
 struct hy_task {
     hy_link_t link;  /* in the instance: tasks, or idle */
     hy_link_t ready; /* in the host, while queued */
+    hy__held_t held; /* instead, while the instance is frozen */
     hy_instance_t *instance;
     lua_State *thread;
     int thread_ref;
-    int nargs;        /* queued: values on the thread to go on with */
+    int nargs; /* queued: values on the thread to go on with */
+    bool is_queued;
+    bool is_dead;     /* it was killed: its thread is not to be used again */
     const char *what; /* for errors; NULL: none */
     const hy_task_end_t *end;
     void *arg;
@@ -42,7 +49,10 @@ struct hy_wait {
     hy_task_t *task;  /* NULL: not yielded yet, or abandoned */
     hy_task_t *child; /* hyperty.wait; NULL: none */
     hy_timer_t timer; /* sleep, and timeout of a child */
+    hy__held_t held;  /* the timeout, while the instance is frozen */
+    void *subject;    /* what its completion is about, of the instance's own; NULL: nothing */
     bool is_local;    /* nothing of the core will call back */
+    bool is_past;     /* it was of a life that is over */
 };
 
 /* --- host.c ----------------------------------------------------------------------------------- */
@@ -56,12 +66,16 @@ int hy__host_add_name(hy_host_t *h, hy_instance_t *i);
 int hy__host_add_url(hy_host_t *h, hy_instance_t *i);
 /* Takes it out of the host's lists. */
 void hy__host_forget(hy_host_t *h, hy_instance_t *i);
-/* As hy_host_load_text, for what has to work without a message node too. */
+/* Whoever is found by that name, address and place is the heir from now on. */
+void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir);
+/* As hy_host_load_text, for a prompt: it has to work without a message node too, and gets
+ * HY_PROMPT_RUN_MS. */
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
-/* hy_log at the name of the instance. */
-void hy__instance_log(const hy_instance_t *i, hy_log_level_t level, const char *what,
-                      const char *text);
+/* A task has failed, and nobody else is told: `points` as in limits.h (HY_FAILURE_…). Logs it. */
+void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text);
+/* hy_log at the name of the instance, which keeps the last error. */
+void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text);
 
 /* --- state.c: one Lua state ------------------------------------------------------------------- */
 
@@ -84,9 +98,6 @@ int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
 /* Pushes a method of the script's table, and self; false, and nothing, if there is none. May
  * raise. */
 bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
-/* Limits the Lua code that L may run from now on; NULL-safe end. See HY_END_INSTRUCTIONS. */
-void hy__state_limit(lua_State *L);
-void hy__state_unlimit(lua_State *L);
 
 /* --- instance.c ------------------------------------------------------------------------------- */
 
@@ -96,6 +107,40 @@ int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_insta
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
+/* Another life of the instance, to be tried: without a Lua state, and unknown to the host. */
+int hy__instance_new_life(hy_instance_t *i, hy_instance_t **out);
+/* Spawns `start` of the script with the config; 0 with *has_start false: there is none. */
+int hy__instance_spawn_start(hy_instance_t *i, const hy_task_end_t *end, void *arg, bool *has_start,
+                             hy_error_t *err);
+/* It is made of that file, too; about to be read. */
+int hy__instance_add_file(hy_instance_t *i, const char *path);
+int hy__instance_reads(hy_instance_t *i, const char *path);
+
+/* --- watch.c ---------------------------------------------------------------------------------- */
+
+/* A hyperty is about to read that file. */
+void hy__watch_add(hy_host_t *h, const char *path);
+
+/* --- reload.c --------------------------------------------------------------------------------- */
+
+/* For hy_host_turn. */
+void hy__reload_turn(hy_host_t *h);
+/* The instance goes away, or the host: what is tried is rolled back, past lives end. */
+void hy__reload_end(hy_instance_t *i);
+/* True: the instance is frozen, and go(arg) comes when it goes on. */
+bool hy__instance_hold(hy_instance_t *i, hy__held_t *held, void (*go)(void *arg), void *arg);
+static inline void hy__held_init(hy__held_t *held) {
+    hy_link_init(&held->link);
+}
+static inline void hy__held_drop(hy__held_t *held) {
+    hy_list_remove(&held->link);
+}
+/* A call from C while the instance is frozen: who lives afterwards gets it. `chunk` NULL: a method
+ * of the api; `args` is taken over. */
+int hy__reload_call(hy_instance_t *i, const char *chunk, const char *text, size_t len,
+                    hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err);
+/* A past life may have ended with its last task. */
+void hy__reload_task_ended(hy_instance_t *i);
 
 /* --- pcall.c ---------------------------------------------------------------------------------- */
 
@@ -112,8 +157,11 @@ int hy__task_spawn_child(hy_wait_t *parent, int nargs);
 /* The task goes on with `count` values that are on top of its thread: at once, or queued while the
  * instance is busy. */
 void hy__task_go(hy_task_t *t, int count);
-/* For hy_host_turn. */
-void hy__task_turn(hy_task_t *t);
+/* For hy_host_turn: the task, which was queued, goes on; false, and it is queued no more nor less,
+ * if its instance has used up this turn. */
+bool hy__task_turn(hy_task_t *t);
+/* It is queued, and its instance is frozen now. */
+void hy__task_hold(hy_task_t *t);
 /* Ends a task that waits or is queued, and those that it waits for: variables to be closed are. */
 void hy__task_cancel(hy_task_t *t);
 /* Cancels all tasks of an instance and lets go of idle threads. */
@@ -138,6 +186,9 @@ void hy__wait_child_ended(hy_wait_t *w, lua_State *L, int results, bool failed);
 void hy__wait_abandon(hy_wait_t *w);
 /* Frees all waits of an instance; nothing will complete them any more. */
 void hy__wait_free_all(hy_instance_t *i);
+/* The instance, which has no tasks any more, goes away before what its waits are for: they are its
+ * heir's, to whom they mean nothing. */
+void hy__wait_bequeath(hy_instance_t *i, hy_instance_t *heir);
 /* Body of hyperty.sleep and hyperty.wait. */
 int hy__wait_sleep(lua_State *L, uint64_t delay_ms);
 int hy__wait_child(lua_State *L, uint64_t timeout_ms);
@@ -193,6 +244,16 @@ int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
 /* --- libraries -------------------------------------------------------------------------------- */
 
+/* Tables that a script may not change (frozen.c). Puts a proxy in the place of the table on top, or
+ * of a field of it; `name` is what errors say. */
+void hy__frozen_make(lua_State *L, const char *name);
+void hy__frozen_field(lua_State *L, const char *field, const char *name);
+/* Pushes the table behind a proxy; false, and nothing, if it is none. */
+bool hy__frozen_push(lua_State *L, int index);
+int hy__frozen_next(lua_State *L);   /* next, of a proxy too */
+void hy__frozen_open(lua_State *L);  /* freezes the globals that are libraries */
+void hy__trusted_open(lua_State *L); /* sets what only a trusted script gets (trusted.c) */
+
 void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
 void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */
 /* These set functions in the table on top. */
@@ -200,10 +261,13 @@ void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
 void hy__lib_timer_open(lua_State *L); /* after every */
 void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
-/* Pushes what require "hyperty" gives. */
+/* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
+void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);
-/* Stops all timers of the instance. */
+/* Stops all timers of the instance, which has no tasks any more. */
 void hy__lib_timer_stop_all(hy_instance_t *i);
+/* The same while functions of timers may still run. */
+void hy__lib_timer_end_all(hy_instance_t *i);
 /* Raises if the instance has no self yet: "spawn: not while the file is loading …". */
 hy_instance_t *hy__lib_instance(lua_State *L, const char *what);
 /* Seconds at `arg` as milliseconds, rounded, at least `least_ms`; raises. */

@@ -5,15 +5,26 @@
  * has one object in Lua, and its handlers live as long as it takes part. When the party ends, tag
  * and anchor are taken off, handlers are let go, and what the script still holds answers "closed".
  *
+ * During and after a reload a party has a box in each life: that of a life which is tried is the
+ * tag of the trial, that of a past one is no tag any more, hears nothing, and is listed until the
+ * life is over, so that its tasks can go on with it.
+ *
  * Whoever may call handlers enters the box before and leaves it after: an end in between waits for
  * that. What only reporters can is in lib_reporter.c. */
 #include "lib_syncher.h"
 
-enum { URL = 1, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
-static const hy_field_t fields[] = {{"url", URL},     {"data", DATA},         {"version", VERSION},
-                                    {"epoch", EPOCH}, {"metadata", METADATA}, {"resumed", RESUMED},
-                                    {NULL, 0}};
-static const hy_field_t reporter_fields[] = {{"observers", OBSERVERS}, {NULL, 0}};
+enum { URL = 1, ROLE, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
+static const hy_field_t fields[] = {
+    {"url", URL, "string", "the address of the object"},
+    {"role", ROLE, "\"reporter\"|\"observer\"", "which end of it this is"},
+    {"data", DATA, "table", "its data, to be used like a table; only the reporter writes"},
+    {"version", VERSION, "integer", "how many times it was changed"},
+    {"epoch", EPOCH, "string", "a new one when it was started anew"},
+    {"metadata", METADATA, "hyperty.Metadata|nil", "name, schema, reporter and more"},
+    {"resumed", RESUMED, "boolean", "it was there before, and goes on"},
+    {NULL}};
+static const hy_field_t reporter_fields[] = {
+    {"observers", OBSERVERS, "string[]", "urls of the hyperties that observe it"}, {NULL}};
 
 /* upvalues of __index */
 enum { REPORTER_NAMES = 1, OBSERVER_NAMES };
@@ -31,10 +42,14 @@ static void settle(lua_State *L, hy_box_t *b) {
     hy_unref(L, &b->self_ref);
 }
 
+static void take_tag_off(const hy_box_t *b) {
+    if (hy_party_tag(b->lua.party) == b) hy_party_set_tag(b->lua.party, NULL);
+}
+
 void hy_box_close(lua_State *L, hy_box_t *b) {
     if (!b->is_closed) {
         b->is_closed = true;
-        hy_party_set_tag(b->lua.party, NULL);
+        take_tag_off(b);
         hy_handlers_cancel(L, &b->handlers);
     }
     settle(L, b);
@@ -46,8 +61,21 @@ void hy_box_leave(lua_State *L, hy_box_t *b) {
     settle(L, b);
 }
 
+/* The box that the instance has of a party; NULL: none. */
+static hy_box_t *find_box(lua_State *L, const hy_instance_t *i, const hy_party_t *party) {
+    hy_box_t *tag = hy_party_tag(party);
+    if (tag && tag->lua.instance == i) return tag;
+    if (i->life != HY_LIFE_PAST) return NULL;
+    const hy_link_t *boxes = hy_lib_syncher_boxes(L);
+    for (const hy_link_t *l = boxes->next; l != boxes; l = l->next) {
+        hy_box_t *b = hy_link_owner(l, hy_box_t, link);
+        if (b->lua.party == party && !b->is_closed) return b;
+    }
+    return NULL;
+}
+
 void hy_box_push(lua_State *L, hy_instance_t *i, hy_party_t *party) {
-    const hy_box_t *there = hy_party_tag(party);
+    const hy_box_t *there = find_box(L, i, party);
     if (there) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, there->self_ref);
         return;
@@ -63,14 +91,19 @@ void hy_box_push(lua_State *L, hy_instance_t *i, hy_party_t *party) {
     b->self_ref = hy_ref(L);
     b->is_closed = false;
     hy_list_append(hy_lib_syncher_boxes(L), &b->link);
-    hy_party_set_tag(party, b);
+    if (i->life != HY_LIFE_PAST) hy_party_set_tag(party, b);
+}
+
+void hy_box_detach(lua_State *L, hy_box_t *b) {
+    hy_handlers_cancel(L, &b->handlers);
+    settle(L, b);
 }
 
 /* A box that is still open comes here only when the whole state goes. */
 static int box_gc(lua_State *L) {
     hy_box_t *b = lua_touserdata(L, 1);
     if (!b->lua.party) return 0;
-    if (!b->is_closed) hy_party_set_tag(b->lua.party, NULL);
+    if (!b->is_closed) take_tag_off(b);
     b->is_closed = true;
     hy_list_remove(&b->link);
     hy_party_unref(b->lua.party);
@@ -150,6 +183,9 @@ static int box_index(lua_State *L) {
     case URL:
         hy_class_push_str(L, hy_party_url(p));
         return 1;
+    case ROLE:
+        lua_pushstring(L, hy_party_is_reporter(p) ? "reporter" : "observer");
+        return 1;
     case DATA:
         return push_data(L, b);
     case VERSION:
@@ -194,12 +230,15 @@ static int box_on(lua_State *L) {
 
 /* The party is done with, and so is the box: it was anchored until now by `ending`. */
 static void ended(void *arg, int code, const char *desc) {
-    hy_box_t *b = arg;
-    hy_wait_t *w = b->ending;
-    hy_instance_t *i = b->lua.instance;
-    b->ending = NULL;
-    if (!hy_party_is_open(b->lua.party)) hy_box_close(i->L, b);
-    settle(i->L, b);
+    hy_wait_t *w = arg;
+    hy_box_t *b = w->subject; /* NULL: its life is over */
+    if (b) {
+        hy_instance_t *i = b->lua.instance;
+        b->ending = NULL;
+        if (i->life == HY_LIFE_PAST) hy_lib_syncher_left(i->heir, b->lua.party);
+        if (!hy_party_is_open(b->lua.party)) hy_box_close(i->L, b);
+        settle(i->L, b);
+    }
     hy_wait_done(w, code, desc);
 }
 
@@ -213,7 +252,8 @@ int hy_box_end(lua_State *L, unsigned role, const char *method, hy_box_end_call 
     hy_error_t err = {0};
     b->ending = hy_wait_open(L, method);
     hy_wait_t *w = b->ending;
-    int rc = call(b->lua.party, ended, b, &err);
+    w->subject = b;
+    int rc = call(b->lua.party, ended, w, &err);
     if (rc < 0) b->ending = NULL;
     return hy_wait_end(L, w, rc, &err);
 }
@@ -290,25 +330,60 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party) {
         hy_wait_done(wait, code, desc);
         return;
     }
-    made_t made = {.instance = hy_wait_instance(wait), .party = party};
+    const hy_wait_t *w = wait;
+    bool is_past = w->is_past || w->instance->life == HY_LIFE_PAST;
+    hy_instance_t *i = w->instance, *heir = i->life == HY_LIFE_PAST ? i->heir : i;
+    made_t made = {.instance = i, .party = hy_party_ref(party)};
     hy_wait_complete(wait, push_made, &made);
+    if (is_past) hy_lib_syncher_inherit(heir, party);
+    hy_party_unref(party);
 }
 
+static const hy_method_t both[] = {
+    {"on", box_on, "event: string, pattern?: hyperty.Path, fn: function",
+     "hyperty.Handler" HY_OR_WHY, "calls the function when that happens", NULL},
+    {"add_child", hy_box_add_child, "collection: string, data: table", "hyperty.Child" HY_OR_WHY,
+     "a child, at once", NULL},
+    {"children", hy_box_children, "collection?: string", "hyperty.Child[]" HY_OR_WHY,
+     "the children in order", NULL},
+    {"send_event", hy_box_send_event, "collection: string, value: any", "true" HY_OR_WHY,
+     "tells all, and is not kept", NULL},
+    {NULL}};
+static const hy_method_t observer[] = {
+    {"execute", observer_execute, "method: string, ...: any", "any" HY_OR_WHY,
+     "calls the reporter; gives its answer", NULL},
+    {"status", observer_status, NULL, "hyperty.Status" HY_OR_WHY, "how it stands with it", NULL},
+    {"unsubscribe", observer_unsubscribe, NULL, "true" HY_OR_WHY, "ends it", NULL},
+    {NULL}};
+
+const hy_class_t hy_reporter_class = {
+    .name = "hyperty.Reporter",
+    .noun = "a reporter",
+    .doc = "the writing end of a data object, given by syncher:create",
+    .more = "An assignment to .data is a change, and is published at once.",
+    .metatable = HY_PARTY_CLASS,
+    .role = HY_ROLE_REPORTER,
+    .fields = fields,
+    .more_fields = reporter_fields,
+    .methods = both,
+    .more_methods = hy_reporter_methods,
+};
+const hy_class_t hy_observer_class = {
+    .name = "hyperty.Observer",
+    .noun = "an observer",
+    .doc = "the reading end of a data object, given by syncher:subscribe",
+    .more = "A pattern is a path in which * stands for one key and a trailing ** for any rest.",
+    .metatable = HY_PARTY_CLASS,
+    .role = HY_ROLE_OBSERVER,
+    .fields = fields,
+    .methods = both,
+    .more_methods = observer,
+};
+
 void hy_lib_party_open(lua_State *L) {
-    static const luaL_Reg both[] = {{"on", box_on},
-                                    {"add_child", hy_box_add_child},
-                                    {"children", hy_box_children},
-                                    {"send_event", hy_box_send_event},
-                                    {NULL, NULL}};
-    static const luaL_Reg observer[] = {{"execute", observer_execute},
-                                        {"status", observer_status},
-                                        {"unsubscribe", observer_unsubscribe},
-                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", box_gc}, {"__tostring", box_tostring}, {"__newindex", box_newindex}, {NULL, NULL}};
-    hy_class_names(L, "a reporter", fields, both);
-    hy_class_more_names(L, reporter_fields, hy_reporter_methods);
-    hy_class_names(L, "an observer", fields, both);
-    hy_class_more_names(L, NULL, observer);
+    hy_class_names(L, &hy_reporter_class);
+    hy_class_names(L, &hy_observer_class);
     hy_class_open(L, HY_PARTY_CLASS, box_index, 2, meta);
 }

@@ -23,6 +23,8 @@ typedef struct {
     bool is_withdrawn; /* it has left since, and nobody waits for a yes */
 } asking_t;
 
+static void asking_free(asking_t *a);
+
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
@@ -80,18 +82,11 @@ static void withdraw(hy_hosted_t *h, const hy_str_t *hyperty) {
     }
 }
 
-static void on_decided(void *arg, hy_msg_t *answer, int code) {
-    asking_t *a = arg;
+static void let_in(void *asking) {
+    asking_t *a = asking;
     hy_bus_t *bus = a->manager->bus;
-    if (code < 200) {
-        hy_bus_respond(bus, a->request, 100, NULL, hy_absent());
-        return;
-    }
     hy_hosted_t *h = hy__part_find(&a->manager->hosted, a->url);
-    if (code >= 300) {
-        hy_bus_respond(bus, a->request, code == 404 || code == 408 ? 403 : code,
-                       hy_msg_desc(answer), hy_absent());
-    } else if (!h) {
+    if (!h) {
         hy_bus_respond(bus, a->request, 410, "the object was deleted", hy_absent());
     } else if (a->is_withdrawn) {
         hy_bus_respond(bus, a->request, 403, "it has left before it was let in", hy_absent());
@@ -99,6 +94,35 @@ static void on_decided(void *arg, hy_msg_t *answer, int code) {
         accept(h, a->request, a->subscriber);
     }
     asking_free(a);
+}
+
+/* The object may be at rest by now, or be reported elsewhere: who asks again is told. */
+static void let_in_later(void *asking) {
+    asking_t *a = asking;
+    if (hy__part_find(&a->manager->hosted, a->url)) {
+        let_in(a);
+        return;
+    }
+    hy__reporter_put_off(a->manager, a->request);
+    asking_free(a);
+}
+
+static void on_decided(void *arg, hy_msg_t *answer, int code) {
+    asking_t *a = arg;
+    hy_bus_t *bus = a->manager->bus;
+    if (code < 200) {
+        hy_bus_respond(bus, a->request, 100, NULL, hy_absent());
+        return;
+    }
+    if (code >= 300) {
+        hy_bus_respond(bus, a->request, code == 404 || code == 408 ? 403 : code,
+                       hy_msg_desc(answer), hy_absent());
+        asking_free(a);
+        return;
+    }
+    const hy_hosted_t *h = hy__part_find(&a->manager->hosted, a->url);
+    const hy_reporter_t *r = h ? hy__hosted_reporter(h) : NULL;
+    if (!r || !hy__telling_defer(r->party.syncher, let_in_later, a)) let_in(a);
 }
 
 static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t *from,
@@ -308,9 +332,10 @@ static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
 void hy__hosted_on_subscription(void *hosted, hy_msg_t *m) {
     hy_hosted_t *h = hosted;
     bool is_request = m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE;
+    hy_reporter_t *r = hy__hosted_reporter(h);
+    if (r && hy__telling_gate(&r->party, HY_ASKED_SUBSCRIPTION, m)) return;
     if (m->type == HY_MSG_UNSUBSCRIBE && h->delegation) hear_leaving(h, m);
     if (is_request && !tells_gone(h, m) && hy__delegation_defers(h, m)) return;
-    const hy_reporter_t *r = hy__hosted_reporter(h);
     if (is_request && (!r || hy__reporter_returns(r))) { /* nobody is there who could be asked */
         hy__reporter_put_off(h->manager, m);
     } else if (m->type == HY_MSG_SUBSCRIBE) {

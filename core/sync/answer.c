@@ -111,8 +111,7 @@ typedef struct {
 
 static void tell_resync(hy_member_t *m, void *arg) {
     const resync_t *news = arg;
-    hy_syncher_t *s = m->observer->party.syncher;
-    s->events->resync(s->arg, &m->observer->party, news->from, news->to, news->reason);
+    hy__tell_resync(&m->observer->party, news->from, news->to, news->reason);
 }
 
 /* With a whole answer, or with an object that came in parts. */

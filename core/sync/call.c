@@ -33,7 +33,17 @@ void hy__call_free(hy_call_t *c) {
     hy__create_release(&c->create);
     hy_value_drop(c->criteria);
     hy_value_drop(c->found);
+    hy__told_drop(c->told);
     hy_free(c);
+}
+
+static bool is_joined(const hy_call_t *c) {
+    const hy_link_t *calls = &c->syncher->calls;
+    for (hy_link_t *l = calls->next; l != calls; l = l->next) {
+        const hy_call_t *other = hy_link_owner(l, hy_call_t, link);
+        if (other != c && other->url && hy_str_equal(other->url, c->url)) return true;
+    }
+    return false;
 }
 
 /* A subscription that is under way is not wanted any more. */
@@ -44,11 +54,14 @@ static void leave(const hy_call_t *c) {
     if (member && !member->observer) hy__member_leave(member, member->state == HY_MEMBER_IN);
 }
 
+void hy__call_drop(hy_call_t *c) {
+    if (c->url && !is_joined(c)) leave(c);
+    hy__call_free(c);
+}
+
 void hy__calls_close(hy_syncher_t *s) {
     while (!hy_list_is_empty(&s->calls)) {
-        hy_call_t *c = hy_link_owner(s->calls.next, hy_call_t, link);
-        leave(c);
-        hy__call_free(c);
+        hy__call_drop(hy_link_owner(s->calls.next, hy_call_t, link));
     }
     while (!hy_list_is_empty(&s->follows)) {
         hy__follow_free(s->follows.next);
@@ -56,20 +69,27 @@ void hy__calls_close(hy_syncher_t *s) {
 }
 
 void hy__call_end(hy_call_t *c, int code, const char *desc, hy_party_t *party, hy_value_t value) {
-    hy_party_cb on_party = c->on_party;
-    hy_value_cb on_value = c->on_value;
-    hy_done_cb on_done = c->on_done;
-    void *arg = c->arg;
-    hy_str_t *text = hy_str_from(desc ? desc : "");
-    const char *reason = text ? text->bytes : "";
-    if (party) hy_party_ref(party);
-    if (party && !c->is_part) hy__reporter_woke(party);
+    hy_syncher_t *s = c->syncher;
+    hy_ending_t e = {.on_party = c->on_party,
+                     .on_value = c->on_value,
+                     .on_done = c->on_done,
+                     .arg = c->arg,
+                     .code = code,
+                     .text = hy_str_from(desc ? desc : ""),
+                     .party = party ? hy_party_ref(party) : NULL,
+                     .value = hy__value_ref(value)};
+    hy_told_t *told = c->told;
+    bool is_tried = c->is_tried, is_part = c->is_part;
+    c->told = NULL;
+    if (party) hy__trial_gives(c, party);
     hy__call_free(c);
-    if (on_party) on_party(arg, code, reason, party);
-    if (on_value) on_value(arg, code, reason, value);
-    if (on_done) on_done(arg, code, reason);
-    hy_party_unref(party);
-    hy_str_unref(text);
+    if (is_part) {
+        e.on_party(e.arg, e.code, e.text ? e.text->bytes : "", e.party); /* no hyperty's */
+        hy__ending_free(&e);
+        hy__told_drop(told);
+    } else {
+        hy__tell_ending(s, is_tried, told, &e);
+    }
 }
 
 static void take_done(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
@@ -195,6 +215,7 @@ hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
     hy_call_t *c = hy_alloc_zero(sizeof *c);
     if (!c) return NULL;
     c->syncher = s;
+    c->is_tried = hy_syncher_is_on_trial(s);
     c->take = take_done;
     c->arg = arg;
     hy_timer_init(&c->now, on_now, c);
@@ -276,8 +297,20 @@ int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg,
     return ask_value(s, HY_MSG_READ, url, body, done, arg, err);
 }
 
+static bool has_party(const hy_syncher_t *s, const hy_str_t *url) {
+    return hy__syncher_find_party(s, url, false) || hy__syncher_find_party(s, url, true);
+}
+
 int hy_syncher_execute(hy_syncher_t *s, hy_str_t *to, const char *method, hy_value_t params,
                        hy_value_cb done, void *arg, hy_error_t *err) {
+    if (hy__trial_holds(s) && has_party(s, to)) {
+        hy_deed_call_t deed = {.what = HY_DEED_EXECUTE, .hyperties = &to, .count = 1};
+        deed.method = method;
+        deed.value = params;
+        deed.on_value = done;
+        deed.arg = arg;
+        return hy__holding_call(s, &deed);
+    }
     hy_value_t body = hy__body1("params", params);
     if (body.kind == HY_OBJECT && hy_put(body.as.n, "method", hy_text(method)) < 0) {
         hy_value_drop(body);

@@ -6,7 +6,6 @@
 
 #include "sync.h"
 
-typedef struct hy_call hy_call_t;
 struct hy_call {
     hy_link_t link; /* in the syncher */
     hy_syncher_t *syncher;
@@ -45,6 +44,8 @@ struct hy_call {
     hy_done_cb on_done;
     hy_parties_cb on_parties;
     void *arg;
+    hy_told_t *told; /* room for its end, made when a trial began */
+    bool is_tried;   /* who calls is on trial */
 };
 
 /* NULL when out of memory. `take` is preset to calling on_done. */

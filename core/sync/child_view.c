@@ -36,6 +36,8 @@ static int check_own(const access_t *a, hy_error_t *err) {
     if (child->state != HY_CHILD_KEPT && child->state != HY_CHILD_PENDING)
         return hy_fail(err, HY_EDELETED, "child %s is %s", child->id->bytes,
                        hy_child_state_word(child->state));
+    if (hy__holding_deletes(a->party, child))
+        return hy_fail(err, HY_EDELETED, "child %s is deleted", child->id->bytes);
     return a->party->is_reporter ? 0 : hy__check_on_its_way(child, err);
 }
 
@@ -65,6 +67,8 @@ static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     rc = send_update(a, change, err);
     if (rc < 0) {
         hy_effect_undo(a->view->root, &effect);
+    } else if (a->party->is_reporter && hy__trial_holds(a->party->syncher)) {
+        hy__holding_effect((hy_reporter_t *)a->party, &effect);
     } else {
         hy_effect_release(&effect);
     }

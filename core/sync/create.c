@@ -237,6 +237,13 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
     if (rc == 0) rc = hy__reporter_check((hy_reporter_t *)p, err);
     if (rc == 0) rc = check_hyperties(hyperties, count, err);
     if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_INVITE, .party = p, .hyperties = hyperties};
+        deed.count = count;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = party_call(p, done, arg);
     if (!c) return HY_ENOMEM;
     return hy__call_ask(c, HY_MSG_CREATE, p->syncher->manager->sm, invite_body(p, hyperties, count),
@@ -263,6 +270,13 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
     hy_hosted_t *h = hy__reporter_hosted((hy_reporter_t *)p);
     if (!h || !hy__hosted_has_guest(h, hyperty))
         return hy_fail(err, HY_ENOT_FOUND, "%s does not observe %s", hyperty->bytes, p->url->bytes);
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_EVICT, .party = p, .hyperties = &hyperty};
+        deed.count = 1;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = party_call(p, done, arg), **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
     if (slot) {
         *slot = c;
@@ -296,6 +310,10 @@ static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *d
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
     int rc = check_reporter(p, err);
     if (rc == 0 && ((hy_reporter_t *)p)->heir) rc = hy__reporter_check((hy_reporter_t *)p, err);
+    if (rc == 0 && hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_DELETE, .party = p, .on_done = done, .arg = arg};
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = rc == 0 ? party_call(p, done, arg) : NULL;
     if (!c) return rc < 0 ? rc : HY_ENOMEM;
     c->take = take_deleted;

@@ -135,6 +135,7 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
     if (rc < 0) return rc;
     hy__hosted_init_job(h);
     hy__domain_route_wanted(m, url, NULL);
+    hy__hosted_keep_routes(h);
     hy__lasting_drop(m, "rest", url, NULL);
     /* One that is resumed begins above the epoch that it was stored in. */
     return hold(c, HY_MUTANT(EPOCH_KEPT) ? NULL : hy_get_str(hy_msg_body(c->request), "epoch"));

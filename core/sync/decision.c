@@ -78,7 +78,8 @@ static int finish(hy_decision_t *d, int code, const char *reason, hy_value_t val
 
 static void on_beat(void *arg) {
     hy_decision_t *d = arg;
-    if (hy_clock_now(clock_of(d)) >= d->deadline_ms) {
+    bool is_late = hy_clock_now(clock_of(d)) >= d->deadline_ms;
+    if (is_late && !hy__trial_holds(d->syncher)) {
         finish(d, d->refusal, "no decision in time", hy_absent());
         return;
     }
@@ -95,8 +96,7 @@ void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body) {
 }
 
 void hy__decision_ask(hy_decision_t *d) {
-    hy_syncher_t *s = d->syncher;
-    s->events->decide(s->arg, d->party, d);
+    hy__tell_decide(d);
     if (d->is_open) hy_timer_start(clock_of(d), &d->beat, HY_DECISION_BEAT_MS);
     hy_decision_unref(d);
 }

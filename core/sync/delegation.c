@@ -137,7 +137,7 @@ void hy__delegation_returned(hy_hosted_t *h) {
 static void end_reporter(hy_reporter_t *r) {
     hy_party_t *p = hy_party_ref(&r->party);
     hy__reporter_replaced(r);
-    if (p->is_open) p->syncher->events->ended(p->syncher->arg, p, false);
+    if (p->is_open) hy__tell_ended(p, false);
     if (p->is_open) hy__party_close(p);
     hy_party_unref(p);
 }
@@ -255,6 +255,13 @@ int hy_party_delegate(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *a
                       hy_error_t *err) {
     int rc = hy__handover_check(p, hyperty, err);
     if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_DELEGATE, .party = p, .hyperties = &hyperty};
+        deed.count = 1;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = hy__call_new(p->syncher, arg);
     hy_call_t **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
     rc = slot ? begin((hy_reporter_t *)p, hyperty, slot) : HY_ENOMEM;

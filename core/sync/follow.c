@@ -8,7 +8,8 @@ typedef struct {
     hy_str_t *hyperty, *events;
     hy_listener_t *listener;
     bool is_routed;
-    hy_job_t job; /* routing it again */
+    bool is_tried; /* followed on trial */
+    hy_job_t job;  /* routing it again */
 } follow_t;
 
 static hy_value_t event_body(const char *name, hy_value_t args) {
@@ -31,7 +32,7 @@ int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error
     }
     hy_str_unref(to);
     int rc = m ? hy__message_check_size(m, err) : HY_ENOMEM;
-    if (rc == 0) rc = hy_port_send(s->port, m, err);
+    if (rc == 0) rc = hy__send(s, m, err);
     hy_msg_unref(m);
     return rc;
 }
@@ -40,10 +41,10 @@ static void on_event(void *arg, hy_msg_t *m) {
     follow_t *f = arg;
     hy_syncher_t *s = f->syncher;
     const hy_node_t *value = hy_get_object(hy_msg_body(m), "value");
-    const hy_node_t *args = hy_get_array(value, "args");
+    hy_node_t *args = hy_get_array(value, "args");
     hy_str_t *name = hy_get_str(value, "name");
     if (m->type != HY_MSG_EVENT || !name || !args || !hy_str_equal(m->from, f->hyperty)) return;
-    s->events->emitted(s->arg, f->hyperty, name, args);
+    hy__tell_emitted(s, f->hyperty, name, args);
 }
 
 static follow_t *find(const hy_syncher_t *s, const hy_str_t *hyperty) {
@@ -65,6 +66,21 @@ void hy__follow_free(hy_link_t *link) {
     hy_str_unref(f->hyperty);
     hy_str_unref(f->events);
     hy_free(f);
+}
+
+void hy__follows_undo(hy_syncher_t *s) {
+    for (hy_link_t *l = s->follows.next; l != &s->follows;) {
+        const follow_t *f = hy_link_owner(l, follow_t, link);
+        hy_link_t *link = l;
+        l = l->next;
+        if (f->is_tried) hy__follow_free(link);
+    }
+}
+
+void hy__follows_keep(hy_syncher_t *s) {
+    for (hy_link_t *l = s->follows.next; l != &s->follows; l = l->next) {
+        hy_link_owner(l, follow_t, link)->is_tried = false;
+    }
 }
 
 static void on_routed_again(void *follow, int http, hy_msg_t *answer) {
@@ -96,6 +112,7 @@ static int follow_new(hy_syncher_t *s, hy_str_t *hyperty, follow_t **out) {
     follow_t *f = hy_alloc_zero(sizeof *f);
     if (!f) return HY_ENOMEM;
     f->syncher = s;
+    f->is_tried = hy_syncher_is_on_trial(s);
     f->hyperty = hy_str_ref(hyperty);
     f->events = hy__url_below(hyperty, "/events");
     hy__job_init(&f->job, s->manager, f->hyperty, route_again, f);

@@ -367,5 +367,6 @@ void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy__reporter_sign(r);
     hy__registration_take(m, h->url, hy__hosted_entry(h, r->party.object->metadata));
     hy__job_want(&h->job);
+    hy__hosted_doubt_later(h); /* who gave it may have had them from its store alone */
     hy__pulse_start(m);
 }

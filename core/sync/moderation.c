@@ -120,7 +120,9 @@ static void on_turn(void *arg) {
     hy_clock_t *clock = clock_of(r);
     hy_party_ref(&r->party);
     for (uint32_t i = 0; i < w->count; i++) {
-        if (r->party.is_open && hy__reporter_hosted(r)) take(r, w->messages[i]);
+        if (!r->party.is_open || !hy__reporter_hosted(r)) continue;
+        if (!hy__telling_gate(&r->party, HY_ASKED_CHILDREN, w->messages[i]))
+            take(r, w->messages[i]);
     }
     waiting_free(w, clock);
     hy_party_unref(&r->party);
@@ -366,10 +368,8 @@ static void take(hy_reporter_t *r, hy_msg_t *m) {
 }
 
 static void on_event(hy_reporter_t *r, hy_msg_t *m) {
-    hy_syncher_t *s = r->party.syncher;
     hy_str_t *collection = collection_of(r, m);
-    if (collection)
-        s->events->event(s->arg, &r->party, collection, m->from, hy_get(hy_msg_body(m), "value"));
+    if (collection) hy__tell_event(&r->party, collection, m->from, hy_get(hy_msg_body(m), "value"));
     hy_str_unref(collection);
 }
 
@@ -378,9 +378,11 @@ void hy__reporter_child_message(void *reporter, hy_msg_t *m) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     if (m->type == HY_MSG_RESPONSE || !h) return;
     bool is_own = hy_str_equal(m->from, r->party.syncher->url);
+    bool is_answered = m->id.kind != HY_ABSENT && m->type != HY_MSG_EVENT;
+    if ((!is_own || is_answered) && hy__telling_gate(&r->party, HY_ASKED_CHILDREN, m)) return;
     hy_party_ref(&r->party); /* handlers may end it */
     /* What the reporter does itself asks for no answer; its hyperty may observe, too, and asks. */
-    if (is_own && (m->id.kind == HY_ABSENT || m->type == HY_MSG_EVENT)) {
+    if (is_own && !is_answered) {
         if (m->type != HY_MSG_EVENT) hy__reporter_tell_own(r, m);
     } else if (hy__reporter_returns(r)) {
         respond(r, m, 503, "the object's reporter is not back yet");

@@ -74,7 +74,7 @@ void hy__observer_end(hy_observer_t *o, bool evicted, bool tell) {
     hy_party_t *p = &o->party;
     hy_party_ref(p);
     hy_syncher_t *s = p->syncher;
-    if (tell && !s->is_closing) s->events->ended(s->arg, p, evicted);
+    if (tell && !s->is_closing) hy__tell_ended(p, evicted);
     hy__party_close(p);
     hy_party_unref(p);
 }
@@ -94,6 +94,7 @@ int hy__observer_add_child(hy_observer_t *o, hy_child_t *child, hy_childop_t *op
     }
     rc = hy__outbox_send(o, child, op, err);
     if (rc < 0) hy_children_remove(o->party.object->children, child, HY_CHILD_REFUSED);
+    child->is_tried = rc == 0 && hy__trial_holds(o->party.syncher);
     hy_timer_t *expiry = &o->member->replica->expiry;
     if (!hy_timer_is_started(expiry))
         hy_timer_start(hy_bus_clock(o->party.syncher->manager->bus), expiry, HY_CHILD_EXPIRY_MS);

@@ -19,11 +19,13 @@ typedef struct {
     hy_request_t *request; /* NULL: none under way */
     hy_timer_t retry;
     uint64_t retry_ms;
-    bool is_kept; /* answered: only its stamp is missing */
-    bool is_held; /* not numbered yet, and not sent */
+    bool is_kept;    /* answered: only its stamp is missing */
+    bool is_held;    /* not numbered yet, and not sent */
+    uint64_t serial; /* held for a trial, under that number; 0: not */
 } sent_t;
 
 static void transmit(sent_t *s);
+static void give_way(sent_t *s);
 
 static hy_bus_t *bus_of(const sent_t *s) {
     return s->observer->party.syncher->manager->bus;
@@ -91,6 +93,11 @@ static bool is_passing(hy_msg_t *answer, int code) {
     return code == 409 && hy_get_object(hy_msg_body(answer), "value") != NULL;
 }
 
+/* An earlier life of this hyperty has done another operation of that number. */
+static bool is_taken(const sent_t *s, hy_msg_t *answer, int code) {
+    return code == 409 && s->op->version > 0 && !hy_get_object(hy_msg_body(answer), "value");
+}
+
 static void on_answer(void *arg, hy_msg_t *answer, int code) {
     sent_t *s = arg;
     if (code < 200) return;
@@ -100,6 +107,8 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     if (is_out) hy__member_renew(s->observer->member); /* the reporter decides */
     if (s->is_kept || is_out || is_passing(answer, code)) {
         retry_later(s);
+    } else if (is_taken(s, answer, code)) {
+        give_way(s);
     } else {
         refuse(s, hy_msg_desc(answer));
     }
@@ -154,11 +163,14 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
     if (rc == 0 && !hy_bus_has_room(o->party.syncher->manager->bus))
         rc = hy_fail(err, HY_EFULL, "%s: too many messages wait to be delivered",
                      o->party.url->bytes);
+    bool is_tried = hy__trial_holds(o->party.syncher);
+    bool is_held = o->member->replica->is_old || is_tried;
     if (rc == 0) {
         s = hy_alloc_zero(sizeof *s);
-        if (s) *s = (sent_t){.observer = o, .child = child, .op = op};
-        if (s && !o->member->replica->is_old) s->message = make_message(s);
-        rc = s && (s->message || o->member->replica->is_old) ? 0 : HY_ENOMEM;
+        if (s) *s = (sent_t){.observer = o, .child = child, .op = op, .is_held = is_held};
+        if (s && !is_held) s->message = make_message(s);
+        rc = s && (s->message || is_held) ? 0 : HY_ENOMEM;
+        if (rc == 0 && is_tried) rc = hy__holding_sent(o, &s->serial);
     }
     if (rc < 0) {
         hy_free(s);
@@ -166,7 +178,6 @@ int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_er
         return rc;
     }
     hy_child_ref(child);
-    s->is_held = o->member->replica->is_old;
     hy_timer_init(&s->retry, on_retry, s);
     hy_list_append(&o->outbox, &s->link);
     o->pending++;
@@ -190,25 +201,6 @@ static void send_next(hy_link_t *l, const hy_link_t *outbox, const hy_child_t *c
         transmit(s);
         return;
     }
-}
-
-void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused) {
-    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
-    if (!m || !m->observer) return;
-    hy_link_t *outbox = &m->observer->outbox;
-    for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
-        sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->is_held || s->child != child || s->op->version != version) continue;
-        if (is_refused) {
-            refuse(s, "refused by the reporter");
-            return;
-        }
-        hy_link_t *next = l->next;
-        sent_free(s);
-        send_next(next, outbox, child, version);
-        return;
-    }
-    rebuild_draft(m->observer, child);
 }
 
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child) {
@@ -248,8 +240,60 @@ static void release_all(hy_observer_t *o) {
         hy_link_owner(l, sent_t, link)->child->sent = 0;
     for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
         sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->is_held) release(s);
+        if (s->is_held && s->serial == 0) release(s);
     }
+}
+
+/* --- on trial --------------------------------------------------------------------------------- */
+
+static sent_t *find_tried(const hy_observer_t *o, uint64_t serial) {
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->serial == serial) return s;
+    }
+    return NULL;
+}
+
+/* The highest number that was sent; what is held is numbered behind it. */
+static void count_sent(const hy_observer_t *o, hy_child_t *child) {
+    child->sent = 0;
+    for (hy_link_t *l = o->outbox.next; l != &o->outbox; l = l->next) {
+        const sent_t *s = hy_link_owner(l, sent_t, link);
+        bool counts = s->child == child && !s->is_held;
+        if (counts && s->op->version > child->sent) child->sent = s->op->version;
+    }
+}
+
+void hy__outbox_commit(hy_observer_t *o, uint64_t serial) {
+    sent_t *s = find_tried(o, serial);
+    if (!s) return; /* its child has gone meanwhile */
+    s->serial = 0;
+    s->child->is_tried = false;
+    if (s->op->kind == HY_CHILDOP_CREATE)
+        s->child->arrived_ms = hy_clock_now(hy_bus_clock(bus_of(s)));
+    if (o->member->replica->is_old) return;
+    count_sent(o, s->child);
+    release(s);
+}
+
+void hy__outbox_undo(hy_observer_t *o, uint64_t serial) {
+    sent_t *s = find_tried(o, serial);
+    if (!s) return;
+    hy_child_t *child = hy_child_ref(s->child);
+    bool is_create = s->op->kind == HY_CHILDOP_CREATE;
+    sent_free(s);
+    if (is_create && child->state == HY_CHILD_PENDING) {
+        hy_children_remove(o->party.object->children, child, HY_CHILD_REFUSED);
+    } else if (!is_create) {
+        count_sent(o, child);
+        rebuild_draft(o, child);
+    }
+    hy_child_unref(child);
+}
+
+bool hy__outbox_deletes(const hy_observer_t *o, uint64_t serial, const hy_child_t *child) {
+    const sent_t *s = o->party.is_open ? find_tried(o, serial) : NULL;
+    return s && s->child == child && s->op->kind == HY_CHILDOP_DELETE;
 }
 
 void hy__outbox_release(hy_replica_t *r) {
@@ -283,21 +327,53 @@ static bool renumber(sent_t *s) {
     hy_msg_unref(s->message);
     s->op = op;
     s->message = NULL;
+    s->is_kept = false;
     s->retry_ms = 0;
     s->child->sent = op->version;
     transmit(s);
     return true;
 }
 
-/* Out of memory the next whole answer tries again. */
-static void renumber_all(hy_observer_t *o, hy_child_t *child) {
+/* All that is on its way, to numbers above that one. Out of memory the next whole answer tries
+ * again.
+ */
+static void renumber_all(hy_observer_t *o, hy_child_t *child, uint64_t above) {
     bool is_done = true;
-    child->sent = 0;
+    child->sent = above;
     for (hy_link_t *l = o->outbox.next; is_done && l != &o->outbox; l = l->next) {
         sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->child == child && !s->is_held) is_done = renumber(s);
+        bool is_numbered = s->op->kind != HY_CHILDOP_CREATE && !s->is_held;
+        if (s->child == child && is_numbered) is_done = renumber(s);
     }
     child->is_set_back = !is_done;
+}
+
+static void give_way(sent_t *s) {
+    renumber_all(s->observer, s->child, s->op->version);
+}
+
+/* A life of the hyperty before this one may have had operations on their way when it ended: they
+ * have taken the numbers of what is on its way now. */
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version,
+                        hy_childop_kind_t kind) {
+    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
+    if (!m || !m->observer) return;
+    hy_link_t *outbox = &m->observer->outbox;
+    for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->is_held || s->child != child || s->op->version != version) continue;
+        if (kind == HY_CHILDOP_REFUSE) {
+            refuse(s, "refused by the reporter");
+            return;
+        }
+        if (s->op->kind != kind) break;
+        hy_link_t *next = l->next;
+        sent_free(s);
+        send_next(next, outbox, child, version);
+        return;
+    }
+    if (child->sent >= version && version > 0) renumber_all(m->observer, child, 0);
+    rebuild_draft(m->observer, child);
 }
 
 static bool is_seen(const sent_t *s) {
@@ -310,7 +386,7 @@ static void level_drafts(hy_observer_t *o) {
     hy_child_t *child;
     for (size_t pos = 0; (child = hy_children_next(o->party.object->children, NULL, &pos));) {
         if (!hy_str_equal(child->reporter, o->party.syncher->url)) continue;
-        if (child->is_set_back) renumber_all(o, child);
+        if (child->is_set_back) renumber_all(o, child, 0);
         if (child->draft) rebuild_draft(o, child);
     }
 }

@@ -12,6 +12,8 @@ typedef struct {
     hy_party_t *party;
     hy_timer_t timer;   /* calls back in the next turn if the child is settled already, */
     hy_commit_t commit; /* or once that is committed */
+    hy_told_t *told;    /* room for its end, made when a trial began */
+    bool is_tried;      /* who waits is on trial */
 } await_t;
 
 const char *hy_party_state_word(hy_party_state_t s) {
@@ -46,6 +48,7 @@ void hy__party_init(hy_party_t *p, hy_syncher_t *s, hy_str_t *url, bool is_repor
     hy_link_init(&p->accesses);
     hy_link_init(&p->awaits);
     hy_list_append(&s->parties, &p->link);
+    hy__trial_meets(p);
 }
 
 static hy_clock_t *clock_of(const hy_party_t *p) {
@@ -57,16 +60,20 @@ static void await_free(await_t *a) {
     hy__commit_cancel(&a->commit);
     hy_list_remove(&a->link);
     hy_child_unref(a->child);
+    hy__told_drop(a->told);
     hy_free(a);
 }
 
 static void await_end(await_t *a, int code, const char *desc) {
-    hy_done_cb done = a->done;
-    void *arg = a->arg;
-    hy_str_t *reason = a->child->reason ? hy_str_ref(a->child->reason) : NULL;
+    hy_syncher_t *s = a->party->syncher;
+    hy_str_t *reason = a->child->reason;
+    hy_ending_t e = {.on_done = a->done, .arg = a->arg, .code = code};
+    e.text = reason && code < 0 ? hy_str_ref(reason) : hy_str_from(desc);
+    hy_told_t *told = a->told;
+    bool is_tried = a->is_tried;
+    a->told = NULL;
     await_free(a);
-    done(arg, code, reason && code < 0 ? reason->bytes : desc);
-    hy_str_unref(reason);
+    hy__tell_ending(s, is_tried, told, &e);
 }
 
 static await_t *first_await(const hy_party_t *p) {
@@ -92,14 +99,16 @@ static void detach(hy_party_t *p) {
 void hy__party_close(hy_party_t *p) {
     hy_party_ref(p);
     if (p->is_open) {
+        hy__trial_closes(p);
         p->is_open = false;
         p->version = p->object ? p->object->version : 0;
-        hy_view_close(p->view);
+        if (!p->is_untold) hy_view_close(p->view);
         hy__party_close_child_views(p);
         /* Whoever is called here may close the syncher, which detaches the party. */
         for (await_t *a; p->syncher && !p->syncher->is_closing && (a = first_await(p));) {
             await_end(a, HY_ECLOSED, "the object was closed");
         }
+        if (p->is_untold && p->syncher) hy__telling_closed(p);
     }
     if (p->syncher) detach(p);
     hy_party_unref(p);
@@ -123,7 +132,7 @@ bool hy_party_is_reporter(const hy_party_t *p) {
     return p->is_reporter;
 }
 bool hy_party_is_open(const hy_party_t *p) {
-    return p->is_open;
+    return p->is_open || p->is_untold;
 }
 bool hy_party_is_resumed(const hy_party_t *p) {
     return p->is_resumed;
@@ -135,11 +144,14 @@ hy_view_t *hy_party_data(const hy_party_t *p) {
     return p->view;
 }
 void *hy_party_tag(const hy_party_t *p) {
+    return p->is_on_trial ? p->tried_tag : p->tag;
+}
+void *hy_party_settled_tag(const hy_party_t *p) {
     return p->tag;
 }
 void hy_party_set_tag(hy_party_t *p, void *tag) {
     p->is_known |= tag != NULL;
-    p->tag = tag;
+    *(p->is_on_trial ? &p->tried_tag : &p->tag) = tag;
 }
 
 hy_node_t *hy_party_metadata(const hy_party_t *p) {
@@ -182,6 +194,10 @@ int hy_party_observers(const hy_party_t *p, hy_value_t *out) {
     if (h) return hy__hosted_observers(h, out);
     *out = hy_node_value(hy_node_new(HY_ARRAY)); /* its deletion is under way */
     return out->kind == HY_ARRAY ? 0 : HY_ENOMEM;
+}
+
+int hy__send(hy_syncher_t *s, hy_msg_t *m, hy_error_t *err) {
+    return hy__trial_holds(s) ? hy__holding_message(s, m) : hy_port_send(s->port, m, err);
 }
 
 /* Room in a message for what stands around a body. */
@@ -237,6 +253,7 @@ int hy_party_await_child(hy_party_t *p, hy_child_t *child, hy_done_cb done, void
     await_t *a = hy_alloc_zero(sizeof *a);
     if (!a) return HY_ENOMEM;
     *a = (await_t){.child = hy_child_ref(child), .done = done, .arg = arg, .party = p};
+    a->is_tried = hy_syncher_is_on_trial(p->syncher);
     hy_timer_init(&a->timer, on_timer, a);
     hy_list_append(&p->awaits, &a->link);
     hy__commit_init(&a->commit, on_timer, a);
@@ -247,6 +264,36 @@ int hy_party_await_child(hy_party_t *p, hy_child_t *child, hy_done_cb done, void
                  : hy_timer_start(clock_of(p), &a->timer, 0);
     if (rc < 0) await_free(a);
     return rc;
+}
+
+void hy__party_drop_awaits(hy_party_t *p) {
+    for (hy_link_t *l = p->awaits.next; l != &p->awaits;) {
+        await_t *a = hy_link_owner(l, await_t, link);
+        l = l->next;
+        if (a->is_tried) await_free(a);
+    }
+}
+
+void hy__party_keep_awaits(hy_party_t *p) {
+    for (hy_link_t *l = p->awaits.next; l != &p->awaits; l = l->next) {
+        hy_link_owner(l, await_t, link)->is_tried = false;
+    }
+}
+
+bool hy__party_has_tried_await(const hy_party_t *p) {
+    for (const hy_link_t *l = p->awaits.next; l != &p->awaits; l = l->next) {
+        const await_t *a = hy_link_owner(l, await_t, link);
+        if (a->is_tried && a->child->is_tried) return true;
+    }
+    return false;
+}
+
+int hy__party_reserve_awaits(hy_party_t *p) {
+    for (hy_link_t *l = p->awaits.next; l != &p->awaits; l = l->next) {
+        await_t *a = hy_link_owner(l, await_t, link);
+        if (!a->told && !(a->told = hy__told_new())) return HY_ENOMEM;
+    }
+    return 0;
 }
 
 /* Whoever is called may wait for another child, which goes to the end, or close the syncher, which
@@ -381,6 +428,8 @@ int hy_party_delete_child(hy_party_t *p, hy_child_t *child, hy_error_t *err) {
                        child->reporter->bytes, child->id->bytes);
     int rc = p->is_reporter ? 0 : hy__check_on_its_way(child, err);
     if (rc < 0) return rc;
+    if (hy__holding_deletes(p, child))
+        return hy_fail(err, HY_EDELETED, "child %s is deleted", child->id->bytes);
     hy_childop_t *op = hy_childop_new(HY_CHILDOP_DELETE, child->id, hy__outbox_next(child), NULL, 0,
                                       hy_absent(), NULL);
     if (!op) return HY_ENOMEM;
@@ -407,7 +456,7 @@ int hy_party_send_event(hy_party_t *p, hy_str_t *collection, hy_value_t value, h
     }
     hy_str_unref(to);
     rc = m ? hy__message_check_size(m, err) : HY_ENOMEM;
-    if (rc == 0) rc = hy_port_send(p->syncher->port, m, err);
+    if (rc == 0) rc = hy__send(p->syncher, m, err);
     hy_msg_unref(m);
     return rc;
 }

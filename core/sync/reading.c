@@ -68,6 +68,7 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     hy_reporter_t *r = arg;
     hy_bus_t *bus = r->party.syncher->manager->bus;
     hy_error_t err;
+    if (hy__telling_gate(&r->party, HY_ASKED_OBJECT, m)) return;
     if (hy__reporter_returns(r) && (m->type == HY_MSG_READ || m->type == HY_MSG_EXECUTE)) {
         hy__reporter_put_off(r->party.syncher->manager, m);
     } else if (m->type == HY_MSG_READ) {

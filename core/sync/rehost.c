@@ -130,9 +130,18 @@ static void on_held(void *hosted, int http, hy_msg_t *answer) {
     }
 }
 
+void hy__hosted_keep_routes(hy_hosted_t *h) {
+    hy_manager_t *m = h->manager;
+    if (!hy__lasting_drop(m, "unroute", h->url, h->reporter)) return;
+    hy_value_t others =
+        hy__list2(hy__url_below(h->url, "/changes"), hy__url_below(h->url, "/registration"));
+    hy__domain_unroute(m, others, h->url, h->reporter);
+}
+
 static void run(void *hosted) {
     hy_hosted_t *h = hosted;
     hy_manager_t *m = h->manager;
+    hy__hosted_keep_routes(h);
     hy__job_ask(&h->job, HY_MSG_SUBSCRIBE, m->sm, hy__domain_sm(m, h->url),
                 hy__hold_body(hy__hosted_resources(h), h->reporter, h->epoch), on_held);
 }

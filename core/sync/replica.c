@@ -365,8 +365,7 @@ hy_party_status_t hy__replica_status(const hy_replica_t *r) {
 }
 
 static void tell_status(hy_member_t *m, void *status) {
-    hy_syncher_t *s = m->observer->party.syncher;
-    s->events->status(s->arg, &m->observer->party, *(hy_party_status_t *)status);
+    hy__tell_status(&m->observer->party, *(hy_party_status_t *)status);
 }
 
 void hy__replica_tell_status(hy_replica_t *r) {

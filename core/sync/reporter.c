@@ -51,7 +51,22 @@ static void publish(hy_reporter_t *r, hy_change_t *change) {
         hy_msg_new_payload(HY_MSG_UPDATE, hy_absent(), o->url, r->changes, &change->payload);
     hy__reporter_send(r, m);
     hy_msg_unref(m);
-    hy__ledger_settle(r->ledger);
+    hy__reporter_settle(r);
+}
+
+int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change, hy_effect_t *effects) {
+    int rc = prepare(r, change);
+    if (rc < 0) return rc;
+    for (uint32_t i = 0; i < change->count; i++) {
+        hy_effect_release(&effects[i]);
+    }
+    publish(r, change);
+    return 0;
+}
+
+/* Not while some of what a trial has written is without its version. */
+void hy__reporter_settle(hy_reporter_t *r) {
+    if (!hy_syncher_is_on_trial(r->party.syncher)) hy__ledger_settle(r->ledger);
 }
 
 void hy__reporter_send(hy_reporter_t *r, hy_msg_t *m) {
@@ -105,10 +120,18 @@ static int check_room(const hy_reporter_t *r, hy_error_t *err) {
                    r->party.url->bytes);
 }
 
+/* It has closed, and its hyperty is still to be told: it may look at it until then. */
+static int view_refuse(const hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
+    hy_value_drop(edit->value);
+    return hy_fail(err, HY_ECLOSED, "%s is closed", r->party.url->bytes);
+}
+
 static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_reporter_t *r = owner;
+    if (!r->party.is_open) return view_refuse(r, edit, err);
     if (r->batch) return batch_add(r, edit, err);
     int rc = check_room(r, err);
+    if (rc == 0 && hy__trial_holds(r->party.syncher)) return hy__holding_edit(r, edit, err);
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
@@ -138,6 +161,8 @@ static void batch_end(hy_reporter_t *r) {
 
 static void view_rollback(void *owner) {
     hy_reporter_t *r = owner;
+    if (r->is_nested && r->party.is_open) hy__holding_undo_to_mark(r);
+    r->is_nested = false;
     if (!r->batch) return;
     for (uint32_t n = r->batch->count; n-- > 0;) {
         hy_effect_undo(r->party.object->data, &r->batch_effects[n]);
@@ -148,9 +173,15 @@ static void view_rollback(void *owner) {
 
 static int view_begin(void *owner, hy_error_t *err) {
     hy_reporter_t *r = owner;
-    if (r->batch) return hy_fail(err, HY_ECONFLICT, "a batch is open already");
+    if (!r->party.is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", r->party.url->bytes);
+    if (r->batch || r->is_nested) return hy_fail(err, HY_ECONFLICT, "a batch is open already");
     int rc = check_room(r, err);
     if (rc < 0) return rc;
+    if (hy__trial_holds(r->party.syncher)) {
+        r->is_nested = true;
+        hy__holding_mark(r);
+        return 0;
+    }
     r->batch = hy_change_new();
     return r->batch ? 0 : HY_ENOMEM;
 }
@@ -158,6 +189,7 @@ static int view_begin(void *owner, hy_error_t *err) {
 static int view_commit(void *owner, hy_error_t *err) {
     hy_reporter_t *r = owner;
     hy_change_t *change = r->batch;
+    r->is_nested = false; /* of a trial: it is in the one that this makes */
     if (!change) return 0;
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
@@ -245,7 +277,7 @@ void hy__reporter_replaced(hy_reporter_t *r) {
     hy_listener_close(r->on_children);
     r->on_object = r->on_children = NULL;
     hy_port_revoke(s->port, r->party.url);
-    s->events->status(s->arg, &r->party, hy_party_status(&r->party));
+    hy__tell_status(&r->party, hy_party_status(&r->party));
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

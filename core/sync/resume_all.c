@@ -33,24 +33,21 @@ static void drop_closed(hy_call_t *c) {
 
 static void all_resumed(hy_call_t *c) {
     drop_closed(c);
-    hy_parties_cb done = c->on_parties;
-    void *arg = c->arg;
-    hy_party_t **parties = c->parties;
-    uint32_t count = c->party_count;
-    for (uint32_t i = 0; i < count; i++)
-        hy__reporter_woke(parties[i]);
-    hy_str_t *why = c->why;
-    int code = count == 0 ? c->failure : 0;
+    hy_syncher_t *s = c->syncher;
+    hy_ending_t e = {.on_parties = c->on_parties,
+                     .arg = c->arg,
+                     .code = c->party_count == 0 ? c->failure : 0,
+                     .parties = c->parties,
+                     .party_count = c->party_count};
+    if (e.code < 0) e.text = c->why;
+    if (e.code < 0) c->why = NULL;
+    hy_told_t *told = c->told;
+    bool is_tried = c->is_tried;
     c->parties = NULL;
     c->party_count = 0;
-    c->why = NULL;
+    c->told = NULL;
     hy__call_free(c);
-    done(arg, code, code < 0 && why ? why->bytes : "", parties, count);
-    while (count > 0) {
-        hy_party_unref(parties[--count]);
-    }
-    hy_free(parties);
-    hy_str_unref(why);
+    hy__tell_ending(s, is_tried, told, &e);
 }
 
 static void on_one(void *call, int code, const char *desc, hy_party_t *party) {
@@ -76,6 +73,7 @@ static int resume_one(hy_call_t *all, hy_str_t *url) {
     if (!c) return HY_ENOMEM;
     c->on_party = on_one;
     c->is_part = true;
+    c->is_tried = all->is_tried;
     all->awaited++;
     if (k->is_reporter) {
         hy__resume_reporter(c, k);

@@ -20,6 +20,10 @@ int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err) 
     if (!l || !p->syncher->manager->store)
         return hy_fail(err, HY_EINVALID, "%s is not stored; %s it with store = true", p->url->bytes,
                        p->is_reporter ? "create" : "subscribe to");
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_SAVED, .party = p, .on_value = done, .arg = arg};
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = hy__call_new(p->syncher, arg);
     if (!c) return HY_ENOMEM;
     c->on_value = done;

@@ -32,7 +32,7 @@ void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op) {
     hy_msg_t *m = hy_msg_new_payload(HY_MSG_EVENT, hy_absent(), o->url, r->changes, &s->payload);
     hy__reporter_send(r, m);
     hy_msg_unref(m);
-    hy__ledger_settle(r->ledger);
+    hy__reporter_settle(r);
 }
 
 static int keep_new(hy_object_t *o, hy_child_t *child) {
@@ -90,9 +90,16 @@ static void echo_free(echo_t *e) {
     hy_free(e);
 }
 
+static int hold_child_op(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child, hy_error_t *err) {
+    int rc = hy__holding_child(r, op, child, err);
+    if (rc < 0) hy_childop_unref(op);
+    return rc;
+}
+
 int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *op,
                           hy_child_t *child, hy_error_t *err) {
     hy_str_t *url = r->party.url;
+    if (hy__trial_holds(r->party.syncher)) return hold_child_op(r, op, child, err);
     int rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc == 0 && !hy_bus_has_room(r->party.syncher->manager->bus))
@@ -119,12 +126,11 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
 /* Tells the first; a handler may end the party, which empties the list. */
 static void tell_first(hy_reporter_t *r) {
     echo_t *e = hy_link_owner(r->echoes.next, echo_t, link);
-    hy_syncher_t *s = r->party.syncher;
     hy_child_t *child = hy_child_ref(e->child);
     hy_change_t *change = e->op->change ? hy_change_ref(e->op->change) : NULL;
     hy_child_event_kind_t kind = hy__childop_event(e->op->kind);
     echo_free(e);
-    s->events->child(s->arg, &r->party, kind, child, change);
+    hy__tell_child(&r->party, kind, child, change);
     hy_child_unref(child);
     hy_change_unref(change);
 }

@@ -86,6 +86,13 @@ int hy__subscribe_anew(hy_call_t *c, hy_error_t *err) {
                              subscribe_body(c->url, c->create.schema, c->create.store), err);
 }
 
+static int keep(hy_party_t *p, hy_store_level_t level, hy_error_t *err) {
+    if (!p->syncher->manager->store)
+        return hy_fail(err, HY_EINVALID, "store is not served by this runtime");
+    if (hy__trial_holds(p->syncher)) return hy__holding_keep(p, level);
+    return hy__member_keep(((hy_observer_t *)p)->member, level, err);
+}
+
 int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
                          hy_party_cb done, void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
@@ -93,12 +100,8 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
     if (known && schema &&
         !hy__replica_has_schema(((hy_observer_t *)known)->member->replica, schema))
         return hy_fail(err, HY_ESCHEMA, "%s is not of schema %s", url->bytes, schema->bytes);
-    if (known && hy_party_store(known) < store) {
-        int rc = s->manager->store
-                     ? hy__member_keep(((hy_observer_t *)known)->member, store, err)
-                     : hy_fail(err, HY_EINVALID, "store is not served by this runtime");
-        if (rc < 0) return rc;
-    }
+    int kept = known && hy_party_store(known) < store ? keep(known, store, err) : 0;
+    if (kept < 0) return kept;
     hy_call_t *c = hy__call_new(s, arg);
     if (!c) return HY_ENOMEM;
     c->on_party = done;
@@ -122,6 +125,11 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
 
 int hy_party_unsubscribe(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err) {
     if (!p->is_open) return hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {
+            .what = HY_DEED_UNSUBSCRIBE, .party = p, .on_done = done, .arg = arg};
+        return hy__holding_call(p->syncher, &deed);
+    }
     hy_call_t *c = hy__call_new(p->syncher, arg);
     if (!c) return HY_ENOMEM;
     c->on_done = done; /* the sync manager closes the party when it takes it out */

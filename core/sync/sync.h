@@ -21,20 +21,22 @@
  * rejoin.h     what happens when a node is lost and found again; likewise
  * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
- *              guests.c, resume.c, saved.c and resting.c */
+ *              guests.c, resume.c, saved.c and resting.c
+ * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
+ *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
 #define HY_SYNC_SYNC_H
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "decision.h"
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
 #include "syncher.h"
+#include "trial.h"
 
 typedef struct hy_hosted hy_hosted_t;
-typedef struct hy_reporter hy_reporter_t;
-
 struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
@@ -111,6 +113,7 @@ struct hy_syncher {
     bool knows_kept;
     uint32_t life; /* how often its hyperty was there before */
     bool is_closing;
+    hy_trial_t *trial; /* owned; NULL: none, and nothing waits of one */
 };
 
 struct hy_party {
@@ -126,7 +129,14 @@ struct hy_party {
     hy_link_t awaits;   /* callers of hy_party_await_child */
     uint64_t version;   /* last known, for a closed party */
     uint64_t next_n;    /* highest number given to an own child */
-    void *tag;
+    void *tag, *tried_tag;
+    /* trial.c */
+    bool is_on_trial;        /* the other tag counts */
+    bool is_given, is_tried; /* to the hyperty; by a call of the trial alone */
+    bool rests;              /* it was stored when it was given */
+    bool was_resumed;        /* before the trial, as … */
+    uint64_t settled_n;      /* … next_n */
+    bool is_untold;          /* closed, which its hyperty is still to be told */
 };
 
 /* --- domain.c --------------------------------------------------------------------------------- */
@@ -220,6 +230,9 @@ void hy__hosted_invited(hy_manager_t *m, hy_msg_t *answer);
 void hy__publish_delete(hy_manager_t *m, hy_str_t *url);
 /* A new session: held, registered and its observers admitted again. */
 void hy__hosted_renew(hy_hosted_t *h);
+/* Its hyperty may have left it as an observer just before, and say so until it is answered: from
+ * now on without the children, of which it hears as the reporter. */
+void hy__hosted_keep_routes(hy_hosted_t *h);
 /* Another one writes the object: its reporter here is told, and writes no more. */
 void hy__hosted_replaced(hy_hosted_t *h, const char *why);
 /* The object was heard in that epoch, from its writer. One above that of its reporter here: it is
@@ -334,6 +347,10 @@ struct hy_reporter {
     hy_change_t *batch; /* open batch */
     hy_effect_t *batch_effects;
     uint32_t batch_room;
+    /* What a trial writes: the change that collects it now (lent), an own batch within. */
+    hy_held_deed_t *edits, *mark;
+    uint32_t mark_count;
+    bool is_nested;
     hy_dict_t busy;      /* child key → messages waiting for a decision on an earlier one */
     hy_dict_t answers;   /* child operation → its answer, bounded */
     hy_link_t echoes;    /* own operations whose message has not come round */
@@ -352,6 +369,10 @@ struct hy_reporter {
 int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_reporter_t **out);
 int hy__reporter_open(hy_reporter_t *r);
+/* Publishes what was applied already: both are taken over. On failure nothing was done. */
+int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change, hy_effect_t *effects);
+/* Time for a snapshot of its rows, perhaps. */
+void hy__reporter_settle(hy_reporter_t *r);
 /* Writes into the metadata who reports the object now, as a change. */
 int hy__reporter_sign(hy_reporter_t *r);
 void hy__reporter_deinit(hy_reporter_t *r);
@@ -404,6 +425,8 @@ int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers);
 /* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
 int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
+/* An event of the hyperty leaves, at once or after the trial. */
+int hy__send(hy_syncher_t *s, hy_msg_t *m, hy_error_t *err);
 /* The event that an operation of that kind is told as. */
 hy_child_event_kind_t hy__childop_event(hy_childop_kind_t kind);
 /* The message that carries an operation of this syncher's hyperty to
@@ -429,9 +452,10 @@ int hy__observer_add_child(hy_observer_t *o, hy_child_t *child, hy_childop_t *op
 uint64_t hy__outbox_next(const hy_child_t *child);
 /* Sends an own operation and repeats it until it is answered or stamped. `op` is taken over. */
 int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err);
-/* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
- */
-void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
+/* An operation got its stamp, which is of that kind: if it was ours, it is done; if not, our draft
+ * of the child follows. */
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version,
+                        hy_childop_kind_t kind);
 /* The way to the reporter is there again: what waits to be repeated is sent now. */
 void hy__outbox_resume(hy_replica_t *r);
 /* A copy that was restored is level now: what was done to children meanwhile is numbered and sent.
@@ -442,39 +466,5 @@ void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child);
 /* A whole answer was taken in: operations that it has seen are done, drafts follow what it says. */
 void hy__outbox_level(hy_replica_t *r);
 void hy__outbox_close(hy_observer_t *o); /* drops all; nothing is called */
-
-/* --- decision.c ------------------------------------------------------------------------------- */
-
-typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char *reason);
-struct hy_decision {
-    uint32_t refs;
-    hy_decision_kind_t kind;
-    bool is_open, is_cancelled; /* cancelled: the hyperty stops */
-    hy_syncher_t *syncher;      /* NULL once closed */
-    hy_party_t *party;          /* referenced, or NULL */
-    hy_link_t link;             /* in the syncher */
-    hy_msg_t *request;          /* NULL: nobody to answer */
-    hy_str_t *from, *url, *method;
-    hy_value_t params;
-    const hy_node_t *identity, *value; /* lent by the request */
-    hy_child_event_kind_t child_kind;
-    hy_child_t *child;
-    hy_change_t *change;
-    int refusal;           /* code of an undecided end: HY_EFORBIDDEN, or 0: accepted */
-    hy_decided_cb decided; /* instead of answering the request; once */
-    void *arg;
-    hy_timer_t beat;
-    uint64_t deadline_ms;
-};
-
-/* One reference. `request` is referenced. NULL when out of memory. */
-hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_kind_t kind,
-                                hy_msg_t *request, hy_str_t *from);
-/* Takes "method" and "params" of an execute. */
-void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body);
-/* Hands it to the hyperty and lets go of it. */
-void hy__decision_ask(hy_decision_t *d);
-/* The syncher goes: refused. */
-void hy__decision_cancel(hy_decision_t *d);
 
 #endif

@@ -34,7 +34,7 @@ static void on_forward(hy_syncher_t *s, hy_msg_t *m) {
         hy_decision_t *d = decision(s, p, HY_DECIDE_SUBSCRIBE, m, from);
         if (d) hy__decision_ask(d);
     } else if (hy_str_is(type, "unsubscribe") && from) {
-        s->events->unsubscribed(s->arg, p, from);
+        hy__tell_unsubscribed(p, from);
     }
 }
 
@@ -167,6 +167,7 @@ void hy__syncher_unref(hy_syncher_t *s) {
 
 void hy_syncher_close(hy_syncher_t *s) {
     s->is_closing = true;
+    hy__trial_abandon(s);
     while (!hy_list_is_empty(&s->decisions)) {
         hy__decision_cancel(hy_link_owner(s->decisions.next, hy_decision_t, link));
     }
@@ -174,6 +175,10 @@ void hy_syncher_close(hy_syncher_t *s) {
     hy__calls_close(s);
     while (!hy_list_is_empty(&s->parties)) {
         end_party(hy_link_owner(s->parties.next, hy_party_t, link));
+    }
+    if (s->trial) {
+        hy__telling_drop(s->trial);
+        hy__trial_free(s);
     }
     hy_dict_deinit(&s->numbers);
     hy__kept_deinit(s);
@@ -189,4 +194,10 @@ hy_party_t *hy__syncher_find_party(const hy_syncher_t *s, const hy_str_t *url, b
         if (p->is_reporter == is_reporter && hy_str_equal(p->url, url)) return p;
     }
     return NULL;
+}
+
+hy_party_t *hy_syncher_next_party(const hy_syncher_t *s, const hy_party_t *after) {
+    hy_link_t *next = after ? after->link.next : s->parties.next;
+    bool is_last = next == &s->parties || (after && next == &after->link);
+    return is_last ? NULL : hy_link_owner(next, hy_party_t, link);
 }

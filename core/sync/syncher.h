@@ -102,30 +102,39 @@ void hy_syncher_close(hy_syncher_t *s);
  *      begin ─► calls of the new life ─► commit     what it wrote and sent leaves, in order
  *                                    └─► rollback   nothing of it ever was
  *
- * What events tell meanwhile waits, decisions stay undecided, what is asked of the objects reported
- * here waits: all of it goes on, in order and once, in a turn after the end, to who lives then.
+ * What would be told meanwhile waits, calls of the old life that end included; decisions stay
+ * undecided; what is asked of the objects reported here waits. All of it goes on, in order and
+ * once, in turns after the end, to who lives then. Until it has been told, a party that has ended
+ * meanwhile is open for the hyperty: its data can be read, and nothing can be done with it.
  *
- * On parties that were there before, in a trial: edits of data are seen by who reads it here and by
- * nobody else; at commit those of one object are one change, one version. Child operations, events
- * and emits are held; a new child is pending until the commit. Calls whose doing cannot be undone
- * and that have an answer (execute on them, invite, evict, delegate, delete, unsubscribe, saved)
- * wait for the commit, their `done` included. Whatever else is asked (create, subscribe, read,
- * discover, execute on other hyperties) goes on as usual; parties made in a trial are told nothing
- * before its end either, and are ended by a rollback, new objects being deleted; copies of stored
- * objects too.
+ * On parties, in a trial: edits of data are seen by who reads it here and by nobody else; at commit
+ * those of one object are one change, one version (more where they do not fit into a message), in
+ * the order of their first edits; a batch is one within that. Child operations, events and emits
+ * are held; a new child is pending until the commit, changes of a child are seen here at once, and
+ * one that is deleted is there until then. Calls whose doing cannot be undone and that have an
+ * answer (execute on them, invite, evict, delegate, delete, unsubscribe, saved) wait for the
+ * commit, their `done` included. Whatever else is asked (create, subscribe, read, discover, execute
+ * on other hyperties) goes on as usual and calls back in the trial; parties made in a trial are
+ * told nothing before its end either, and are ended by a rollback: new objects are deleted,
+ * observed ones left; those that the store kept rest there again, as before.
  *
- * HY_ECONFLICT: a batch is open, or an object is being handed over. `broken` is called at most
- * once, from a turn, if the trial cannot go on (too much waits: HY_TRIAL_EVENTS_MAX): roll back. */
+ * HY_ECONFLICT: a batch is open, or an object is being handed over, or it is on trial already.
+ * `broken` is called at most once, from a turn, if the trial cannot go on (too much waits:
+ * HY_TRIAL_EVENTS_MAX): roll back. */
 int hy_syncher_trial_begin(hy_syncher_t *s, void (*broken)(void *arg, const char *why), void *arg,
                            hy_error_t *err);
 /* From now on events go to `arg`, as the one of hy_syncher_open. What is held is done in its order;
- * what fails of it is logged. Tags are those set in the trial, NULL where none was. */
-void hy_syncher_trial_commit(hy_syncher_t *s, void *arg);
-/* Tags are those of before. Calls of the trial that have not called back do not any more. */
+ * what fails of it is logged, or told by its `done`. Tags are those set in the trial, NULL where
+ * none was. On failure nothing was done, and it is still on trial: it is broken, or something that
+ * was written cannot be published now (another session reports the object, the store cannot
+ * follow). Then roll back. */
+int hy_syncher_trial_commit(hy_syncher_t *s, void *arg, hy_error_t *err);
+/* Tags are those of before. Calls of the trial that have not called back do not any more. Harmless
+ * if it is not on trial. */
 void hy_syncher_trial_rollback(hy_syncher_t *s);
 bool hy_syncher_is_on_trial(const hy_syncher_t *s);
-/* What a call of the new life waits for the commit with, for the text of a failure ("evict"); NULL:
- * none does. */
+/* What the new life waits for that comes after the commit alone, for the text of a failure:
+ * "evict", "wait" (for a child that it made); NULL: nothing. */
 const char *hy_syncher_trial_waits(const hy_syncher_t *s);
 
 /* --- making parties --------------------------------------------------------------------------- */
@@ -206,7 +215,7 @@ int hy_party_saved(hy_party_t *p, hy_value_cb done, void *arg, hy_error_t *err);
 void *hy_party_tag(const hy_party_t *p);
 void hy_party_set_tag(hy_party_t *p, void *tag);
 void *hy_party_settled_tag(const hy_party_t *p);
-/* Walks the parties of a syncher; `after` NULL: the first. */
+/* Walks the parties of a syncher; `after` NULL: the first. One that has closed is the last. */
 hy_party_t *hy_syncher_next_party(const hy_syncher_t *s, const hy_party_t *after);
 
 /* Creates a child; it is there at once, pending unless this party is the reporter. `data` is taken

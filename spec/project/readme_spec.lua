@@ -85,7 +85,7 @@ describe("the README's first hyperty", function()
         { %s & pid=$!; } 2>said; while ! grep -q degrees said; do sleep 0.05
         kill -0 $pid || break; done; kill -INT $pid
         wait $pid; status=$?; cat said; exit $status]] })
-      assert.truthy(ran.out:find "^kitchen: 20 degrees, it was 19\n", ran.out)
+      assert.truthy(ran.out:find "\nkitchen: 20 degrees, it was 19\n", ran.out)
       assert.equal(0, ran.status)
       assert.truthy(README:find("kitchen.degrees()", 1, true))
       local asked = program.repl("kitchen.degrees()\n", { dir = dir, args = { "kitchen" } })

@@ -49,7 +49,8 @@ function M.run(args, options)
   options = options or {}
   local result
   M.with_dir(function(dir)
-    local words = { "env", options.env or "", quote(M.path) }
+    -- Sockets for `hyperty attach` are made there, so that no two specs meet.
+    local words = { "env", "XDG_RUNTIME_DIR=" .. dir, options.env or "", quote(M.path) }
     for _, arg in ipairs(args) do words[#words + 1] = quote(arg) end
     local command = table.concat(words, " ")
     if options.shell then command = options.shell:gsub("%%s", function() return command end) end

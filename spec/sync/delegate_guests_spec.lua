@@ -79,6 +79,20 @@ describe("while an object is handed over", function()
     assert.same({ ben.url }, ben:eval "return self.mine.observers")
   end)
 
+  it("its next reporter hears of the children, though it says late that it has left", function()
+    local is_cut = true
+    lose("ben", function(message)
+      return is_cut and message.type == "unsubscribe" and message.to == NODE
+    end)
+    ben:eval "require('hyperty').spawn(function() self.room:unsubscribe() end)"
+    begin()
+    is_over()
+    is_cut = false
+    world:run(20)
+    assert.is_true(carl:eval "return self.room:add_child('items', { text = 'x' }):wait(5)")
+    assert.equal(1, ben:eval "return #self.mine:children('items')")
+  end)
+
   it("its next reporter hears that it was struck off", function()
     lose("anna", function(message)
       return message.type == "unsubscribe" and message.to == ben.url

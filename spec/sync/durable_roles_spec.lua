@@ -91,3 +91,27 @@ describe("a hyperty that reports a stored object and stores what it observes of 
     assert.equal("", restart "anna")
   end)
 end)
+
+describe("a stored object whose reporter comes back", function()
+  it("and hands it over at once is not observed by an heir that only did before", function()
+    local world = durable.world { delay = { 0, 0.01 }, disk_delay = 0.005, "anna", "ben" }
+    world.anna:eval [[
+      self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,
+        data = { n = 1 } })
+      self.room:on("subscribe", function(request) request:accept() end)]]
+    world.ben:eval("self.copy = assert(self.syncher:subscribe(...))",
+      world.anna:eval "return self.room.url")
+    world:run(1)
+    world:crash "anna"
+    world:crash "ben"
+    world:start "ben"
+    world.ben:eval [[
+      self.syncher:on("delegate", function(offer) self.mine = offer:accept() end)]]
+    world:start "anna"
+    world.anna:eval "self.room = self.syncher:resume()[1]"
+    assert.is_true(world.anna:eval("return self.room:delegate(...)", world.ben.url))
+    world:run(60)
+    assert.same({}, world.ben:eval "return self.mine.observers")
+    world:finish()
+  end)
+end)

@@ -1,0 +1,49 @@
+---@meta _
+-- The commands of the prompt, for files with lines that are typed there.
+-- Made by tools/types from the tables that the core itself uses; not to be edited.
+
+--- Loads the hyperty of that name or file and gives its functions: chat = load "group_chat".
+---   config.as     names the instance; config.user sets its user; the rest goes to its start
+---   .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
+--- Lua's own load is loadtext.
+---@param name string
+---@param config? table
+---@return table<string, function>
+function load(name, config) end
+
+--- Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
+--- are stored and the host has --store: those wait for it to be loaded again.
+---@param name string|table
+---@return true
+function unload(name) end
+
+--- Lists what is loaded: name, url, user, functions, memory in bytes, tasks.
+---@return table[]
+function hyperties() end
+
+--- Lists the data objects of this runtime: who reports and who observes each, its version, and
+--- whether it is kept, given --store: store = true or "sync".
+---@return table[]
+function objects() end
+
+--- Lists the addresses that this runtime listens to.
+---@return table[]
+function routes() end
+
+--- Observes a data object and prints all that happens to it. Gives the observer.
+---@param url string
+---@return hyperty.Observer
+function watch(url) end
+
+--- Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.
+---@param text string
+---@param name? string
+---@return function
+function loadtext(text, name) end
+
+--- Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).
+---   help(hyperty), help "every"                                  the library of scripts
+---   help "syncher", "reporter", "observer", "child", "request"   data objects
+---   help "data", "state", "paths", "failures"                    how to use them
+---@param x? any
+function help(x) end
