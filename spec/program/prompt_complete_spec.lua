@@ -131,6 +131,7 @@ describe("Tab", function()
     completes(t, make .. 'schema = "Ta', make .. 'schema = "Talk"')
     completes(t, make .. 'schema = "Talk", data = { rul', make
       .. 'schema = "Talk", data = { rules =')
+    completes(t, "self.syncher:subscribe(url, { sto", "self.syncher:subscribe(url, { store =")
     completes(t, make .. "store = 's", make .. "store = 'sync'")
     t:lines("talk = load 'talk'", "o = watch(talk.url())")
     completes(t, 'o:children("rem', 'o:children("remarks"')
