@@ -35,6 +35,9 @@ function routes() end
 ---@return hyperty.Observer
 function watch(url) end
 
+--- Tells the last error once more, with the calls that led to it.
+function why() end
+
 --- Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.
 ---@param text string
 ---@param name? string
