@@ -351,7 +351,8 @@ return function(host, env, self)
   local function calls_of(traceback)
     local lines = {}
     for line in traceback:gmatch "[^\n]+" do
-      if not line:find("hyperty/prompt.lua:", 1, true) then lines[#lines + 1] = line end
+      local is_own = line:find("hyperty/prompt.lua:", 1, true) or line:find "^%s*%[C%]: in %?"
+      if not is_own then lines[#lines + 1] = line end
     end
     while #lines > 0 and lines[#lines]:find "^%s*%[C%]: in" do lines[#lines] = nil end
     return concat(lines, "\n")
