@@ -42,6 +42,7 @@ static int open_prompts(const hy_attach_config_t *config, hy_prompts_t **out, hy
     hy_prompts_config_t prompts = {
         .loop = config->loop,
         .log = config->log,
+        .node = config->node,
         .hello = hello->bytes,
         .host = config->host,
         .arg = config->arg,
