@@ -56,8 +56,8 @@ static int listen_at(const hy_attach_config_t *config, hy_prompts_t *prompts, co
                      hy_error_t *err) {
     int rc = hy_prompts_listen(prompts, path, err);
     if (rc) return rc;
-    hy_log(config->log, config->is_quiet ? HY_LOG_DEBUG : HY_LOG_INFO, "attach", "listens on %s",
-           path);
+    hy_log(config->log, config->is_quiet ? HY_LOG_DEBUG : HY_LOG_INFO, "attach",
+           "prompts come in by %s", path);
     return 0;
 }
 
