@@ -154,6 +154,8 @@ void hy__reload_task_ended(hy_instance_t *i);
 
 /* --- pcall.c ---------------------------------------------------------------------------------- */
 
+/* Pushes what is to be told of a run that was killed, and of its thread. */
+void hy__killed_text(lua_State *L, lua_State *thread, bool has_traceback);
 /* Makes sure that an error text is on top: what could not be told becomes "not enough memory". */
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */

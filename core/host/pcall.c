@@ -19,6 +19,26 @@ static int add_traceback(lua_State *L) {
     return 1;
 }
 
+/* thread, whether its traceback is wanted → text */
+static int tell_killed(lua_State *L) {
+    lua_State *thread = lua_touserdata(L, 1);
+    lua_pushstring(L, hy_instance_of(L)->budget.text);
+    if (lua_toboolean(L, 2)) luaL_traceback(L, thread, lua_tostring(L, -1), 0);
+    return 1;
+}
+
+void hy__killed_text(lua_State *L, lua_State *thread, bool has_traceback) {
+    if (lua_checkstack(L, 3)) {
+        lua_pushcfunction(L, tell_killed);
+        lua_pushlightuserdata(L, thread);
+        lua_pushboolean(L, has_traceback);
+        lua_pcall(L, 2, 1, 0);
+    } else {
+        lua_pushnil(L);
+    }
+    hy__error_check(L);
+}
+
 static int code_of(int status) {
     return status == LUA_ERRMEM ? HY_ENOMEM : HY_EINTERNAL;
 }

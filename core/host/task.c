@@ -121,10 +121,9 @@ static void end_task(hy_task_t *t, int results, bool failed) {
 }
 
 /* An error object is on top of the thread, whose stack is still there for the traceback. In its
- * place comes what is told of it, on the empty thread or the dead one. */
+ * place comes what is told of it, on the empty thread. */
 static void make_error(hy_task_t *t) {
     lua_State *L = t->instance->L;
-    t->is_dead = hy__budget_is_dead(t->thread);
     bool has_room = lua_checkstack(L, 4); /* else the error is lost, not the task's end */
     if (has_room) {
         lua_xmove(t->thread, L, 1);
@@ -137,7 +136,7 @@ static void make_error(hy_task_t *t) {
         lua_pop(t->thread, 1);
     }
     unwind(t); /* an error while closing changes nothing: the first one counts */
-    if (!t->is_dead) lua_settop(t->thread, 0);
+    lua_settop(t->thread, 0);
     if (has_room) {
         lua_xmove(L, t->thread, 1);
     } else {
@@ -145,10 +144,24 @@ static void make_error(hy_task_t *t) {
     }
 }
 
+/* The run was killed. The thread stays as it is, with what is told of it on top; if it came to wait
+ * (in a closing that is all C), it waits in vain. */
+static void bury(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
+    hy_wait_t *w = i->yielding;
+    i->yielding = NULL;
+    t->is_dead = true;
+    hy__killed_text(i->L, t->thread, !t->parent);
+    lua_checkstack(t->thread, 1); /* there is room for one even if this fails */
+    lua_xmove(i->L, t->thread, 1);
+    if (w && w->child) hy__task_cancel(w->child);
+    if (w) hy__wait_abandon(w);
+}
+
 /* Of a run that has ended with this status. Who swallows the error that kills it (a task that is
  * all of pcall) is killed all the same. */
-static void tell_failure(hy_task_t *t, int status) {
-    bool is_killed = hy__budget_is_killed(t->thread), is_error = status > LUA_YIELD;
+static void tell_failure(hy_task_t *t, int status, bool is_killed) {
+    bool is_error = status != LUA_OK && (is_killed || status != LUA_YIELD);
     bool is_taken = t->parent || (t->end && t->end->takes_errors);
     const char *text = is_error ? lua_tostring(t->thread, -1) : t->instance->budget.text;
     if (is_killed || (is_error && !is_taken)) {
@@ -171,10 +184,15 @@ static void run(hy_task_t *t) {
     int status = lua_resume(t->thread, i->L, t->nargs, &results);
     i->current = NULL;
     i->passes = false;
-    if (status > LUA_YIELD) make_error(t); /* belongs to the run: it may call a __tostring */
+    bool is_killed = hy__budget_is_killed(t->thread);
+    if (status != LUA_OK && is_killed) {
+        bury(t);
+    } else if (status > LUA_YIELD) {
+        make_error(t); /* belongs to the run: it may call a __tostring */
+    }
     hy__budget_leave(t->thread, before);
-    tell_failure(t, status);
-    if (status == LUA_YIELD) {
+    tell_failure(t, status, hy__budget_is_killed(t->thread));
+    if (status == LUA_YIELD && !is_killed) {
         assert(i->yielding && hy__thread_is_held(t->thread));
         t->wait = i->yielding;
         t->wait->task = t;
