@@ -414,12 +414,14 @@ static void do_deed(hy_trial_t *t, hy_held_deed_t *d) {
            err.text[0] ? err.text : hy_error_text(rc));
 }
 
-static void settle_rows(hy_trial_t *t) {
+/* Of the reporters: nothing is collected any more, and no batch is open within. */
+static void settle(hy_trial_t *t) {
     for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
-        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (!p->is_reporter) continue;
-        ((hy_reporter_t *)p)->edits = NULL;
-        hy__ledger_settle(((hy_reporter_t *)p)->ledger);
+        hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
+        if (!r->party.is_reporter) continue;
+        r->edits = r->mark = NULL;
+        r->is_nested = false;
+        hy__ledger_settle(r->ledger);
     }
 }
 
@@ -429,7 +431,7 @@ void hy__holding_commit(hy_trial_t *t) {
         do_deed(t, d);
         deed_free(d);
     }
-    settle_rows(t);
+    settle(t);
 }
 
 static void undo(hy_held_deed_t *d) {
@@ -452,6 +454,7 @@ void hy__holding_rollback(hy_trial_t *t) {
         undo(d);
         deed_free(d);
     }
+    settle(t);
 }
 
 void hy__holding_forget(hy_party_t *p) {
