@@ -22,8 +22,8 @@ Lua's own load is loadtext.]] },
 Gives the functions of a hyperty that is loaded already: chat = use "group_chat".]] },
   { "reload", "name: string|table", "true", [[
 Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
-it has made stays; if anything is wrong with the new code, that is told and the old one goes
-on.]] },
+it has made stays; if anything is wrong with the new code, that is told and the old one goes on.
+One that was parked, since it failed too often, is started.]] },
   { "unload", "name: string|table", "true", [[
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
