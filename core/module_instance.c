@@ -384,9 +384,23 @@ static int instance_tasks(lua_State *L) {
     return push_count(L, hy_instance_tasks);
 }
 
+/* instance:condition() → "running", "restarting" … and the last error that counted */
+static int instance_condition(lua_State *L) {
+    const hy_instance_t *i = find_instance(L, check_runtime(L));
+    if (!i) return gone(L);
+    lua_pushstring(L, hy_instance_condition(i));
+    lua_pushstring(L, hy_instance_failure(i));
+    return 2;
+}
+
 static const luaL_Reg methods[] = {
-    {"call", instance_call},     {"eval", instance_eval},   {"unload", instance_unload},
-    {"memory", instance_memory}, {"tasks", instance_tasks}, {NULL, NULL},
+    {"call", instance_call},
+    {"eval", instance_eval},
+    {"unload", instance_unload},
+    {"memory", instance_memory},
+    {"tasks", instance_tasks},
+    {"condition", instance_condition},
+    {NULL, NULL},
 };
 
 void hy_module_instance_open(lua_State *L) {

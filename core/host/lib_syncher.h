@@ -249,8 +249,6 @@ extern const hy_task_end_t hy_asked_end;
 
 /* --- self.syncher (lib_syncher.c) ------------------------------------------------------------- */
 
-/* What `create` takes. */
-extern const hy_option_t hy_create_options[];
 /* Where anchored boxes are listed, oldest first. */
 hy_link_t *hy_lib_syncher_boxes(lua_State *L);
 /* Those that are about no party. */
