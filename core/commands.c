@@ -1,10 +1,12 @@
-/* run, check and repl: the program's use of a host (hyperty.h).
+/* run, check and repl: the program's use of a host (hyperty.h). Into run and repl more clients come
+ * by a socket (attach_listen.c).
  *
  * repl forks before there is a thread or a loop: the parent is the client with the terminal
  * (prompt_client.c), the child is the host, and a socket pair is all that connects them. */
 #include "commands.h"
+#include "attach_listen.h"
 #include "base/buf.h"
-#include "host/prompt.h"
+#include "host/watch.h"
 #include "hyperty_parts.h"
 #include "log_lines.h"
 #include "prompt_client.h"
@@ -20,7 +22,10 @@ typedef struct {
     const hy_options_t *options;
     const char *command;
     hyperty_t *host;
-    hy_prompt_t *prompt; /* NULL: lines go to stderr */
+    hy_log_t log;
+    hy_prompts_t *prompts; /* NULL: none yet */
+    bool has_prompt;       /* of its own, which shows all lines; else they go to stderr, too */
+    hy_watch_t *watch;     /* NULL: --watch was not given */
     hy_signal_t *sigint, *sigterm;
     int status;
 } program_t;
@@ -47,21 +52,22 @@ static void log_line(void *arg, hyperty_log_level_t level, const char *who, cons
     hy_log_style_t style = {.is_json = p->options->log_is_json};
     hy_str_t *line = hy_log_line(&style, (hy_log_level_t)level, who, text);
     if (!line) return;
-    if (p->prompt) {
-        hy_prompt_log(p->prompt, line->bytes);
-    } else {
-        fprintf(stderr, "%s\n", line->bytes);
-    }
+    hy_prompts_log(p->prompts, line->bytes);
+    if (!p->has_prompt) fprintf(stderr, "%s\n", line->bytes);
     hy_str_unref(line);
+}
+
+static void log_own(void *arg, hy_log_level_t level, const char *who, const char *text) {
+    log_line(arg, (hyperty_log_level_t)level, who, text);
 }
 
 static void print_line(void *arg, const char *name, const char *text) {
     const program_t *p = arg;
-    if (p->prompt) {
-        hy_prompt_print(p->prompt, name, text);
-    } else {
-        log_line(arg, HYPERTY_LOG_INFO, name, text);
-    }
+    if (hy_prompts_print(p->prompts, name, text) || p->has_prompt) return;
+    hy_log_style_t style = {.is_json = p->options->log_is_json};
+    hy_str_t *line = hy_log_line(&style, HY_LOG_INFO, name, text);
+    if (line && p->options->log_level >= HY_LOG_INFO) fprintf(stderr, "%s\n", line->bytes);
+    hy_str_unref(line);
 }
 
 /* --- a host ----------------------------------------------------------------------------------- */
@@ -115,6 +121,41 @@ static bool open_host(program_t *p) {
     return is_open;
 }
 
+static hy_host_t *get_host(void *arg, hy_error_t *err) {
+    const program_t *p = arg;
+    (void)err;
+    return hy_runtime_host(hy_hyperty_runtime(p->host));
+}
+
+/* Lets clients in. */
+static bool open_prompts(program_t *p, bool is_quiet) {
+    hy_error_t err = {0};
+    hy_str_t *label = hy_attach_label(&p->options->names);
+    p->log = (hy_log_t){.level = p->options->log_level, .sink = log_own, .arg = p};
+    hy_attach_config_t config = {
+        .options = p->options,
+        .label = label ? label->bytes : NULL,
+        .loop = hy_hyperty_loop(p->host),
+        .log = &p->log,
+        .is_quiet = is_quiet,
+        .host = get_host,
+        .arg = p,
+    };
+    int rc = hy_attach_listen(&config, &p->prompts, &err);
+    hy_str_unref(label);
+    if (rc) fail(p, err.text);
+    return rc == 0;
+}
+
+/* --watch */
+static bool watch_files(program_t *p) {
+    if (!p->options->given[HY_OPTION_WATCH]) return true;
+    hy_host_t *host = hy_runtime_host(hy_hyperty_runtime(p->host));
+    if (hy_watch_open(host, hy_hyperty_loop(p->host), &p->watch) == 0) return true;
+    fail(p, "--watch: out of memory");
+    return false;
+}
+
 static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
     if (hy_loop_signal(hy_hyperty_loop(p->host), number, on_signal, p, out) == 0) return true;
     fail(p, "cannot listen for signals");
@@ -125,9 +166,11 @@ static void close_host(program_t *p) {
     if (!p->host) return;
     hy_signal_close(p->sigint);
     hy_signal_close(p->sigterm);
+    hy_watch_close(p->watch);
     hy_hyperty_end(p->host);
-    hy_prompt_close(p->prompt);
-    p->prompt = NULL;
+    hy_prompts_close(p->prompts);
+    p->prompts = NULL;
+    p->has_prompt = false;
     hyperty_close(p->host);
     p->host = NULL;
 }
@@ -152,9 +195,9 @@ static void load_all(program_t *p) {
 int hy_command_run(const hy_options_t *options) {
     program_t p = {.options = options, .command = "run"};
     if (open_host(&p) && watch_signal(&p, SIGINT, &p.sigint) &&
-        watch_signal(&p, SIGTERM, &p.sigterm)) {
+        watch_signal(&p, SIGTERM, &p.sigterm) && watch_files(&p)) {
         load_all(&p);
-        if (p.status == HY_EXIT_DONE) hyperty_run(p.host);
+        if (p.status == HY_EXIT_DONE && open_prompts(&p, false)) hyperty_run(p.host);
     }
     close_host(&p);
     return p.status;
@@ -182,7 +225,7 @@ int hy_command_check(const hy_options_t *options) {
 
 static void on_prompt_ended(void *arg, const char *why) {
     program_t *p = arg;
-    if (why) fail(p, why);
+    if (why) p->status = HY_EXIT_FAILED; /* the client tells it */
     hyperty_stop(p->host);
 }
 
@@ -206,24 +249,18 @@ static void leave_terminal(void) {
 /* The child. */
 static int serve(const hy_options_t *options, int fd) {
     program_t p = {.options = options, .command = "repl"};
-    hyperty_error_t err;
+    hy_error_t err;
     leave_terminal();
     if (!open_host(&p)) {
         close(fd);
         return p.status;
     }
-    hy_prompt_config_t config = {
-        .host = hy_runtime_host(hy_hyperty_runtime(p.host)),
-        .loop = hy_hyperty_loop(p.host),
-        .fd = fd,
-        .ended = on_prompt_ended,
-        .arg = &p,
-    };
-    if (!watch_signal(&p, SIGTERM, &p.sigterm)) {
+    if (!watch_signal(&p, SIGTERM, &p.sigterm) || !watch_files(&p) || !open_prompts(&p, true)) {
         close(fd);
-    } else if (hy_prompt_open(&config, &p.prompt, (hy_error_t *)(void *)&err) != 0) {
-        fail(&p, err.text);
+    } else if (hy_prompts_add(p.prompts, fd, on_prompt_ended, &p, &err) != 0) {
+        p.status = HY_EXIT_FAILED; /* the client tells it */
     } else {
+        p.has_prompt = true;
         hyperty_run(p.host);
     }
     close_host(&p);
@@ -250,6 +287,7 @@ int hy_command_repl(const hy_options_t *options) {
         return p.status;
     }
     hy_prompt_client_t client = {
+        .command = "repl",
         .fd = ends[0],
         .host = host,
         .names = options->names.items,

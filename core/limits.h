@@ -20,6 +20,11 @@
 #define HY_VALUE_DEPTH_MAX  120u
 #define HY_STRING_BYTES_MAX (1u << 30)
 
+/* A value that a script hands over at once, roughly as the memory that it takes; JSON that it has
+ * read, which is much more as values. */
+#define HY_VALUE_BYTES_MAX (128u << 20)
+#define HY_JSON_BYTES_MAX  (16u << 20)
+
 /* The message bus of one runtime. */
 #define HY_BUS_QUEUE_MESSAGES_MAX (1u << 18)
 #define HY_BUS_QUEUE_BYTES_MAX    (256u << 20)
@@ -144,6 +149,7 @@
 #define HY_NODE_ANSWERS_BYTES_MAX    (16u << 20)
 #define HY_TOMBSTONES_MAX            (1u << 16)
 #define HY_LOT_MAX                   100u        /* allocated addresses in one row of its store */
+#define HY_NODE_ROWS_MAX             200u        /* of a list of what it holds, for a person */
 #define HY_NODE_WAITING_BYTES_MAX    (64u << 20) /* answers, for a commit */
 #define HY_NODE_NUMBER_MAX           (1ll << 53) /* of sessions and lots, as its store may say */
 #define HY_TOMBSTONE_MS              (24u * 3600u * 1000u)
@@ -209,12 +215,13 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX      65536u
-#define HY_TASKS_IDLE_MAX 64u
-#define HY_TIMERS_MAX     65536u
-#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX 4096u
-#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
+#define HY_TASKS_MAX       65536u
+#define HY_TASKS_IDLE_MAX  64u
+#define HY_TRACE_BYTES_MAX (16u << 10) /* stacks of tasks that wait for one another */
+#define HY_TIMERS_MAX      65536u
+#define HY_CLOSINGS_MAX    16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX  4096u
+#define HY_WAIT_S_MAX      1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u
@@ -227,11 +234,22 @@
 #define HY_BUDGET_TICK_MS  5u
 #define HY_STATE_BYTES_MAX (64u << 20)
 
+/* String patterns, as in Lua: captures, and choices that are open at once. A format of string.pack
+ * and its kin, whose reading cannot be stopped. */
+#define HY_PATTERN_CAPTURES_MAX 32u
+#define HY_PATTERN_DEPTH_MAX    200u
+#define HY_PACK_FORMAT_BYTES    65536u
+
+/* Items that are sorted on the stack of Lua, which has room for 1,000,000 of all. */
+#define HY_SORT_STACK_ITEMS 65536
+
 /* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
  * may wait meanwhile. */
 #define HY_RELOAD_MS        2000u
 #define HY_RELOAD_LINGER_MS 5000u
 #define HY_TRIAL_EVENTS_MAX 65536u
+#define HY_RELOAD_TURNS     64u /* at most, for what the old code had queued when it began */
+#define HY_PAST_LIVES_MAX   8u  /* of one hyperty whose tasks go on; the oldest goes first */
 
 /* Failures of a hyperty, in points that one a second is forgotten of: an error of a task, a task
  * that was killed or ran out of memory. From so many on it is stopped, started again after a pause
@@ -253,10 +271,37 @@
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
 #define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
+/* How long a client waits for a host to say what it is. */
+#define HY_ATTACH_MS 5000
+/* Clients of one host at a time; those that the kernel keeps until they are let in. */
+#define HY_PROMPTS_MAX    16u
+#define HY_PROMPT_BACKLOG 16
+/* What the client keeps of what is typed: a line of the history, its whole file, pasted text; what
+ * it reads at once. */
+#define HY_PROMPT_ENTRY_BYTES_MAX   (32u << 10)
+#define HY_PROMPT_HISTORY_BYTES_MAX (4u << 20)
+#define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
+#define HY_PROMPT_READ_BYTES        4096u
+/* Completion: how long it is waited for, and what it may look at and give. */
+#define HY_PROMPT_COMPLETE_MS     1000
+#define HY_PROMPT_COMPLETIONS_MAX 200u
+#define HY_PROMPT_ENTRIES_MAX     2000u
+/* Output above the line being typed is shown together so often. A host that is silent so long after
+ * Ctrl-C, or after the end of the input, is told of. */
+#define HY_PROMPT_DRAW_MS   15
+#define HY_PROMPT_SILENT_MS 1500
 /* How long a host's last words may wait for their reader; how long it may live without its client.
  */
 #define HY_PROMPT_FAREWELL_MS 1000
 #define HY_PROMPT_ORPHAN_S    5u
+
+/* Files that are looked at, and folders that they are in; the pause after an event of theirs, which
+ * further ones put off, and for how long; when a folder that is not there is looked for again. */
+#define HY_FILES_MAX          4096u
+#define HY_FILES_FOLDERS_MAX  256u
+#define HY_FILES_QUIET_MS     50u
+#define HY_FILES_QUIET_MAX_MS 500u
+#define HY_FILES_RETRY_MS     1000u
 
 /* What a host still writes to its nodes when it closes: how long that may take, and how often one
  * looks whether it is done. */

@@ -160,6 +160,8 @@ int hy_module_load(lua_State *L);      /* rt:load(name, config) */
 int hy_module_load_text(lua_State *L); /* rt:load_text(source, config, chunk) */
 /* rt:load_compiled(code, config, chunk): what string.dump gave, for scripts loaded many times */
 int hy_module_load_compiled(lua_State *L);
+/* rt:reload(name [, source]) */
+int hy_module_reload(lua_State *L);
 void hy_module_calls_free(hy_module_runtime_t *r);
 void hy_module_instance_open(lua_State *L);
 

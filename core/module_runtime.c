@@ -450,6 +450,7 @@ static const luaL_Reg methods[] = {
     {"load", hy_module_load},
     {"load_text", hy_module_load_text},
     {"load_compiled", hy_module_load_compiled},
+    {"reload", hy_module_reload},
     {"check", runtime_check},
     {"run", runtime_run},
     {"step", runtime_step},

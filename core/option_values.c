@@ -119,6 +119,7 @@ int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value
         [HY_OPTION_TEXT] = "must be a string",
         [HY_OPTION_LIST] = "must be a string or a list of strings",
         [HY_OPTION_NUMBER] = "must be a number",
+        [HY_OPTION_FLAG] = "must be true or false",
     };
     hy_option_kind_t kind = hy_option_kind(option);
     if (o->given[option]) return 0;
@@ -126,6 +127,11 @@ int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value
         return take_list(o, option, key, value.as.n, err);
     if (kind == HY_OPTION_NUMBER && (value.kind == HY_INT || value.kind == HY_REAL))
         return take_number(o, option, key, value, err);
+    if (kind == HY_OPTION_FLAG) {
+        if (value.kind != HY_BOOL) return wrong(key, what[kind], err);
+        if (value.as.b) o->given[option] = "true";
+        return 0;
+    }
     if (value.kind != HY_STR) return wrong(key, what[kind], err);
     if (has_zero(value.as.s)) return wrong(key, "has a zero byte in it", err);
     o->given[option] = value.as.s->bytes;

@@ -66,17 +66,8 @@ static int option_find(hy_command_t command, const char *word, size_t len) {
 }
 
 static int unknown_option(const hy_options_t *o, const char *argument, hy_error_t *err) {
-    const char *word = hy_command_word(o->command);
-    if (strcmp(argument, "--watch") == 0 &&
-        (o->command == HY_COMMAND_RUN || o->command == HY_COMMAND_REPL)) {
-        hy_fail(err, HY_EINVALID,
-                "%s: --watch: this version does not reload; stop with Ctrl-C and start again after "
-                "a change",
-                word);
-    } else {
-        hy_fail(err, HY_EINVALID, "%s: unknown option \"%s\"; \"hyperty help %s\" lists them", word,
-                argument, word);
-    }
+    hy_fail(err, HY_EINVALID, "%s: unknown option \"%s\"; \"hyperty help %s\" lists them",
+            hy_command_word(o->command), argument, hy_command_word(o->command));
     return HY_EXIT_USAGE;
 }
 
@@ -94,6 +85,13 @@ static int parse_option(hy_options_t *o, int argc, char **argv, int *i, hy_error
         option = option_find(o->command, "e", 1);
     }
     if (option < 0) return unknown_option(o, argument, err);
+    bool is_flag = options[option].kind == HY_OPTION_FLAG;
+    if (is_flag && value) {
+        hy_fail(err, HY_EINVALID, "%s: --%s takes no value", hy_command_word(o->command),
+                options[option].word);
+        return HY_EXIT_USAGE;
+    }
+    if (is_flag) value = "true";
     if (!value && *i + 1 < argc) value = argv[++*i];
     if (!value) {
         hy_fail(err, HY_EINVALID, "%s: %s needs a value: %s %s", hy_command_word(o->command),
@@ -211,6 +209,12 @@ static int check_names(const hy_options_t *o, hy_error_t *err) {
         hy_fail(err, HY_EINVALID, "new: give one name: hyperty new NAME");
         return HY_EXIT_USAGE;
     }
+    if (o->command == HY_COMMAND_ATTACH && o->names.count > 1) {
+        hy_fail(err, HY_EINVALID,
+                "%s: \"%s\" is too much: a prompt is on one host; give its PID or socket", word,
+                o->names.items[1]);
+        return HY_EXIT_USAGE;
+    }
     bool needs_one = o->command == HY_COMMAND_RUN || o->command == HY_COMMAND_CHECK;
     if (needs_one && o->names.count == 0) {
         hy_fail(err, HY_EINVALID,
@@ -267,7 +271,7 @@ static void print_options(FILE *out, hy_command_t command) {
 void hy_help_print(FILE *out) {
     fputs("hyperty: services in Lua that keep data objects in sync\n\n", out);
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  hyperty %-5s %-20s %s\n", commands[i].word, commands[i].usage,
+        fprintf(out, "  hyperty %-6s %-20s %s\n", commands[i].word, commands[i].usage,
                 commands[i].text);
     }
     fputs("  hyperty --version | --help | help COMMAND\n\noptions:\n", out);

@@ -18,6 +18,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
 #define HY_COMMAND_MAP(X)                                                                          \
     X(RUN, "run", "NAME|FILE.lua ...", "run hyperties until SIGINT or SIGTERM")                    \
     X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
+    X(ATTACH, "attach", "[PID|SOCKET]", "a prompt on a host that runs: run, repl or node")         \
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
     X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
@@ -31,8 +32,8 @@ typedef enum {
 } hy_command_t;
 
 /* How an option is given: once; as often as one likes (in the file a string or a list of strings);
- * a number within bounds (option_values.c). */
-typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind_t;
+ * a number within bounds (option_values.c); without a value (in the file true or false). */
+typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG } hy_option_kind_t;
 
 /* name, long name and key in the file, kind, argument, commands that know it, what it does */
 #define HY_OPTION_MAP(X)                                                                           \
@@ -57,6 +58,10 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
       "Lua file that returns a table of these options")                                            \
     X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \
     X(LOG_FORMAT, "log-format", TEXT, "FORMAT", "repl run check node", "text or json; text")       \
+    X(ATTACH, "attach", TEXT, "PATH", "repl run node",                                             \
+      "socket that \"hyperty attach\" comes in by; none: nobody does. One of this\n"               \
+      "user's own, in $XDG_RUNTIME_DIR/hyperty or /tmp/hyperty-UID, if not given")                 \
+    X(WATCH, "watch", FLAG, "", "repl run", "reload a hyperty when its files are edited")          \
     X(GRACE, "grace", NUMBER, "SECONDS", "node", "that a session without connection is kept; 30")  \
     X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
     X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \
@@ -67,7 +72,7 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER } hy_option_kind
     X(RATE_ALLOCATIONS, "rate-allocations", NUMBER, "N", "node",                                   \
       "the same for addresses that it has allocated; 10000")                                       \
     X(INTO, "into", TEXT, "DIR", "new", "the project's folder; this one if not given")             \
-    X(CODE, "e", TEXT, "CODE", "repl",                                                             \
+    X(CODE, "e", TEXT, "CODE", "repl attach",                                                      \
       "run CODE as if typed at the prompt, show its value and leave")
 
 typedef enum {

@@ -1,216 +1,47 @@
-/* The client of a prompt: reads lines, sends each complete chunk to the host, shows what comes
- * back.
+/* The client of a prompt: reads chunks, has the host run each, shows what comes back.
  *
- *      stdin ──► chunk ──► eval ──► host          one chunk is under way at a time; while it is,
- *      stdout, stderr ◄── result, print, log      only the host is listened to
+ *      terminal (prompt_terminal.c) ──┐
+ *      lines of a pipe, or -e ────────┴──► chunk ──► host (prompt_host.c)
  *
- * On a terminal libedit reads (prompt_terminal.c) and Ctrl-C cancels what is under way. From a pipe
- * the lines are read as they are, a failed chunk makes the exit status 1 and the rest goes on.
- * Results go to stdout, everything else to stderr. */
+ * On a terminal a person edits a chunk until it is complete. From a pipe the lines are taken as
+ * they are until they make a chunk that is complete; a failed one makes the exit status 1 and the
+ * rest goes on. */
 #include "prompt_client.h"
-#include "base/buf.h"
-#include "host/frame.h"
+#include "host/chunk.h"
+#include "limits.h"
 #include "options.h"
-#include "prompt_terminal.h"
+#include "prompt_host.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COLUMNS_USUAL 80
-/* Ctrl-C while the host is silent: the first cancels, the second warns, the third kills. */
-#define INTERRUPTS_TO_WARN 2
-#define INTERRUPTS_TO_KILL 3
-
-typedef enum { RESULT_GOOD, RESULT_BAD, RESULT_MORE } result_t;
-
 typedef struct {
     const hy_prompt_client_t *config;
+    hy_prompt_host_t host;
     bool is_terminal;
-    hy_buf_t in;    /* from the host */
     hy_buf_t input; /* from stdin, when it is no terminal */
     hy_buf_t chunk; /* lines that are no complete chunk yet */
-    hy_terminal_t *terminal;
-    bool is_loading; /* of hyperties named on the command line */
-    int64_t id;      /* of the chunk under way, or of the last one */
-    bool is_waiting, host_is_gone;
-    result_t result;
-    int interrupts;
     bool has_failed;
+    bool is_finished, was_gone; /* the input has ended; so had the host before that */
 } client_t;
 
-static void complain(const char *text) {
-    fprintf(stderr, "hyperty: repl: %s\n", text);
+static hy_asked_result_t eval(client_t *c, const char *code, size_t len) {
+    return hy_prompt_host_ask(&c->host, "eval", "code", code, len);
 }
 
-/* --- to the host ------------------------------------------------------------------------------ */
-
-/* The socket may be full when the host is busy; then this waits, as there is nothing else to do. */
-static bool send_frame(client_t *c, hy_value_t object) {
-    hy_buf_t b;
-    hy_buf_init(&b);
-    int rc = hy_frame_append(&b, object);
-    if (rc)
-        complain(rc == HY_ETOO_LARGE ? "the input is too large for one chunk" : "out of memory");
-    size_t at = 0;
-    while (!rc && at < b.len) {
-        ssize_t sent = send(c->config->fd, b.bytes + at, b.len - at, MSG_NOSIGNAL);
-        if (sent >= 0) {
-            at += (size_t)sent;
-        } else if (errno != EINTR) {
-            rc = HY_EUNREACHABLE; /* seen again, and told, when reading */
-        }
-    }
-    hy_buf_deinit(&b);
-    return rc == 0;
+/* There is no more input. */
+static void finish(client_t *c) {
+    if (c->is_finished) return;
+    c->is_finished = true;
+    c->was_gone = c->host.is_gone;
+    if (c->config->host > 0) hy_prompt_host_finish(&c->host);
 }
 
-static hy_value_t frame_new(const char *what, int64_t id) {
-    hy_node_t *n = hy_node_new(HY_OBJECT);
-    hy_value_t frame = hy_node_value(n);
-    if (hy_put(n, "do", hy_text(what)) == 0 && hy_put(n, "id", hy_int(id)) == 0) return frame;
-    hy_value_drop(frame);
-    return hy_absent();
-}
-
-static int columns(void) {
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
-    return COLUMNS_USUAL;
-}
-
-static bool wants_color(void) {
-    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    return isatty(STDOUT_FILENO) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
-}
-
-/* {"do":what,"id":next,key:text,"width":…,"color":…} */
-static bool send_text(client_t *c, const char *what, const char *key, const char *text,
-                      size_t len) {
-    hy_value_t frame = frame_new(what, ++c->id);
-    hy_node_t *n = frame.kind == HY_OBJECT ? frame.as.n : NULL;
-    if (!hy_utf8_is_valid(text, len)) {
-        complain("the input is not UTF-8");
-        hy_value_drop(frame);
-        return false;
-    }
-    if (hy_put(n, key, hy_string(hy_str_new(text, len))) || hy_put(n, "width", hy_int(columns())) ||
-        hy_put(n, "color", hy_bool(wants_color()))) {
-        hy_value_drop(frame);
-        frame = hy_absent();
-    }
-    return send_frame(c, frame);
-}
-
-/* --- from the host ---------------------------------------------------------------------------- */
-
-static void show(client_t *c, FILE *out, const char *name, const hy_str_t *text) {
-    if (c->terminal) hy_terminal_hide(c->terminal);
-    if (name) fprintf(out, "%s: ", name);
-    fwrite(text->bytes, 1, text->len, out);
-    fputc('\n', out);
-    fflush(out);
-    if (c->terminal) hy_terminal_show(c->terminal);
-}
-
-static void take_result(client_t *c, const hy_node_t *frame, const hy_str_t *text) {
-    const hy_str_t *outcome = hy_get_str(frame, "outcome");
-    if (!c->is_waiting || hy_get_int(frame, "id", 0) != c->id) return; /* cancelled before */
-    c->is_waiting = false;
-    c->result = RESULT_GOOD;
-    if (hy_str_is(outcome, "more")) {
-        c->result = RESULT_MORE;
-        if (c->config->code) { /* no line will follow */
-            fprintf(stderr, "hyperty: repl: -e: the code is not complete: %s\n", text->bytes);
-        }
-    } else if (hy_str_is(outcome, "values")) {
-        show(c, stdout, NULL, text);
-    } else if (!hy_str_is(outcome, "nothing")) {
-        c->result = RESULT_BAD;
-        show(c, stderr, c->is_loading ? "hyperty: repl" : NULL, text);
-    }
-}
-
-static void take_frame(client_t *c, const hy_node_t *frame) {
-    const hy_str_t *is = hy_get_str(frame, "is"), *text = hy_get_str(frame, "text");
-    const hy_str_t *name = hy_get_str(frame, "name");
-    c->interrupts = 0; /* it lives */
-    if (hy_str_is(is, "dropped")) {
-        if (c->terminal) hy_terminal_hide(c->terminal);
-        fprintf(stderr, "hyperty: repl: %lld lines were dropped, they came too fast\n",
-                (long long)hy_get_int(frame, "lines", 0));
-        if (c->terminal) hy_terminal_show(c->terminal);
-    } else if (!text) {
-        return;
-    } else if (hy_str_is(is, "result")) {
-        take_result(c, frame, text);
-    } else if (hy_str_is(is, "print")) {
-        show(c, name ? stderr : stdout, name ? name->bytes : NULL, text);
-    } else if (hy_str_is(is, "log")) {
-        show(c, stderr, NULL, text);
-    }
-}
-
-/* Reads what the host has sent, waiting for it. */
-static void listen_host(client_t *c) {
-    hy_error_t err;
-    ssize_t got = -1;
-    if (hy_buf_reserve(&c->in, BUFSIZ)) got = read(c->config->fd, c->in.bytes + c->in.len, BUFSIZ);
-    if (got < 0 && errno == EINTR) return;
-    if (got <= 0) {
-        c->host_is_gone = true;
-        return;
-    }
-    c->in.len += (size_t)got;
-    hy_value_t frame;
-    int rc;
-    while ((rc = hy_frame_take(&c->in, &frame, &err)) > 0) {
-        take_frame(c, frame.as.n);
-        hy_value_drop(frame);
-    }
-    if (rc < 0) {
-        complain(err.text);
-        c->host_is_gone = true;
-    }
-}
-
-/* Ctrl-C while a chunk is under way. */
-static void interrupt(client_t *c) {
-    c->interrupts++;
-    if (c->interrupts == 1) {
-        send_frame(c, frame_new("cancel", c->id));
-    } else if (c->interrupts == INTERRUPTS_TO_WARN) {
-        complain("the host does not answer; Ctrl-C once more ends it");
-    } else if (c->interrupts >= INTERRUPTS_TO_KILL) {
-        kill(c->config->host, SIGKILL);
-    }
-}
-
-/* Sends a chunk (or the name of a hyperty) and waits for its result. */
-static result_t ask(client_t *c, const char *what, const char *key, const char *text, size_t len) {
-    if (!send_text(c, what, key, text, len)) return RESULT_BAD;
-    c->is_waiting = true;
-    c->interrupts = 0;
-    while (c->is_waiting && !c->host_is_gone) {
-        struct pollfd host = {.fd = c->config->fd, .events = POLLIN};
-        if (hy_terminal_poll(&host, 1) > 0) listen_host(c);
-        if (hy_terminal_was_interrupted()) interrupt(c);
-    }
-    return c->host_is_gone ? RESULT_BAD : c->result;
-}
-
-static result_t eval(client_t *c, const char *code, size_t len) {
-    return ask(c, "eval", "code", code, len);
-}
-
-/* --- from people and pipes -------------------------------------------------------------------- */
+/* --- from pipes ------------------------------------------------------------------------------- */
 
 /* A line from the buffer, with its end of line; the last one may have none. NULL: none there. */
 static char *cut_line(hy_buf_t *b, bool is_end, size_t *len) {
@@ -230,11 +61,11 @@ static char *cut_line(hy_buf_t *b, bool is_end, size_t *len) {
 static char *read_line(client_t *c, size_t *len) {
     for (;;) {
         char *line = cut_line(&c->input, false, len);
-        if (line || c->host_is_gone) return line;
+        if (line || c->host.is_gone) return line;
         struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                               {.fd = c->config->fd, .events = POLLIN}};
-        if (hy_terminal_poll(fds, 2) < 0) continue;
-        if (fds[1].revents) listen_host(c);
+                               {.fd = c->host.fd, .events = POLLIN}};
+        if (hy_terminal_poll(NULL, fds, 2, -1) < 0) continue;
+        if (fds[1].revents) hy_prompt_host_listen(&c->host);
         if (!fds[0].revents) continue;
         if (!hy_buf_reserve(&c->input, BUFSIZ)) return NULL;
         ssize_t got = read(STDIN_FILENO, c->input.bytes + c->input.len, BUFSIZ);
@@ -243,57 +74,76 @@ static char *read_line(client_t *c, size_t *len) {
     }
 }
 
-/* The next line of a terminal. NULL: Ctrl-D. After Ctrl-C an empty line, and the chunk is
- * forgotten. */
-static char *type_line(client_t *c, size_t *len) {
-    hy_terminal_open(c->terminal, c->chunk.len ? ">> " : "> ");
-    char *line = NULL;
-    bool has_ended = false;
-    while (!line && !has_ended && !c->host_is_gone) {
-        struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                               {.fd = c->config->fd, .events = POLLIN}};
-        int count = hy_terminal_poll(fds, 2);
-        if (hy_terminal_was_interrupted()) {
-            hy_terminal_clear(c->terminal);
-            c->chunk.len = 0;
-            line = strdup("");
-        }
-        if (count <= 0) continue;
-        if (fds[1].revents) listen_host(c);
-        if (fds[0].revents) has_ended = !hy_terminal_read(c->terminal, &line);
-    }
-    hy_terminal_close(c->terminal);
-    if (line) *len = strlen(line);
-    return line;
-}
-
 /* Adds a line to the chunk and runs it if it is complete. */
 static void take_line(client_t *c, const char *line, size_t len) {
-    if (c->chunk.len && c->chunk.bytes[c->chunk.len - 1] != '\n') hy_buf_char(&c->chunk, '\n');
     hy_buf_add(&c->chunk, line, len);
     if (c->chunk.failed) {
-        complain("the input is too large for one chunk");
+        hy_prompt_host_complain(&c->host, "the input is too large for one chunk");
         c->has_failed = true;
         hy_buf_deinit(&c->chunk);
         return;
     }
-    result_t result = eval(c, c->chunk.bytes, c->chunk.len);
-    if (result == RESULT_MORE) return;
-    if (result == RESULT_BAD) c->has_failed = true;
+    hy_asked_result_t result = eval(c, c->chunk.bytes, c->chunk.len);
+    if (result == HY_ASKED_MORE) return;
+    if (result == HY_ASKED_BAD) c->has_failed = true;
     c->chunk.len = 0;
 }
 
 static void take_lines(client_t *c) {
     size_t len = 0;
     char *line;
-    while (!c->host_is_gone &&
-           (line = c->terminal ? type_line(c, &len) : read_line(c, &len)) != NULL) {
+    while (!c->host.is_gone && (line = read_line(c, &len)) != NULL) {
         if (len || c->chunk.len) take_line(c, line, len);
         free(line);
     }
-    if (c->chunk.len && !c->terminal) {
-        complain("the input ends inside a chunk");
+    if (c->chunk.len) {
+        hy_prompt_host_complain(&c->host, "the input ends inside a chunk");
         c->has_failed = true;
+    }
+}
+
+/* --- from people ------------------------------------------------------------------------------ */
+
+static bool on_readable(void *arg) {
+    return hy_prompt_host_listen(arg);
+}
+
+static hy_value_t on_complete(void *arg, const char *code, size_t len) {
+    return hy_prompt_host_complete(arg, code, len);
+}
+
+static bool open_terminal(client_t *c, hy_history_t *history) {
+    hy_terminal_config_t config = {
+        .fd = c->host.fd,
+        .readable = on_readable,
+        .is_unfinished = hy_chunk_is_unfinished,
+        .complete = on_complete,
+        .arg = &c->host,
+        .history = history,
+    };
+    c->host.terminal = history ? hy_terminal_new(&config) : NULL;
+    if (!c->host.terminal) hy_prompt_host_complain(&c->host, "out of memory");
+    return c->host.terminal != NULL;
+}
+
+static bool is_blank(const hy_buf_t *b) {
+    for (size_t i = 0; i < b->len; i++) {
+        if (!strchr(" \t\n", b->bytes[i])) return false;
+    }
+    return true;
+}
+
+static void talk(client_t *c) {
+    while (!c->host.is_gone && !hy_terminal_was_ended()) {
+        hy_typed_t typed = hy_terminal_type(c->host.terminal, &c->chunk);
+        if (typed == HY_TYPED_LEAVE || typed == HY_TYPED_CUT) return;
+        if (typed == HY_TYPED_FORGOTTEN || is_blank(&c->chunk)) continue;
+        if (c->chunk.failed) {
+            hy_prompt_host_complain(&c->host, "the input is too large for one chunk");
+            hy_buf_deinit(&c->chunk);
+        } else {
+            eval(c, c->chunk.bytes, c->chunk.len);
+        }
     }
 }
 
@@ -302,58 +152,89 @@ static const char greeting[] =
     "room = chat.create(\"team\")\n"
     "chat.send(room, \"hello\")     -- help() tells what else there is\n";
 
-static void work(client_t *c) {
-    const hy_prompt_client_t *config = c->config;
-    c->is_loading = true;
-    for (int i = 0; i < config->name_count; i++) {
-        const char *name = config->names[i];
-        if (ask(c, "load", "name", name, strlen(name)) == RESULT_GOOD) continue;
-        c->has_failed = true;
-        return;
+static void meet(client_t *c) {
+    char path[HY_PATH_BYTES_MAX];
+    bool has_path = hy_history_path(path, sizeof path) == 0;
+    hy_history_t *history = hy_history_open(has_path ? path : NULL);
+    if (c->config->name_count == 0 && c->config->host > 0) fputs(greeting, stdout);
+    if (open_terminal(c, history)) {
+        talk(c);
+        finish(c);
     }
-    c->is_loading = false;
-    if (config->code) {
-        if (eval(c, config->code, strlen(config->code)) != RESULT_GOOD) c->has_failed = true;
-        return;
-    }
-    if (c->is_terminal) {
-        if (config->name_count == 0) fputs(greeting, stdout);
-        c->terminal = hy_terminal_new();
-    }
-    take_lines(c);
-    hy_terminal_free(c->terminal);
-    /* A person has seen what failed and gone on. */
-    if (c->is_terminal) c->has_failed = false;
+    hy_terminal_free(c->host.terminal);
+    c->host.terminal = NULL;
+    hy_history_close(history);
 }
 
-/* Lets the host end, and tells if it did not end well. */
-static bool end_host(client_t *c) {
+/* --- both ------------------------------------------------------------------------------------- */
+
+static bool load(client_t *c) {
+    const hy_prompt_client_t *config = c->config;
+    c->host.is_loading = true;
+    for (int i = 0; i < config->name_count; i++) {
+        const char *name = config->names[i];
+        hy_asked_result_t result = hy_prompt_host_ask(&c->host, "load", "name", name, strlen(name));
+        if (result != HY_ASKED_GOOD) return false;
+    }
+    c->host.is_loading = false;
+    return true;
+}
+
+static void work(client_t *c) {
+    const char *code = c->config->code;
+    char incomplete[64];
+    bool is_there = c->config->host > 0 || hy_prompt_host_meet(&c->host);
+    if (!is_there || !load(c)) {
+        c->has_failed = true;
+    } else if (code) {
+        snprintf(incomplete, sizeof incomplete, "hyperty: %s: -e: the code is not complete",
+                 c->config->command);
+        c->host.incomplete = incomplete;
+        if (eval(c, code, strlen(code)) != HY_ASKED_GOOD) c->has_failed = true;
+        c->host.incomplete = NULL;
+    } else if (c->is_terminal) {
+        meet(c); /* a person has seen what failed and gone on */
+    } else {
+        take_lines(c);
+    }
+}
+
+/* Tells if the host did not end well. */
+static bool has_ended_well(client_t *c) {
+    bool was_gone = c->was_gone;
     int status = 0;
-    bool was_gone = c->host_is_gone;
-    shutdown(c->config->fd, SHUT_WR);
-    while (!c->host_is_gone)
-        listen_host(c);
-    close(c->config->fd);
+    if (c->config->host <= 0) {
+        if (was_gone && !c->host.has_reason)
+            hy_prompt_host_complain(&c->host, "the host has ended");
+        return !was_gone;
+    }
     while (waitpid(c->config->host, &status, 0) < 0 && errno == EINTR) {
     }
     if (WIFSIGNALED(status)) {
-        fprintf(stderr, "hyperty: repl: the host was ended by signal %d\n", WTERMSIG(status));
+        fprintf(stderr, "hyperty: %s: the host was ended by signal %d\n", c->config->command,
+                WTERMSIG(status));
         return false;
     }
-    if (was_gone && WEXITSTATUS(status) == 0) complain("the host has ended");
+    if (was_gone && !c->host.has_reason && WEXITSTATUS(status) == 0) {
+        hy_prompt_host_complain(&c->host, "the host has ended");
+    }
     return !was_gone && WEXITSTATUS(status) == 0;
 }
 
 int hy_prompt_client_run(const hy_prompt_client_t *config) {
     client_t c = {.config = config};
     c.is_terminal = !config->code && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    hy_buf_init(&c.in);
+    c.host = (hy_prompt_host_t){.fd = config->fd,
+                                .pid = config->host,
+                                .command = config->command,
+                                .is_for_people = c.is_terminal};
+    hy_prompt_host_init(&c.host);
     hy_buf_init(&c.input);
     hy_buf_init(&c.chunk);
     work(&c);
-    c.terminal = NULL;
-    if (!end_host(&c)) c.has_failed = true;
-    hy_buf_deinit(&c.in);
+    finish(&c);
+    hy_prompt_host_deinit(&c.host);
+    if (!has_ended_well(&c)) c.has_failed = true;
     hy_buf_deinit(&c.input);
     hy_buf_deinit(&c.chunk);
     return c.has_failed ? HY_EXIT_FAILED : HY_EXIT_DONE;

@@ -6,9 +6,10 @@
 #include <sys/types.h>
 
 typedef struct {
-    int fd;             /* connected to the host; the client closes it */
-    pid_t host;         /* its process: waited for at the end */
-    const char **names; /* loaded first, as if by `name = load "name"` */
+    int fd;     /* connected to the host; the client closes it */
+    pid_t host; /* its process, if it is a child: waited for at the end; 0: it is not ours */
+    const char *command; /* "repl" or "attach", for what is said */
+    const char **names;  /* loaded first, as if by `name = load "name"` */
     int name_count;
     const char *code; /* run this and leave; NULL: read lines from stdin */
 } hy_prompt_client_t;

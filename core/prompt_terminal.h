@@ -1,32 +1,56 @@
-/* Line editing on a terminal, one line at a time, with output above the line being typed. */
+/* A prompt on a terminal: line editing by libedit, a chunk of one or more lines at a time, with
+ * output above what is being typed. */
 #ifndef HY_PROMPT_TERMINAL_H
 #define HY_PROMPT_TERMINAL_H
 
+#include "base/buf.h"
+#include "base/value.h"
+#include "prompt_history.h"
+
 #include <poll.h>
-#include <stdbool.h>
 
 typedef struct hy_terminal hy_terminal_t;
 
-/* One at a time in a process: libedit and signals know no context. Takes over SIGINT, SIGTSTP and
- * SIGWINCH until freed. NULL when out of memory. */
-hy_terminal_t *hy_terminal_new(void);
+typedef struct {
+    int fd; /* looked at while a person types */
+    /* It can be read. False: it has ended. */
+    bool (*readable)(void *arg);
+    /* Whether the chunk needs more lines. */
+    bool (*is_unfinished)(const char *code, size_t len);
+    /* Tab: the frame "completion" (frame.h) for what stands before the cursor, which the caller
+     * owns; ABSENT: there is none in time. */
+    hy_value_t (*complete)(void *arg, const char *code, size_t len);
+    void *arg;
+    hy_history_t *history; /* outlives the terminal */
+} hy_terminal_config_t;
+
+typedef enum {
+    HY_TYPED_CHUNK,     /* Enter: the chunk is complete */
+    HY_TYPED_FORGOTTEN, /* Ctrl-C: it is none */
+    HY_TYPED_LEAVE,     /* Ctrl-D on an empty line, or the terminal is gone */
+    HY_TYPED_CUT        /* `readable` was false */
+} hy_typed_t;
+
+/* One at a time in a process: signals know no context. Takes over SIGINT, SIGTSTP, SIGWINCH,
+ * SIGTERM and SIGHUP, and the terminal's modes, until freed. NULL when out of memory. */
+hy_terminal_t *hy_terminal_new(const hy_terminal_config_t *config);
 void hy_terminal_free(hy_terminal_t *t); /* NULL allowed */
 
-/* Begins a line; the terminal is in line editing until it is closed, then as it was before. */
-void hy_terminal_open(hy_terminal_t *t, const char *prompt);
-void hy_terminal_close(hy_terminal_t *t);
-/* Takes what was typed. False: Ctrl-D on an empty line. `*line` gets a complete line (malloc). */
-bool hy_terminal_read(hy_terminal_t *t, char **line);
-/* Throws away what was typed. */
-void hy_terminal_clear(hy_terminal_t *t);
-/* Around output: takes the line being typed off the screen, and draws it again. Harmless when no
- * line is open. */
-void hy_terminal_hide(hy_terminal_t *t);
-void hy_terminal_show(hy_terminal_t *t);
+/* Waits for a chunk, into `chunk`. */
+hy_typed_t hy_terminal_type(hy_terminal_t *t, hy_buf_t *chunk);
+/* Whole lines, above what is being typed; then soon, else at once. */
+void hy_terminal_print(hy_terminal_t *t, const char *text, size_t len);
+int hy_terminal_columns(void);
 
-/* As poll without a limit, but also ended by a signal (-1), however early it came. */
-int hy_terminal_poll(struct pollfd *fds, nfds_t count);
+/* Escapes may be used on stdout: it is a terminal that can, and nobody has asked for none. */
+bool hy_terminal_has_colors(void);
+
+/* As poll, but also ended by a signal (-1), however early it came. `t` NULL: signals are as usual.
+ */
+int hy_terminal_poll(hy_terminal_t *t, struct pollfd *fds, nfds_t count, int timeout_ms);
 /* Ctrl-C since the last call. */
 bool hy_terminal_was_interrupted(void);
+/* The process was asked to end. */
+bool hy_terminal_was_ended(void);
 
 #endif

@@ -18,12 +18,16 @@ struct hy_schemas {
     hy_str_t *domain;
 };
 
+static void free_names(hy_str_t **names, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        hy_str_unref(names[i]);
+    hy_free(names);
+}
+
 static void schema_free(hy_schema_t *s) {
     if (!s) return;
-    for (uint32_t i = 0; i < s->collection_count; i++) {
-        hy_str_unref(s->collections[i]);
-    }
-    hy_free(s->collections);
+    free_names(s->collections, s->collection_count);
+    free_names(s->fields, s->field_count);
     hy_str_unref(s->name);
     hy_str_unref(s->url);
     hy_str_unref(s->scheme);
@@ -71,14 +75,15 @@ void hy_schemas_free(hy_schemas_t *s) {
     hy_free(s);
 }
 
-static int read_collections(hy_schema_t *s, const hy_node_t *children) {
-    size_t count = children ? hy_node_count(children) : 0;
-    s->collections = hy_alloc_zero((count + 1) * sizeof *s->collections);
-    if (!s->collections) return HY_ENOMEM;
+/* The keys of an object; NULL: it is not there. */
+static int read_names(const hy_node_t *object, hy_str_t ***names, uint32_t *names_count) {
+    size_t count = object ? hy_node_count(object) : 0;
+    *names = hy_alloc_zero((count + 1) * sizeof **names);
+    if (!*names) return HY_ENOMEM;
     hy_str_t *key;
     hy_value_t v;
-    for (uint32_t pos = 0; count > 0 && hy_node_next(children, &pos, &key, &v);) {
-        s->collections[s->collection_count++] = hy_str_ref(key);
+    for (uint32_t pos = 0; count > 0 && hy_node_next(object, &pos, &key, &v);) {
+        (*names)[(*names_count)++] = hy_str_ref(key);
     }
     return 0;
 }
@@ -138,7 +143,14 @@ int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document,
     schema->url = hy_str_format(CATALOGUE, s->domain->bytes, name);
     schema->scheme = scheme ? hy_str_ref(scheme) : hy_str_from("resource");
     rc = schema->name && schema->url && schema->scheme ? 0 : HY_ENOMEM;
-    if (rc == 0) rc = read_collections(schema, hy_get_object(document, "children"));
+    if (rc == 0) {
+        rc = read_names(hy_get_object(document, "children"), &schema->collections,
+                        &schema->collection_count);
+    }
+    if (rc == 0) {
+        rc = read_names(hy_get_object(document, "properties"), &schema->fields,
+                        &schema->field_count);
+    }
     bool made = false;
     entry_t *e = rc == 0 ? hy_dict_put(&s->by_name, schema->name, &made) : NULL;
     if (rc == 0 && !e) rc = HY_ENOMEM;
@@ -149,6 +161,11 @@ int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document,
     }
     e->schema = schema;
     return 0;
+}
+
+const hy_schema_t *hy_schemas_next(const hy_schemas_t *s, uint32_t *pos) {
+    const entry_t *e = hy_dict_next(&s->by_name, pos);
+    return e ? e->schema : NULL;
 }
 
 const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_or_url) {

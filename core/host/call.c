@@ -190,12 +190,14 @@ static int run(spawning_t *s, hy_value_t args, hy_result_cb done, void *arg, hy_
 
 int hy_instance_call(hy_instance_t *i, const char *method, hy_value_t args, hy_result_cb done,
                      void *arg, hy_error_t *err) {
+    if (i->is_frozen) return hy__reload_call(i, NULL, method, strlen(method), args, done, arg, err);
     spawning_t s = {.instance = i, .method = method, .what = "api"};
     return run(&s, args, done, arg, err);
 }
 
 int hy_instance_eval(hy_instance_t *i, const char *chunk, const char *source, size_t len,
                      hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err) {
+    if (i->is_frozen) return hy__reload_call(i, chunk, source, len, args, done, arg, err);
     spawning_t s = {.instance = i, .chunk = chunk, .source = source, .len = len, .what = "code"};
     return run(&s, args, done, arg, err);
 }

@@ -51,7 +51,9 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     *h = (hy_host_t){.config = *config};
     hy_link_init(&h->instances);
     hy_link_init(&h->ready);
+    hy_link_init(&h->reloads);
     hy_link_init(&h->leaving);
+    hy_link_init(&h->troubled);
     hy_dict_init(&h->names, sizeof(entry_t));
     hy_dict_init(&h->urls, sizeof(entry_t));
     int rc = copy_texts(&h->config.paths, config->path_count);
@@ -121,11 +123,14 @@ bool hy_host_turn(hy_host_t *h) {
     hy_link_t leaving;
     h->turn++;
     run_ready(h);
+    hy__supervisor_turn(h);
+    hy__reload_turn(h);
     hy_list_take(&h->leaving, &leaving);
     while (!hy_list_is_empty(&leaving)) {
         hy__instance_close(hy_link_owner(leaving.next, hy_instance_t, leaving));
     }
-    return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->leaving);
+    return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->reloads) ||
+           !hy_list_is_empty(&h->troubled) || !hy_list_is_empty(&h->leaving);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -278,6 +283,14 @@ void hy__host_forget(hy_host_t *h, hy_instance_t *i) {
     hy_list_remove(&i->leaving);
 }
 
+void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir) {
+    entry_t *name = hy_dict_get(&h->names, i->name), *url = hy_dict_get(&h->urls, i->url);
+    assert(name && url && name->instance == i && url->instance == i);
+    name->instance = url->instance = heir;
+    hy_list_append(i->link.next, &heir->link); /* before the one after it */
+    hy_list_remove(&i->link);
+}
+
 /* --- loading ---------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -346,7 +359,10 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     if (i->may_be_offline && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
         i->budget.run_ms = HY_PROMPT_RUN_MS;
     }
-    rc = hy__state_open(i, err);
+    i->has_file = !script->source;
+    rc = i->has_file ? hy__instance_reads(i, script->file) : 0;
+    if (rc < 0) hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
+    if (rc == 0) rc = hy__state_open(i, err);
     if (rc == 0) rc = hy__state_load(i, script->source, script->len, script->is_compiled, err);
     if (rc < 0) {
         hy__instance_close(i);
@@ -419,8 +435,8 @@ void hy_instance_unload(hy_instance_t *i) {
 }
 
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text) {
-    (void)points;
     hy__instance_log(i, HY_LOG_ERROR, what, text);
+    hy__supervisor_failed(i, points, text);
 }
 
 /* Of errors in one turn. */
@@ -437,7 +453,17 @@ static bool is_flood(hy_instance_t *i) {
     return ++i->log_count > HY_LOG_TURN_LINES;
 }
 
+/* Its first line. */
+static void keep_error(hy_instance_t *i, const char *what, const char *text) {
+    hy_str_t *line = hy_str_format("%s: %.*s", what, (int)strcspn(text, "\n"), text);
+    i->error_count++;
+    if (!line) return;
+    hy_str_unref(i->last_error);
+    i->last_error = line;
+}
+
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text) {
+    if (level == HY_LOG_ERROR && text) keep_error(i, what, text);
     if (level == HY_LOG_ERROR && is_flood(i)) return;
     hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
 }

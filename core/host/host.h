@@ -82,6 +82,9 @@ int hy_host_find(const hy_host_t *h, const char *name, char *path, size_t room, 
  * stopped), or that the new code does not compile or load. */
 int hy_host_reload(hy_host_t *h, const char *name_or_url, hy_loaded_cb done, void *arg,
                    hy_error_t *err);
+/* The same with source text in place of the file. */
+int hy_host_reload_text(hy_host_t *h, const char *name_or_url, const char *source, size_t len,
+                        hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Whether the instance's code, or a file that it requires, is that one (as hy_host_find gives it).
  */
 bool hy_instance_uses(const hy_instance_t *i, const char *path);
@@ -99,6 +102,11 @@ hy_str_t *hy_instance_url(const hy_instance_t *i);
 /* Bytes of its Lua state; tasks alive. */
 size_t hy_instance_memory(const hy_instance_t *i);
 size_t hy_instance_tasks(const hy_instance_t *i);
+/* "starting", "running"; or, once it has failed too often, "restarting" (it is started again after
+ * a pause) and "parked" (it is not, until somebody reloads it). And the first line of the error
+ * that counted last, NULL: none has. */
+const char *hy_instance_condition(const hy_instance_t *i);
+const char *hy_instance_failure(const hy_instance_t *i);
 
 /* Result of a call or piece of code: values as an array (`values`, lent: who keeps it references
  * its node, which nobody changes; nil is null, what is not JSON comes as text), or `code` negative

@@ -16,17 +16,32 @@
 #include "../sync/syncher.h"
 #include "budget.h"
 #include "host.h"
+#include "supervisor.h"
 
 typedef struct hy_task hy_task_t;
 typedef struct hy_wait hy_wait_t;
 typedef struct hy_start hy_start_t;
 typedef struct hy_own_state hy_own_state_t;
 
+typedef struct hy_reload hy_reload_t;
+
+/* What is to go on once its instance is not frozen any more: go(arg), outside of Lua. */
+typedef struct {
+    hy_link_t link; /* in the instance, while it is held */
+    void (*go)(void *arg);
+    void *arg;
+} hy__held_t;
+
+/* STOPPED: supervisor.c has stopped it, and may start it again. */
 typedef enum { HY_STARTING, HY_RUNNING, HY_STOPPING, HY_STOPPED } hy_instance_state_t;
+
+/* Whose the name, the address and the syncher are (reload.c): a life that is settled has them; one
+ * that is tried, or past with tasks that still go on, borrows them. */
+typedef enum { HY_LIFE_SETTLED, HY_LIFE_TRIED, HY_LIFE_PAST } hy_life_t;
 
 struct hy_instance {
     hy_host_t *host;
-    hy_link_t link; /* in the host */
+    hy_link_t link; /* in the host; a past life: in its heir */
     hy_instance_state_t state;
     lua_State *L; /* main thread of its own Lua state; lua_getextraspace holds the instance */
     hy_str_t *name, *url, *user;
@@ -37,9 +52,23 @@ struct hy_instance {
     size_t task_count;
     int env_ref, hyperty_ref, self_ref,
         api_ref;               /* registry: _ENV of the script, its table, self, api */
-    hy_own_state_t *own_state; /* self.state in the store; NULL: there is none */
-    hy_view_t *state_view;     /* self.state */
+    hy_own_state_t *own_state; /* self.state; NULL: there is none yet */
     hy_value_t config;         /* as given to load */
+    /* For the prompt: since when this code runs; what was logged of it as an error. */
+    uint64_t since_ms;
+    hy_str_t *last_error; /* NULL: nothing yet */
+    uint32_t error_count;
+    hy_life_t life;
+    bool is_frozen;      /* another life is tried: what would go on here is held */
+    hy_link_t held;      /* hy__held_t, in order */
+    hy_instance_t *heir; /* of a past life: who has its place */
+    hy_link_t past;      /* lives before this one */
+    hy_reload_t *reload; /* under way; NULL: none */
+    hy_timer_t linger;   /* of a past life: how long its tasks go on */
+    hy__held_t cut;      /* that they went on for so long, while it is frozen */
+    hy_node_t *files;    /* that the script is made of, the script first; NULL: none yet */
+    bool has_file;       /* else it was loaded from a text */
+    bool is_outdated;    /* watch.c: a file has changed, and it is still to be reloaded */
 
     /* The rest is kept by the file named first. */
     size_t memory_bytes, memory_max; /* state.c: the allocator; max 0: unbounded */
@@ -49,6 +78,7 @@ struct hy_instance {
     const void *array_mark, *object_mark; /* of hyperty.array and hyperty.object */
     uint32_t ref_count;                   /* state.c: registry references held (hy_ref) */
     hy_budget_t budget;                   /* budget.c */
+    hy_supervision_t supervision;         /* supervisor.c */
     uint32_t busy;     /* task.c: entries into Lua now; what would start is queued */
     uint32_t queued;   /* task.c: tasks in the host's `ready` */
     bool is_late;      /* task.c: its turn was over; all is queued until that is worked off */
@@ -177,6 +207,13 @@ extern const hy_syncher_events_t hy_lib_syncher_events; /* `arg` is the instance
 void hy_lib_syncher_push(lua_State *L);
 /* Lets go of all parties and handlers: after hy_syncher_close, before the state is closed. */
 void hy_lib_syncher_close(lua_State *L);
+/* Another life has its place: boxes of this one hear nothing more. */
+void hy_lib_syncher_detach(lua_State *L);
+/* What tasks of past lives got is told to the one that has their place ("resume"), unless it has it
+ * already. */
+void hy_lib_syncher_inherit(hy_instance_t *heir, hy_party_t *party);
+/* A task of a past life has ended the party: told as "delete", with the reason "left". */
+void hy_lib_syncher_left(hy_instance_t *heir, hy_party_t *party);
 /* Runs api[method] for an execute on the hyperty (HY_DECIDE_CALL); for lib_syncher's decide. */
 void hy_instance_decide_call(hy_instance_t *i, hy_decision_t *d);
 /* An event of a followed hyperty arrived: runs the functions registered by hyperty.follow. */

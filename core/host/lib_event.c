@@ -51,7 +51,8 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a) {
 /* Nobody is left to decide. What was decided stays; what a hyperty thought about that stops is
  * ended with its syncher. */
 static void asked_end(const hy_asked_t *a) {
-    if (a->instance->state == HY_STOPPING) return;
+    bool is_settled = a->instance->life == HY_LIFE_SETTLED;
+    if (a->instance->state == HY_STOPPING && is_settled) return;
     if (a->has_failed && hy_decision_kind(a->decision) != HY_DECIDE_CHILD) {
         hy_error_t err = {0};
         hy_fail(&err, HY_EINTERNAL, "the %s failed", hy_on_label(a->event));

@@ -5,13 +5,18 @@
  * has one object in Lua, and its handlers live as long as it takes part. When the party ends, tag
  * and anchor are taken off, handlers are let go, and what the script still holds answers "closed".
  *
+ * During and after a reload a party has a box in each life: that of a life which is tried is the
+ * tag of the trial, that of a past one is no tag any more, hears nothing, and is listed until the
+ * life is over, so that its tasks can go on with it.
+ *
  * Whoever may call handlers enters the box before and leaves it after: an end in between waits for
  * that. What only reporters can is in lib_reporter.c. */
 #include "lib_syncher.h"
 
-enum { URL = 1, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
+enum { URL = 1, ROLE, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
 static const hy_field_t fields[] = {
     {"url", URL, "string", "the address of the object"},
+    {"role", ROLE, "\"reporter\"|\"observer\"", "which end of it this is"},
     {"data", DATA, "table", "its data, to be used like a table; only the reporter writes"},
     {"version", VERSION, "integer", "how many times it was changed"},
     {"epoch", EPOCH, "string", "a new one when it was started anew"},
@@ -37,10 +42,14 @@ static void settle(lua_State *L, hy_box_t *b) {
     hy_unref(L, &b->self_ref);
 }
 
+static void take_tag_off(const hy_box_t *b) {
+    if (hy_party_tag(b->lua.party) == b) hy_party_set_tag(b->lua.party, NULL);
+}
+
 void hy_box_close(lua_State *L, hy_box_t *b) {
     if (!b->is_closed) {
         b->is_closed = true;
-        hy_party_set_tag(b->lua.party, NULL);
+        take_tag_off(b);
         hy_handlers_cancel(L, &b->handlers);
     }
     settle(L, b);
@@ -52,8 +61,21 @@ void hy_box_leave(lua_State *L, hy_box_t *b) {
     settle(L, b);
 }
 
+/* The box that the instance has of a party; NULL: none. */
+static hy_box_t *find_box(lua_State *L, const hy_instance_t *i, const hy_party_t *party) {
+    hy_box_t *tag = hy_party_tag(party);
+    if (tag && tag->lua.instance == i) return tag;
+    if (i->life != HY_LIFE_PAST) return NULL;
+    const hy_link_t *boxes = hy_lib_syncher_boxes(L);
+    for (const hy_link_t *l = boxes->next; l != boxes; l = l->next) {
+        hy_box_t *b = hy_link_owner(l, hy_box_t, link);
+        if (b->lua.party == party && !b->is_closed) return b;
+    }
+    return NULL;
+}
+
 void hy_box_push(lua_State *L, hy_instance_t *i, hy_party_t *party) {
-    const hy_box_t *there = hy_party_tag(party);
+    const hy_box_t *there = find_box(L, i, party);
     if (there) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, there->self_ref);
         return;
@@ -69,14 +91,19 @@ void hy_box_push(lua_State *L, hy_instance_t *i, hy_party_t *party) {
     b->self_ref = hy_ref(L);
     b->is_closed = false;
     hy_list_append(hy_lib_syncher_boxes(L), &b->link);
-    hy_party_set_tag(party, b);
+    if (i->life != HY_LIFE_PAST) hy_party_set_tag(party, b);
+}
+
+void hy_box_detach(lua_State *L, hy_box_t *b) {
+    hy_handlers_cancel(L, &b->handlers);
+    settle(L, b);
 }
 
 /* A box that is still open comes here only when the whole state goes. */
 static int box_gc(lua_State *L) {
     hy_box_t *b = lua_touserdata(L, 1);
     if (!b->lua.party) return 0;
-    if (!b->is_closed) hy_party_set_tag(b->lua.party, NULL);
+    if (!b->is_closed) take_tag_off(b);
     b->is_closed = true;
     hy_list_remove(&b->link);
     hy_party_unref(b->lua.party);
@@ -156,6 +183,9 @@ static int box_index(lua_State *L) {
     case URL:
         hy_class_push_str(L, hy_party_url(p));
         return 1;
+    case ROLE:
+        lua_pushstring(L, hy_party_is_reporter(p) ? "reporter" : "observer");
+        return 1;
     case DATA:
         return push_data(L, b);
     case VERSION:
@@ -200,12 +230,15 @@ static int box_on(lua_State *L) {
 
 /* The party is done with, and so is the box: it was anchored until now by `ending`. */
 static void ended(void *arg, int code, const char *desc) {
-    hy_box_t *b = arg;
-    hy_wait_t *w = b->ending;
-    hy_instance_t *i = b->lua.instance;
-    b->ending = NULL;
-    if (!hy_party_is_open(b->lua.party)) hy_box_close(i->L, b);
-    settle(i->L, b);
+    hy_wait_t *w = arg;
+    hy_box_t *b = w->subject; /* NULL: its life is over */
+    if (b) {
+        hy_instance_t *i = b->lua.instance;
+        b->ending = NULL;
+        if (i->life == HY_LIFE_PAST) hy_lib_syncher_left(i->heir, b->lua.party);
+        if (!hy_party_is_open(b->lua.party)) hy_box_close(i->L, b);
+        settle(i->L, b);
+    }
     hy_wait_done(w, code, desc);
 }
 
@@ -219,7 +252,8 @@ int hy_box_end(lua_State *L, unsigned role, const char *method, hy_box_end_call 
     hy_error_t err = {0};
     b->ending = hy_wait_open(L, method);
     hy_wait_t *w = b->ending;
-    int rc = call(b->lua.party, ended, b, &err);
+    w->subject = b;
+    int rc = call(b->lua.party, ended, w, &err);
     if (rc < 0) b->ending = NULL;
     return hy_wait_end(L, w, rc, &err);
 }
@@ -296,8 +330,13 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party) {
         hy_wait_done(wait, code, desc);
         return;
     }
-    made_t made = {.instance = hy_wait_instance(wait), .party = party};
+    const hy_wait_t *w = wait;
+    bool is_past = w->is_past || w->instance->life == HY_LIFE_PAST;
+    hy_instance_t *i = w->instance, *heir = i->life == HY_LIFE_PAST ? i->heir : i;
+    made_t made = {.instance = i, .party = hy_party_ref(party)};
+    if (is_past) hy_lib_syncher_inherit(heir, party); /* before the task does anything with it */
     hy_wait_complete(wait, push_made, &made);
+    hy_party_unref(party);
 }
 
 static const hy_method_t both[] = {

@@ -7,6 +7,7 @@
 #include "../base/mem.h"
 #include "embedded.h"
 #include "internal.h"
+#include "lib_complete.h"
 #include "lib_syncher.h"
 
 #define LOAD_CLASS "hyperty.prompt_load"
@@ -158,6 +159,10 @@ static int prompt_instances(lua_State *L) {
         lua_setfield(L, -2, "memory");
         lua_pushinteger(L, (lua_Integer)hy_instance_tasks(i));
         lua_setfield(L, -2, "tasks");
+        lua_pushstring(L, hy_instance_condition(i));
+        lua_setfield(L, -2, "state");
+        lua_pushstring(L, hy_instance_failure(i));
+        lua_setfield(L, -2, "error");
         lua_rawseti(L, -2, ++count);
     }
     return 1;
@@ -206,15 +211,16 @@ static int prompt_api(lua_State *L) {
     return 1;
 }
 
+/* traceback() → the calls that led here */
+static int prompt_traceback(lua_State *L) {
+    luaL_traceback(L, L, NULL, 1);
+    return 1;
+}
+
 static const luaL_Reg primitives[] = {
-    {"load", prompt_load},
-    {"unload", prompt_unload},
-    {"instances", prompt_instances},
-    {"objects", prompt_objects},
-    {"routes", prompt_routes},
-    {"compile", prompt_compile},
-    {"api", prompt_api},
-    {NULL, NULL},
+    {"load", prompt_load},           {"unload", prompt_unload}, {"instances", prompt_instances},
+    {"objects", prompt_objects},     {"routes", prompt_routes}, {"compile", prompt_compile},
+    {"traceback", prompt_traceback}, {"api", prompt_api},       {NULL, NULL},
 };
 
 static const hy_embedded_t *find_embedded(const char *name) {
@@ -237,6 +243,7 @@ void hy_lib_prompt_push(lua_State *L) {
     }
     lua_call(L, 0, 1);
     luaL_newlib(L, primitives);
+    hy_lib_complete_open(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->env_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->self_ref);
     lua_call(L, 3, 1);

@@ -5,8 +5,8 @@
 #include "instance.h"
 
 /* Runs lua/hyperty/prompt.lua in the instance and pushes the table that it gives: the functions
- * `eval(code, width, color)` and `start(name)`, which give an outcome and a text (frame.h). Raises.
- */
+ * `eval(code, width, color, terminal)` and `start(name)`, which give an outcome and a text
+ * (frame.h), and `complete` (lib_complete.h). Raises. */
 void hy_lib_prompt_push(lua_State *L);
 
 #endif

@@ -42,6 +42,12 @@ static const char *check_inside(lua_State *L, const char *name, const char *fold
     return path;
 }
 
+/* The script is made of that file; or would be, if it were there. */
+static void note_file(lua_State *L, const char *path) {
+    int rc = hy__instance_reads(hy_instance_of(L), path);
+    if (rc < 0) luaL_error(L, "require: %s", hy_error_text(rc));
+}
+
 /* Pushes the path of a file of the script's folder; NULL if there is none, with where it looked. */
 static const char *push_path(lua_State *L, const char *name) {
     const char *file = hy_instance_of(L)->file->bytes;
@@ -54,8 +60,10 @@ static const char *push_path(lua_State *L, const char *name) {
     }
     const char *folder = lua_tostring(L, -1);
     const char *path = lua_pushfstring(L, "%s/%s.lua", folder, inner);
+    note_file(L, path);
     if (is_file(path)) return check_inside(L, name, folder, path);
     const char *init = lua_pushfstring(L, "%s/%s/init.lua", folder, inner);
+    note_file(L, init);
     if (is_file(init)) return check_inside(L, name, folder, init);
     lua_pushfstring(L, "require: there is no \"%s\": looked for %s and %s", name, path, init);
     return NULL;

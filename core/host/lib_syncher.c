@@ -26,6 +26,10 @@ hy_link_t *hy_lib_syncher_boxes(lua_State *L) {
     return &find(L)->boxes;
 }
 
+hy_handlers_t *hy_lib_syncher_handlers(lua_State *L) {
+    return &find(L)->handlers;
+}
+
 void hy_lib_syncher_push(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &syncher_key);
 }

@@ -94,7 +94,9 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(INVITE, "invite", HY_ROLE_SYNCHER, "invitation: hyperty.Invitation",                         \
       "a reporter asks us to observe")                                                             \
     X(DELEGATE, "delegate", HY_ROLE_SYNCHER, "offer: hyperty.Offer",                               \
-      "a reporter wants to hand its object over to us")
+      "a reporter wants to hand its object over to us")                                            \
+    X(RESUME, "resume", HY_ROLE_SYNCHER, "object: hyperty.Reporter|hyperty.Observer",              \
+      "an object came to us that nobody waited for any more")
 
 typedef enum {
 #define X(name, word, roles, params, doc) HY_ON_##name,
@@ -193,6 +195,8 @@ static inline bool hy_box_is_open(const hy_box_t *b) {
 int hy_box_closed(lua_State *L, hy_box_t *b);
 /* Takes the tag off, cancels handlers and lets go of the anchor (after the walk that goes on). */
 void hy_box_close(lua_State *L, hy_box_t *b);
+/* The life of the box is past: its handlers are not called any more. */
+void hy_box_detach(lua_State *L, hy_box_t *b);
 /* Around whatever may call handlers of the party: until the end the box stays. */
 static inline void hy_box_enter(hy_box_t *b) {
     hy_handlers_enter(&b->handlers);
@@ -247,5 +251,7 @@ extern const hy_task_end_t hy_asked_end;
 
 /* Where anchored boxes are listed, oldest first. */
 hy_link_t *hy_lib_syncher_boxes(lua_State *L);
+/* Those that are about no party. */
+hy_handlers_t *hy_lib_syncher_handlers(lua_State *L);
 
 #endif

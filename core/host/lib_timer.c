@@ -17,6 +17,8 @@ typedef struct {
     uint64_t period_ms; /* 0: once */
     uint64_t due_ms;
     bool is_firing, is_running;
+    hy_origin_t origin;
+    hy__held_t held; /* the tick, while the instance is frozen */
 } ticker_t;
 
 static hy_clock_t *clock_of(const ticker_t *t) {
@@ -27,6 +29,7 @@ static hy_clock_t *clock_of(const ticker_t *t) {
 static void settle(ticker_t *t) {
     hy_instance_t *i = t->instance;
     if (t->self_ref < 0 || t->is_firing || t->is_running || hy_timer_is_started(&t->timer)) return;
+    if (!hy_list_is_empty(&t->held.link)) return;
     hy_list_remove(&t->link);
     i->timer_count--;
     hy_unref(i->L, &t->self_ref);
@@ -54,7 +57,7 @@ static void start_function(lua_State *L, void *arg) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->self_ref);
     lua_getiuservalue(L, -1, 1);
     t->is_running = true;
-    int rc = hy_task_spawn(t->instance, 0, "timer", &ending, t);
+    int rc = hy__task_spawn_from(t->instance, 0, "timer", "started", &t->origin, &ending, t);
     if (rc < 0) {
         t->is_running = false;
         luaL_error(L, "%s", hy_error_text(rc));
@@ -74,6 +77,7 @@ static void fire(void *arg) {
     ticker_t *t = arg;
     hy_error_t err = {0};
     int rc = 0;
+    if (hy__instance_hold(t->instance, &t->held, fire, t)) return;
     t->is_firing = true;
     if (t->period_ms > 0) rc = start_next(t);
     if (rc < 0) {
@@ -89,10 +93,15 @@ static void fire(void *arg) {
 static int start_timer(lua_State *L, const char *what, uint64_t delay_ms, uint64_t period_ms) {
     hy_instance_t *i = hy__lib_instance(L, what);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    if (i->life == HY_LIFE_PAST) {
+        return hy_push_failure(L, HY_ECLOSED, "a reload has replaced this code");
+    }
     if (i->timer_count >= HY_TIMERS_MAX) return hy_push_failure(L, HY_EFULL, "too many timers");
     ticker_t *t = lua_newuserdatauv(L, sizeof *t, 1);
     *t = (ticker_t){.instance = i, .self_ref = LUA_NOREF, .period_ms = period_ms};
+    hy__trace_origin(L, &t->origin);
     hy_link_init(&t->link);
+    hy__held_init(&t->held);
     hy_timer_init(&t->timer, fire, t);
     luaL_setmetatable(L, TIMER_CLASS);
     lua_pushvalue(L, 2);
@@ -120,6 +129,7 @@ static int every(lua_State *L) {
 static int timer_cancel(lua_State *L) {
     ticker_t *t = luaL_checkudata(L, 1, TIMER_CLASS);
     hy_timer_stop(clock_of(t), &t->timer);
+    hy__held_drop(&t->held);
     t->period_ms = 0;
     settle(t);
     return 0;
@@ -129,11 +139,21 @@ void hy__lib_timer_stop_all(hy_instance_t *i) {
     while (!hy_list_is_empty(&i->timers)) {
         ticker_t *t = hy_link_owner(i->timers.next, ticker_t, link);
         hy_timer_stop(clock_of(t), &t->timer);
+        hy__held_drop(&t->held);
         t->is_running = t->is_firing = false;
         settle(t);
     }
 }
 
+void hy__lib_timer_end_all(hy_instance_t *i) {
+    for (hy_link_t *l = i->timers.next, *next; l != &i->timers; l = next) {
+        ticker_t *t = hy_link_owner(l, ticker_t, link);
+        next = l->next;
+        hy_timer_stop(clock_of(t), &t->timer);
+        hy__held_drop(&t->held);
+        settle(t);
+    }
+}
 const hy_method_t hy_lib_timer_functions[] = {
     {"after", after, "seconds: number, fn: fun()", "hyperty.Timer" HY_OR_WHY,
      "calls the function once, later", NULL},

@@ -4,12 +4,14 @@
  *                                                     prints, log lines ──► queue ──► socket
  *
  * Frames wait in the input buffer until the instance is there, and while an evaluation is under way
- * only a cancel of it is looked for. Owns the descriptor, the buffers and the record of the
- * evaluation; the instance belongs to the host, and is found gone by its tasks being dropped. */
+ * only a cancel of it is looked for. A client that does not read what it is sent is not read from
+ * either. Owns the descriptor, the buffers and the record of the evaluation; the instance belongs
+ * to the host, and is found gone by its tasks being dropped. */
 #include "prompt.h"
 #include "../base/mem.h"
 #include "frame.h"
 #include "internal.h"
+#include "lib_complete.h"
 #include "lib_prompt.h"
 #include "prompt_queue.h"
 
@@ -28,6 +30,8 @@ struct hy_prompt {
     hy_buf_t in;
     hy_prompt_queue_t out;
     hy_str_t *name, *url; /* of the instance; NULL: not loaded yet */
+    bool is_loading;      /* it: on_loaded is still to come */
+    bool is_left;         /* by then the client has gone */
     bool is_evaluating;
     int64_t eval_id;
     bool has_ended;
@@ -44,10 +48,15 @@ typedef struct {
     const hy_node_t *frame;
 } spawn_t;
 
+static void say(hy_prompt_t *p, const char *is, const char *text) {
+    hy_prompt_queue_add(&p->out, (hy_prompt_frame_t){.is = is}, text, strlen(text));
+}
+
 static void end(hy_prompt_t *p, const char *why) {
     if (p->has_ended) return;
     p->has_ended = true;
     hy_poll_watch(p->poll, 0);
+    if (why) say(p, "end", why);
     p->config.ended(p->config.arg, why);
 }
 
@@ -59,7 +68,8 @@ static void flush(hy_prompt_t *p) {
     if (done < 0) {
         end(p, NULL);
     } else {
-        hy_poll_watch(p->poll, HY_POLL_READABLE | (done ? 0 : HY_POLL_WRITABLE));
+        bool is_full = hy_prompt_queue_is_full(&p->out);
+        hy_poll_watch(p->poll, (is_full ? 0 : HY_POLL_READABLE) | (done ? 0 : HY_POLL_WRITABLE));
     }
 }
 
@@ -127,7 +137,8 @@ static void spawn(lua_State *L, void *arg) {
     push_text(L, s->frame, hy_get_str(s->frame, "name") ? "name" : "code");
     lua_pushinteger(L, hy_get_int(s->frame, "width", WIDTH_USUAL));
     lua_pushboolean(L, hy_get_bool(s->frame, "color", false));
-    int rc = hy_task_spawn(s->instance, 3, INSTANCE_NAME, &eval_end, s->prompt);
+    lua_pushboolean(L, hy_get_bool(s->frame, "terminal", false));
+    int rc = hy_task_spawn(s->instance, 4, INSTANCE_NAME, &eval_end, s->prompt);
     if (rc) luaL_error(L, "%s", hy_error_text(rc));
 }
 
@@ -148,10 +159,7 @@ static void start_eval(hy_prompt_t *p, const char *method, const hy_node_t *fram
     if (rc) send_result(p, "error", err.text, strlen(err.text));
 }
 
-static void cancel_eval(hy_prompt_t *p, int64_t id) {
-    if (!p->is_evaluating || p->eval_id != id) return;
-    hy_instance_t *i = find_instance(p);
-    if (!i) return;
+static void cancel_task(hy_prompt_t *p, hy_instance_t *i) {
     for (hy_link_t *l = i->tasks.next; l != &i->tasks; l = l->next) {
         hy_task_t *t = hy_link_owner(l, hy_task_t, link);
         if (t->end != &eval_end || t->arg != p) continue;
@@ -160,12 +168,30 @@ static void cancel_eval(hy_prompt_t *p, int64_t id) {
     }
 }
 
+static void cancel_eval(hy_prompt_t *p, int64_t id) {
+    if (!p->is_evaluating || p->eval_id != id) return;
+    hy_instance_t *i = find_instance(p);
+    if (i) cancel_task(p, i);
+}
+
+/* Answered at once, also while an evaluation waits. */
+static void answer_completion(hy_prompt_t *p, const hy_node_t *frame) {
+    hy_instance_t *i = find_instance(p);
+    if (!i) return;
+    hy_value_t answer = hy_complete(i, &commands_key, frame);
+    if (answer.kind == HY_OBJECT) hy_put(answer.as.n, "id", hy_int(hy_get_int(frame, "id", 0)));
+    hy_prompt_queue_add(&p->out, (hy_prompt_frame_t){.is = "completion", .more = answer}, "", 0);
+    flush(p);
+}
+
 /* --- input ------------------------------------------------------------------------------------ */
 
 static void take_frame(hy_prompt_t *p, const hy_node_t *frame) {
     const hy_str_t *what = hy_get_str(frame, "do");
     if (hy_str_is(what, "cancel")) {
         cancel_eval(p, hy_get_int(frame, "id", 0));
+    } else if (hy_str_is(what, "complete")) {
+        answer_completion(p, frame);
     } else if (p->is_evaluating) {
         end(p, "the client sent a chunk while another one was under way");
     } else if (hy_str_is(what, "eval")) {
@@ -179,7 +205,8 @@ static void take_frames(hy_prompt_t *p) {
     hy_error_t err = {0};
     hy_value_t frame;
     int rc = 0;
-    while (p->url && !p->has_ended && (rc = hy_frame_take(&p->in, &frame, &err)) > 0) {
+    while (p->url && !p->has_ended && !hy_prompt_queue_is_full(&p->out) &&
+           (rc = hy_frame_take(&p->in, &frame, &err)) > 0) {
         take_frame(p, frame.as.n);
         hy_value_drop(frame);
     }
@@ -211,7 +238,10 @@ static void on_poll(void *arg, int events) {
         end(p, NULL);
         return;
     }
-    if (events & HY_POLL_WRITABLE) flush(p);
+    if (events & HY_POLL_WRITABLE) {
+        flush(p);
+        take_frames(p);
+    }
     if (events & HY_POLL_READABLE && !p->has_ended) receive(p);
 }
 
@@ -226,6 +256,12 @@ static void install(lua_State *L, void *arg) {
 static void on_loaded(void *arg, int code, const char *desc, hy_instance_t *instance) {
     hy_prompt_t *p = arg;
     hy_error_t err = {0};
+    p->is_loading = false;
+    if (p->is_left) {
+        if (instance) hy_instance_unload(instance);
+        hy_free(p);
+        return;
+    }
     if (code) {
         end(p, desc);
         return;
@@ -248,6 +284,8 @@ int hy_prompt_open(const hy_prompt_config_t *config, hy_prompt_t **out, hy_error
     p->config = *config;
     hy_buf_init(&p->in);
     hy_prompt_queue_init(&p->out);
+    if (config->hello) say(p, "hello", config->hello);
+    p->config.hello = NULL;
     int rc = hy_poll_open(config->loop, config->fd, on_poll, p, &p->poll);
     if (!rc) rc = hy_poll_watch(p->poll, HY_POLL_READABLE);
     if (rc) {
@@ -258,30 +296,59 @@ int hy_prompt_open(const hy_prompt_config_t *config, hy_prompt_t **out, hy_error
                                    on_loaded, p, err);
     }
     if (rc) {
+        uint64_t until_ms = 0;
         p->has_ended = true;
-        hy_prompt_close(p);
+        if (err) say(p, "end", err->text);
+        hy_prompt_close(p, &until_ms);
         return rc;
     }
+    p->is_loading = true;
     *out = p;
+    flush(p);
     return 0;
 }
 
-/* The client reads until we close, unless it is stopped. */
-static void hand_over(hy_prompt_t *p) {
-    struct pollfd fd = {.fd = p->config.fd, .events = POLLOUT};
-    while (hy_prompt_queue_write(&p->out, p->config.fd) == 0 &&
-           poll(&fd, 1, HY_PROMPT_FAREWELL_MS) > 0) {
-    }
+const char *hy_prompt_name(const hy_prompt_t *p) {
+    return p->name ? p->name->bytes : NULL;
 }
 
-void hy_prompt_close(hy_prompt_t *p) {
-    if (!p) return;
-    hand_over(p);
+/* All but the record. */
+static void release(hy_prompt_t *p) {
     hy_poll_close(p->poll, NULL);
     close(p->config.fd);
     hy_buf_deinit(&p->in);
     hy_prompt_queue_deinit(&p->out);
     hy_str_unref(p->name);
     hy_str_unref(p->url);
+}
+
+void hy_prompt_leave(hy_prompt_t *p) {
+    if (!p) return;
+    hy_instance_t *i = p->url ? hy_host_find_instance(p->config.host, p->url->bytes) : NULL;
+    p->has_ended = true;
+    hy_prompt_queue_write(&p->out, p->config.fd); /* why it ends, if that goes at once */
+    if (i && p->is_evaluating) cancel_task(p, i);
+    if (i) hy_instance_unload(i);
+    release(p);
+    p->is_left = true;
+    if (!p->is_loading) hy_free(p);
+}
+
+/* The client reads until we close, unless it is stopped. */
+static void hand_over(hy_prompt_t *p, uint64_t *until_ms) {
+    const hy_clock_t *clock = hy_loop_clock(p->config.loop);
+    struct pollfd fd = {.fd = p->config.fd, .events = POLLOUT};
+    while (hy_prompt_queue_write(&p->out, p->config.fd) == 0) {
+        uint64_t now_ms = hy_clock_now(clock);
+        int left_ms = *until_ms > now_ms ? (int)(*until_ms - now_ms) : 0;
+        if (poll(&fd, 1, left_ms) <= 0) return;
+        *until_ms = hy_clock_now(clock) + HY_PROMPT_FAREWELL_MS;
+    }
+}
+
+void hy_prompt_close(hy_prompt_t *p, uint64_t *until_ms) {
+    if (!p) return;
+    hand_over(p, until_ms);
+    release(p);
     hy_free(p);
 }

@@ -33,6 +33,10 @@ static size_t waiting(const hy_prompt_queue_t *q) {
     return q->bytes.len - q->at;
 }
 
+bool hy_prompt_queue_is_full(const hy_prompt_queue_t *q) {
+    return waiting(q) > HY_PROMPT_QUEUE_BYTES_MAX;
+}
+
 /* Says how many lines are missing, at the place where they are. */
 static void tell_dropped(hy_prompt_queue_t *q) {
     hy_node_t *n = hy_node_new(HY_OBJECT);
@@ -47,7 +51,7 @@ static void tell_dropped(hy_prompt_queue_t *q) {
 
 void hy_prompt_queue_add(hy_prompt_queue_t *q, hy_prompt_frame_t frame, const char *text,
                          size_t len) {
-    if (frame.is_line && waiting(q) > HY_PROMPT_QUEUE_BYTES_MAX) {
+    if (frame.is_line && hy_prompt_queue_is_full(q)) {
         q->dropped++;
         hy_value_drop(frame.more);
         return;

@@ -24,6 +24,8 @@ typedef struct {
 /* `frame.more` is taken over. */
 void hy_prompt_queue_add(hy_prompt_queue_t *q, hy_prompt_frame_t frame, const char *text,
                          size_t len);
+/* More waits than is to; lines are dropped. */
+bool hy_prompt_queue_is_full(const hy_prompt_queue_t *q);
 /* Writes what the descriptor takes without waiting. 1: all is written, 0: some is left, negative:
  * it is broken. */
 int hy_prompt_queue_write(hy_prompt_queue_t *q, int fd);

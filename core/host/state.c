@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #include "../base/mem.h"
+#include "own_state.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -320,7 +321,8 @@ static void make_self(lua_State *L, void *arg) {
     }
     hy_lib_syncher_push(L);
     lua_setfield(L, 1, "syncher");
-    hy_handle_push(L, i->state_view, hy_node_value(i->state_view->root));
+    hy_view_t *state = hy__own_state_view(i->own_state);
+    hy_handle_push(L, state, hy_node_value(state->root));
     lua_setfield(L, 1, "state");
     lua_createtable(L, 0, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, i->hyperty_ref);

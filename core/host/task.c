@@ -27,6 +27,7 @@ static void make_thread(lua_State *L, void *arg) {
 }
 
 static void free_task(hy_task_t *t) {
+    hy_unref(t->instance->L, &t->trail_ref);
     hy_unref(t->instance->L, &t->thread_ref);
     hy_free(t);
 }
@@ -43,9 +44,10 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     }
     t = hy_alloc(sizeof *t);
     if (!t) return HY_ENOMEM;
-    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
+    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF, .trail_ref = LUA_NOREF};
     hy_link_init(&t->link);
     hy_link_init(&t->ready);
+    hy__held_init(&t->held);
     int rc = hy_protected(i->L, make_thread, t, NULL);
     if (rc < 0) {
         free_task(t);
@@ -62,6 +64,7 @@ static void put_away(hy_task_t *t) {
         free_task(t);
         return;
     }
+    hy_unref(i->L, &t->trail_ref);
     i->idle_count++;
     hy_list_append(&i->idle, &t->link);
 }
@@ -100,10 +103,12 @@ static void leave_queue(hy_task_t *t) {
 static void leave_lists(hy_task_t *t) {
     if (t->is_queued) leave_queue(t);
     hy_list_remove(&t->link);
+    hy__held_drop(&t->held);
     t->instance->task_count--;
 }
 
 static void end_task(hy_task_t *t, int results, bool failed) {
+    hy_instance_t *i = t->instance;
     leave_lists(t);
     if (t->parent) {
         hy__wait_child_ended(t->parent, t->thread, results, failed);
@@ -112,16 +117,21 @@ static void end_task(hy_task_t *t, int results, bool failed) {
     }
     if (!t->is_dead) lua_settop(t->thread, 0);
     put_away(t);
+    if (i->life == HY_LIFE_PAST) hy__reload_task_ended(i);
 }
 
 /* An error object is on top of the thread, whose stack is still there for the traceback. In its
  * place comes what is told of it, on the empty thread. */
 static void make_error(hy_task_t *t) {
     lua_State *L = t->instance->L;
-    bool has_room = lua_checkstack(L, 2); /* else the error is lost, not the task's end */
+    bool has_room = lua_checkstack(L, 4); /* else the error is lost, not the task's end */
     if (has_room) {
         lua_xmove(t->thread, L, 1);
-        if (!t->parent) hy__error_text(L, t->thread);
+        if (t->parent) {
+            hy__trace_pass(L, t);
+        } else {
+            hy__trace_text(L, t);
+        }
     } else {
         lua_pop(t->thread, 1);
     }
@@ -200,18 +210,30 @@ static bool is_late(hy_instance_t *i) {
     return i->is_late;
 }
 
+static void go_on(void *task) {
+    hy_task_t *t = task;
+    lua_pop(t->thread, 1);
+    run(t);
+}
+
 void hy__task_go(hy_task_t *t, int count) {
     hy_instance_t *i = t->instance;
     t->nargs = count;
-    if (i->busy == 0 && !is_late(i)) {
+    if (i->busy == 0 && !i->is_frozen && !is_late(i)) {
         run(t);
         return;
     }
     lua_pushlightuserdata(t->thread, (void *)&hy__held_mark);
+    if (hy__instance_hold(i, &t->held, go_on, t)) return;
     hy_list_append(&i->host->ready, &t->ready);
     t->is_queued = true;
     i->queued++;
     hy__host_wake(i->host);
+}
+
+void hy__task_hold(hy_task_t *t) {
+    leave_queue(t);
+    hy__instance_hold(t->instance, &t->held, go_on, t);
 }
 
 bool hy__task_turn(hy_task_t *t) {
@@ -222,8 +244,8 @@ bool hy__task_turn(hy_task_t *t) {
     return true;
 }
 
-static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *what,
-                 const hy_task_end_t *end, void *arg) {
+/* `as` says what the task is. */
+static int spawn(hy_instance_t *i, int nargs, const hy_task_t *as, const hy_origin_t *origin) {
     hy_task_t *t = NULL;
     int rc = i->state >= HY_STOPPING ? HY_ECLOSED : 0;
     if (rc == 0 && i->task_count >= HY_TASKS_MAX) rc = HY_EFULL;
@@ -237,12 +259,15 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
         return rc;
     }
     lua_xmove(i->L, t->thread, nargs + 1);
-    t->what = what ? what : "task";
-    t->end = end;
-    t->arg = arg;
+    t->what = as->what ? as->what : "task";
+    t->end = as->end;
+    t->arg = as->arg;
     t->wait = NULL;
-    t->parent = parent;
-    if (parent) parent->child = t;
+    t->parent = as->parent;
+    if (t->parent) t->parent->child = t;
+    t->origin_word = as->origin_word;
+    t->origin.line = 0;
+    if (origin && origin->line > 0) t->origin = *origin;
     hy_list_append(&i->tasks, &t->link);
     i->task_count++;
     hy__task_go(t, nargs);
@@ -251,11 +276,17 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
 
 int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_end_t *end,
                   void *arg) {
-    return spawn(i, nargs, NULL, what, end, arg);
+    return spawn(i, nargs, &(hy_task_t){.what = what, .end = end, .arg = arg}, NULL);
+}
+
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg) {
+    hy_task_t as = {.what = what, .end = end, .arg = arg, .origin_word = origin_word};
+    return spawn(i, nargs, &as, origin);
 }
 
 int hy__task_spawn_child(hy_wait_t *parent, int nargs) {
-    return spawn(parent->instance, nargs, parent, "wait", NULL, NULL);
+    return spawn(parent->instance, nargs, &(hy_task_t){.what = "wait", .parent = parent}, NULL);
 }
 
 bool hy_task_can_wait(lua_State *L) {

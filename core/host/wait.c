@@ -8,7 +8,8 @@
  *
  * A wait belongs to its instance. It is freed when it completes. If its task goes away first it
  * stays, abandoned, until the core has called back, which it does exactly once; or until the
- * instance has closed its syncher, after which nothing calls back. */
+ * instance has closed its syncher, after which nothing calls back. If the instance goes and its
+ * syncher does not (a life that was replaced), such a wait is its heir's. */
 #include "internal.h"
 
 #include "../base/mem.h"
@@ -20,6 +21,7 @@ static const char raise_mark = 0;
 
 static void free_wait(hy_wait_t *w) {
     hy_timer_stop(hy__host_clock(w->instance->host), &w->timer);
+    hy__held_drop(&w->held);
     hy_list_remove(&w->link);
     hy_free(w);
 }
@@ -43,6 +45,7 @@ hy_wait_t *hy_wait_open(lua_State *L, const char *what) {
     if (!w) luaL_error(L, "%s: %s", what, hy_error_text(HY_ENOMEM));
     *w = (hy_wait_t){.instance = i};
     hy_timer_init(&w->timer, NULL, w);
+    hy__held_init(&w->held);
     hy_list_append(&i->waits, &w->link);
     return w;
 }
@@ -193,6 +196,7 @@ static int push_timeout(lua_State *L, void *arg) {
 
 static void child_late(void *arg) {
     hy_wait_t *w = arg;
+    if (hy__instance_hold(w->instance, &w->held, child_late, w)) return;
     if (w->child) hy__task_cancel(w->child);
     hy_wait_complete(w, push_timeout, NULL);
 }
@@ -239,5 +243,17 @@ void hy__wait_abandon(hy_wait_t *w) {
 void hy__wait_free_all(hy_instance_t *i) {
     while (!hy_list_is_empty(&i->waits)) {
         free_wait(hy_link_owner(i->waits.next, hy_wait_t, link));
+    }
+}
+
+void hy__wait_bequeath(hy_instance_t *i, hy_instance_t *heir) {
+    while (!hy_list_is_empty(&i->waits)) {
+        hy_wait_t *w = hy_link_owner(i->waits.next, hy_wait_t, link);
+        assert(!w->task && !w->is_local);
+        hy_list_remove(&w->link);
+        hy_list_append(&heir->waits, &w->link);
+        w->instance = heir;
+        w->subject = NULL;
+        w->is_past = true;
     }
 }

@@ -179,6 +179,7 @@ void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
 /* Closes the connection; its session keeps its grace. NULL allowed. */
 void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
 void hy__peers_free(hy_node_server_t *n);
+hy_str_t *hy__peer_where(const hy_peer_t *p); /* where it came from, for people */
 
 /* --- outgoing.c: what waits for a connection -------------------------------------------------- */
 

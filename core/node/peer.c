@@ -91,6 +91,10 @@ bool hy_peer_is_open(const hy_peer_t *p) {
     return p->session != NULL;
 }
 
+hy_str_t *hy__peer_where(const hy_peer_t *p) {
+    return p->where;
+}
+
 hy_str_t *hy_peer_runtime(const hy_peer_t *p) {
     return p->session ? p->session->owner->runtime : NULL;
 }

@@ -3,8 +3,8 @@
 -- are only the commands of the prompt and what is no list.
 local M = {}
 
-local concat, format, getmetatable, ipairs, pcall, rawequal, tostring, type =
-  table.concat, string.format, getmetatable, ipairs, pcall, rawequal, tostring, type
+local concat, format, getmetatable, ipairs, pairs, pcall, rawequal, tostring, type =
+  table.concat, string.format, getmetatable, ipairs, pairs, pcall, rawequal, tostring, type
 local len = utf8.len
 
 local COLUMN = 38 -- where what a name means begins
@@ -22,7 +22,7 @@ Lua's own load is loadtext.]] },
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
   { "hyperties", "", "table[]", [[
-Lists what is loaded: name, url, user, functions, memory in bytes, tasks.]] },
+Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.]] },
   { "objects", "", "table[]", [[
 Lists the data objects of this runtime: who reports and who observes each, its version, and
 whether it is kept, given --store: store = true or "sync".]] },
@@ -30,6 +30,8 @@ whether it is kept, given --store: store = true or "sync".]] },
 Lists the addresses that this runtime listens to.]] },
   { "watch", "url: string", "hyperty.Observer", [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
+  { "why", "", nil, [[
+Tells the last error once more, with the calls that led to it.]] },
   { "loadtext", "text: string, name?: string", "function", [[
 Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.]] },
   { "help", "x?: any", nil, [[
@@ -216,6 +218,18 @@ local function value_at(hyperty, name)
     hyperty = hyperty[key]
   end
   return hyperty
+end
+
+---All that there is help for, by name.
+---@param api table
+---@return string[]
+function M.names(api)
+  local names = { "hyperty" }
+  for _, command in ipairs(M.COMMANDS) do names[#names + 1] = command[1] end
+  for topic in pairs(TOPICS) do names[#names + 1] = topic end
+  for word in pairs(classes_of(api)) do names[#names + 1] = word end
+  for _, entry in ipairs(each_entry(api)) do names[#names + 1] = entry.name end
+  return names
 end
 
 ---What is known about a function, value or part of the library.

@@ -21,8 +21,12 @@ local math_type, utf8_len = math.type, utf8.len
 ---@field color boolean|nil   with colours of a terminal
 ---@field null any            the value that stands for JSON null
 ---@field copy function|nil   turns a data handle into a plain table; anything else into nil
+---@field tell function|nil   gives the text of an object, and a value that is shown behind it
 
 local DEFAULTS = { depth = 6, items = 100, total = 2000, string = 4096, width = 80 }
+
+-- An array of so many items, none of them wider than that, fills its lines.
+local FILL_ITEMS, FILL_COLUMNS = 8, 24
 
 local COLORS = {
   string = "\27[32m", number = "\27[36m", word = "\27[35m", other = "\27[2m", off = "\27[0m",
@@ -118,6 +122,24 @@ local function show_key(state, key)
   return piece("[" .. shown.text .. "] = ", shown.columns + 5)
 end
 
+-- Lines that are filled with parts, for an array of many short ones; nil: these are none.
+local function fill(state, parts, indent)
+  if #parts < FILL_ITEMS then return nil end
+  local lines, line, columns = {}, "", 0
+  for i, part in ipairs(parts) do
+    if part.is_keyed or part.is_tall or part.columns > FILL_COLUMNS then return nil end
+    if columns > 0 and indent + 2 + columns + 1 + part.columns + 1 > state.width then
+      lines[#lines + 1] = line
+      line, columns = "", 0
+    end
+    if columns > 0 then line, columns = line .. " ", columns + 1 end
+    line = line .. part.text .. (i < #parts and "," or "")
+    columns = columns + part.columns + 1
+  end
+  lines[#lines + 1] = line
+  return lines
+end
+
 -- One line if it fits, else a line for each part.
 local function layout(state, parts, indent)
   local columns, is_tall = 4, false
@@ -132,8 +154,10 @@ local function layout(state, parts, indent)
     return piece("{ " .. concat(texts, ", ") .. " }", columns)
   end
   local margin = rep(" ", indent)
-  return piece("{\n" .. margin .. "  " .. concat(texts, ",\n" .. margin .. "  ") .. "\n"
-    .. margin .. "}", columns, true)
+  local filled = fill(state, parts, indent)
+  local inner = filled and concat(filled, "\n" .. margin .. "  ")
+    or concat(texts, ",\n" .. margin .. "  ")
+  return piece("{\n" .. margin .. "  " .. inner .. "\n" .. margin .. "}", columns, true)
 end
 
 local function show_table(state, value, depth, indent)
@@ -149,6 +173,7 @@ local function show_table(state, value, depth, indent)
     local shown = show(state, item, depth + 1, indent + 2)
     if key then
       shown = piece(key.text .. shown.text, key.columns + shown.columns, shown.is_tall)
+      shown.is_keyed = true
     end
     parts[#parts + 1] = shown
     left = left - 1
@@ -174,6 +199,16 @@ local function own_text(value)
   return ok and type(text) == "string" and text or nil
 end
 
+-- An object of the host with a text, and what it holds.
+local function show_told(state, value, depth, indent)
+  local ok, text, inner = pcall(state.tell, value)
+  if not ok or type(text) ~= "string" then return nil end
+  local head = colored(state, "other", "<" .. text .. ">")
+  if inner == nil then return head end
+  local shown = show(state, inner, depth, indent)
+  return piece(head.text .. " " .. shown.text, head.columns + 1 + shown.columns, shown.is_tall)
+end
+
 function show(state, value, depth, indent)
   state.total = state.total - 1
   local kind = type(value)
@@ -184,6 +219,10 @@ function show(state, value, depth, indent)
   if kind == "userdata" or kind == "table" then
     local text = own_text(value)
     if text then return piece(text, nil, text:find("\n", 1, true) ~= nil) end
+  end
+  if kind == "userdata" and state.tell then
+    local told = show_told(state, value, depth, indent)
+    if told then return told end
   end
   if kind ~= "table" and state.copy then
     local ok, plain = pcall(state.copy, value)
@@ -199,7 +238,8 @@ end
 ---@return string
 function M.inspect(value, options)
   options = options or {}
-  local state = { open = {}, color = options.color, null = options.null, copy = options.copy }
+  local state = { open = {}, color = options.color, null = options.null, copy = options.copy,
+    tell = options.tell }
   for name, default in pairs(DEFAULTS) do state[name] = options[name] or default end
   return show(state, value, 0, 0).text
 end

@@ -3,21 +3,25 @@
 -- with what is below, and gives the function that is then called for each line, in a task of its
 -- own: so a line may wait for whatever it likes.
 --
---   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile;
---          and api(), what scripts see
+--   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile,
+--          traceback; api(), what scripts see; and what completion looks at (lib_complete.h)
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
+local completion = require "hyperty.complete"
 local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
 
 local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
-local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type =
-  error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type
+local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type, xpcall =
+  error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type, xpcall
 
 local OVERVIEW_END = [[
 hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
-A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.]]
+A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.
+Tab completes, a second Tab lists; Ctrl-R searches the history; Alt-Enter begins another line.]]
+
+local RED, DIM, OFF = "\27[31m", "\27[2m", "\27[0m"
 
 -- What load gave → {name, url, user, is_gone}. Weak: a forgotten one is forgotten here too.
 local loaded = setmetatable({}, { __mode = "k" })
@@ -159,6 +163,9 @@ local function instance_help(host, x)
   end
 end
 
+-- All that help knows by name.
+local function topic_names(host) return help.names(host.api()) end
+
 local function library_help(host, x)
   local api = host.api()
   if x == hyperty or x == "hyperty" then return help.overview(api) end
@@ -174,8 +181,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`.
-local function install_commands(host, env, self)
+-- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
+-- failed: its text and the calls. Gives `load`.
+local function install_commands(host, env, self, last)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -231,19 +239,31 @@ local function install_commands(host, env, self)
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
+  function commands.why()
+    if not last.failure then return print "nothing has failed here" end
+    print(last.failure.text)
+    if last.failure.calls then print(last.failure.calls) end
+  end
+
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
   end
 
   for name, command in pairs(commands) do env[name] = command end
-  env.hyperty = hyperty
+  env.hyperty, env.self = hyperty, self
   env.exit, env.quit = leaving_word(), leaving_word()
   return commands.load
 end
 
 local function is_unfinished(message)
   return message ~= nil and message:find "<eof>['\"]?$" ~= nil
+end
+
+-- Words that only a statement begins with.
+local STATEMENTS = {}
+for word in ("break do for goto if local repeat return while"):gmatch "%a+" do
+  STATEMENTS[word] = true
 end
 
 -- A line as a function; with the name that its value goes to, if it is an assignment to one name.
@@ -259,10 +279,29 @@ local function compile(host, code)
   if fn then return fn end
   local wants_more = is_unfinished(message) or is_unfinished(as_value)
   -- A value with a mistake in it: what is wrong with it as a statement helps nobody.
-  if message:find "unexpected symbol" and not as_value:find "<eof> expected" then
+  if message:find "unexpected symbol" and not as_value:find "<eof> expected"
+    and not STATEMENTS[code:match "^%s*(%a*)"] then
     message = as_value
   end
   return nil, message, wants_more
+end
+
+-- The text of an object of the syncher, and what is shown behind it: of a child its data. Nothing
+-- for what is no such object.
+local function tell(object)
+  local text = tostring(object)
+  local noun = text:match "^%l+"
+  if noun == "child" then
+    local state = object.state == "kept" and "" or ", " .. object.state
+    return text .. state, hyperty.copy(object.data)
+  elseif noun == "reporter" or noun == "observer" then
+    return format("%s, version %d", text, object.version)
+  end
+end
+
+-- How values are shown.
+local function inspect_options(width, color)
+  return { width = width, color = color, null = hyperty.null, copy = hyperty.copy, tell = tell }
 end
 
 -- True for what print shows as inspect does: tables without a text of their own, and data.
@@ -277,13 +316,15 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local load_hyperty = install_commands(host, env, self)
+  local last = {}
+  local load_hyperty = install_commands(host, env, self, last)
+  function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
 
   ---Prints tables and data so that they can be read; the rest as Lua's own print does.
   function env.print(...)
-    local options = { width = columns, null = hyperty.null, copy = hyperty.copy }
+    local options = inspect_options(columns)
     local texts = pack(...)
     for i = 1, texts.n do
       texts[i] = is_shown(texts[i]) and inspect(texts[i], options) or tostring(texts[i])
@@ -292,30 +333,59 @@ return function(host, env, self)
   end
 
   local function show(values, width, color)
-    local options = { width = width, color = color, null = hyperty.null, copy = hyperty.copy }
+    local options = inspect_options(width, color)
     local texts = {}
     for i = 1, values.n do texts[i] = inspect(values[i], options) end
     return concat(texts, "\t")
   end
 
-  local function failed(reason, width)
-    return "error", type(reason) == "string" and reason or show({ n = 1, reason }, width)
+  -- What a person is told: what failed, then where, and what to do.
+  local function two_lines(text, rest, color)
+    local place, message = text:match "^([^%s:][^\n:]*:%d+): (.*)$"
+    local first, second = message or text, (place and "at " .. place .. "; " or "") .. rest
+    if not color then return first .. "\n  " .. second end
+    return RED .. first .. OFF .. "\n  " .. DIM .. second .. OFF
+  end
+
+  -- The calls that led to an error, without those of this file.
+  local function calls_of(traceback)
+    local lines = {}
+    for line in traceback:gmatch "[^\n]+" do
+      local is_own = line:find("hyperty/prompt.lua:", 1, true) or line:find "^%s*%[C%]: in %?"
+      if not is_own then lines[#lines + 1] = line end
+    end
+    while #lines > 0 and lines[#lines]:find "^%s*%[C%]: in" do lines[#lines] = nil end
+    return concat(lines, "\n")
+  end
+
+  local function failed(reason, traceback, options)
+    local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
+    last.failure = { text = text, calls = traceback and calls_of(traceback) }
+    if not options.terminal then return "error", text end
+    local rest = traceback and "why() shows the calls" or "nothing was run"
+    return "error", two_lines(text, rest, options.color)
   end
 
   ---Runs a line. Gives "values", "nothing", "more" or "error", and the text to show.
   ---@param code string
   ---@param width integer
   ---@param color boolean
+  ---@param terminal boolean|nil  a person reads
   ---@return string, string
-  function M.eval(code, width, color)
+  function M.eval(code, width, color, terminal)
     columns = width
+    local options = { width = width, color = color, terminal = terminal }
     local fn, name, wants_more = compile(host, code)
     if not fn then
-      local message = name
-      return wants_more and "more" or "error", message
+      if wants_more then return "more", name end
+      return failed(name, nil, options)
     end
-    local values = pack(pcall(fn))
-    if not values[1] then return failed(values[2], width) end
+    local traceback
+    local values = pack(xpcall(fn, function(reason)
+      traceback = host.traceback()
+      return reason
+    end))
+    if not values[1] then return failed(values[2], traceback or "", options) end
     values = pack(unpack(values, 2, values.n))
     if name then
       env[name] = values[1]
@@ -325,12 +395,20 @@ return function(host, env, self)
     return "values", show(values, width, color)
   end
 
+  ---What could come behind the code (complete.lua).
+  ---@param code string
+  ---@param most integer
+  ---@return hyperty.complete.answer|nil
+  function M.complete(code, most)
+    return completion.complete(host, env, code, most)
+  end
+
   ---Loads a hyperty and keeps what load gives under its name, as if that line were typed.
   ---@param name string a name or file
   ---@return string, string
   function M.start(name)
     local ok, api = pcall(load_hyperty, name)
-    if not ok then return failed(api, 80) end
+    if not ok then return failed(api, nil, { width = 80 }) end
     env[loaded[api].name] = api
     return "nothing", ""
   end

@@ -17,7 +17,7 @@ end
 
 describe("hyperty run", function()
   local function run(dir, signal, ...)
-    local args = { "run", ... }
+    local args = { "run", "--attach", "none", ... }
     local shell = ("{ %s; } 2>err.txt; status=$?; cat err.txt >&2; exit $status"):format(
       until_said(signal))
     return program.run(args, { dir = dir, shell = shell })
@@ -70,7 +70,8 @@ describe("hyperty run", function()
       program.write(dir .. "/schemas/Lamp.json", '{"scheme":"lamp"}')
       program.write(dir .. "/schemas/Broken.json", "{")
       program.write(dir .. "/schemas/List.json", "[]")
-      local result = program.run({ "run", "ready" }, { dir = dir, env = "HYPERTY_PATH=" .. dir,
+      local result = program.run({ "run", "--attach", "none", "ready" }, { dir = dir,
+        env = "HYPERTY_PATH=" .. dir,
         shell = "{ " .. until_said "TERM" .. "; } 2>err.txt; cat err.txt >&2" })
       local broken, list, ready = result.err:match "^([^\n]*)\n([^\n]*)\n([^\n]*)\n$"
       assert.truthy(broken:find "^schemas: warn: .*/schemas/Broken%.json: left out: malformed")

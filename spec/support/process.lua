@@ -109,8 +109,10 @@ function M.with(fn)
       local words = {}
       for i, arg in ipairs { program.path, ... } do words[i] = quote(arg) end
       -- The pid is the program's: the shell becomes it. `timeout` hands its status on.
-      program.make_dir(self.dir, { ["run.sh"] = ("echo $$ >%s/pid\nexec %s\n"):format(self.dir,
-        table.concat(words, " ")), out = "", err = "" })
+      -- Sockets for `hyperty attach` are made in `dir`, so that no two specs meet.
+      local script = ("echo $$ >%s/pid\nexport XDG_RUNTIME_DIR=%s\nexec %s\n"):format(self.dir,
+        dir, table.concat(words, " "))
+      program.make_dir(self.dir, { ["run.sh"] = script, out = "", err = "" })
       assert(os.execute("mkfifo " .. self.dir .. "/in"))
       os.execute(("unset LD_PRELOAD; cd %s; { timeout -s KILL %d sh run.sh <in >out 2>err; "
         .. "echo $? >status.new; mv status.new status; } >/dev/null 2>&1 &"):format(self.dir,

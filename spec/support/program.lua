@@ -49,7 +49,8 @@ function M.run(args, options)
   options = options or {}
   local result
   M.with_dir(function(dir)
-    local words = { "env", options.env or "", quote(M.path) }
+    -- Sockets for `hyperty attach` are made there, so that no two specs meet.
+    local words = { "env", "XDG_RUNTIME_DIR=" .. dir, options.env or "", quote(M.path) }
     for _, arg in ipairs(args) do words[#words + 1] = quote(arg) end
     local command = table.concat(words, " ")
     if options.shell then command = options.shell:gsub("%%s", function() return command end) end
@@ -65,6 +66,18 @@ function M.run(args, options)
     }
   end)
   return result
+end
+
+---Runs busted in a project's folder as its user does. Gives whether all passed, and its output.
+---What lua5.4 loads there is built with the sanitizers, so these are preloaded as they are here;
+---that each program frees all is not asked.
+---@param dir string
+---@return boolean
+---@return string
+function M.busted(dir)
+  local ok = os.execute(("cd %s && env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 "
+    .. "ASAN_OPTIONS=detect_leaks=0 busted -o TAP >out 2>&1"):format(quote(dir)))
+  return ok == true, tree.read(dir .. "/out")
 end
 
 ---Lines typed at `hyperty repl`, from a pipe.

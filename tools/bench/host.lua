@@ -2,9 +2,9 @@
 --
 --   tools/bench/host [NAME …]     only the lines whose name contains one of these
 --
--- Starts, reloads and budgets are timed by the processor's time of a runtime on a virtual clock that
--- is driven as fast as it goes. A reload is one piece of work of the one thread, so its time is how
--- long events wait. What neighbours and people feel is told by a real clock.
+-- Starts, reloads and budgets are timed by the processor's time of a runtime on a virtual clock
+-- that is driven as fast as it goes. A reload is one piece of work of the one thread, so its time
+-- is how long events wait. What neighbours and people feel is told by a real clock.
 local host = require "hyperty.host"
 local report = require "tools.bench.report"
 local socket = require "socket"

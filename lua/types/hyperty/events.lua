@@ -228,6 +228,7 @@ function Timer:cancel() end
 
 ---@alias hyperty.OnInvite fun(invitation: hyperty.Invitation)
 ---@alias hyperty.OnDelegate fun(offer: hyperty.Offer)
+---@alias hyperty.OnResume fun(object: hyperty.Reporter|hyperty.Observer)
 ---@alias hyperty.OnSubscribe fun(request: hyperty.Request)
 ---@alias hyperty.OnUnsubscribe fun(left: hyperty.Left)
 ---@alias hyperty.OnRead fun(request: hyperty.Request)

@@ -65,6 +65,8 @@ function Hyperty:migrate(old, version) end
 ---@field on fun(self, event: "invite", fn: hyperty.OnInvite): hyperty.Handler
 ---A reporter wants to hand its object over to us
 ---@field on fun(self, event: "delegate", fn: hyperty.OnDelegate): hyperty.Handler
+---An object came to us that nobody waited for any more
+---@field on fun(self, event: "resume", fn: hyperty.OnResume): hyperty.Handler
 local Syncher = {}
 
 ---A reporter; the one from before, if there is one
@@ -106,6 +108,7 @@ function Syncher:discover(what) end
 ---A reporter: the writing end of a data object, given by syncher:create
 ---@class hyperty.Reporter
 ---@field url string # the address of the object
+---@field role "reporter"|"observer" # which end of it this is
 ---@field data table # its data, to be used like a table; only the reporter writes
 ---@field version integer # how many times it was changed
 ---@field epoch string # a new one when it was started anew
@@ -201,6 +204,7 @@ function Reporter:delete() end
 ---An observer: the reading end of a data object, given by syncher:subscribe
 ---@class hyperty.Observer
 ---@field url string # the address of the object
+---@field role "reporter"|"observer" # which end of it this is
 ---@field data table # its data, to be used like a table; only the reporter writes
 ---@field version integer # how many times it was changed
 ---@field epoch string # a new one when it was started anew

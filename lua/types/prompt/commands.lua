@@ -17,7 +17,7 @@ function load(name, config) end
 ---@return true
 function unload(name) end
 
---- Lists what is loaded: name, url, user, functions, memory in bytes, tasks.
+--- Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.
 ---@return table[]
 function hyperties() end
 
@@ -34,6 +34,9 @@ function routes() end
 ---@param url string
 ---@return hyperty.Observer
 function watch(url) end
+
+--- Tells the last error once more, with the calls that led to it.
+function why() end
 
 --- Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.
 ---@param text string
