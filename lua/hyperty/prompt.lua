@@ -18,8 +18,9 @@ local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostri
 
 local OVERVIEW_END = [[
 hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
-A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.
-Tab completes, a second Tab lists; Ctrl-R searches the history; Alt-Enter begins another line.]]
+A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for,
+Ctrl-D leaves. Tab completes, a second Tab lists; Ctrl-R searches the history;
+Alt-Enter begins another line.]]
 
 local RED, DIM, OFF = "\27[31m", "\27[2m", "\27[0m"
 
@@ -181,8 +182,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`.
-local function install_commands(host, env, self)
+-- Puts the commands into the globals of the prompt. Gives `load`. `failures.last` is the text of
+-- the last line that failed, and its calls.
+local function install_commands(host, env, self, failures)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -223,6 +225,13 @@ local function install_commands(host, env, self)
       print_events(observer, url)
     end
     return observer
+  end
+
+  function commands.why()
+    local failure = failures.last
+    if not failure then return print "nothing has failed here" end
+    print(failure.text)
+    if failure.calls then print(failure.calls) end
   end
 
   function commands.help(x)
@@ -309,7 +318,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local load_hyperty = install_commands(host, env, self)
+  local failures = {}
+  local load_hyperty = install_commands(host, env, self, failures)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -329,14 +339,6 @@ return function(host, env, self)
     local texts = {}
     for i = 1, values.n do texts[i] = inspect(values[i], options) end
     return concat(texts, "\t")
-  end
-
-  local failure -- of the last line that failed: its text and the traceback
-
-  function env.why()
-    if not failure then return print "nothing has failed here" end
-    print(failure.text)
-    if failure.calls then print(failure.calls) end
   end
 
   -- What a person is told: what failed, then where, and what to do.
@@ -360,7 +362,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    failure = { text = text, calls = traceback and calls_of(traceback) }
+    failures.last = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)
