@@ -78,20 +78,28 @@ static void on_signal(void *arg, int number) {
     hyperty_stop(p->host);
 }
 
-/* The URLs of --node as one text; NULL if there is none, or no memory. */
-static hy_str_t *nodes_of(const hy_options_t *o) {
-    const hy_texts_t *list = &o->lists[HY_OPTION_NODE];
+/* What was given for an option that may be repeated, as one text; empty if there is nothing, NULL
+ * if there is no memory. */
+static hy_str_t *join(const hy_texts_t *list, char separator) {
     hy_buf_t b;
     hy_buf_init(&b);
-    for (int i = 0; i < list->count; i++)
-        hy_buf_format(&b, i > 0 ? " %s" : "%s", list->items[i]);
+    for (int i = 0; i < list->count; i++) {
+        if (i > 0) hy_buf_char(&b, separator);
+        hy_buf_text(&b, list->items[i]);
+    }
     return hy_buf_take(&b);
+}
+
+/* Of a bound: not given, 0 for none, or that much; as the public header has them. */
+static long bound_of(const hy_options_t *o, hy_option_t option) {
+    if (!o->given[option]) return 0;
+    return o->numbers[option] > 0 ? (long)o->numbers[option] : -1;
 }
 
 static bool open_host(program_t *p) {
     const hy_options_t *o = p->options;
-    bool has_node = o->lists[HY_OPTION_NODE].count > 0;
-    hy_str_t *nodes = has_node ? nodes_of(o) : NULL;
+    hy_str_t *nodes = join(&o->lists[HY_OPTION_NODE], ' ');
+    hy_str_t *trusted = join(&o->lists[HY_OPTION_TRUSTED], ':');
     hyperty_config_t config = {
         .domain = o->given[HY_OPTION_DOMAIN],
         .user = o->given[HY_OPTION_USER],
@@ -99,12 +107,16 @@ static bool open_host(program_t *p) {
         .log = log_line,
         .print = print_line,
         .arg = p,
-        .node = nodes ? nodes->bytes : NULL,
+        .node = nodes && nodes->len > 0 ? nodes->bytes : NULL,
         .store = o->given[HY_OPTION_STORE],
+        .budget_ms = (int)bound_of(o, HY_OPTION_BUDGET),
+        .memory_bytes = bound_of(o, HY_OPTION_MEMORY),
+        .trusted = trusted ? trusted->bytes : NULL,
     };
     hyperty_error_t err = {.text = "out of memory"};
-    bool is_open = (nodes || !has_node) && hyperty_open(&config, &p->host, &err) == 0;
+    bool is_open = nodes && trusted && hyperty_open(&config, &p->host, &err) == 0;
     hy_str_unref(nodes);
+    hy_str_unref(trusted);
     if (!is_open) fail(p, err.text);
     return is_open;
 }

@@ -10,5 +10,6 @@ int hy_command_attach(const hy_options_t *options);
 int hy_command_repl(const hy_options_t *options);
 int hy_command_node(const hy_options_t *options);
 int hy_command_store(const hy_options_t *options);
+int hy_command_new(const hy_options_t *options);
 
 #endif

@@ -138,13 +138,24 @@ static int open_async(hyperty_t *h) {
     return 0;
 }
 
+/* Of a bound of the public config: 0 as usual, negative none. */
+static size_t bound_of(long given, size_t usual) {
+    if (given < 0) return 0;
+    return given > 0 ? (size_t)given : usual;
+}
+
 static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_paths_t *paths,
-                       const hy_ways_t *ways, hyperty_error_t *err) {
+                       const hy_paths_t *trusted, const hy_ways_t *ways, hyperty_error_t *err) {
     hy_runtime_config_t runtime_config = {
         .domain = config->domain,
         .user = config->user,
         .paths = paths->items,
         .path_count = paths->count,
+        .trusted = trusted->items,
+        .trusted_count = trusted->count,
+        .budget = {.run_ms = (uint32_t)bound_of(config->budget_ms, HY_BUDGET_RUN_MS),
+                   .turn_ms = HY_BUDGET_TURN_MS},
+        .memory_max = bound_of(config->memory_bytes, HY_STATE_BYTES_MAX),
         .clock = hy_loop_clock(h->loop),
         .random = &h->random.base,
         .log = &h->log,
@@ -172,13 +183,16 @@ static int open_store(hyperty_t *h, const hyperty_config_t *config, hyperty_erro
 }
 
 static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_error_t *err) {
-    hy_paths_t paths;
+    hy_paths_t paths, trusted;
     hy_ways_t ways = {0};
     hy_paths_init(&paths);
+    hy_paths_init(&trusted);
     int rc = config->path ? hy_paths_add_list(&paths, config->path) : hy_paths_add_usual(&paths);
+    if (!rc && config->trusted) rc = hy_paths_add_list(&trusted, config->trusted);
     if (!rc) rc = open_ways(h, config, &ways, err);
-    if (!rc) rc = new_runtime(h, config, &paths, &ways, err);
+    if (!rc) rc = new_runtime(h, config, &paths, &trusted, &ways, err);
     hy_ways_release(&ways);
+    hy_paths_deinit(&trusted);
     hy_paths_deinit(&paths);
     return rc;
 }

@@ -71,6 +71,14 @@ typedef struct {
      * their state, the objects they store. Made if it is not there; its folder must be. One host at
      * a time. NULL: in memory. */
     const char *store;
+    /* What each hyperty may use: processor time in ms without a wait, over which its task is
+     * killed (0: 200); bytes of its Lua state, beyond which its script gets "not enough memory" (0:
+     * 64 MiB). Negative: as much as it likes. */
+    int budget_ms;
+    long memory_bytes;
+    /* Names and files, separated by colons, of hyperties that get all of Lua's libraries, io, os,
+     * package and debug too. NULL: none. */
+    const char *trusted;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

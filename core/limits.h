@@ -210,13 +210,12 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX        65536u
-#define HY_TASKS_IDLE_MAX   64u
-#define HY_TIMERS_MAX       65536u
-#define HY_CLOSINGS_MAX     16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX   4096u
-#define HY_WAIT_S_MAX       1e9      /* longest sleep or timeout */
-#define HY_END_INSTRUCTIONS 10000000 /* of Lua, for `stop` and for each task that is closed */
+#define HY_TASKS_MAX      65536u
+#define HY_TASKS_IDLE_MAX 64u
+#define HY_TIMERS_MAX     65536u
+#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX 4096u
+#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u
@@ -256,6 +255,7 @@
 #define HY_PROMPT_QUEUE_BYTES_MAX (1u << 20)
 #define HY_PROMPT_TEXT_BYTES_MAX  (1u << 17)
 #define HY_PROMPT_HISTORY_MAX     1000
+#define HY_PROMPT_RUN_MS          5000u /* of processor time, for what a person types */
 /* How long a client waits for a host to say what it is. */
 #define HY_ATTACH_MS 5000
 /* Clients of one host at a time; those that the kernel keeps until they are let in. */
@@ -305,7 +305,9 @@
 #define HY_ERROR_TEXT_BYTES 512u
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
-#define HY_VERSION_MAX      (1ll << 53) /* of an object: what is above nobody has counted */
+/* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */
+#define HY_NEW_NAME_BYTES_MAX 48u
+#define HY_VERSION_MAX        (1ll << 53) /* of an object: what is above nobody has counted */
 /* A name that is not found is compared with those that are: how long, and how far off at most. */
 #define HY_SIMILAR_BYTES_MAX 64u
 #define HY_SIMILAR_EDITS_MAX 2

@@ -4,6 +4,7 @@
 #include "module.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "host/api.h"
 
 #define WORLD_CLASS "hyperty.host.world"
 /* How long settle goes on when nothing is said. */
@@ -378,6 +379,12 @@ static int host_array(lua_State *L) {
     return 1;
 }
 
+/* host.api(): what scripts see (host/api.h) */
+static int host_api(lua_State *L) {
+    hy_api_push(L);
+    return 1;
+}
+
 #ifdef HYPERTY_MUTANTS
 /* host.mutant(n): the planted bug of that number is on, 0: none */
 static int host_mutant(lua_State *L) {
@@ -411,6 +418,7 @@ static const luaL_Reg functions[] = {
     {"blocks", host_blocks},
     {"fail_after", host_fail_after},
     {"array", host_array},
+    {"api", host_api},
     {NULL, NULL},
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define USER_WORLD 1
+#define RUN_MS     5000u /* that a run may take, unless the option `budget` says otherwise */
 
 int hy_module_failure(lua_State *L, int code, const char *text) {
     lua_pushnil(L);
@@ -111,22 +112,54 @@ static hy_log_level_t option_level(lua_State *L) {
     return (hy_log_level_t)level;
 }
 
-/* The folders of the option `paths`; their texts belong to the table, the list to a userdata. */
-static void option_paths(lua_State *L, hy_runtime_config_t *config) {
-    if (lua_getfield(L, 1, "paths") == LUA_TNIL) return;
+/* The list of strings that is an option, NULL if it is not given; the texts belong to the table,
+ * the list to a userdata. */
+static char **option_texts(lua_State *L, const char *name, uint32_t *out) {
+    if (lua_getfield(L, 1, name) == LUA_TNIL) return NULL;
     luaL_checktype(L, -1, LUA_TTABLE);
     int table = lua_gettop(L);
     lua_Unsigned count = lua_rawlen(L, table);
-    char **paths = lua_newuserdatauv(L, (count + 1) * sizeof *paths, 0);
+    char **texts = lua_newuserdatauv(L, (count + 1) * sizeof *texts, 0);
     for (lua_Unsigned i = 0; i < count; i++) {
         if (lua_rawgeti(L, table, (lua_Integer)i + 1) != LUA_TSTRING) {
-            luaL_error(L, "runtime: paths must be strings");
+            luaL_error(L, "runtime: %s must be strings", name);
         }
-        paths[i] = (char *)lua_tostring(L, -1);
+        texts[i] = (char *)lua_tostring(L, -1);
         lua_pop(L, 1);
     }
-    config->paths = paths;
-    config->path_count = (uint32_t)count;
+    *out = (uint32_t)count;
+    return texts;
+}
+
+/* Seconds in the table on top. */
+static uint32_t budget_ms(lua_State *L, const char *name, uint32_t usual_ms) {
+    int type = lua_getfield(L, -1, name);
+    lua_Number seconds = lua_tonumber(L, -1);
+    bool is_good = type == LUA_TNIL || (type == LUA_TNUMBER && seconds >= 0 && seconds <= 1e6);
+    if (!is_good) luaL_error(L, "runtime: budget.%s must be a number of seconds", name);
+    lua_pop(L, 1);
+    return type == LUA_TNIL ? usual_ms : (uint32_t)(seconds * 1000);
+}
+
+/* What hyperties may use. Unless it is said, no turn is cut short, so that what is repeated is the
+ * same again however fast the machine is. */
+static void option_bounds(lua_State *L, hy_runtime_config_t *config) {
+    config->budget = (hy_budget_limits_t){.run_ms = RUN_MS};
+    config->memory_max = HY_STATE_BYTES_MAX;
+    int type = lua_getfield(L, 1, "budget");
+    if (type != LUA_TNIL) {
+        if (type != LUA_TTABLE) luaL_error(L, "runtime: budget must be a table");
+        config->budget = (hy_budget_limits_t){budget_ms(L, "run", RUN_MS), budget_ms(L, "turn", 0)};
+    }
+    type = lua_getfield(L, 1, "memory");
+    if (type != LUA_TNIL) {
+        lua_Integer bytes = lua_tointeger(L, -1);
+        if (!lua_isinteger(L, -1) || bytes < 0) {
+            luaL_error(L, "runtime: memory must be a number of bytes");
+        }
+        config->memory_max = (size_t)bytes;
+    }
+    config->trusted = option_texts(L, "trusted", &config->trusted_count);
 }
 
 /* A way to each domain of the world: by its own name, that of the runtime's own for all others. */
@@ -242,7 +275,8 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
     const char *node = option_text(L, "node");
     if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
-    option_paths(L, &config);
+    config.paths = option_texts(L, "paths", &config.path_count);
+    option_bounds(L, &config);
     lua_getfield(L, 1, "schemas");
     lua_getfield(L, 1, "store");
     options_t options = {.schemas = lua_gettop(L) - 1, .store = lua_gettop(L)};

@@ -13,6 +13,8 @@ static const struct {
     uint32_t min, max; /* in the unit that is typed */
     uint32_t scale;    /* seconds are kept in ms, and may have a fraction; else 1 */
 } numbers[] = {
+    {HY_OPTION_BUDGET, "number of milliseconds", 0, 3600000, 1},
+    {HY_OPTION_MEMORY, "number of bytes", 0, 1u << 31, 1},
     {HY_OPTION_GRACE, "number of seconds", 1, 86400, 1000},
     {HY_OPTION_DRAIN, "number of seconds", 0, 3600, 1000},
     {HY_OPTION_QUEUE_BYTES, "number of bytes", 2 * HY_MESSAGE_BYTES_MAX, 1u << 30, 1},
@@ -23,6 +25,7 @@ static const struct {
 };
 
 /* The help tells them as text (options.h). */
+_Static_assert(HY_BUDGET_RUN_MS == 200 && HY_STATE_BYTES_MAX == 67108864, "as the help");
 _Static_assert(HY_SESSION_GRACE_MS == 30 * 1000 && HY_NODE_DRAIN_MS == 5 * 1000, "as the help");
 _Static_assert(HY_SESSION_QUEUE_BYTES_MAX == 8388608, "as the help");
 _Static_assert(HY_GATE_CONNECTIONS_MAX == 131072, "as the help");

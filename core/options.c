@@ -205,6 +205,10 @@ static int check_names(const hy_options_t *o, hy_error_t *err) {
                 word, o->names.items[0]);
         return HY_EXIT_USAGE;
     }
+    if (o->command == HY_COMMAND_NEW && o->names.count != 1) {
+        hy_fail(err, HY_EINVALID, "new: give one name: hyperty new NAME");
+        return HY_EXIT_USAGE;
+    }
     if (o->command == HY_COMMAND_ATTACH && o->names.count > 1) {
         hy_fail(err, HY_EINVALID,
                 "%s: \"%s\" is too much: a prompt is on one host; give its PID or socket", word,
@@ -279,6 +283,14 @@ void hy_help_print(FILE *out) {
           out);
 }
 
+static void print_new(FILE *out) {
+    fputs("\n  Makes hyperties/NAME.lua, hyperties/schemas/Name.json and spec/NAME_spec.lua, and\n"
+          "  once for all of a folder .busted and .luarc.json, which tell busted and an editor\n"
+          "  where things are. It leaves alone what is there. All of it passes at once: hyperty\n"
+          "  check NAME, hyperty run NAME, and busted.\n",
+          out);
+}
+
 static void print_store(FILE *out) {
     fputs("hyperty store ls FILE          what hyperties keep there, a line for each object\n"
           "hyperty store show FILE [URL]  one object as JSON: metadata, data, children; or all\n"
@@ -304,4 +316,5 @@ void hy_help_print_command(FILE *out, hy_command_t command) {
             *usage ? " " : "", usage, commands[command].text);
     print_options(out, command);
     if (command == HY_COMMAND_ATTACH) fputs(attach_end, out);
+    if (command == HY_COMMAND_NEW) print_new(out);
 }

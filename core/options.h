@@ -20,6 +20,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(REPL, "repl", "[NAME|FILE.lua ...]", "run hyperties, and call them at a prompt for Lua")     \
     X(ATTACH, "attach", "[PID|SOCKET]", "a prompt on a host that runs: run, repl or node")         \
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
+    X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
     X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
 
@@ -46,6 +47,13 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG 
     X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
       "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
+    X(BUDGET, "budget", NUMBER, "MS", "repl run check",                                            \
+      "of processor time, that a hyperty may run without a wait; 200; 0: unbounded")               \
+    X(MEMORY, "memory", NUMBER, "N", "repl run check",                                             \
+      "bytes of memory of a hyperty's Lua; 67108864; 0: unbounded")                                \
+    X(TRUSTED, "trusted", LIST, "NAME", "repl run check",                                          \
+      "hyperty, by name or file, that gets all of Lua's libraries: io, os,\n"                      \
+      "package and debug too; repeatable")                                                         \
     X(CONFIG, "config", TEXT, "FILE", "repl run check node",                                       \
       "Lua file that returns a table of these options")                                            \
     X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \
@@ -63,6 +71,7 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG 
     X(RATE_BYTES, "rate-bytes", NUMBER, "N", "node", "the same for bytes; 134217728")              \
     X(RATE_ALLOCATIONS, "rate-allocations", NUMBER, "N", "node",                                   \
       "the same for addresses that it has allocated; 10000")                                       \
+    X(INTO, "into", TEXT, "DIR", "new", "the project's folder; this one if not given")             \
     X(CODE, "e", TEXT, "CODE", "repl attach",                                                      \
       "run CODE as if typed at the prompt, show its value and leave")
 

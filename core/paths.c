@@ -65,15 +65,21 @@ static int add_installed(hy_paths_t *p, const char *folder) {
     return hy_paths_add(p, real, strlen(real));
 }
 
-/* <folder of the executable>/../share/hyperty/hyperties */
+/* <folder of the executable>/<below>; false if that is not known. */
+static bool beside_executable(char *path, size_t room, const char *below) {
+    char exe[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (len <= 0 || len >= (ssize_t)sizeof exe - 1) return false;
+    exe[len] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (!slash) return false;
+    *slash = '\0';
+    return snprintf(path, room, "%s/%s", exe, below) < (int)room;
+}
+
 static int add_beside_executable(hy_paths_t *p) {
     char path[PATH_MAX + 64];
-    ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-    if (len <= 0 || len >= PATH_MAX) return 0;
-    path[len] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash) return 0;
-    snprintf(slash, sizeof path - (size_t)(slash - path), "/../share/hyperty/hyperties");
+    if (!beside_executable(path, sizeof path, "../share/hyperty/hyperties")) return 0;
     return add_installed(p, path);
 }
 
@@ -89,4 +95,36 @@ int hy_paths_add_usual(hy_paths_t *p) {
     if (!rc) rc = add_installed(p, HYPERTY_SOURCE_DIR "/hyperties");
 #endif
     return rc;
+}
+
+/* --- for who writes hyperties ----------------------------------------------------------------- */
+
+/* The first of two folders beside the executable that has `file` in it, by its real name; else
+ * `installed`. */
+static void find_folder(char *path, size_t room, const char *const *below, const char *file,
+                        const char *installed) {
+    for (; *below; below++) {
+        char folder[PATH_MAX], probe[2 * PATH_MAX], real[PATH_MAX];
+        if (!beside_executable(folder, sizeof folder, *below)) continue;
+        snprintf(probe, sizeof probe, "%s/%s", folder, file);
+        if (access(probe, R_OK) != 0 || !realpath(folder, real)) continue;
+        snprintf(path, room, "%s", real);
+        return;
+    }
+    snprintf(path, room, "%s", installed);
+}
+
+void hy_paths_find_lua(char *path, size_t room) {
+    static const char *const below[] = {"lua", "../share/lua/5.4", NULL};
+    find_folder(path, room, below, "hyperty/spec.lua", HYPERTY_LUA_DIR);
+}
+
+void hy_paths_find_module(char *path, size_t room) {
+    static const char *const below[] = {"lua", "../" HYPERTY_LIBDIR "/lua/5.4", NULL};
+    find_folder(path, room, below, "hyperty/host.so", HYPERTY_MODULE_DIR);
+}
+
+void hy_paths_find_types(char *path, size_t room) {
+    static const char *const below[] = {"types", "../share/hyperty/types", NULL};
+    find_folder(path, room, below, "hyperty/library.lua", HYPERTY_DATA_DIR "/types");
 }

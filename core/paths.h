@@ -22,4 +22,11 @@ int hy_paths_add_list(hy_paths_t *p, const char *list);
 /* ./hyperties, those of $HYPERTY_PATH, then the installed ones that are there. */
 int hy_paths_add_usual(hy_paths_t *p);
 
+/* Folders for who writes hyperties: below which hyperty/spec.lua is, hyperty/host.so, and the
+ * annotations for editors. Those of the build that the program is in, else the installed ones; cut
+ * if there is no room. */
+void hy_paths_find_lua(char *path, size_t room);
+void hy_paths_find_module(char *path, size_t room);
+void hy_paths_find_types(char *path, size_t room);
+
 #endif

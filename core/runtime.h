@@ -33,7 +33,11 @@ typedef struct {
     /* What survives: the runtime's URL, those of its hyperties, what they store. Outlives the
      * runtime. NULL: one in memory of its own, which lasts as long as the runtime. */
     hy_store_t *store;
-    size_t history_bytes; /* as in sync/manager.h */
+    size_t history_bytes;      /* as in sync/manager.h */
+    hy_budget_limits_t budget; /* these four as in host/host.h */
+    size_t memory_max;
+    char *const *trusted;
+    uint32_t trusted_count;
     const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */

@@ -7,13 +7,22 @@
  * A hook that counts instructions costs a busy script more than half of its speed, as Lua then
  * looks at each of them. So nothing is counted as long as all goes well: a timer on the processor
  * time of the thread (it rests when the thread does) looks every HY_BUDGET_TICK_MS whether Lua is
- * running, and for how long the same run is. Only then it sets a hook, from its signal, on the
- * coroutine that runs: that is what lua_sethook is made for. A killed run stays killed: in whatever
- * coroutine, pcall, xpcall, __close or metamethod it goes on, its next instruction raises again,
- * until the task is unwound.
+ * running, and for how long the same run is. Only when that is too long it sets a hook, from its
+ * signal, on the coroutine that runs: that is what lua_sethook is made for. A killed run stays
+ * killed: in whatever coroutine, pcall, xpcall, __close or metamethod it goes on, its next
+ * instruction raises again, until the task is unwound.
  *
- * C code that loops without running Lua polls. Everything here is of the thread that runs Lua; the
- * timer is one a thread, as long as hosts with a budget live on it. */
+ *      run           ├────────────────────────────────┤ raises until it has ended
+ *      ticks    │         │         │         │         │
+ *                         └ counted from here           └ over: hook on the coroutine that runs
+ *
+ * So a run may take run_ms and up to two ticks. Within one instruction, C code that loops without
+ * running Lua polls. While Lua's hook raises, Lua allows no other hook, and a coroutine that dies
+ * of it never allows one again: no Lua may run on such a thread any more, not even what it was to
+ * close (hy__budget_is_dead), and no message handler of a script for such an error (lib_base.c).
+ *
+ * Everything here is of the thread that runs Lua; the timer is one a thread, as long as hosts with
+ * a budget live on it. */
 #ifndef HY_HOST_BUDGET_H
 #define HY_HOST_BUDGET_H
 
@@ -24,15 +33,19 @@
 
 #include "host.h"
 
-/* Part of an instance. */
+/* Part of an instance. What the signal writes is volatile. */
 typedef struct {
-    volatile sig_atomic_t is_due; /* the timer wants hy__budget_check to be called */
-    bool is_killed;               /* this run; until it has ended */
-    lua_State *volatile running;  /* the coroutine that runs now; NULL: none */
-    uint64_t run_from_us;         /* processor time when the run began */
-    uint64_t turn_us;             /* used by runs of this turn that have ended */
-    uint64_t turn;                /* the host's turn that `turn_us` is of */
-    uint64_t used_us;             /* by all runs, ever */
+    uint32_t run_ms;               /* as the host's, or for a person at a prompt more; 0: none */
+    volatile sig_atomic_t is_due;  /* the run is over its budget: hy__budget_check raises */
+    volatile sig_atomic_t is_new;  /* no tick has come since the run began */
+    bool is_killed;                /* this run; stays until the next one begins */
+    uint32_t depth;                /* entries within each other; 0: none of its Lua runs */
+    volatile uint64_t run_from_us; /* processor time at the first tick of the run */
+    /* By ticks: what passed since the last one is charged to whom it finds running. */
+    volatile uint64_t turn_us; /* in this turn of the host */
+    volatile uint64_t turn;    /* the host's turn that `turn_us` is of */
+    volatile uint64_t used_us; /* ever */
+    char text[160];            /* of the error that kills it, with file and line */
 } hy_budget_t;
 
 /* For C code that may take long: raises if the run is over its budget. Cheap: call it every few
@@ -43,9 +56,23 @@ static inline void hy_budget_poll(lua_State *L, const volatile sig_atomic_t *fla
     if (*flag) hy__budget_check(L);
 }
 
-/* `L` runs now / the one before (gives it back) runs again. Around every lua_resume,
- * lua_resetthread and protected call from outside; nests. */
+/* `L` runs now / the one before (given back by enter) runs again. Around every lua_resume,
+ * lua_resetthread and protected call from outside; nests. The outermost one is a run. `L` lives
+ * until it is left. */
 lua_State *hy__budget_enter(lua_State *L);
 void hy__budget_leave(lua_State *L, lua_State *before);
+
+/* The run under way, or the one that has just ended, was killed. */
+bool hy__budget_is_killed(lua_State *L);
+/* The thread has died in a run that was killed. No Lua may run on it any more: nothing on it is
+ * closed, its memory goes with the collector. */
+bool hy__budget_is_dead(lua_State *thread);
+/* Has used up its share of this turn of the host. */
+bool hy__budget_is_over(const hy_instance_t *i);
+
+/* A host with this budget lives on this thread, until it is closed there. Negative errno if there
+ * is no timer to be had. */
+int hy__budget_open(const hy_budget_limits_t *limits);
+void hy__budget_close(const hy_budget_limits_t *limits);
 
 #endif

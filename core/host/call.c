@@ -157,7 +157,9 @@ static void call_ended(void *arg, lua_State *L, int results, bool failed) {
         call.done(call.arg, HY_EINTERNAL, lua_tostring(L, -1), values);
         return;
     }
+    lua_State *before = hy__budget_enter(L); /* a result may have a __tostring */
     int rc = read_results(L, lua_gettop(L) - results + 1, &values);
+    hy__budget_leave(L, before);
     call.done(call.arg, rc, rc < 0 ? hy_error_text(rc) : "", values);
     hy_value_drop(values);
 }
@@ -168,7 +170,8 @@ static void call_dropped(void *arg) {
     call.done(call.arg, HY_ECLOSED, "the hyperty was unloaded", hy_absent());
 }
 
-static const hy_task_end_t call_end = {.ended = call_ended, .dropped = call_dropped};
+static const hy_task_end_t call_end = {
+    .ended = call_ended, .dropped = call_dropped, .takes_errors = true};
 
 static int run(spawning_t *s, hy_value_t args, hy_result_cb done, void *arg, hy_error_t *err) {
     call_t *call = hy_alloc(sizeof *call);
@@ -241,7 +244,6 @@ static void decision_ended(void *arg, lua_State *L, int results, bool failed) {
     hy_decision_t *d = arg;
     if (failed) {
         const char *text = lua_tostring(L, -1);
-        hy__instance_log(hy_instance_of(L), HY_LOG_ERROR, "api", text);
         hy_error_t first_line;
         hy_fail(&first_line, HY_EINTERNAL, "%.*s", (int)strcspn(text, "\n"), text);
         hy_decision_reject(d, HY_EINTERNAL, first_line.text);

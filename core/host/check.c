@@ -1,6 +1,7 @@
 /* What `hyperty check` asks of a hyperty beyond what loading needs: mistakes that would only show
  * as nothing happening. The table may hold functions and methods of one's own, so of functions only
  * those are reported that are named almost like one that the host calls. Owns nothing. */
+#include "api.h"
 #include "internal.h"
 
 #include "../data/schema.h"
@@ -11,13 +12,46 @@
 #define SHORT_BYTES    4u
 #define EDITS_MAX      2u
 
-static const char *const fields[] = {"name", "version", "schemas", "resources", "start",
-                                     "stop", "migrate", "api",     NULL};
-static const char *const functions[] = {"start", "stop", "migrate", NULL};
+/* What the script's table may have. */
+static const hy_field_t fields[] = {
+    {"name", 0, "string", "what it is called in the log"},
+    {"version", 0, "integer|nil", "of its code; migrate gets that of the code before"},
+    {"schemas", 0, "string[]|nil", "of the objects that it makes or observes"},
+    {"resources", 0, "string[]|nil", "that it has, for who searches: \"audio\""},
+    {"api", 0, "table<string, fun(self: any, ...: any): ...>|nil",
+     "functions that the prompt and other hyperties may call"},
+    {NULL}};
 
-static bool is_in(const char *const *names, const char *name) {
-    for (; *names; names++) {
-        if (strcmp(*names, name) == 0) return true;
+/* What `self` has beside that, once it starts (state.c). */
+static const hy_field_t self_fields[] = {
+    {"url", 0, "string", "the address of this instance"},
+    {"user", 0, "string|nil", "url of the user it acts for"},
+    {"syncher", 0, "hyperty.Syncher", "makes and finds data objects"},
+    {"state", 0, "table", "what it keeps for itself: help \"state\""},
+    {NULL}};
+
+static const hy_method_t functions[] = {
+    {"start", NULL, "config: table", NULL, "it has its address; may wait", NULL},
+    {"stop", NULL, NULL, NULL, "it is about to go; the host undoes the rest", NULL},
+    {"migrate", NULL, "old: table, version: integer|nil", "table|nil",
+     "a reload: the old self.state as the new code wants it", NULL},
+    {NULL}};
+
+const hy_class_t hy_hyperty_class = {
+    .name = "hyperty.Hyperty",
+    .noun = "a hyperty",
+    .doc = "the table that a script returns; `self` of an instance has its fields, too",
+    .fields = self_fields,
+    .more_fields = fields,
+    .methods = functions,
+};
+
+static bool is_known(const char *name) {
+    for (const hy_field_t *f = fields; f->name; f++) {
+        if (strcmp(f->name, name) == 0) return true;
+    }
+    for (const hy_method_t *m = functions; m->name; m++) {
+        if (strcmp(m->name, name) == 0) return true;
     }
     return false;
 }
@@ -56,11 +90,28 @@ static uint32_t edits(const char *a, const char *b) {
 
 /* The function that is missing in the table at 1 and may be meant. */
 static const char *meant(lua_State *L, const char *name) {
-    for (const char *const *f = functions; *f; f++) {
-        uint32_t most = strlen(*f) > SHORT_BYTES ? EDITS_MAX : 1;
-        if (edits(name, *f) <= most && !has(L, *f)) return *f;
+    for (const hy_method_t *m = functions; m->name; m++) {
+        uint32_t most = strlen(m->name) > SHORT_BYTES ? EDITS_MAX : 1;
+        if (edits(name, m->name) <= most && !has(L, m->name)) return m->name;
     }
     return NULL;
+}
+
+/* Pushes the names of what is known. */
+static const char *push_known(lua_State *L) {
+    luaL_Buffer known;
+    luaL_buffinit(L, &known);
+    for (const hy_field_t *f = fields; f->name; f++) {
+        luaL_addstring(&known, f->name);
+        luaL_addstring(&known, ", ");
+    }
+    for (const hy_method_t *m = functions; m->name; m++) {
+        luaL_addstring(&known, m->name);
+        luaL_addstring(&known, ", ");
+    }
+    luaL_addstring(&known, "and functions of your own");
+    luaL_pushresult(&known);
+    return lua_tostring(L, -1);
 }
 
 /* The key and the value are on top. */
@@ -69,12 +120,10 @@ static void check_key(lua_State *L, const char *file) {
         luaL_error(L, "%s: the table has a value without a name", file);
     }
     const char *name = lua_tostring(L, -2);
-    if (is_in(fields, name)) return;
+    if (is_known(name)) return;
     if (!lua_isfunction(L, -1)) {
-        luaL_error(L,
-                   "%s: there is no field \"%s\" in a hyperty (known: name, version, schemas, "
-                   "resources, start, stop, migrate, api, and functions of your own)",
-                   file, name);
+        luaL_error(L, "%s: there is no field \"%s\" in a hyperty (known: %s)", file, name,
+                   push_known(L));
     }
     const char *wanted = meant(L, name);
     if (wanted) {
@@ -90,9 +139,9 @@ static void check_schemas(lua_State *L, const hy_instance_t *i, const char *file
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);
         hy_str_t *name = hy_str_new(text, len);
-        bool is_known = name && hy_schemas_find(schemas, name);
+        bool is_there = name && hy_schemas_find(schemas, name);
         hy_str_unref(name);
-        if (!is_known) {
+        if (!is_there) {
             char known[HY_ERROR_TEXT_BYTES];
             hy_schemas_names(schemas, known, sizeof known);
             luaL_error(L, "%s: schema \"%s\" is not known here (known: %s)", file, text, known);

@@ -25,14 +25,23 @@ static char *copy_text(const char *text) {
     return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
-static int copy_paths(const hy_host_config_t *config, const char ***out) {
-    const char **paths = hy_alloc_zero((config->path_count + 1) * sizeof *paths);
-    int rc = paths ? 0 : HY_ENOMEM;
-    for (uint32_t i = 0; rc == 0 && i < config->path_count; i++) {
-        paths[i] = copy_text(config->paths[i]);
-        if (!paths[i]) rc = HY_ENOMEM;
+static void free_texts(const char **texts, uint32_t count) {
+    for (uint32_t i = 0; texts && i < count; i++) {
+        hy_free((void *)texts[i]);
     }
-    *out = paths;
+    hy_free(texts);
+}
+
+/* In place: on failure the list is NULL. */
+static int copy_texts(const char ***list, uint32_t count) {
+    const char **texts = hy_alloc_zero((count + 1) * sizeof *texts);
+    int rc = texts ? 0 : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        texts[i] = copy_text((*list)[i]);
+        if (!texts[i]) rc = HY_ENOMEM;
+    }
+    if (rc < 0) free_texts(texts, count);
+    *list = rc == 0 ? texts : NULL;
     return rc;
 }
 
@@ -46,9 +55,13 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     hy_link_init(&h->leaving);
     hy_dict_init(&h->names, sizeof(entry_t));
     hy_dict_init(&h->urls, sizeof(entry_t));
-    int rc = copy_paths(config, &h->config.paths);
+    int rc = copy_texts(&h->config.paths, config->path_count);
+    int trusted_rc = copy_texts(&h->config.trusted, config->trusted_count);
+    if (rc == 0) rc = trusted_rc;
     h->config.user = config->user && rc == 0 ? copy_text(config->user) : NULL;
     if (config->user && !h->config.user) rc = HY_ENOMEM;
+    if (rc == 0) rc = hy__budget_open(&config->budget);
+    h->has_budget = rc == 0;
     if (rc < 0) {
         hy_host_free(h);
         return rc;
@@ -64,10 +77,9 @@ void hy_host_free(hy_host_t *h) {
     assert(hy_list_is_empty(&h->ready) && h->names.count == 0 && h->urls.count == 0);
     hy_dict_deinit(&h->names);
     hy_dict_deinit(&h->urls);
-    for (uint32_t i = 0; h->config.paths && i < h->config.path_count; i++) {
-        hy_free((void *)h->config.paths[i]);
-    }
-    hy_free(h->config.paths);
+    if (h->has_budget) hy__budget_close(&h->config.budget);
+    free_texts(h->config.paths, h->config.path_count);
+    free_texts(h->config.trusted, h->config.trusted_count);
     hy_free((void *)h->config.user);
     hy_free(h);
 }
@@ -88,14 +100,28 @@ hy_clock_t *hy__host_clock(const hy_host_t *h) {
     return hy_bus_clock(hy__host_bus(h));
 }
 
-bool hy_host_turn(hy_host_t *h) {
-    hy_link_t ready, leaving;
+/* What is left of `late`, of instances whose turn is over, comes before what was queued since. */
+static void run_ready(hy_host_t *h) {
+    hy_link_t ready, late;
+    hy_link_init(&late);
     hy_list_take(&h->ready, &ready);
     while (!hy_list_is_empty(&ready)) {
         hy_task_t *t = hy_link_owner(ready.next, hy_task_t, ready);
         hy_list_remove(&t->ready);
-        hy__task_turn(t);
+        if (!hy__task_turn(t)) hy_list_append(&late, &t->ready);
     }
+    while (!hy_list_is_empty(&h->ready)) {
+        hy_link_t *link = h->ready.next;
+        hy_list_remove(link);
+        hy_list_append(&late, link);
+    }
+    hy_list_take(&late, &h->ready);
+}
+
+bool hy_host_turn(hy_host_t *h) {
+    hy_link_t leaving;
+    h->turn++;
+    run_ready(h);
     hy__reload_turn(h);
     hy_list_take(&h->leaving, &leaving);
     while (!hy_list_is_empty(&leaving)) {
@@ -269,8 +295,24 @@ typedef struct {
     const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
-    bool is_compiled, may_be_offline;
+    bool is_compiled, may_be_offline, is_trusted;
 } script_t;
+
+static bool is_same_file(const char *a, const char *b) {
+    struct stat s, t;
+    return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+}
+
+/* Whether what was asked for by `name`, and is found at `path`, is in the host's list: a name of
+ * the list stands for what is found by it, a file for that file by whatever name. */
+static bool is_trusted(const hy_host_t *h, const char *name, const char *path) {
+    for (uint32_t i = 0; i < h->config.trusted_count; i++) {
+        const char *trusted = h->config.trusted[i];
+        if (is_path(trusted) ? is_same_file(trusted, path) : strcmp(trusted, name) == 0)
+            return true;
+    }
+    return false;
+}
 
 static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
     hy_address_t address;
@@ -279,11 +321,15 @@ static int check_config(const char *file, hy_value_t config, hy_error_t *err) {
         return hy_fail(err, HY_EINVALID, "%s: its config must be a table with names", file);
     }
     hy_value_t as = hy_get(config.as.n, "as"), user = hy_get(config.as.n, "user");
+    hy_value_t trusted = hy_get(config.as.n, "trusted");
     bool has_name = as.kind == HY_STR && as.as.s->len > 0 && as.as.s->len <= HY_NAME_BYTES_MAX &&
                     strlen(as.as.s->bytes) == as.as.s->len;
     if (as.kind != HY_ABSENT && !has_name) {
         return hy_fail(err, HY_EINVALID, "%s: config.as must be a text of 1 to %u bytes", file,
                        HY_NAME_BYTES_MAX);
+    }
+    if (trusted.kind != HY_ABSENT && trusted.kind != HY_BOOL) {
+        return hy_fail(err, HY_EINVALID, "%s: config.trusted must be true or false", file);
     }
     if (user.kind != HY_ABSENT &&
         (user.kind != HY_STR || strncmp(user.as.s->bytes, "user://", 7) != 0 ||
@@ -305,6 +351,12 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     hy_instance_t *i = NULL;
     rc = hy__instance_new(h, script->file, config, &i);
     if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
+    const hy_node_t *given = i->config.kind == HY_OBJECT ? i->config.as.n : NULL;
+    i->is_trusted = script->is_trusted || hy_get_bool(given, "trusted", false);
+    i->may_be_offline = script->may_be_offline;
+    if (i->may_be_offline && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
+        i->budget.run_ms = HY_PROMPT_RUN_MS;
+    }
     i->has_file = !script->source;
     rc = i->has_file ? hy__instance_reads(i, script->file) : 0;
     if (rc < 0) hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
@@ -323,7 +375,6 @@ static int load_and_start(hy_host_t *h, const script_t *script, hy_value_t confi
     hy_instance_t *i = NULL;
     int rc = load(h, script, config, &i, err);
     if (rc < 0) return rc;
-    i->may_be_offline = script->may_be_offline;
     rc = hy__instance_start(i, done, arg, err);
     if (rc < 0) hy__instance_close(i);
     return rc;
@@ -337,29 +388,35 @@ int hy_host_load(hy_host_t *h, const char *name, hy_value_t config, hy_loaded_cb
         hy_value_drop(config);
         return rc;
     }
-    return load_and_start(h, &(script_t){.file = path}, config, done, arg, err);
+    script_t script = {.file = path, .is_trusted = is_trusted(h, name, path)};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_load_text(hy_host_t *h, const char *chunk, const char *source, size_t len,
                       hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, false}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = source, .len = len};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, code, len, true, false}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = code, .len = len, .is_compiled = true};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    return load_and_start(h, &(script_t){chunk, source, len, false, true}, config, done, arg, err);
+    script_t script = {.file = chunk, .source = source, .len = len, .may_be_offline = true};
+    return load_and_start(h, &script, config, done, arg, err);
 }
 
 int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
     char path[HY_PATH_BYTES_MAX];
     hy_instance_t *i = NULL;
     int rc = hy_host_find(h, name, path, sizeof path, err);
-    if (rc == 0) rc = load(h, &(script_t){.file = path}, hy_absent(), &i, err);
+    if (rc < 0) return rc;
+    script_t script = {.file = path, .is_trusted = is_trusted(h, name, path)};
+    rc = load(h, &script, hy_absent(), &i, err);
     if (rc < 0) return rc;
     rc = hy__state_check(i, err);
     hy__instance_close(i);
@@ -373,6 +430,11 @@ void hy_instance_unload(hy_instance_t *i) {
     i->is_leaving = true;
     hy_list_append(&i->host->leaving, &i->leaving);
     hy__host_wake(i->host);
+}
+
+void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text) {
+    (void)points;
+    hy__instance_log(i, HY_LOG_ERROR, what, text);
 }
 
 /* Its first line. */

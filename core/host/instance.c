@@ -80,6 +80,8 @@ static hy_instance_t *make(hy_host_t *h) {
     hy_instance_t *i = hy_alloc_zero(sizeof *i);
     if (!i) return NULL;
     i->host = h;
+    i->memory_max = h->config.memory_max;
+    i->budget.run_ms = h->config.budget.run_ms;
     i->env_ref = i->hyperty_ref = i->self_ref = i->api_ref = LUA_NOREF;
     hy_link_init(&i->link);
     hy_link_init(&i->leaving);
@@ -124,6 +126,8 @@ int hy__instance_new_life(hy_instance_t *i, hy_instance_t **out) {
     if (!life) return HY_ENOMEM;
     life->life = HY_LIFE_TRIED;
     life->has_file = i->has_file;
+    life->is_trusted = i->is_trusted;
+    life->budget.run_ms = i->budget.run_ms;
     life->name = hy_str_ref(i->name);
     life->url = hy_str_ref(i->url);
     life->file = hy_str_ref(i->file);
@@ -199,7 +203,7 @@ static void start_ended(void *arg, lua_State *L, int results, bool failed) {
     }
 }
 
-static const hy_task_end_t start_ending = {start_ended, NULL};
+static const hy_task_end_t start_ending = {.ended = start_ended, .takes_errors = true};
 
 typedef struct {
     hy_instance_t *instance;
@@ -345,11 +349,9 @@ static void run_stop(lua_State *L, void *arg) {
 
 static void call_stop(hy_instance_t *i) {
     hy_error_t err = {0};
-    hy__state_limit(i->L);
     if (hy_protected(i->L, run_stop, i, &err) < 0) {
         hy__instance_log(i, HY_LOG_ERROR, "stop", err.text);
     }
-    hy__state_unlimit(i->L);
 }
 
 /* What a life has of its own. */

@@ -14,6 +14,7 @@
 
 #include "../base/list.h"
 #include "../sync/syncher.h"
+#include "budget.h"
 #include "host.h"
 
 typedef struct hy_task hy_task_t;
@@ -74,7 +75,11 @@ struct hy_instance {
     const void *null_mark; /* state.c: identity of hyperty.null and of the metatables */
     const void *array_mark, *object_mark; /* of hyperty.array and hyperty.object */
     uint32_t ref_count;                   /* state.c: registry references held (hy_ref) */
+    hy_budget_t budget;                   /* budget.c */
     uint32_t busy;        /* task.c: entries into Lua now; what would start is queued */
+    uint32_t queued;      /* task.c: tasks in the host's `ready` */
+    bool is_late;         /* task.c: its turn was over; all is queued until that is worked off */
+    bool is_trusted;      /* host.c: it gets all of Lua */
     uint32_t timer_count; /* lib_timer.c */
     hy_link_t idle;       /* task.c: finished threads, to be used again */
     uint32_t idle_count;
@@ -118,12 +123,14 @@ int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, h
 typedef struct {
     void (*ended)(void *arg, lua_State *L, int results, bool failed);
     void (*dropped)(void *arg);
+    bool takes_errors; /* `ended` tells somebody of an error; else it is the hyperty's failure */
 } hy_task_end_t;
 
 /* Starts a task: the function and `nargs` arguments are taken off the top of inst->L. Outside Lua
  * it runs at once until it waits or ends; from inside Lua (inst->current set) it is queued for the
- * next host turn. `what` names it in errors; borrowed text with static life or NULL. Errors that
- * `end` does not take are logged once with hyperty, `what` and traceback. HY_ENOMEM, HY_ECLOSED. */
+ * next host turn, as it is when the instance has used up this one. `what` names it in errors;
+ * borrowed text with static life or NULL. Errors that `end` does not take are logged once with
+ * hyperty, `what` and traceback, and so is that it was killed. HY_ENOMEM, HY_ECLOSED. */
 int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_end_t *end,
                   void *arg);
 /* True if L may wait here: inside a task, with no C frame in between. */

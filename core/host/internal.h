@@ -21,6 +21,8 @@ struct hy_host {
     hy_link_t instances, ready, reloads, leaving;
     hy_dict_t names, urls;  /* of instances */
     bool is_crashing;       /* no Lua runs any more */
+    uint64_t turn;          /* number of the one under way */
+    bool has_budget;        /* of this thread's timer */
     struct hy_watch *watch; /* watch.c; NULL: nobody looks at files */
 };
 
@@ -31,7 +33,9 @@ struct hy_task {
     hy_instance_t *instance;
     lua_State *thread;
     int thread_ref;
-    int nargs;        /* queued: values on the thread to go on with */
+    int nargs; /* queued: values on the thread to go on with */
+    bool is_queued;
+    bool is_dead;     /* it was killed: its thread is not to be used again */
     const char *what; /* for errors; NULL: none */
     const hy_task_end_t *end;
     void *arg;
@@ -64,9 +68,12 @@ int hy__host_add_url(hy_host_t *h, hy_instance_t *i);
 void hy__host_forget(hy_host_t *h, hy_instance_t *i);
 /* Whoever is found by that name, address and place is the heir from now on. */
 void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir);
-/* As hy_host_load_text, for what has to work without a message node too. */
+/* As hy_host_load_text, for a prompt: it has to work without a message node too, and gets
+ * HY_PROMPT_RUN_MS. */
 int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
+/* A task has failed, and nobody else is told: `points` as in limits.h (HY_FAILURE_…). Logs it. */
+void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text);
 /* hy_log at the name of the instance, which keeps the last error. */
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text);
 
@@ -91,9 +98,6 @@ int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
 /* Pushes a method of the script's table, and self; false, and nothing, if there is none. May
  * raise. */
 bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
-/* Limits the Lua code that L may run from now on; NULL-safe end. See HY_END_INSTRUCTIONS. */
-void hy__state_limit(lua_State *L);
-void hy__state_unlimit(lua_State *L);
 
 /* --- instance.c ------------------------------------------------------------------------------- */
 
@@ -153,8 +157,9 @@ int hy__task_spawn_child(hy_wait_t *parent, int nargs);
 /* The task goes on with `count` values that are on top of its thread: at once, or queued while the
  * instance is busy. */
 void hy__task_go(hy_task_t *t, int count);
-/* For hy_host_turn. */
-void hy__task_turn(hy_task_t *t);
+/* For hy_host_turn: the task, which was queued, goes on; false, and it is queued no more nor less,
+ * if its instance has used up this turn. */
+bool hy__task_turn(hy_task_t *t);
 /* It is queued, and its instance is frozen now. */
 void hy__task_hold(hy_task_t *t);
 /* Ends a task that waits or is queued, and those that it waits for: variables to be closed are. */
@@ -239,6 +244,16 @@ int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
 /* --- libraries -------------------------------------------------------------------------------- */
 
+/* Tables that a script may not change (frozen.c). Puts a proxy in the place of the table on top, or
+ * of a field of it; `name` is what errors say. */
+void hy__frozen_make(lua_State *L, const char *name);
+void hy__frozen_field(lua_State *L, const char *field, const char *name);
+/* Pushes the table behind a proxy; false, and nothing, if it is none. */
+bool hy__frozen_push(lua_State *L, int index);
+int hy__frozen_next(lua_State *L);   /* next, of a proxy too */
+void hy__frozen_open(lua_State *L);  /* freezes the globals that are libraries */
+void hy__trusted_open(lua_State *L); /* sets what only a trusted script gets (trusted.c) */
+
 void hy__lib_coroutine_open(lua_State *L); /* pushes the table `coroutine` */
 void hy__lib_require_open(lua_State *L);   /* pushes the function `require` */
 /* These set functions in the table on top. */
@@ -246,7 +261,8 @@ void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
 void hy__lib_timer_open(lua_State *L); /* after every */
 void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
-/* Pushes what require "hyperty" gives. */
+/* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
+void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);
 /* Stops all timers of the instance, which has no tasks any more. */
 void hy__lib_timer_stop_all(hy_instance_t *i);

@@ -11,10 +11,9 @@
 #include <time.h>
 
 /* Names of Lua's own functions in each library; ours come on top. */
-static const char *const base_names[] = {"_VERSION", "assert", "error",    "getmetatable", "ipairs",
-                                         "pairs",    "pcall",  "rawequal", "rawget",       "rawlen",
-                                         "rawset",   "select", "tonumber", "tostring",     "type",
-                                         "xpcall",   NULL};
+static const char *const base_names[] = {
+    "_VERSION", "assert", "error",  "getmetatable", "ipairs",   "pairs", "pcall",
+    "rawequal", "rawlen", "select", "tonumber",     "tostring", "type",  NULL};
 static const char *const string_names[] = {
     "byte", "char", "find",     "format",  "gmatch", "gsub",   "len",   "lower", "match",
     "pack", "rep",  "packsize", "reverse", "sub",    "unpack", "upper", NULL};
@@ -26,6 +25,8 @@ static const char *const math_names[] = {
 static const char *const utf8_names[] = {"char", "charpattern", "codepoint", "codes",
                                          "len",  "offset",      NULL};
 static const char *const os_names[] = {"clock", "difftime", NULL};
+
+#define LOAD_PIECE_BYTES 4096u
 
 /* --- functions in place of Lua's -------------------------------------------------------------- */
 
@@ -57,10 +58,69 @@ static int base_next(lua_State *L) {
     if (lua_type(L, 1) == LUA_TUSERDATA && hy_handle_test(L, 1, &view, &node)) {
         return hy__handle_next(L);
     }
+    if (luaL_getmetafield(L, 1, "__newindex") != LUA_TNIL) {
+        lua_pop(L, 1);
+        return hy__frozen_next(L);
+    }
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* Upvalue: Lua's load. Text only, whatever is asked for. */
+/* Upvalue: the script's message handler. An error that ends a killed run goes past it: within the
+ * hook that raises it nothing could end the handler. */
+static int handle_message(lua_State *L) {
+    if (hy__budget_is_killed(L)) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+/* Upvalue: Lua's xpcall. */
+static int base_xpcall(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handle_message, 1);
+    lua_replace(L, 2);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* A text that is read in pieces: between them it may turn out to be too long. */
+typedef struct {
+    const char *text;
+    size_t left;
+    const volatile sig_atomic_t *is_due;
+} source_t;
+
+static const char *read_piece(lua_State *L, void *arg, size_t *len) {
+    source_t *s = arg;
+    const char *piece = s->text;
+    hy_budget_poll(L, s->is_due);
+    *len = s->left < LOAD_PIECE_BYTES ? s->left : LOAD_PIECE_BYTES;
+    s->text += *len;
+    s->left -= *len;
+    return piece;
+}
+
+/* text, chunk's name, mode, environment */
+static int load_text(lua_State *L) {
+    bool has_env = lua_gettop(L) == 4;
+    source_t s = {.is_due = hy__budget_flag(L)};
+    s.text = lua_tolstring(L, 1, &s.left);
+    const char *name = luaL_optstring(L, 2, s.text);
+    if (lua_load(L, read_piece, &s, name, "t") != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (has_env) {
+        lua_pushvalue(L, 4);
+        if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
+    }
+    return 1;
+}
+
+/* Upvalue: Lua's load, for functions that give a text piece by piece. Text only, whatever is asked
+ * for. */
 static int base_load(lua_State *L) {
     const char *mode = luaL_optstring(L, 3, "t");
     luaL_argcheck(L, strchr(mode, 't'), 3, "only text can be loaded");
@@ -68,6 +128,7 @@ static int base_load(lua_State *L) {
     if (lua_gettop(L) > 4) lua_settop(L, 4);
     lua_pushliteral(L, "t");
     lua_replace(L, 3);
+    if (lua_isstring(L, 1)) return load_text(L);
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
@@ -195,6 +256,7 @@ void hy_lib_base_open(lua_State *L) {
     copy_names(L, base, base_names);
     replace(L, base, "next", base_next);
     replace(L, base, "load", base_load);
+    replace(L, base, "xpcall", base_xpcall);
     lua_pushcfunction(L, base_print);
     lua_setfield(L, -2, "print");
     lua_pushcfunction(L, base_setmetatable);

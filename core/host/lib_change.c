@@ -29,9 +29,23 @@ typedef struct {
 enum { PATH_SLOT = 1, VALUE_SLOT, OLD_SLOT };
 
 enum { PATH = 1, KEYS, VALUE, OLD, KIND, VERSION, COUNT };
-static const hy_field_t fields[] = {{"path", PATH},   {"keys", KEYS}, {"value", VALUE},
-                                    {"old", OLD},     {"kind", KIND}, {"version", VERSION},
-                                    {"count", COUNT}, {NULL, 0}};
+static const hy_field_t fields[] = {
+    {"path", PATH, "string", "where: \"values.1.unit\""},
+    {"keys", KEYS, "(string|integer)[]", "the same as a list"},
+    {"value", VALUE, "any", "what is there now"},
+    {"old", OLD, "any", "what was there"},
+    {"kind", KIND, "\"add\"|\"update\"|\"remove\"", "\"add\", \"update\" or \"remove\""},
+    {"version", VERSION, "integer", "of the object, with this change"},
+    {"count", COUNT, "integer", "how many items of an array it stands for"},
+    {NULL}};
+
+const hy_class_t hy_change_class = {
+    .name = "hyperty.Change",
+    .noun = "a change",
+    .doc = "what a handler of \"change\" gets",
+    .metatable = HY_CHANGE_CLASS,
+    .fields = fields,
+};
 
 /* Their addresses are registry keys of the metatables: without a finalizer, and with one. */
 static const char plain_key = 0, owner_key = 0;
@@ -340,7 +354,7 @@ void hy_lib_change_open(lua_State *L) {
     static const luaL_Reg plain[] = {{"__tostring", change_tostring}, {NULL, NULL}};
     static const luaL_Reg owner[] = {
         {"__gc", owner_gc}, {"__tostring", change_tostring}, {NULL, NULL}};
-    hy_class_names(L, "a change", fields, NULL);
+    hy_class_names(L, &hy_change_class);
     lua_pushvalue(L, -1);
     open_class(L, HY_CHANGE_CLASS, &plain_key, plain);
     open_class(L, HY_CHANGE_OWNER_CLASS, &owner_key, owner);

@@ -15,9 +15,16 @@ typedef struct {
 
 enum { ID = 1, COLLECTION, DATA, REPORTER, USER, CREATED, ORDER, STATE };
 static const hy_field_t fields[] = {
-    {"id", ID},     {"collection", COLLECTION}, {"data", DATA},   {"reporter", REPORTER},
-    {"user", USER}, {"created", CREATED},       {"order", ORDER}, {"state", STATE},
-    {NULL, 0}};
+    {"id", ID, "string", "of the child, in its object"},
+    {"collection", COLLECTION, "string", "of the object, as its schema names it"},
+    {"data", DATA, "table", "its own reporter may write it"},
+    {"reporter", REPORTER, "string", "url of the hyperty that made it"},
+    {"user", USER, "string|nil", "whom that acts for"},
+    {"created", CREATED, "number|nil", "seconds since 1970"},
+    {"order", ORDER, "integer|nil", "everybody sees children in this order"},
+    {"state", STATE, "hyperty.ChildState",
+     "\"pending\", then \"kept\", \"refused\" or \"expired\""},
+    {NULL}};
 
 static const char weak_key = 0; /* its address is the registry key of the weak table */
 
@@ -219,12 +226,24 @@ int hy_box_send_event(lua_State *L) {
     return 1;
 }
 
+static const hy_method_t methods[] = {
+    {"wait", child_wait, "timeout?: number", "true" HY_OR_WHY, "until it is kept", NULL},
+    {"delete", child_delete, NULL, "true" HY_OR_WHY, "by its own reporter, or the object's", NULL},
+    {NULL}};
+
+const hy_class_t hy_child_class = {
+    .name = "hyperty.Child",
+    .noun = "a child",
+    .doc = "something that anybody may add to a data object, given by :add_child and :children",
+    .metatable = HY_CHILD_CLASS,
+    .fields = fields,
+    .methods = methods,
+};
+
 void hy_lib_child_open(lua_State *L) {
-    static const luaL_Reg methods[] = {
-        {"wait", child_wait}, {"delete", child_delete}, {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", child_gc}, {"__tostring", child_tostring}, {NULL, NULL}};
-    hy_class_names(L, "a child", fields, methods);
+    hy_class_names(L, &hy_child_class);
     hy_class_open(L, HY_CHILD_CLASS, child_index, 1, meta);
     lua_newtable(L);
     lua_createtable(L, 0, 1);

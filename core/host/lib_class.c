@@ -4,8 +4,7 @@
  * names, which gives a number (a field, read by a switch) or a function (a method). Reading what is
  * unknown raises, so that a slip of the pen in a check of access does not let everybody in; writing
  * anything raises, and scripts never see the metatable; so __index is only ever called with an
- * object of its class. For the text of a raise, the table of names also has at 0 what the object is
- * called and from 1 on where its names come from: fields, methods, and again if there are more.
+ * object of its class. For the text of a raise, the table of names has the class (api.h) at 1.
  *
  * A raise jumps over C code. So arguments are checked before anything of the core is made, and a
  * value that must stay while something may raise is held in a userdata. Owns nothing else. */
@@ -23,32 +22,47 @@ int hy_class_read_only(lua_State *L) {
     return luaL_error(L, "%s is read-only", luaL_tolstring(L, 1, NULL));
 }
 
-/* Each state has these tables, so they are made at their size and without what errors alone need.
- */
-void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
-                    const luaL_Reg *methods) {
-    int count = 1;
-    for (const hy_field_t *f = fields; f && f->name; f++)
+static int count_methods(const hy_method_t *methods) {
+    int count = 0;
+    while (methods && methods[count].name)
         count++;
-    for (const luaL_Reg *m = methods; m && m->name; m++)
-        count++;
-    lua_createtable(L, 2, count);
-    lua_pushstring(L, noun);
-    lua_rawseti(L, -2, 0);
-    hy_class_more_names(L, fields, methods);
+    return count;
 }
 
-void hy_class_more_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods) {
-    lua_Integer lists = (lua_Integer)lua_rawlen(L, -1);
-    lua_pushlightuserdata(L, (void *)fields);
-    lua_rawseti(L, -2, lists + 1);
-    lua_pushlightuserdata(L, (void *)methods);
-    lua_rawseti(L, -2, lists + 2);
+static int count_fields(const hy_field_t *fields) {
+    int count = 0;
+    while (fields && fields[count].name)
+        count++;
+    return count;
+}
+
+static void set_fields(lua_State *L, const hy_field_t *fields) {
     for (; fields && fields->name; fields++) {
         lua_pushinteger(L, fields->number);
         lua_setfield(L, -2, fields->name);
     }
-    if (methods) luaL_setfuncs(L, methods, 0);
+}
+
+void hy_class_functions(lua_State *L, const hy_method_t *functions) {
+    for (; functions && functions->name; functions++) {
+        if (!functions->function) continue;
+        lua_pushcfunction(L, functions->function);
+        lua_setfield(L, -2, functions->name);
+    }
+}
+
+/* Each state has these tables, so they are made at their size and without what errors alone need.
+ */
+void hy_class_names(lua_State *L, const hy_class_t *class) {
+    int count = count_fields(class->fields) + count_fields(class->more_fields) +
+                count_methods(class->methods) + count_methods(class->more_methods);
+    lua_createtable(L, 1, count);
+    lua_pushlightuserdata(L, (void *)class);
+    lua_rawseti(L, -2, 1);
+    set_fields(L, class->fields);
+    hy_class_functions(L, class->methods);
+    set_fields(L, class->more_fields);
+    hy_class_functions(L, class->more_methods);
 }
 
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,
@@ -70,30 +84,24 @@ static void add_name(luaL_Buffer *known, const char *name) {
     luaL_addstring(known, name);
 }
 
-/* One of the lists of the table at `names`; lent by who gave it. */
-static const void *list_at(lua_State *L, int names, lua_Integer at) {
-    lua_rawgeti(L, names, at);
-    const void *list = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    return list;
+static void add_names(luaL_Buffer *known, const hy_field_t *fields, const hy_method_t *methods) {
+    for (; fields && fields->name; fields++)
+        add_name(known, fields->name);
+    for (; methods && methods->name; methods++)
+        add_name(known, methods->name);
 }
 
 /* Raises about the key at 2, with the names of the table at `names`. */
 static void fail_unknown(lua_State *L, int names) {
     luaL_Buffer known;
-    lua_Integer count = (lua_Integer)lua_rawlen(L, names);
-    lua_rawgeti(L, names, 0);
-    const char *noun = lua_tostring(L, -1);
+    lua_rawgeti(L, names, 1);
+    const hy_class_t *class = lua_touserdata(L, -1);
     const char *key = luaL_tolstring(L, 2, NULL);
     luaL_buffinit(L, &known);
-    for (lua_Integer i = 1; i <= count; i += 2) {
-        for (const hy_field_t *f = list_at(L, names, i); f && f->name; f++)
-            add_name(&known, f->name);
-        for (const luaL_Reg *m = list_at(L, names, i + 1); m && m->name; m++)
-            add_name(&known, m->name);
-    }
+    add_names(&known, class->fields, class->methods);
+    add_names(&known, class->more_fields, class->more_methods);
     luaL_pushresult(&known);
-    luaL_error(L, "%s has no \"%s\" (it has: %s)", noun, key, lua_tostring(L, -1));
+    luaL_error(L, "%s has no \"%s\" (it has: %s)", class->noun, key, lua_tostring(L, -1));
 }
 
 lua_Integer hy_class_field(lua_State *L, int table) {
@@ -213,6 +221,7 @@ void hy_class_free_strs(hy_str_t **strs, uint32_t count) {
 static const char *complaint(lua_State *L, int index, hy_option_kind_t kind) {
     switch (kind) {
     case HY_OPTION_TEXT:
+    case HY_OPTION_NEEDED_TEXT:
         return is_text(L, index) ? NULL : "a string (UTF-8)";
     case HY_OPTION_FLAG:
         return lua_isboolean(L, index) ? NULL : "true or false";
@@ -266,6 +275,10 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
         }
         lua_pushvalue(L, -1);
         lua_replace(L, first + at);
+    }
+    for (int at = 0; at < count; at++) {
+        if (options[at].kind != HY_OPTION_NEEDED_TEXT || !lua_isnil(L, first + at)) continue;
+        return luaL_error(L, "%s: %s is missing", function, options[at].name);
     }
     return first;
 }

@@ -75,7 +75,7 @@ static int events(lua_State *L) {
     unsigned role = luaL_testudata(L, 1, HY_SYNCHER_CLASS) ? HY_ROLE_SYNCHER : 0;
     if (b) role = hy_party_is_reporter(b->lua.party) ? HY_ROLE_REPORTER : HY_ROLE_OBSERVER;
     lua_newtable(L);
-#define X(name, word, roles)                                                                       \
+#define X(name, word, roles, params, doc)                                                          \
     if ((roles)&role) add(L, word, strlen(word));
     HY_ON_MAP(X)
 #undef X

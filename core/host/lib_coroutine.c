@@ -10,6 +10,15 @@
  * cancelled there, the coroutine is unwound too. Threads have a metatable for that alone. */
 #include "internal.h"
 
+/* On top of a coroutine that died in a run that was killed: no Lua may run on it (budget.h), so it
+ * cannot be closed. */
+static const char dead_mark = 0;
+static const char dead_text[] = "took too long";
+
+static bool is_marked_dead(lua_State *co) {
+    return lua_gettop(co) > 0 && lua_touserdata(co, -1) == &dead_mark;
+}
+
 static lua_State *check_thread(lua_State *L) {
     lua_State *co = lua_tothread(L, 1);
     luaL_argexpected(L, co, 1, "coroutine");
@@ -54,10 +63,13 @@ static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     lua_xmove(L, co, args);
     bool passed = i->passes;
     i->passes = passed && lua_isyieldable(L); /* else a wait would meet a C function here */
+    lua_State *before = hy__budget_enter(co);
     int status = lua_resume(co, L, args, &results);
+    hy__budget_leave(co, before);
     i->passes = passed;
     if (status != LUA_OK && status != LUA_YIELD) {
         lua_xmove(co, L, 1);
+        if (hy__budget_is_dead(co)) lua_pushlightuserdata(co, (void *)&dead_mark);
         return -1;
     }
     if (status == LUA_YIELD && hy__thread_is_held(co)) {
@@ -93,18 +105,25 @@ static int co_resume(lua_State *L) {
     return end_resume(L, resume(L, false, go_on_resume));
 }
 
+static int reset(lua_State *co) {
+    lua_State *before = hy__budget_enter(co);
+    int status = lua_resetthread(co);
+    hy__budget_leave(co, before);
+    return status;
+}
+
 /* An error goes on to the caller, after what the coroutine left open is closed. */
 static int end_wrap(lua_State *L, int results) {
     if (results >= 0) return results;
     lua_State *co = lua_tothread(L, 1);
-    if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) {
-        if (lua_resetthread(co) != LUA_OK) { /* the error of closing, or the same again */
+    if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD && !is_marked_dead(co)) {
+        if (reset(co) != LUA_OK) { /* the error of closing, or the same again */
             lua_pop(L, 1);
             lua_xmove(co, L, 1);
         }
         lua_settop(co, 0);
     }
-    if (lua_type(L, -1) == LUA_TSTRING) {
+    if (lua_type(L, -1) == LUA_TSTRING && !hy__budget_is_killed(L)) {
         luaL_where(L, 1);
         lua_insert(L, -2);
         lua_concat(L, 2);
@@ -168,12 +187,17 @@ static int co_close(lua_State *L) {
     if (*status != 's' && *status != 'd') {
         return luaL_error(L, "cannot close a %s coroutine", status);
     }
+    if (is_marked_dead(co)) {
+        lua_pushboolean(L, 0);
+        lua_pushstring(L, dead_text);
+        return 2;
+    }
     hy_instance_t *i = hy_instance_of(L);
     if (i->closings == HY_CLOSINGS_MAX) {
         return luaL_error(L, "close: more than %d within each other", (int)HY_CLOSINGS_MAX);
     }
     i->closings++; /* Lua 5.4.4 does not count these as C calls: they would use up the C stack */
-    bool is_clean = lua_resetthread(co) == LUA_OK;
+    bool is_clean = reset(co) == LUA_OK;
     i->closings--;
     lua_pushboolean(L, is_clean);
     if (is_clean) return 1;
@@ -185,7 +209,7 @@ static int co_close(lua_State *L) {
 static int thread_close(lua_State *L) {
     lua_State *co = lua_tothread(L, 1);
     if (co && hy_instance_of(L)->is_closing_task && hy__thread_is_held(co)) {
-        lua_resetthread(co);
+        reset(co);
         lua_settop(co, 0);
     }
     return 0;

@@ -71,11 +71,9 @@ void hy_asked_unref(hy_asked_t *a) {
 
 static void asked_ended(void *arg, lua_State *L, int results, bool failed) {
     hy_asked_t *a = arg;
+    (void)L;
     (void)results;
-    if (failed) {
-        a->has_failed = true;
-        hy__instance_log(a->instance, HY_LOG_ERROR, hy_on_label(a->event), lua_tostring(L, -1));
-    }
+    if (failed) a->has_failed = true;
     hy_asked_unref(a);
 }
 
@@ -83,7 +81,7 @@ static void asked_dropped(void *arg) {
     hy_asked_unref(arg);
 }
 
-const hy_task_end_t hy_asked_end = {asked_ended, asked_dropped};
+const hy_task_end_t hy_asked_end = {.ended = asked_ended, .dropped = asked_dropped};
 
 /* What a script gets when it decides a second time, or too late. */
 static int decided(lua_State *L, int rc) {
@@ -111,11 +109,13 @@ static int push_kept(lua_State *L, int slot, hy_value_t v) {
 /* --- child events ----------------------------------------------------------------------------- */
 
 enum { EVENT_KIND = 1, EVENT_CHILD, EVENT_CHANGE, EVENT_CHANGES };
-static const hy_field_t event_fields[] = {{"kind", EVENT_KIND},
-                                          {"child", EVENT_CHILD},
-                                          {"change", EVENT_CHANGE},
-                                          {"changes", EVENT_CHANGES},
-                                          {NULL, 0}};
+static const hy_field_t event_fields[] = {
+    {"kind", EVENT_KIND, "hyperty.ChildEventKind",
+     "\"create\", \"update\", \"delete\", \"refused\" or \"expired\""},
+    {"child", EVENT_CHILD, "hyperty.Child", "the child"},
+    {"change", EVENT_CHANGE, "hyperty.Change|nil", "what an update changed, the first of it"},
+    {"changes", EVENT_CHANGES, "hyperty.Change[]|nil", "all that it changed"},
+    {NULL}};
 
 static int push_event(lua_State *L, void *arg) {
     const lua_event_t *event = arg;
@@ -193,12 +193,21 @@ void hy_child_event_fire(hy_box_t *b, hy_child_event_kind_t kind, hy_child_t *ch
 /* --- requests, invitations and offers --------------------------------------------------------- */
 
 enum { FROM = 1, IDENTITY, METHOD, PARAMS, URL, NAME, SCHEMA, VALUE };
-static const hy_field_t request_fields[] = {{"from", FROM},     {"identity", IDENTITY},
-                                            {"method", METHOD}, {"params", PARAMS},
-                                            {"url", URL},       {NULL, 0}};
+static const hy_field_t request_fields[] = {
+    {"from", FROM, "string", "url of the hyperty that asks"},
+    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user"},
+    {"method", METHOD, "string|nil", "of \"execute\": what is called"},
+    {"params", PARAMS, "any[]|nil", "of \"execute\": with which values"},
+    {"url", URL, "string", "the data object"},
+    {NULL}};
 static const hy_field_t invitation_fields[] = {
-    {"from", FROM},     {"identity", IDENTITY}, {"url", URL}, {"name", NAME},
-    {"schema", SCHEMA}, {"value", VALUE},       {NULL, 0}};
+    {"from", FROM, "string", "url of the reporter's hyperty"},
+    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user"},
+    {"url", URL, "string", "the data object"},
+    {"name", NAME, "string|nil", "its name"},
+    {"schema", SCHEMA, "string|nil", "its schema"},
+    {"value", VALUE, "table", "all that was said about it"},
+    {NULL}};
 
 /* user values */
 enum { IDENTITY_SLOT = 1, CONTENT_SLOT, REQUEST_SLOTS = CONTENT_SLOT };
@@ -400,24 +409,71 @@ void hy_asked_fire(hy_instance_t *i, hy_box_t *box, hy_handlers_t *invites, hy_d
     hy_asked_unref(a);
 }
 
+static const hy_method_t event_methods[] = {{"refuse", event_refuse, "reason?: string",
+                                             "true" HY_OR_WHY,
+                                             "keeps it out; for the object's reporter", NULL},
+                                            {NULL}};
+static const hy_method_t request_methods[] = {
+    {"accept", request_accept, "value?: any", "true" HY_OR_WHY,
+     "lets it in; to \"execute\" the value is the answer", NULL},
+    {"reject", request_reject, "reason?: string", "true" HY_OR_WHY, "does not", NULL},
+    {NULL}};
+static const hy_method_t invitation_methods[] = {
+    {"accept", invitation_accept, NULL, "hyperty.Observer" HY_OR_WHY, "gives the observer", NULL},
+    {"decline", invitation_decline, "reason?: string", "true" HY_OR_WHY, "does not observe", NULL},
+    {NULL}};
+static const hy_method_t offer_methods[] = {
+    {"accept", offer_accept, NULL, "hyperty.Reporter" HY_OR_WHY,
+     "gives the reporter, once the object is ours", NULL},
+    {"decline", offer_decline, "reason?: string", "true" HY_OR_WHY, "does not take it", NULL},
+    {NULL}};
+
+const hy_class_t hy_child_event_class = {
+    .name = "hyperty.ChildEvent",
+    .noun = "a child event",
+    .doc = "what a handler of \"child\" gets",
+    .metatable = HY_EVENT_CLASS,
+    .fields = event_fields,
+    .methods = event_methods,
+};
+const hy_class_t hy_request_class = {
+    .name = "hyperty.Request",
+    .noun = "a request",
+    .doc = "what a reporter decides, in its handlers of \"subscribe\", \"read\" and \"execute\"",
+    .more = "The first decision counts. What no handler decides is rejected.\n\n"
+            "    object:on(\"subscribe\", function(request) request:accept() end)",
+    .metatable = HY_REQUEST_CLASS,
+    .fields = request_fields,
+    .methods = request_methods,
+};
+const hy_class_t hy_invitation_class = {
+    .name = "hyperty.Invitation",
+    .noun = "an invitation",
+    .doc = "what a handler of \"invite\" of the syncher gets",
+    .metatable = HY_INVITATION_CLASS,
+    .fields = invitation_fields,
+    .methods = invitation_methods,
+};
+const hy_class_t hy_offer_class = {
+    .name = "hyperty.Offer",
+    .noun = "an offer",
+    .doc = "what a handler of \"delegate\" of the syncher gets",
+    .metatable = HY_OFFER_CLASS,
+    .fields = invitation_fields,
+    .methods = offer_methods,
+};
+
 void hy_lib_event_open(lua_State *L) {
-    static const luaL_Reg event_methods[] = {{"refuse", event_refuse}, {NULL, NULL}};
     static const luaL_Reg event_meta[] = {
         {"__gc", event_gc}, {"__tostring", event_tostring}, {NULL, NULL}};
-    static const luaL_Reg request_methods[] = {
-        {"accept", request_accept}, {"reject", request_reject}, {NULL, NULL}};
-    static const luaL_Reg invitation_methods[] = {
-        {"accept", invitation_accept}, {"decline", invitation_decline}, {NULL, NULL}};
-    static const luaL_Reg offer_methods[] = {
-        {"accept", offer_accept}, {"decline", offer_decline}, {NULL, NULL}};
     static const luaL_Reg request_meta[] = {
         {"__gc", request_gc}, {"__tostring", request_tostring}, {NULL, NULL}};
-    hy_class_names(L, "a child event", event_fields, event_methods);
+    hy_class_names(L, &hy_child_event_class);
     hy_class_open(L, HY_EVENT_CLASS, event_index, 1, event_meta);
-    hy_class_names(L, "a request", request_fields, request_methods);
+    hy_class_names(L, &hy_request_class);
     hy_class_open(L, HY_REQUEST_CLASS, request_index, 1, request_meta);
-    hy_class_names(L, "an invitation", invitation_fields, invitation_methods);
+    hy_class_names(L, &hy_invitation_class);
     hy_class_open(L, HY_INVITATION_CLASS, request_index, 1, request_meta);
-    hy_class_names(L, "an offer", invitation_fields, offer_methods);
+    hy_class_names(L, &hy_offer_class);
     hy_class_open(L, HY_OFFER_CLASS, request_index, 1, request_meta);
 }

@@ -30,19 +30,19 @@ typedef struct {
 } handler_t;
 
 static const char *const words[] = {
-#define X(name, word, roles) word,
+#define X(name, word, roles, params, doc) word,
     HY_ON_MAP(X)
 #undef X
 };
 
 static const char *const labels[] = {
-#define X(name, word, roles) "handler of " word,
+#define X(name, word, roles, params, doc) "handler of " word,
     HY_ON_MAP(X)
 #undef X
 };
 
 static const unsigned roles_of[] = {
-#define X(name, word, roles) roles,
+#define X(name, word, roles, params, doc) roles,
     HY_ON_MAP(X)
 #undef X
 };
@@ -355,8 +355,18 @@ void hy_handlers_fire(lua_State *L, const hy_firing_t *f) {
     lua_settop(L, args - 1);
 }
 
+static const hy_method_t methods[] = {
+    {"cancel", handler_cancel, NULL, NULL, "the function is not called any more", NULL}, {NULL}};
+
+const hy_class_t hy_handler_class = {
+    .name = "hyperty.Handler",
+    .noun = "a handler",
+    .doc = "what :on gives",
+    .metatable = HY_HANDLER_CLASS,
+    .methods = methods,
+};
+
 void hy_lib_handler_open(lua_State *L) {
-    static const luaL_Reg methods[] = {{"cancel", handler_cancel}, {NULL, NULL}};
-    hy_class_names(L, "a handler", NULL, methods);
+    hy_class_names(L, &hy_handler_class);
     hy_class_open(L, HY_HANDLER_CLASS, handler_index, 1, NULL);
 }

@@ -116,12 +116,20 @@ static void open_null(lua_State *L, const void **identity) {
     lua_setfield(L, -2, "null");
 }
 
+/* array and object need an upvalue: they are made below. */
+const hy_method_t hy_lib_value_functions[] = {
+    {"array", NULL, "items?: any[]", "any[]", "marks a table as an array, which an empty one needs",
+     NULL},
+    {"object", NULL, "fields?: table", "table", "marks a table as an object", NULL},
+    {"copy", copy, "value: any", "any", "a plain table of what a data handle names", NULL},
+    {"now", now, NULL, "number", "seconds since 1970, with a fraction", NULL},
+    {"uuid", uuid, NULL, "string", "a new identifier", NULL},
+    {NULL}};
+
 void hy_lib_hyperty_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"copy", copy}, {"now", now}, {"uuid", uuid}, {NULL, NULL}};
     hy_instance_t *i = hy_instance_of(L);
     lua_newtable(L);
-    luaL_setfuncs(L, functions, 0);
+    hy_class_functions(L, hy_lib_value_functions);
     open_mark(L, &i->array_mark, "array");
     open_mark(L, &i->object_mark, "object");
     open_null(L, &i->null_mark);
@@ -129,6 +137,14 @@ void hy_lib_hyperty_open(lua_State *L) {
     hy__lib_timer_open(L);
     hy__lib_peer_open(L);
     hy__lib_text_open(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &hyperty_key);
+}
+
+void hy__lib_hyperty_freeze(lua_State *L) {
+    hy__lib_hyperty_push(L);
+    hy__frozen_field(L, "json", "hyperty.json");
+    hy__frozen_field(L, "log", "hyperty.log");
+    hy__frozen_make(L, "hyperty");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &hyperty_key);
 }
 

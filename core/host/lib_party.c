@@ -14,10 +14,17 @@
 #include "lib_syncher.h"
 
 enum { URL = 1, ROLE, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
-static const hy_field_t fields[] = {{"url", URL},         {"role", ROLE},   {"data", DATA},
-                                    {"version", VERSION}, {"epoch", EPOCH}, {"metadata", METADATA},
-                                    {"resumed", RESUMED}, {NULL, 0}};
-static const hy_field_t reporter_fields[] = {{"observers", OBSERVERS}, {NULL, 0}};
+static const hy_field_t fields[] = {
+    {"url", URL, "string", "the address of the object"},
+    {"role", ROLE, "\"reporter\"|\"observer\"", "which end of it this is"},
+    {"data", DATA, "table", "its data, to be used like a table; only the reporter writes"},
+    {"version", VERSION, "integer", "how many times it was changed"},
+    {"epoch", EPOCH, "string", "a new one when it was started anew"},
+    {"metadata", METADATA, "hyperty.Metadata|nil", "name, schema, reporter and more"},
+    {"resumed", RESUMED, "boolean", "it was there before, and goes on"},
+    {NULL}};
+static const hy_field_t reporter_fields[] = {
+    {"observers", OBSERVERS, "string[]", "urls of the hyperties that observe it"}, {NULL}};
 
 /* upvalues of __index */
 enum { REPORTER_NAMES = 1, OBSERVER_NAMES };
@@ -332,21 +339,51 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party) {
     hy_party_unref(party);
 }
 
+static const hy_method_t both[] = {
+    {"on", box_on, "event: string, pattern?: hyperty.Path, fn: function",
+     "hyperty.Handler" HY_OR_WHY, "calls the function when that happens", NULL},
+    {"add_child", hy_box_add_child, "collection: string, data: table", "hyperty.Child" HY_OR_WHY,
+     "a child, at once", NULL},
+    {"children", hy_box_children, "collection?: string", "hyperty.Child[]" HY_OR_WHY,
+     "the children in order", NULL},
+    {"send_event", hy_box_send_event, "collection: string, value: any", "true" HY_OR_WHY,
+     "tells all, and is not kept", NULL},
+    {NULL}};
+static const hy_method_t observer[] = {
+    {"execute", observer_execute, "method: string, ...: any", "any" HY_OR_WHY,
+     "calls the reporter; gives its answer", NULL},
+    {"status", observer_status, NULL, "hyperty.Status" HY_OR_WHY, "how it stands with it", NULL},
+    {"unsubscribe", observer_unsubscribe, NULL, "true" HY_OR_WHY, "ends it", NULL},
+    {NULL}};
+
+const hy_class_t hy_reporter_class = {
+    .name = "hyperty.Reporter",
+    .noun = "a reporter",
+    .doc = "the writing end of a data object, given by syncher:create",
+    .more = "An assignment to .data is a change, and is published at once.",
+    .metatable = HY_PARTY_CLASS,
+    .role = HY_ROLE_REPORTER,
+    .fields = fields,
+    .more_fields = reporter_fields,
+    .methods = both,
+    .more_methods = hy_reporter_methods,
+};
+const hy_class_t hy_observer_class = {
+    .name = "hyperty.Observer",
+    .noun = "an observer",
+    .doc = "the reading end of a data object, given by syncher:subscribe",
+    .more = "A pattern is a path in which * stands for one key and a trailing ** for any rest.",
+    .metatable = HY_PARTY_CLASS,
+    .role = HY_ROLE_OBSERVER,
+    .fields = fields,
+    .methods = both,
+    .more_methods = observer,
+};
+
 void hy_lib_party_open(lua_State *L) {
-    static const luaL_Reg both[] = {{"on", box_on},
-                                    {"add_child", hy_box_add_child},
-                                    {"children", hy_box_children},
-                                    {"send_event", hy_box_send_event},
-                                    {NULL, NULL}};
-    static const luaL_Reg observer[] = {{"execute", observer_execute},
-                                        {"status", observer_status},
-                                        {"unsubscribe", observer_unsubscribe},
-                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {
         {"__gc", box_gc}, {"__tostring", box_tostring}, {"__newindex", box_newindex}, {NULL, NULL}};
-    hy_class_names(L, "a reporter", fields, both);
-    hy_class_more_names(L, reporter_fields, hy_reporter_methods);
-    hy_class_names(L, "an observer", fields, both);
-    hy_class_more_names(L, NULL, observer);
+    hy_class_names(L, &hy_reporter_class);
+    hy_class_names(L, &hy_observer_class);
     hy_class_open(L, HY_PARTY_CLASS, box_index, 2, meta);
 }

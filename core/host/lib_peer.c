@@ -133,10 +133,17 @@ void hy_lib_hyperty_emitted(hy_instance_t *i, hy_str_t *hyperty, hy_str_t *name,
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+const hy_method_t hy_lib_peer_functions[] = {
+    {"call", call, "url: string, method: string, ...: any", "any" HY_OR_WHY,
+     "calls a function of another hyperty's api", NULL},
+    {"emit", emit, "name: string, ...: any", "true" HY_OR_WHY,
+     "tells those who follow this hyperty", NULL},
+    {"follow", follow, "url: string, name: string, fn: fun(...: any)", "true" HY_OR_WHY,
+     "calls the function when that hyperty emits the name", NULL},
+    {NULL}};
+
 void hy__lib_peer_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"call", call}, {"emit", emit}, {"follow", follow}, {NULL, NULL}};
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &follows_key);
-    luaL_setfuncs(L, functions, 0);
+    hy_class_functions(L, hy_lib_peer_functions);
 }

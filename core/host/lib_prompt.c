@@ -244,6 +244,12 @@ static int prompt_compile(lua_State *L) {
     return compile(L, text, len, chunk) ? 1 : 2;
 }
 
+/* api() → what scripts see (api.h), made anew each time */
+static int prompt_api(lua_State *L) {
+    hy_api_push(L);
+    return 1;
+}
+
 /* traceback() → the calls that led here */
 static int prompt_traceback(lua_State *L) {
     luaL_traceback(L, L, NULL, 1);
@@ -251,9 +257,16 @@ static int prompt_traceback(lua_State *L) {
 }
 
 static const luaL_Reg primitives[] = {
-    {"load", prompt_load},           {"unload", prompt_unload}, {"instances", prompt_instances},
-    {"objects", prompt_objects},     {"routes", prompt_routes}, {"compile", prompt_compile},
-    {"traceback", prompt_traceback}, {"reload", prompt_reload}, {NULL, NULL},
+    {"load", prompt_load},
+    {"unload", prompt_unload},
+    {"instances", prompt_instances},
+    {"objects", prompt_objects},
+    {"routes", prompt_routes},
+    {"compile", prompt_compile},
+    {"traceback", prompt_traceback},
+    {"reload", prompt_reload},
+    {"api", prompt_api},
+    {NULL, NULL},
 };
 
 static const hy_embedded_t *find_embedded(const char *name) {

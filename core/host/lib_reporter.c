@@ -184,8 +184,18 @@ static int reporter_delete(lua_State *L) {
     return hy_box_end(L, HY_ROLE_REPORTER, "delete", hy_party_delete);
 }
 
-const luaL_Reg hy_reporter_methods[] = {
-    {"set", reporter_set},       {"batch", reporter_batch},
-    {"saved", reporter_saved},   {"invite", reporter_invite},
-    {"evict", reporter_evict},   {"delegate", reporter_delegate},
-    {"delete", reporter_delete}, {NULL, NULL}};
+const hy_method_t hy_reporter_methods[] = {
+    {"set", reporter_set, "path: hyperty.Path, value: any", "true" HY_OR_WHY,
+     "writes by path: \"values.1.unit\"", NULL},
+    {"batch", reporter_batch, "fn: fun(): ...", "..." HY_OR_WHY,
+     "all that the function changes is one version; it cannot wait", NULL},
+    {"saved", reporter_saved, "timeout?: number", "integer" HY_OR_WHY,
+     "waits until all written so far is stored; gives the version", NULL},
+    {"invite", reporter_invite, "hyperties: string[]", "true" HY_OR_WHY, "asks them to observe",
+     NULL},
+    {"evict", reporter_evict, "hyperty: string", "true" HY_OR_WHY, "ends the subscription of one",
+     NULL},
+    {"delegate", reporter_delegate, "hyperty: string", "true" HY_OR_WHY,
+     "hands the object over, if that one wants it; then this ends", NULL},
+    {"delete", reporter_delete, NULL, "true" HY_OR_WHY, "ends the object for all", NULL},
+    {NULL}};

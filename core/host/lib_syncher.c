@@ -49,12 +49,18 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 
 enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
 const hy_option_t hy_create_options[] = {
-    [SCHEMA] = {"schema", HY_OPTION_TEXT}, [NAME] = {"name", HY_OPTION_TEXT},
-    [DATA] = {"data", HY_OPTION_VALUE},    [OBSERVERS] = {"observers", HY_OPTION_TEXTS},
-    [STORE] = {"store", HY_OPTION_STORE},  [P2P] = {"p2p", HY_OPTION_FLAG},
-    [PUBLIC] = {"public", HY_OPTION_FLAG}, [DESCRIPTION] = {"description", HY_OPTION_TEXT},
-    [TAGS] = {"tags", HY_OPTION_TEXTS},    [URL] = {"url", HY_OPTION_TEXT},
-    [NEW] = {"new", HY_OPTION_FLAG},       {NULL, HY_OPTION_VALUE},
+    [SCHEMA] = {"schema", HY_OPTION_NEEDED_TEXT, "its name; any data goes with \"Resource\""},
+    [NAME] = {"name", HY_OPTION_TEXT, "by which others find it"},
+    [DATA] = {"data", HY_OPTION_VALUE, "what a new one begins with"},
+    [OBSERVERS] = {"observers", HY_OPTION_TEXTS, "urls of hyperties to invite"},
+    [STORE] = {"store", HY_OPTION_STORE, "survives the process; \"sync\": a loss of power, too"},
+    [P2P] = {"p2p", HY_OPTION_FLAG, "not available"},
+    [PUBLIC] = {"public", HY_OPTION_FLAG, "whoever asks may observe"},
+    [DESCRIPTION] = {"description", HY_OPTION_TEXT, "for people"},
+    [TAGS] = {"tags", HY_OPTION_TEXTS, "for who searches"},
+    [URL] = {"url", HY_OPTION_TEXT, "an address of one's own choice"},
+    [NEW] = {"new", HY_OPTION_FLAG, "a new one, also if there is one of that name"},
+    {NULL, HY_OPTION_VALUE, NULL},
 };
 
 /* The level that `store` says. */
@@ -112,7 +118,6 @@ static int create(lua_State *L, hy_instance_t *i, int options, hy_create_t *what
 static int syncher_create(lua_State *L) {
     hy_instance_t *i = check(L, "create");
     int options = hy_class_options(L, 2, "create", hy_create_options);
-    if (lua_isnil(L, options + SCHEMA)) return luaL_error(L, "create: schema is missing");
     hy_value_t *data = hy_class_hold(L);
     if (!lua_isnil(L, options + DATA)) {
         data = hy_class_value(L, options + DATA, "create: data");
@@ -133,19 +138,22 @@ static int syncher_create(lua_State *L) {
 
 /* --- subscribe, read -------------------------------------------------------------------------- */
 
+enum { S_SCHEMA, S_STORE, S_P2P };
+static const hy_option_t subscribe_options[] = {
+    [S_SCHEMA] = {"schema", HY_OPTION_TEXT, "what it must be of"},
+    [S_STORE] = {"store", HY_OPTION_STORE, "the copy survives the process"},
+    [S_P2P] = {"p2p", HY_OPTION_FLAG, "not available"},
+    {NULL, HY_OPTION_VALUE, NULL},
+};
+
 static int syncher_subscribe(lua_State *L) {
-    enum { S_SCHEMA, S_STORE, S_P2P };
-    static const hy_option_t options[] = {[S_SCHEMA] = {"schema", HY_OPTION_TEXT},
-                                          [S_STORE] = {"store", HY_OPTION_STORE},
-                                          [S_P2P] = {"p2p", HY_OPTION_FLAG},
-                                          {NULL, HY_OPTION_VALUE}};
     hy_instance_t *i = check(L, "subscribe");
     hy_class_text(L, 2, NULL);
     if (lua_isnoneornil(L, 3)) {
         lua_settop(L, 2);
         lua_newtable(L);
     }
-    int first = hy_class_options(L, 3, "subscribe", options);
+    int first = hy_class_options(L, 3, "subscribe", subscribe_options);
     /* What cannot be served is refused, never ignored. */
     if (lua_toboolean(L, first + S_P2P)) {
         return hy_push_failure(L, HY_EINVALID, "subscribe: p2p is not available; leave it out");
@@ -202,17 +210,20 @@ static void on_resumed(void *wait, int code, const char *desc, hy_party_t **part
     hy_wait_complete(wait, push_resumed, &r);
 }
 
+enum { R_SCHEMA, R_NAME };
+static const hy_option_t resume_options[] = {
+    [R_SCHEMA] = {"schema", HY_OPTION_TEXT, "only of that schema"},
+    [R_NAME] = {"name", HY_OPTION_TEXT, "only of that name"},
+    {NULL, HY_OPTION_VALUE, NULL},
+};
+
 static int syncher_resume(lua_State *L) {
-    enum { R_SCHEMA, R_NAME };
-    static const hy_option_t options[] = {[R_SCHEMA] = {"schema", HY_OPTION_TEXT},
-                                          [R_NAME] = {"name", HY_OPTION_TEXT},
-                                          {NULL, HY_OPTION_VALUE}};
     hy_instance_t *i = check(L, "resume");
     if (lua_isnoneornil(L, 2)) {
         lua_settop(L, 1);
         lua_newtable(L);
     }
-    int first = hy_class_options(L, 2, "resume", options);
+    int first = hy_class_options(L, 2, "resume", resume_options);
     hy_error_t err = {0};
     hy_wait_t *w = hy_wait_open(L, "resume");
     hy_str_t *schema = NULL, *name = NULL;
@@ -224,11 +235,18 @@ static int syncher_resume(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
+static const hy_option_t discover_options[] = {
+    {"name", HY_OPTION_TEXT, "of the object or hyperty"},
+    {"schema", HY_OPTION_TEXT, "of the object, or one that the hyperty has"},
+    {"user", HY_OPTION_TEXT, "url of the user it belongs to"},
+    {"resources", HY_OPTION_TEXTS, "that it has, all of them"},
+    {"reporter", HY_OPTION_TEXT, "url of the hyperty that reports it"},
+    {"url", HY_OPTION_TEXT, "its address"},
+    {NULL, HY_OPTION_VALUE, NULL},
+};
+
 static int syncher_discover(lua_State *L) {
-    static const hy_option_t options[] = {
-        {"name", HY_OPTION_TEXT},       {"schema", HY_OPTION_TEXT},   {"user", HY_OPTION_TEXT},
-        {"resources", HY_OPTION_TEXTS}, {"reporter", HY_OPTION_TEXT}, {"url", HY_OPTION_TEXT},
-        {NULL, HY_OPTION_VALUE}};
+    const hy_option_t *options = discover_options;
     hy_instance_t *i = check(L, "discover");
     int first = hy_class_options(L, 2, "discover", options);
     hy_value_t *criteria = hy_class_hold(L);
@@ -398,21 +416,39 @@ const hy_syncher_events_t hy_lib_syncher_events = {
 
 /* --- opening and closing ---------------------------------------------------------------------- */
 
+static const hy_method_t methods[] = {
+    {"create", syncher_create, "what: options", "hyperty.Reporter" HY_OR_WHY,
+     "a reporter; the one from before, if there is one", hy_create_options},
+    {"subscribe", syncher_subscribe, "url: string, how?: options", "hyperty.Observer" HY_OR_WHY,
+     "an observer", subscribe_options},
+    {"read", syncher_read, "url: string", "hyperty.Reading" HY_OR_WHY,
+     "metadata, data and children, once", NULL},
+    {"resume", syncher_resume, "which?: options", "(hyperty.Reporter|hyperty.Observer)[]" HY_OR_WHY,
+     "the reporters and observers kept from before", resume_options},
+    {"discover", syncher_discover, "what: options", "hyperty.Entry[]" HY_OR_WHY,
+     "what the registry knows, those that are live first", discover_options},
+    {"on", syncher_on, "event: string, fn: function", "hyperty.Handler",
+     "calls the function when that happens", NULL},
+    {NULL}};
+
+const hy_class_t hy_syncher_class = {
+    .name = "hyperty.Syncher",
+    .noun = "the syncher",
+    .doc = "makes data objects, and finds those of others",
+    .more = "Any data goes with schema = \"Resource\".",
+    .metatable = HY_SYNCHER_CLASS,
+    .role = HY_ROLE_SYNCHER,
+    .methods = methods,
+};
+
 void hy_lib_syncher_open(lua_State *L) {
-    static const luaL_Reg methods[] = {{"create", syncher_create},
-                                       {"subscribe", syncher_subscribe},
-                                       {"read", syncher_read},
-                                       {"resume", syncher_resume},
-                                       {"discover", syncher_discover},
-                                       {"on", syncher_on},
-                                       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__tostring", syncher_tostring}, {NULL, NULL}};
     hy_lib_handler_open(L);
     hy_lib_party_open(L);
     hy_lib_child_open(L);
     hy_lib_change_open(L);
     hy_lib_event_open(L);
-    hy_class_names(L, "the syncher", NULL, methods);
+    hy_class_names(L, &hy_syncher_class);
     hy_class_open(L, HY_SYNCHER_CLASS, syncher_index, 1, meta);
     lua_syncher_t *s = lua_newuserdatauv(L, sizeof *s, 0);
     hy_link_init(&s->boxes);

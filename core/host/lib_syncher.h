@@ -9,6 +9,7 @@
 #ifndef HY_HOST_LIB_SYNCHER_H
 #define HY_HOST_LIB_SYNCHER_H
 
+#include "api.h"
 #include "internal.h"
 
 /* --- classes of userdata and arguments (lib_class.c) ------------------------------------------ */
@@ -24,18 +25,9 @@
 #define HY_HANDLER_CLASS      "hyperty.handler"
 #define HY_SYNCHER_CLASS      "hyperty.syncher"
 
-typedef struct {
-    const char *name;
-    lua_Integer number; /* from 1 */
-} hy_field_t;
-
-/* Pushes a table of what an object shows: names of fields with their numbers (the list ends with a
- * NULL name), names of methods with their functions. NULL: none. Both lists outlive the state.
- * `noun` is what errors call it: "a request". */
-void hy_class_names(lua_State *L, const char *noun, const hy_field_t *fields,
-                    const luaL_Reg *methods);
-/* More of both for the table on top. */
-void hy_class_more_names(lua_State *L, const hy_field_t *fields, const luaL_Reg *methods);
+/* Pushes a table of what an object of the class shows: names of fields with their numbers, names of
+ * methods with their functions. */
+void hy_class_names(lua_State *L, const hy_class_t *class);
 /* Makes the metatable `name` in the registry: __index is `index` with the `tables` topmost values
  * (taken off) as upvalues, assigning raises, scripts do not see the metatable. */
 void hy_class_open(lua_State *L, const char *name, lua_CFunction index, int tables,
@@ -68,21 +60,8 @@ void hy_class_free_strs(hy_str_t **strs, uint32_t count);
 /* Pushes it as a Lua string, NULL as nil. */
 void hy_class_push_str(lua_State *L, const hy_str_t *s);
 
-typedef enum {
-    HY_OPTION_TEXT,
-    HY_OPTION_FLAG,
-    HY_OPTION_TEXTS, /* list of strings */
-    HY_OPTION_STORE, /* false, true or "sync" */
-    HY_OPTION_VALUE  /* anything but nil */
-} hy_option_kind_t;
-
-typedef struct {
-    const char *name;
-    hy_option_kind_t kind;
-} hy_option_t;
-
-/* Checks the table of named arguments at `index`: raises if one is not in the list (which ends with
- * a NULL name) or of another type. Pushes the values in the order of the list, nil where one is
+/* Checks the table of named arguments at `index`: raises if one is not in the list, of another
+ * type, or needed and missing. Pushes the values in the order of the list, nil where one is
  * missing; afterwards they can be read without raising. Returns the index of the first. */
 int hy_class_options(lua_State *L, int index, const char *function, const hy_option_t *options);
 
@@ -92,24 +71,35 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
 #define HY_ROLE_OBSERVER 2u
 #define HY_ROLE_SYNCHER  4u
 
-/* name, word in Lua, roles that have it */
+/* name, word in Lua, roles that have it, what the handler gets, when it is called */
 #define HY_ON_MAP(X)                                                                               \
-    X(SUBSCRIBE, "subscribe", HY_ROLE_REPORTER)                                                    \
-    X(UNSUBSCRIBE, "unsubscribe", HY_ROLE_REPORTER)                                                \
-    X(READ, "read", HY_ROLE_REPORTER)                                                              \
-    X(EXECUTE, "execute", HY_ROLE_REPORTER)                                                        \
-    X(CHANGE, "change", HY_ROLE_OBSERVER)                                                          \
-    X(CHILD, "child", HY_ROLE_REPORTER | HY_ROLE_OBSERVER)                                         \
-    X(EVENT, "event", HY_ROLE_REPORTER | HY_ROLE_OBSERVER)                                         \
-    X(RESYNC, "resync", HY_ROLE_OBSERVER)                                                          \
-    X(DELETE, "delete", HY_ROLE_OBSERVER)                                                          \
-    X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER)                                       \
-    X(INVITE, "invite", HY_ROLE_SYNCHER)                                                           \
-    X(DELEGATE, "delegate", HY_ROLE_SYNCHER)                                                       \
-    X(RESUME, "resume", HY_ROLE_SYNCHER)
+    X(SUBSCRIBE, "subscribe", HY_ROLE_REPORTER, "request: hyperty.Request",                        \
+      "somebody wants to observe; without a handler nobody gets in")                               \
+    X(UNSUBSCRIBE, "unsubscribe", HY_ROLE_REPORTER, "left: hyperty.Left", "an observer has left")  \
+    X(READ, "read", HY_ROLE_REPORTER, "request: hyperty.Request", "somebody wants to read once")   \
+    X(EXECUTE, "execute", HY_ROLE_REPORTER, "request: hyperty.Request",                            \
+      "an observer calls us: request.method .params")                                              \
+    X(CHANGE, "change", HY_ROLE_OBSERVER, "change: hyperty.Change",                                \
+      "data was changed; a pattern before the function picks where")                               \
+    X(CHILD, "child", HY_ROLE_REPORTER | HY_ROLE_OBSERVER, "event: hyperty.ChildEvent",            \
+      "something happened to a child")                                                             \
+    X(EVENT, "event", HY_ROLE_REPORTER | HY_ROLE_OBSERVER, "event: hyperty.Event",                 \
+      "what send_event sends")                                                                     \
+    X(RESYNC, "resync", HY_ROLE_OBSERVER, "from: integer, to: integer, reason: string",            \
+      "it was read anew after a gap, from one version to the other")                               \
+    X(DELETE, "delete", HY_ROLE_OBSERVER, "reason: string",                                        \
+      "it is over: \"deleted\", or \"evicted\"")                                                   \
+    X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER, "status: hyperty.Status",             \
+      "how it stands with the object, whenever that changes")                                      \
+    X(INVITE, "invite", HY_ROLE_SYNCHER, "invitation: hyperty.Invitation",                         \
+      "a reporter asks us to observe")                                                             \
+    X(DELEGATE, "delegate", HY_ROLE_SYNCHER, "offer: hyperty.Offer",                               \
+      "a reporter wants to hand its object over to us")                                            \
+    X(RESUME, "resume", HY_ROLE_SYNCHER, "object: hyperty.Reporter|hyperty.Observer",              \
+      "an object came to us that nobody waited for any more")
 
 typedef enum {
-#define X(name, word, roles) HY_ON_##name,
+#define X(name, word, roles, params, doc) HY_ON_##name,
     HY_ON_MAP(X)
 #undef X
         HY_ON_COUNT
@@ -226,7 +216,7 @@ void hy_box_push_status(lua_State *L, hy_party_status_t status);
 void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party);
 
 /* The methods that only a reporter has. */
-extern const luaL_Reg hy_reporter_methods[];
+extern const hy_method_t hy_reporter_methods[];
 
 /* --- children (lib_child.c) ------------------------------------------------------------------- */
 

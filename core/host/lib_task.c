@@ -1,4 +1,5 @@
 /* hyperty.spawn, sleep and wait. */
+#include "api.h"
 #include "internal.h"
 
 /* spawn(fn, …): runs fn(…) in a task of its own, from the next turn on. */
@@ -26,8 +27,14 @@ static int wait_for(lua_State *L) {
     return hy__wait_child(L, timeout_ms);
 }
 
+const hy_method_t hy_lib_task_functions[] = {
+    {"spawn", spawn, "fn: function, ...: any", "true" HY_OR_WHY,
+     "runs the function in a task of its own", NULL},
+    {"sleep", sleep_for, "seconds: number", "true", "waits", NULL},
+    {"wait", wait_for, "fn: fun(): ..., timeout: number", "..." HY_OR_WHY,
+     "what the function gives, or nil, message, \"timeout\"", NULL},
+    {NULL}};
+
 void hy__lib_task_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"spawn", spawn}, {"sleep", sleep_for}, {"wait", wait_for}, {NULL, NULL}};
-    luaL_setfuncs(L, functions, 0);
+    hy_class_functions(L, hy_lib_task_functions);
 }

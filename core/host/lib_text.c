@@ -84,11 +84,22 @@ static int log_line(lua_State *L) {
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+const hy_method_t hy_lib_json_functions[] = {
+    {"encode", json_encode, "value: any", "string", "a value as JSON text", NULL},
+    {"decode", json_decode, "text: string", "any" HY_OR_WHY, "the value of a JSON text", NULL},
+    {NULL}};
+/* One function, made for each level below. */
+const hy_method_t hy_lib_log_functions[] = {
+    {"error", NULL, "...: any", NULL, "writes to the log; a table at the end gives fields", NULL},
+    {"warn", NULL, "...: any", NULL, "the same, as a warning", NULL},
+    {"info", NULL, "...: any", NULL, "the same, to be read", NULL},
+    {"debug", NULL, "...: any", NULL, "the same, for who looks for a mistake", NULL},
+    {NULL}};
+
 void hy__lib_text_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"encode", json_encode}, {"decode", json_decode}, {NULL, NULL}};
     static const hy_log_level_t levels[] = {HY_LOG_ERROR, HY_LOG_WARN, HY_LOG_INFO, HY_LOG_DEBUG};
-    luaL_newlib(L, functions);
+    lua_createtable(L, 0, 2);
+    hy_class_functions(L, hy_lib_json_functions);
     lua_setfield(L, -2, "json");
     lua_createtable(L, 0, 4);
     for (size_t at = 0; at < sizeof levels / sizeof *levels; at++) {

@@ -4,6 +4,7 @@
  * A timer that repeats keeps its beat: a tick is due at a multiple of the period after the start,
  * however late the one before it was. A tick that finds the function still running is left out, so
  * that a slow one cannot pile up tasks. */
+#include "api.h"
 #include "internal.h"
 
 #define TIMER_CLASS "hyperty.timer"
@@ -35,8 +36,9 @@ static void settle(ticker_t *t) {
 
 static void ended(void *arg, lua_State *L, int results, bool failed) {
     ticker_t *t = arg;
+    (void)L;
     (void)results;
-    if (failed) hy__instance_log(t->instance, HY_LOG_ERROR, "timer", lua_tostring(L, -1));
+    (void)failed;
     t->is_running = false;
     settle(t);
 }
@@ -47,7 +49,7 @@ static void dropped(void *arg) {
     settle(t);
 }
 
-static const hy_task_end_t ending = {ended, dropped};
+static const hy_task_end_t ending = {.ended = ended, .dropped = dropped};
 
 static void start_function(lua_State *L, void *arg) {
     ticker_t *t = arg;
@@ -150,15 +152,30 @@ void hy__lib_timer_end_all(hy_instance_t *i) {
         settle(t);
     }
 }
+const hy_method_t hy_lib_timer_functions[] = {
+    {"after", after, "seconds: number, fn: fun()", "hyperty.Timer" HY_OR_WHY,
+     "calls the function once, later", NULL},
+    {"every", every, "seconds: number, fn: fun()", "hyperty.Timer" HY_OR_WHY,
+     "calls the function again and again", NULL},
+    {NULL}};
+static const hy_method_t methods[] = {
+    {"cancel", timer_cancel, NULL, NULL, "the function is not called any more", NULL}, {NULL}};
+
+const hy_class_t hy_timer_class = {
+    .name = "hyperty.Timer",
+    .noun = "a timer",
+    .doc = "what hyperty.after and every give",
+    .metatable = TIMER_CLASS,
+    .methods = methods,
+};
 
 void hy__lib_timer_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"after", after}, {"every", every}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"cancel", timer_cancel}, {NULL, NULL}};
     luaL_newmetatable(L, TIMER_CLASS);
-    luaL_newlib(L, methods);
+    lua_createtable(L, 0, 1);
+    hy_class_functions(L, methods);
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
-    luaL_setfuncs(L, functions, 0);
+    hy_class_functions(L, hy_lib_timer_functions);
 }

@@ -32,7 +32,9 @@ void hy__error_text(lua_State *L, lua_State *thread) {
         lua_pushcfunction(L, tell);
         lua_insert(L, -2);
         lua_pushlightuserdata(L, thread);
-        lua_pcall(L, 2, 1, 0); /* its own error is a text too */
+        lua_State *before = hy__budget_enter(L); /* an error object may have a __tostring */
+        lua_pcall(L, 2, 1, 0);                   /* its own error is a text too */
+        hy__budget_leave(L, before);
     }
     hy__error_check(L);
 }
@@ -49,7 +51,9 @@ int hy_pcall(lua_State *L, int nargs, int nresults, const char *what) {
         lua_pushcfunction(L, add_traceback);
         lua_insert(L, base);
         i->busy++;
+        lua_State *before = hy__budget_enter(L);
         status = lua_pcall(L, nargs, nresults, base);
+        hy__budget_leave(L, before);
         i->busy--;
         lua_remove(L, base);
     } else {

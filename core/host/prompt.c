@@ -122,7 +122,8 @@ static void on_dropped(void *arg) {
     send_result(arg, "cancelled", text, strlen(text));
 }
 
-static const hy_task_end_t eval_end = {.ended = on_evaluated, .dropped = on_dropped};
+static const hy_task_end_t eval_end = {
+    .ended = on_evaluated, .dropped = on_dropped, .takes_errors = true};
 
 static void push_text(lua_State *L, const hy_node_t *frame, const char *key) {
     const hy_str_t *text = hy_get_str(frame, key);

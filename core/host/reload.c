@@ -228,7 +228,7 @@ static void start_ended(void *arg, lua_State *L, int results, bool failed) {
     }
 }
 
-static const hy_task_end_t start_ending = {start_ended, NULL};
+static const hy_task_end_t start_ending = {start_ended, NULL, true};
 
 static void start(hy_reload_t *r) {
     hy_error_t err = {.text = ""};
@@ -277,7 +277,7 @@ static void migrate_ended(void *arg, lua_State *L, int results, bool failed) {
     }
 }
 
-static const hy_task_end_t migrate_ending = {migrate_ended, NULL};
+static const hy_task_end_t migrate_ending = {migrate_ended, NULL, true};
 
 /* migrate(self, the state as it is, the version of the old code) */
 static void run_migrate(lua_State *L, void *arg) {

@@ -88,25 +88,6 @@ void hy_unref(lua_State *L, int *ref) {
     *ref = LUA_NOREF;
 }
 
-/* --- budget ----------------------------------------------------------------------------------- */
-
-/* Once it is spent every instruction raises, so that no pcall gets anywhere. */
-static void spent(lua_State *L, lua_Debug *frame) {
-    (void)frame;
-    lua_sethook(L, spent, LUA_MASKCOUNT, 1);
-    luaL_where(L, 0); /* where the script is; a hook is no level */
-    lua_pushliteral(L, "took too long");
-    lua_concat(L, 2);
-    lua_error(L);
-}
-
-void hy__state_limit(lua_State *L) {
-    lua_sethook(L, spent, LUA_MASKCOUNT, HY_END_INSTRUCTIONS);
-}
-void hy__state_unlimit(lua_State *L) {
-    lua_sethook(L, NULL, 0, 0);
-}
-
 /* --- opening and closing ---------------------------------------------------------------------- */
 
 static void open_libraries(lua_State *L, void *arg) {
@@ -116,8 +97,14 @@ static void open_libraries(lua_State *L, void *arg) {
     hy_lib_handle_open(L);
     hy_lib_hyperty_open(L);
     hy_lib_syncher_open(L);
+    if (!i->is_trusted) hy__lib_hyperty_freeze(L);
     hy_lib_base_open(L);
     hy_lib_table_open(L);
+    if (i->is_trusted) {
+        hy__trusted_open(L);
+    } else {
+        hy__frozen_open(L);
+    }
     lua_pushglobaltable(L);
     i->env_ref = hy_ref(L);
 }
@@ -264,7 +251,9 @@ static void load_script(lua_State *L, void *arg) {
 int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_compiled,
                    hy_error_t *err) {
     script_t s = {i, source, len, is_compiled};
+    lua_State *before = hy__budget_enter(i->L);
     int rc = hy_protected(i->L, load_script, &s, err);
+    hy__budget_leave(i->L, before);
     i->busy = 0; /* also if it raised */
     return rc == HY_EINTERNAL ? hy_fail(err, HY_EINVALID, "%s", err ? err->text : "") : rc;
 }

@@ -56,10 +56,10 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     return 0;
 }
 
-/* The thread is empty and fit to run again. */
+/* The thread is empty and fit to run again, unless it is dead. */
 static void put_away(hy_task_t *t) {
     hy_instance_t *i = t->instance;
-    if (i->idle_count == HY_TASKS_IDLE_MAX) {
+    if (t->is_dead || i->idle_count == HY_TASKS_IDLE_MAX) {
         free_task(t);
         return;
     }
@@ -68,18 +68,19 @@ static void put_away(hy_task_t *t) {
 }
 
 /* Unwinds the thread, leaving it empty or with one error object; what is to be closed on it, and on
- * coroutines that it waits in, is. */
+ * coroutines that it waits in, is. A dead one stays as it is. */
 static int unwind(hy_task_t *t) {
     hy_instance_t *i = t->instance;
     bool was_closing = i->is_closing_task, passed = i->passes;
     hy_task_t *was_current = i->current;
+    if (t->is_dead) return LUA_OK;
     i->busy++;
     i->current = t;
     i->is_closing_task = true;
     i->passes = false;
-    hy__state_limit(t->thread);
+    lua_State *before = hy__budget_enter(t->thread);
     int status = lua_resetthread(t->thread);
-    hy__state_unlimit(t->thread);
+    hy__budget_leave(t->thread, before);
     i->passes = passed;
     i->is_closing_task = was_closing;
     i->current = was_current;
@@ -89,9 +90,17 @@ static int unwind(hy_task_t *t) {
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-static void leave_lists(hy_task_t *t) {
-    hy_list_remove(&t->link);
+/* Out of the queue for the next turn. */
+static void leave_queue(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
     hy_list_remove(&t->ready);
+    t->is_queued = false;
+    if (--i->queued == 0) i->is_late = false;
+}
+
+static void leave_lists(hy_task_t *t) {
+    if (t->is_queued) leave_queue(t);
+    hy_list_remove(&t->link);
     hy__held_drop(&t->held);
     t->instance->task_count--;
 }
@@ -103,30 +112,44 @@ static void end_task(hy_task_t *t, int results, bool failed) {
         hy__wait_child_ended(t->parent, t->thread, results, failed);
     } else if (t->end && t->end->ended) {
         t->end->ended(t->arg, t->thread, results, failed);
-    } else if (failed) {
-        hy__instance_log(i, HY_LOG_ERROR, t->what, lua_tostring(t->thread, -1));
     }
-    lua_settop(t->thread, 0);
+    if (!t->is_dead) lua_settop(t->thread, 0);
     put_away(t);
     if (i->life == HY_LIFE_PAST) hy__reload_task_ended(i);
 }
 
-/* An error object is on top of the thread, whose stack is still there for the traceback. */
-static void fail_task(hy_task_t *t) {
+/* An error object is on top of the thread, whose stack is still there for the traceback. In its
+ * place comes what is told of it, on the empty thread or the dead one. */
+static void make_error(hy_task_t *t) {
     lua_State *L = t->instance->L;
-    if (!lua_checkstack(L, 2)) { /* the error is lost, not the task's end */
-        unwind(t);
-        lua_settop(t->thread, 0);
-        lua_rawgetp(t->thread, LUA_REGISTRYINDEX, &hy__memory_text);
-        end_task(t, 1, true);
-        return;
+    t->is_dead = hy__budget_is_dead(t->thread);
+    bool has_room = lua_checkstack(L, 2); /* else the error is lost, not the task's end */
+    if (has_room) {
+        lua_xmove(t->thread, L, 1);
+        if (!t->parent) hy__error_text(L, t->thread);
+    } else {
+        lua_pop(t->thread, 1);
     }
-    lua_xmove(t->thread, L, 1);
-    if (!t->parent) hy__error_text(L, t->thread);
     unwind(t); /* an error while closing changes nothing: the first one counts */
-    lua_settop(t->thread, 0);
-    lua_xmove(L, t->thread, 1);
-    end_task(t, 1, true);
+    if (!t->is_dead) lua_settop(t->thread, 0);
+    if (has_room) {
+        lua_xmove(L, t->thread, 1);
+    } else {
+        lua_rawgetp(t->thread, LUA_REGISTRYINDEX, &hy__memory_text);
+    }
+}
+
+/* Of a run that has ended with this status. Who swallows the error that kills it (a task that is
+ * all of pcall) is killed all the same. */
+static void tell_failure(hy_task_t *t, int status) {
+    bool is_killed = hy__budget_is_killed(t->thread), is_error = status > LUA_YIELD;
+    bool is_taken = t->parent || (t->end && t->end->takes_errors);
+    const char *text = is_error ? lua_tostring(t->thread, -1) : t->instance->budget.text;
+    if (is_killed || (is_error && !is_taken)) {
+        bool is_heavy = is_killed || status == LUA_ERRMEM;
+        unsigned points = is_heavy ? HY_FAILURE_KILLED : HY_FAILURE_ERROR;
+        hy__instance_failed(t->instance, points, t->what, text);
+    }
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -134,51 +157,67 @@ static void fail_task(hy_task_t *t) {
 static void run(hy_task_t *t) {
     hy_instance_t *i = t->instance;
     int results = 0;
-    assert(!i->current);
+    assert(!i->current && i->budget.depth == 0);
     i->busy++;
     i->current = t;
     i->passes = true;
+    lua_State *before = hy__budget_enter(t->thread);
     int status = lua_resume(t->thread, i->L, t->nargs, &results);
     i->current = NULL;
     i->passes = false;
+    if (status > LUA_YIELD) make_error(t); /* belongs to the run: it may call a __tostring */
+    hy__budget_leave(t->thread, before);
+    tell_failure(t, status);
     if (status == LUA_YIELD) {
         assert(i->yielding && hy__thread_is_held(t->thread));
         t->wait = i->yielding;
         t->wait->task = t;
         i->yielding = NULL;
-    } else if (status == LUA_OK) {
-        end_task(t, results, false);
     } else {
-        fail_task(t);
+        end_task(t, status == LUA_OK ? results : 1, status != LUA_OK);
     }
     i->busy--;
 }
 
+/* From where the instance has used up its turn, all of its tasks wait in the queue, until that is
+ * empty: their order is kept. */
+static bool is_late(hy_instance_t *i) {
+    if (!i->is_late) i->is_late = hy__budget_is_over(i);
+    return i->is_late;
+}
+
 static void go_on(void *task) {
-    hy__task_turn(task);
+    hy_task_t *t = task;
+    lua_pop(t->thread, 1);
+    run(t);
 }
 
 void hy__task_go(hy_task_t *t, int count) {
     hy_instance_t *i = t->instance;
     t->nargs = count;
-    if (i->busy == 0 && !i->is_frozen) {
+    if (i->busy == 0 && !i->is_frozen && !is_late(i)) {
         run(t);
         return;
     }
     lua_pushlightuserdata(t->thread, (void *)&hy__held_mark);
     if (hy__instance_hold(i, &t->held, go_on, t)) return;
     hy_list_append(&i->host->ready, &t->ready);
+    t->is_queued = true;
+    i->queued++;
     hy__host_wake(i->host);
 }
 
 void hy__task_hold(hy_task_t *t) {
-    hy_list_remove(&t->ready);
+    leave_queue(t);
     hy__instance_hold(t->instance, &t->held, go_on, t);
 }
 
-void hy__task_turn(hy_task_t *t) {
+bool hy__task_turn(hy_task_t *t) {
+    if (hy__budget_is_over(t->instance)) return false;
+    leave_queue(t);
     lua_pop(t->thread, 1);
     run(t);
+    return true;
 }
 
 static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *what,
@@ -259,9 +298,11 @@ void hy__task_cancel(hy_task_t *t) {
 }
 
 void hy__task_cancel_all(hy_instance_t *i) {
+    lua_State *before = hy__budget_enter(i->L); /* one run for all that is to be closed */
     while (!hy_list_is_empty(&i->tasks)) {
         hy__task_cancel(hy_link_owner(i->tasks.next, hy_task_t, link));
     }
+    hy__budget_leave(i->L, before);
     while (!hy_list_is_empty(&i->idle)) {
         hy_task_t *t = hy_link_owner(i->idle.next, hy_task_t, link);
         hy_list_remove(&t->link);

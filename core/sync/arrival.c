@@ -123,7 +123,7 @@ static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     bool is_first = HY_MUTANT(ORDER) && child->draft;
     if (hy_children_keep(o->children, child, is_first ? 0 : s->version) < 0) return false;
     if (is_first) hy__children_sort(o->children);
-    hy__outbox_stamped(r, child, 0, false);
+    hy__outbox_stamped(r, child, 0, HY_CHILDOP_CREATE);
     o->version = s->version;
     hy__copy_stamped(r->ledger, s, child, NULL);
     hy__arrival_tell_child(r, HY_CHILD_EVENT_CREATE, child, NULL);
@@ -136,7 +136,7 @@ static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
     bool is_applied = op->change && hy_change_apply(op->change, child->data, NULL, NULL) == 0;
     if (is_applied) {
         child->version = s->child_version;
-        hy__outbox_stamped(r, child, s->child_version, false);
+        hy__outbox_stamped(r, child, s->child_version, HY_CHILDOP_UPDATE);
         r->object->version = s->version;
         hy__copy_stamped(r->ledger, s, child, op);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_UPDATE, child, op->change);
@@ -165,7 +165,7 @@ static bool stamp_refuse(hy_replica_t *r, const hy_stamp_t *s, hy_str_t *creator
     if (!child) return true;
     bool is_own = child->draft != NULL;
     if (s->child_version > 0) hy_childop_unref(take_op(r, child, s->child_version));
-    hy__outbox_stamped(r, child, s->child_version, true);
+    hy__outbox_stamped(r, child, s->child_version, HY_CHILDOP_REFUSE);
     if (!is_own && child->state == HY_CHILD_PENDING) {
         hy_children_remove(r->object->children, child, HY_CHILD_REFUSED);
         hy__arrival_tell_child(r, HY_CHILD_EVENT_REFUSED, child, NULL);

@@ -75,10 +75,13 @@ static void deed_free(hy_held_deed_t *d) {
 
 static int open_edits(hy_reporter_t *r) {
     hy_syncher_t *s = r->party.syncher;
-    hy_held_deed_t *d = deed_new(s, EDITS, &r->party);
-    if (d) d->change = hy_change_new();
-    if (d && !d->change) deed_free(d);
-    if (!d || !d->change) return HY_ENOMEM;
+    hy_change_t *change = hy_change_new();
+    hy_held_deed_t *d = change ? deed_new(s, EDITS, &r->party) : NULL;
+    if (!d) {
+        hy_change_unref(change);
+        return HY_ENOMEM;
+    }
+    d->change = change;
     r->edits = d;
     return 0;
 }

@@ -25,6 +25,7 @@ typedef struct {
 } sent_t;
 
 static void transmit(sent_t *s);
+static void give_way(sent_t *s);
 
 static hy_bus_t *bus_of(const sent_t *s) {
     return s->observer->party.syncher->manager->bus;
@@ -92,6 +93,11 @@ static bool is_passing(hy_msg_t *answer, int code) {
     return code == 409 && hy_get_object(hy_msg_body(answer), "value") != NULL;
 }
 
+/* An earlier life of this hyperty has done another operation of that number. */
+static bool is_taken(const sent_t *s, hy_msg_t *answer, int code) {
+    return code == 409 && s->op->version > 0 && !hy_get_object(hy_msg_body(answer), "value");
+}
+
 static void on_answer(void *arg, hy_msg_t *answer, int code) {
     sent_t *s = arg;
     if (code < 200) return;
@@ -101,6 +107,8 @@ static void on_answer(void *arg, hy_msg_t *answer, int code) {
     if (is_out) hy__member_renew(s->observer->member); /* the reporter decides */
     if (s->is_kept || is_out || is_passing(answer, code)) {
         retry_later(s);
+    } else if (is_taken(s, answer, code)) {
+        give_way(s);
     } else {
         refuse(s, hy_msg_desc(answer));
     }
@@ -193,25 +201,6 @@ static void send_next(hy_link_t *l, const hy_link_t *outbox, const hy_child_t *c
         transmit(s);
         return;
     }
-}
-
-void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused) {
-    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
-    if (!m || !m->observer) return;
-    hy_link_t *outbox = &m->observer->outbox;
-    for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
-        sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->is_held || s->child != child || s->op->version != version) continue;
-        if (is_refused) {
-            refuse(s, "refused by the reporter");
-            return;
-        }
-        hy_link_t *next = l->next;
-        sent_free(s);
-        send_next(next, outbox, child, version);
-        return;
-    }
-    rebuild_draft(m->observer, child);
 }
 
 void hy__outbox_gone(hy_replica_t *r, const hy_child_t *child) {
@@ -338,21 +327,53 @@ static bool renumber(sent_t *s) {
     hy_msg_unref(s->message);
     s->op = op;
     s->message = NULL;
+    s->is_kept = false;
     s->retry_ms = 0;
     s->child->sent = op->version;
     transmit(s);
     return true;
 }
 
-/* Out of memory the next whole answer tries again. */
-static void renumber_all(hy_observer_t *o, hy_child_t *child) {
+/* All that is on its way, to numbers above that one. Out of memory the next whole answer tries
+ * again.
+ */
+static void renumber_all(hy_observer_t *o, hy_child_t *child, uint64_t above) {
     bool is_done = true;
-    child->sent = 0;
+    child->sent = above;
     for (hy_link_t *l = o->outbox.next; is_done && l != &o->outbox; l = l->next) {
         sent_t *s = hy_link_owner(l, sent_t, link);
-        if (s->child == child && !s->is_held) is_done = renumber(s);
+        bool is_numbered = s->op->kind != HY_CHILDOP_CREATE && !s->is_held;
+        if (s->child == child && is_numbered) is_done = renumber(s);
     }
     child->is_set_back = !is_done;
+}
+
+static void give_way(sent_t *s) {
+    renumber_all(s->observer, s->child, s->op->version);
+}
+
+/* A life of the hyperty before this one may have had operations on their way when it ended: they
+ * have taken the numbers of what is on its way now. */
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version,
+                        hy_childop_kind_t kind) {
+    const hy_member_t *m = hy__replica_find_member(r, child->reporter);
+    if (!m || !m->observer) return;
+    hy_link_t *outbox = &m->observer->outbox;
+    for (hy_link_t *l = outbox->next; l != outbox; l = l->next) {
+        sent_t *s = hy_link_owner(l, sent_t, link);
+        if (s->is_held || s->child != child || s->op->version != version) continue;
+        if (kind == HY_CHILDOP_REFUSE) {
+            refuse(s, "refused by the reporter");
+            return;
+        }
+        if (s->op->kind != kind) break;
+        hy_link_t *next = l->next;
+        sent_free(s);
+        send_next(next, outbox, child, version);
+        return;
+    }
+    if (child->sent >= version && version > 0) renumber_all(m->observer, child, 0);
+    rebuild_draft(m->observer, child);
 }
 
 static bool is_seen(const sent_t *s) {
@@ -365,7 +386,7 @@ static void level_drafts(hy_observer_t *o) {
     hy_child_t *child;
     for (size_t pos = 0; (child = hy_children_next(o->party.object->children, NULL, &pos));) {
         if (!hy_str_equal(child->reporter, o->party.syncher->url)) continue;
-        if (child->is_set_back) renumber_all(o, child);
+        if (child->is_set_back) renumber_all(o, child, 0);
         if (child->draft) rebuild_draft(o, child);
     }
 }

@@ -452,9 +452,10 @@ int hy__observer_add_child(hy_observer_t *o, hy_child_t *child, hy_childop_t *op
 uint64_t hy__outbox_next(const hy_child_t *child);
 /* Sends an own operation and repeats it until it is answered or stamped. `op` is taken over. */
 int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err);
-/* An operation got its stamp: if it was ours, it is done; if not, our draft of the child follows.
- */
-void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version, bool is_refused);
+/* An operation got its stamp, which is of that kind: if it was ours, it is done; if not, our draft
+ * of the child follows. */
+void hy__outbox_stamped(hy_replica_t *r, hy_child_t *child, uint64_t version,
+                        hy_childop_kind_t kind);
 /* The way to the reporter is there again: what waits to be repeated is sent now. */
 void hy__outbox_resume(hy_replica_t *r);
 /* A copy that was restored is level now: what was done to children meanwhile is numbered and sent.

@@ -150,6 +150,7 @@ static void take(hy_takeover_t *t) {
     hy_log(hy_bus_log(m->bus), HY_LOG_INFO, "sync", "%s is reported by %s now", h->url->bytes,
            h->reporter->bytes);
     hy_list_append(&t->syncher->parties, &r->party.link);
+    hy__trial_meets(&r->party);
     detach(t);
     hy__handed_back(m, h->url, h->reporter);
     hy__handover_settle(h, r);

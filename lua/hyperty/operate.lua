@@ -8,25 +8,6 @@ local concat = table.concat
 local error, format, ipairs, pairs, print, setmetatable, tostring, type =
   error, string.format, ipairs, pairs, print, setmetatable, tostring, type
 
----Command → how it is called, and what that does.
-M.TOPICS = {
-  { "trace", 'trace(url [, false])', [[
-Tells hop by hop what this process knows of an object: its reporter, who may observe it, each copy,
-and the message node if that is here, with its version where there is one. From then on each message
-that goes to or comes from the object is printed as it passes; trace(url, false) ends that, trace()
-lists what is traced.]] },
-  { "node", 'node', [[
-What the message node holds, if it is in this process. Each takes part of an address, to see only
-what has that in it:
-  node.sessions()     connected runtimes, and what waits for each
-  node.routes()       who subscribes what; gets = false: it waits to be admitted
-  node.allocations()  who owns which address
-  node.objects()      who holds an object, who is admitted, how many subscribe it
-  node.registry()     what the registry knows, and whether it is live
-  node.stats()        figures
-  node.why(hyperty, object)  tells why a hyperty does not get what happens to an object]] },
-}
-
 local function check_url(url, what)
   if type(url) ~= "string" then
     error(format("%s must be a URL, not %s", what, type(url)), 3)

@@ -4,8 +4,8 @@
 -- own: so a line may wait for whatever it likes.
 --
 --   host   what only a trusted prompt may do: load, reload, unload, instances, objects, routes,
---          compile, traceback, what operate.lua is for (core/host/lib_operate.h), and what
---          completion looks at (core/host/lib_complete.h)
+--          compile, traceback; api(), what scripts see; what operate.lua is for (lib_operate.h),
+--          and what completion looks at (lib_complete.h)
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
@@ -14,45 +14,10 @@ local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
 local operate = require "hyperty.operate"
 
-local concat, insert, sort, pack, unpack =
-  table.concat, table.insert, table.sort, table.pack, table.unpack
+local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
 local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget, rawset, tostring,
   type, xpcall = error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget,
   rawset, tostring, type, xpcall
-
-local TOPICS = {
-  { "load", 'load(name [, config])', [[
-Loads the hyperty of that name or file and gives its functions: chat = load "group_chat".
-  config.as     names the instance; config.user sets its user; the rest goes to its start
-  .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
-Lua's own load is loadtext.]] },
-  { "use", 'use(name)', [[
-Gives the functions of a hyperty that is loaded already, as load does: chat = use "group_chat".]] },
-  { "reload", 'reload(name)', [[
-Takes the code of a loaded hyperty from its file again, given its name or what load gave. What it
-has made stays; if anything is wrong with the new code, that is told and the old one goes on.]] },
-  { "unload", 'unload(name)', [[
-Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
-are stored and the host has --store: those wait for it to be loaded again.]] },
-  { "hyperties", 'hyperties()', [[
-Lists what is loaded: name, url, user, functions, state, memory in bytes, tasks, seconds since its
-code started, errors logged and the last of them.]] },
-  { "objects", 'objects()', [[
-Lists the data objects of this runtime: who reports and who observes each, its version, and, with
---store, whether it is kept there: store = true or "sync".]] },
-  { "routes", 'routes()', [[
-Lists the addresses that this runtime listens to.]] },
-  { "watch", 'watch(url)', [[
-Observes a data object and prints all that happens to it. Gives the observer.]] },
-  { "why", 'why()', [[
-Tells the last error once more, with the calls that led to it.]] },
-  { "help", 'help([x])', [[
-Tells about a command, or what a loaded hyperty can do: help(load), help "watch", help(chat).
-  help(hyperty), help "every"                                  the library of scripts
-  help "syncher", "reporter", "observer", "child", "request"   data objects]] },
-}
-
-for _, topic in ipairs(operate.TOPICS) do insert(TOPICS, #TOPICS - 1, topic) end
 
 local OVERVIEW_END = [[
 hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
@@ -190,8 +155,12 @@ local function add_on(names)
 end
 
 local function command_help(commands, x)
-  for _, topic in ipairs(TOPICS) do
-    if x == topic[1] or x == commands[topic[1]] then return topic[2] .. "\n" .. topic[3] end
+  for _, topic in ipairs(help.COMMANDS) do
+    local name = topic[1]
+    if commands[name] and (x == name or x == commands[name]) then
+      local call, text = help.command(name)
+      return call .. "\n" .. text
+    end
   end
 end
 
@@ -217,15 +186,12 @@ local function instance_help(host, x)
 end
 
 -- All that help knows by name.
-local function topic_names()
-  local names = help.names()
-  for _, topic in ipairs(TOPICS) do names[#names + 1] = topic[1] end
-  return names
-end
+local function topic_names(host) return help.names(host.api()) end
 
-local function library_help(x)
-  if x == hyperty or x == "hyperty" then return help.overview() end
-  return help.library(hyperty, x) or help.object(x)
+local function library_help(host, x)
+  local api = host.api()
+  if x == hyperty or x == "hyperty" then return help.overview(api) end
+  return help.library(api, hyperty, x) or help.object(api, x)
 end
 
 -- Stands for a word that people type to leave.
@@ -304,24 +270,26 @@ local function install_commands(host, env, self)
 
   function commands.help(x)
     if x == nil then
-      for _, topic in ipairs(TOPICS) do
-        print(format("%-24s%s", topic[2], topic[3]:match "^[^\n:.]+"))
+      for _, topic in ipairs(help.COMMANDS) do
+        local call, text = help.command(topic[1])
+        if commands[topic[1]] then print(format("%-24s%s", call, text:match "^[^\n:.]+")) end
       end
       return print(OVERVIEW_END)
     end
-    print(command_help(commands, x) or instance_help(host, x) or library_help(x)
+    print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
   for name, command in pairs(operate.commands(host)) do commands[name] = command end
-  for name, command in pairs(commands) do env[name] = command end
-  env.hyperty, env.self = hyperty, self
-  env.exit, env.quit = leaving_word(), leaving_word()
-  function env.loadtext(text, name)
+  function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
   end
+
+  for name, command in pairs(commands) do env[name] = command end
+  env.hyperty, env.self = hyperty, self
+  env.exit, env.quit = leaving_word(), leaving_word()
   return commands.load
 end
 
@@ -386,7 +354,7 @@ end
 ---@return { eval: function, start: function }
 return function(host, env, self)
   local load_hyperty = install_commands(host, env, self)
-  host.topics = topic_names
+  function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
 

@@ -23,7 +23,7 @@ describe("loading", function()
     before = host.blocks()
     errors = {}
     rt = host.runtime {
-      clock = "virtual", seed = 1, paths = { dir },
+      clock = "virtual", seed = 1, paths = { dir }, budget = { run = 0.2 },
       log = function(level, who, text)
         if level == "error" then errors[#errors + 1] = who .. ": " .. text end
       end,

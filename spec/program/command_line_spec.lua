@@ -29,14 +29,6 @@ describe("help", function()
     assert.same(result, run "help")
   end)
 
-  it("does not list what is not there", function()
-    local out = run("--help").out
-    for _, word in ipairs { "new", "watch" } do
-      assert.falsy(out:find("hyperty " .. word, 1, true), word)
-      assert.falsy(out:find("--" .. word, 1, true), word)
-    end
-  end)
-
   it("goes to stderr when nothing is said, as a wrong use", function()
     local result = run()
     assert.equal("", result.out)

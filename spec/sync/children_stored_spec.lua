@@ -58,3 +58,33 @@ describe("children of a stored object", function()
       return #self.room:children "items", self.room.version]] })
   end)
 end)
+
+describe("a child whose creator was killed while an operation of it was decided about", function()
+  it("is deleted by its next life, though the numbers of both are the same", function()
+    local world = durable.world { delay = { 0, 0.01 }, "anna", "ben" }
+    local join = [[
+      self.room = assert(self.syncher:subscribe(...))
+      self.child = self.room:children("items")[1] ]]
+    local url = world.anna:eval(CREATE)
+    world.anna:eval [[
+      self.room:on("child", function(event)
+        if event.kind ~= "create" then require("hyperty").sleep(2) end
+      end)]]
+    world.ben:eval(join, url)
+    assert.is_true(world.ben:eval [[
+      self.child = self.room:add_child("items", { n = 0 })
+      return self.child:wait()]])
+    world.ben:eval "self.child.data.n = 1"
+    world:run(0.1)
+    world:crash "ben"
+    world:start "ben"
+    world.ben:eval(join, url)
+    assert.equal(0, world.ben:eval "return self.child.data.n")
+    world.ben:eval "self.child:delete()"
+    world:run(20)
+    for _, name in ipairs { "anna", "ben" } do
+      assert.equal(0, world[name]:eval "return #self.room:children 'items'")
+    end
+    world:finish()
+  end)
+end)

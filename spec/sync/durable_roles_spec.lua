@@ -93,7 +93,7 @@ describe("a hyperty that reports a stored object and stores what it observes of 
 end)
 
 describe("a stored object whose reporter comes back", function()
-  it("and hands it over at once is not observed by an heir that did so in its life before", function()
+  it("and hands it over at once is not observed by an heir that only did before", function()
     local world = durable.world { delay = { 0, 0.01 }, disk_delay = 0.005, "anna", "ben" }
     world.anna:eval [[
       self.room = assert(self.syncher:create { schema = "Resource", name = "room", store = true,

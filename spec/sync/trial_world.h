@@ -18,6 +18,7 @@
 #include "data/object.h"
 #include "net/pair.h"
 #include "runtime.h"
+#include "store/memory.h"
 #include "sync/syncher.h"
 
 typedef struct actor actor_t;
@@ -34,6 +35,7 @@ struct actor {
     const char *name;
     hy_syncher_t *syncher;
     life_t old, new;
+    hy_str_t *url;
     hy_party_t *party; /* given last */
     hy_buf_t lines;
     bool refuses, keeps; /* what it is asked; keeps: decides later */
@@ -48,6 +50,7 @@ struct world {
     hy_random_t random;
     hy_node_server_t *node;
     hy_runtime_t *first, *second;
+    hy_store_t *store; /* of the first; NULL: one of its own */
     actor_t ann, nat, ben, cara;
     int64_t blocks;
 };
@@ -171,9 +174,9 @@ static const hy_syncher_events_t events = {.decide = on_decide,
 static inline void on_party(void *arg, int code, const char *desc, hy_party_t *party) {
     const life_t *life = arg;
     actor_t *a = life->actor;
+    (void)desc;
     a->called++;
     a->code = code;
-    if (code < 0) print_message("%s: %d %s\n", a->name, code, desc);
     if (code == 0) {
         hy_party_unref(a->party);
         a->party = hy_party_ref(party);
@@ -238,12 +241,13 @@ static inline void run(world_t *w) {
     run_ms(w, 200);
 }
 
-static inline hy_runtime_t *runtime_new(world_t *w) {
+static inline hy_runtime_t *runtime_new(world_t *w, hy_store_t *store) {
     hy_pair_t *pair;
     assert_int_equal(hy_pair_new(w->node, NULL, "pair", &pair), 0);
     hy_way_t way = {.connector = hy_pair_connector(pair)};
     hy_runtime_config_t config = {
         .domain = "d", .clock = &w->clock, .random = &w->random, .ways = &way, .way_count = 1};
+    config.store = store;
     hy_runtime_t *rt;
     assert_int_equal(hy_runtime_new(&config, &rt, NULL), 0);
     return rt;
@@ -258,6 +262,7 @@ static inline void on_address(void *arg, int code, const char *desc, hy_str_t *u
     const opening_t *o = arg;
     (void)desc;
     assert_int_equal(code, 0);
+    o->actor->url = hy_str_ref(url);
     assert_int_equal(hy_syncher_open(hy_runtime_manager(o->runtime), url, NULL, &events,
                                      &o->actor->old, &o->actor->syncher),
                      0);
@@ -297,21 +302,33 @@ static inline void subscribe_as(world_t *w, actor_t *a, life_t *life, hy_str_t *
     run(w);
 }
 
-/* Ann reports an object, which nat and ben observe. */
-static inline world_t *world_new(void) {
+/* Nothing has happened yet. */
+static inline world_t *world_new_empty(bool is_stored) {
     world_t *w = calloc(1, sizeof *w);
     w->blocks = hy_mem_blocks();
     hy_clock_init(&w->clock, 0);
     hy_random_seed(&w->random, 1);
     hy_node_config_t node = {.domain = "d", .clock = &w->clock, .random = &w->random};
     assert_int_equal(hy_node_server_new(&node, &w->node), 0);
-    w->first = runtime_new(w);
-    w->second = runtime_new(w);
+    if (is_stored) {
+        hy_disk_t *disk;
+        assert_int_equal(hy_disk_new(&disk), 0);
+        assert_int_equal(hy_store_open_memory(&w->clock, NULL, disk, &w->store), 0);
+        hy_disk_unref(disk);
+    }
+    w->first = runtime_new(w, w->store);
+    w->second = runtime_new(w, NULL);
     run(w);
     actor_open(w, &w->ann, w->first, "ann");
     actor_open(w, &w->nat, w->first, "nat");
     actor_open(w, &w->ben, w->second, "ben");
     actor_open(w, &w->cara, w->second, "cara");
+    return w;
+}
+
+/* Ann reports an object, which nat and ben observe. */
+static inline world_t *world_new(void) {
+    world_t *w = world_new_empty(false);
     create_as(w, &w->ann, &w->ann.old, NULL);
     assert_non_null(w->ann.party);
     subscribe_as(w, &w->nat, &w->nat.old, hy_party_url(w->ann.party));
@@ -337,12 +354,14 @@ static inline void world_free(world_t *w) {
     for (size_t i = 0; i < 4; i++) {
         actor_close(all[i]);
         hy_party_unref(all[i]->party);
+        hy_str_unref(all[i]->url);
         hy_decision_unref(all[i]->decision);
         hy_buf_deinit(&all[i]->lines);
     }
     run(w);
     hy_runtime_free(w->first);
     hy_runtime_free(w->second);
+    if (w->store) hy_store_close(w->store);
     hy_node_server_free(w->node);
     hy_clock_deinit(&w->clock);
     assert_int_equal(hy_mem_blocks(), w->blocks);
