@@ -291,12 +291,12 @@ local function install_commands(host, env, self, failures)
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
+  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
   end
 
-  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty, env.self = hyperty, self
   env.exit, env.quit = leaving_word(), leaving_word()
