@@ -199,7 +199,9 @@ local function prompt_file()
   for _, command in ipairs(help.COMMANDS) do
     local name, params, result, text = table.unpack(command, 1, 4)
     local list = help.parameters(params)
-    for line in text:gmatch "[^\n]+" do add(lines, "--- %s", line) end
+    for line in text:gmatch "[^\n]+" do
+      add(lines, line:find "^%-" and "--- %s" or "---%s", line)
+    end
     add_parameters(lines, list)
     if result then add(lines, "---@return %s", result) end
     add(lines, "function %s(%s) end", name, names_of(list))
