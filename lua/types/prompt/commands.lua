@@ -11,14 +11,14 @@
 ---@return table<string, function>
 function load(name, config) end
 
---- Gives the functions of a hyperty that is loaded already, as load does: chat = use "group_chat".
+--- Gives the functions of a hyperty that is loaded already: chat = use "group_chat".
 ---@param name string
 ---@return table<string, function>
 function use(name) end
 
---- Takes the code of a loaded hyperty from its file again, given its name or what load gave. What it
---- has made stays; if anything is wrong with the new code, that is told and the old one goes on. One
---- that was parked, since it failed too often, is started.
+--- Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
+--- it has made stays; if anything is wrong with the new code, that is told and the old one goes on.
+--- One that was parked, since it failed too often, is started.
 ---@param name string|table
 ---@return true
 function reload(name) end
@@ -47,10 +47,10 @@ function routes() end
 ---@return hyperty.Observer
 function watch(url) end
 
---- Tells hop by hop what this process knows of an object: its reporter, who may observe it, each copy,
---- and the message node if that is here, with its version where there is one. From then on each message
---- that goes to or comes from the object is printed as it passes; trace(url, false) ends that, trace()
---- lists what is traced.
+--- Tells hop by hop what this process knows of an object: its reporter, who may observe it, each
+--- copy, and the message node if that is here, with its version where there is one. From then on
+--- each message that goes to or comes from the object is printed as it passes; trace(url, false)
+--- ends that, trace() lists what is traced.
 ---@param url? string
 ---@param on? boolean
 function trace(url, on) end
