@@ -383,16 +383,15 @@ local function free_names(tokens, word, env)
   return list
 end
 
-local function after_dot(host, tokens, sign, word, most, env)
+local function after_dot(host, tokens, sign, word, from, most, env)
   local value = resolve(tokens, sign - 1, env)
   local names, methods = fields(host, value)
   local items, more = matching(names, word, most)
-  local from = tokens[sign].from
   if #items > 0 then return { from = from, items = items, more = more } end
   -- A method is called with a colon, so that takes the place of the dot.
   items = matching(methods, word, most)
   for i, name in ipairs(items) do items[i] = ":" .. name end
-  return { from = from - 1, items = items }
+  return { from = tokens[sign].from - 1, items = items }
 end
 
 ---@param host table the primitives of the prompt
@@ -417,7 +416,7 @@ function M.complete(host, env, code, most)
   if last and last.kind == "number" and last.from + #last.text == #code + 1 then return nil end
   local word, before = is_typing and last.text or "", is_typing and #tokens - 1 or #tokens
   local from = #code - #word
-  if is(tokens[before], ".") then return after_dot(host, tokens, before, word, most, env) end
+  if is(tokens[before], ".") then return after_dot(host, tokens, before, word, from, most, env) end
   local names, ending
   if is(tokens[before], ":") then
     names = methods_of(host, (resolve(tokens, before - 1, env)))
