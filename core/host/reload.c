@@ -166,6 +166,14 @@ static void hand_over(hy_instance_t *i, hy_instance_t *heir) {
     }
 }
 
+/* The new code may have another name, other schemas or resources. */
+static void describe(hy_instance_t *i) {
+    hy_value_t entry = hy_absent();
+    int rc = hy__instance_entry(i, &entry);
+    if (rc == 0) rc = hy_manager_describe(i->host->config.manager, i->url, entry);
+    if (rc < 0) hy__instance_log(i, HY_LOG_WARN, "its registry entry", hy_error_text(rc));
+}
+
 static void swap(hy_reload_t *r) {
     hy_instance_t *i = r->old, *heir = r->life;
     hy_lib_syncher_detach(i->L);
@@ -177,6 +185,7 @@ static void swap(hy_reload_t *r) {
     heir->may_be_offline = i->may_be_offline;
     heir->is_outdated = i->is_outdated;
     i->reload = heir->reload = NULL;
+    describe(heir);
     hand_over(i, heir);
     linger(i);
     thaw(heir);
