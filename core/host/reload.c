@@ -317,15 +317,6 @@ static void read_version(lua_State *L, void *arg) {
     }
 }
 
-/* The old life has something to run that it queued itself, from inside Lua. */
-static bool has_queued(const hy_instance_t *i) {
-    const hy_link_t *ready = &i->host->ready;
-    for (const hy_link_t *l = ready->next; l != ready; l = l->next) {
-        if (hy_link_owner(l, hy_task_t, ready)->instance == i) return true;
-    }
-    return false;
-}
-
 static int begin(hy_reload_t *r, hy_error_t *err) {
     hy_instance_t *i = r->old;
     int rc = hy_protected(i->L, read_version, r, err);
@@ -349,7 +340,7 @@ static void go_on(hy_reload_t *r) {
         give_up(r);
     } else if (r->is_done) {
         commit(r);
-    } else if (has_queued(r->old) && r->turns++ < HY_RELOAD_TURNS) {
+    } else if (r->old->queued > 0 && r->turns++ < HY_RELOAD_TURNS) {
         queue(r);
     } else {
         int rc = begin(r, &err);
