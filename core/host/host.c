@@ -428,6 +428,10 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
 /* --- instances -------------------------------------------------------------------------------- */
 
 void hy_instance_unload(hy_instance_t *i) {
+    if (i->life == HY_LIFE_TRIED) {
+        hy__reload_refuse(i->reload);
+        return;
+    }
     if (i->is_leaving) return;
     i->is_leaving = true;
     hy_list_append(&i->host->leaving, &i->leaving);

@@ -136,6 +136,8 @@ void hy__watch_add(hy_host_t *h, const char *path);
 
 /* For hy_host_turn. */
 void hy__reload_turn(hy_host_t *h);
+/* The life that is tried is to be stopped: it fails. */
+void hy__reload_refuse(hy_reload_t *r);
 /* The instance goes away, or the host: what is tried is rolled back, past lives end. */
 void hy__reload_end(hy_instance_t *i);
 /* True: the instance is frozen, and go(arg) comes when it goes on. */
