@@ -283,7 +283,7 @@
 #define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
 #define HY_PROMPT_READ_BYTES        4096u
 /* Completion: how long it is waited for, and what it may look at and give. */
-#define HY_PROMPT_COMPLETE_MS     300
+#define HY_PROMPT_COMPLETE_MS     1000
 #define HY_PROMPT_COMPLETIONS_MAX 200u
 #define HY_PROMPT_ENTRIES_MAX     2000u
 /* Output above the line being typed is shown together so often. A host that is silent so long after
@@ -318,6 +318,7 @@
 
 /* Texts made for people. */
 #define HY_ERROR_TEXT_BYTES 512u
+#define HY_LOG_TURN_LINES   100u /* errors of one hyperty in a turn of its host */
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
 /* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */

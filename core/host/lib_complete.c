@@ -55,6 +55,16 @@ static int events(lua_State *L) {
     return 1;
 }
 
+/* Of a method of the syncher. */
+static int options(lua_State *L) {
+    const hy_method_t *m = hy_api_method(&hy_syncher_class, luaL_checkstring(L, 1));
+    if (!m || !m->options) return 0;
+    lua_newtable(L);
+    for (const hy_option_t *o = m->options; o->name; o++)
+        add(L, o->name, strlen(o->name));
+    return 1;
+}
+
 /* --- schemas ---------------------------------------------------------------------------------- */
 
 static const hy_schemas_t *schemas_of(lua_State *L) {
@@ -88,14 +98,6 @@ static int schema(lua_State *L) {
     lua_setfield(L, -2, "fields");
     push_names(L, s->collections, s->collection_count);
     lua_setfield(L, -2, "collections");
-    return 1;
-}
-
-static int options(lua_State *L) {
-    const hy_method_t *create = hy_api_method(&hy_syncher_class, "create");
-    lua_newtable(L);
-    for (const hy_option_t *o = create->options; o->name; o++)
-        add(L, o->name, strlen(o->name));
     return 1;
 }
 
