@@ -42,6 +42,7 @@ static int open_prompts(const hy_attach_config_t *config, hy_prompts_t **out, hy
     hy_prompts_config_t prompts = {
         .loop = config->loop,
         .log = config->log,
+        .node = config->node,
         .hello = hello->bytes,
         .host = config->host,
         .arg = config->arg,
@@ -55,8 +56,8 @@ static int listen_at(const hy_attach_config_t *config, hy_prompts_t *prompts, co
                      hy_error_t *err) {
     int rc = hy_prompts_listen(prompts, path, err);
     if (rc) return rc;
-    hy_log(config->log, config->is_quiet ? HY_LOG_DEBUG : HY_LOG_INFO, "attach", "listens on %s",
-           path);
+    hy_log(config->log, config->is_quiet ? HY_LOG_DEBUG : HY_LOG_INFO, "attach",
+           "prompts come in by %s", path);
     return 0;
 }
 

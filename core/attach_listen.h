@@ -12,6 +12,7 @@ typedef struct {
     hy_loop_t *loop;
     const hy_log_t *log;
     bool is_quiet;                                  /* that it listens is of interest to few */
+    const hy_node_server_t *node;                   /* as in host/prompt.h */
     hy_host_t *(*host)(void *arg, hy_error_t *err); /* as in host/prompts.h */
     void *arg;
 } hy_attach_config_t;

@@ -12,6 +12,7 @@
 #include "log_lines.h"
 #include "loop/random.h"
 #include "net/gate.h"
+#include "node_prompt.h"
 #include "store/sqlite.h"
 
 #include <signal.h>
@@ -29,7 +30,8 @@ typedef struct {
     hy_sockets_t *sockets;
     hy_node_server_t *node;
     hy_gate_t *gate;
-    hy_store_t *store; /* NULL: it remembers nothing */
+    hy_node_prompt_t *prompt; /* where people come in */
+    hy_store_t *store;        /* NULL: it remembers nothing */
     hy_signal_t *sigint, *sigterm;
     hy_timer_t settle, look; /* whether all is committed, and the last words are taken */
     uint64_t leave_until_ms;
@@ -42,6 +44,7 @@ static void log_line(void *arg, hy_log_level_t level, const char *who, const cha
     const node_t *n = arg;
     hy_str_t *line = hy_log_line(&n->style, level, who, text);
     if (line) fprintf(stderr, "%s\n", line->bytes);
+    if (line) hy_node_prompt_log(n->prompt, line->bytes);
     hy_str_unref(line);
 }
 
@@ -192,6 +195,19 @@ static bool is_encrypted(const char *url) {
     return strncmp(url, "wss://", 6) == 0 || strncmp(url, "tls://", 6) == 0;
 }
 
+static bool open_prompt(node_t *n) {
+    hy_node_prompt_config_t config = {
+        .options = n->options,
+        .loop = n->loop,
+        .random = &n->random.base,
+        .log = &n->log,
+        .node = n->node,
+    };
+    hy_error_t err;
+    if (hy_node_prompt_open(&config, &n->prompt, &err) == 0) return true;
+    return fail(n, HY_EXIT_FAILED, err.text);
+}
+
 static bool listen_all(node_t *n) {
     static const char *usual[] = {HY_LISTEN_USUAL};
     hy_texts_t urls = n->options->lists[HY_OPTION_LISTEN];
@@ -205,7 +221,7 @@ static bool listen_all(node_t *n) {
     const char *url;
     for (uint32_t i = 0; (url = hy_gate_url(n->gate, i)); i++)
         hy_log(&n->log, HY_LOG_INFO, "node", "domain %s listens on %s", n->domain, url);
-    return true;
+    return open_prompt(n);
 }
 
 static bool watch_signals(node_t *n) {
@@ -228,6 +244,8 @@ int hy_command_node(const hy_options_t *options) {
     hy_signal_close(n.sigterm);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.settle);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.look);
+    hy_node_prompt_close(n.prompt);
+    n.prompt = NULL;
     hy_gate_close(n.gate);
     hy_node_server_free(n.node);
     hy_store_close(n.store);

@@ -138,6 +138,7 @@ static bool open_prompts(program_t *p, bool is_quiet) {
         .loop = hy_hyperty_loop(p->host),
         .log = &p->log,
         .is_quiet = is_quiet,
+        .node = hy_runtime_node(hy_hyperty_runtime(p->host)),
         .host = get_host,
         .arg = p,
     };

@@ -301,6 +301,11 @@ static void print_store(FILE *out) {
           out);
 }
 
+static const char attach_end[] = "\n  A host is named by its process, by what it runs, or by the "
+                                 "path of its socket; none is needed\n"
+                                 "  if only one runs. Ctrl-D leaves it running. Without a "
+                                 "terminal, lines are read from stdin.\n";
+
 void hy_help_print_command(FILE *out, hy_command_t command) {
     const char *usage = commands[command].usage;
     if (command == HY_COMMAND_STORE) {
@@ -311,4 +316,5 @@ void hy_help_print_command(FILE *out, hy_command_t command) {
             *usage ? " " : "", usage, commands[command].text);
     print_options(out, command);
     if (command == HY_COMMAND_NEW) print_new(out);
+    if (command == HY_COMMAND_ATTACH) fputs(attach_end, out);
 }

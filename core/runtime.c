@@ -39,6 +39,9 @@ hy_host_t *hy_runtime_host(const hy_runtime_t *rt) {
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt) {
     return rt->manager;
 }
+const hy_node_server_t *hy_runtime_node(const hy_runtime_t *rt) {
+    return rt->own_node;
+}
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt) {
     return rt->url;
 }

@@ -10,6 +10,7 @@
 
 #include "host/host.h"
 #include "net/stub.h"
+#include "node/node.h"
 #include "store/store.h"
 
 typedef struct hy_runtime hy_runtime_t;
@@ -68,6 +69,8 @@ void hy_runtime_hurry(hy_runtime_t *rt);
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
 hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
+/* The embedded node; NULL: there is none. */
+const hy_node_server_t *hy_runtime_node(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
 
 #endif

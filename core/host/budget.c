@@ -2,7 +2,7 @@
  *
  *      enter ──► running ──────────────────► leave          two stores each
  *                   ▲
- *      signal ──────┘ charges; over: is_due, hook on it ──► hook: raise ──► raise …
+ *      signal ──────┘ charges; over: is_due, hook on it ──► hook: yield, or raise ──► raise …
  *
  * What the signal may touch: the variable `thread` below, the budget of the instance that runs, and
  * lua_sethook, all of its own thread. It comes between any two instructions, so each of them is
@@ -69,15 +69,22 @@ void hy__budget_check(lua_State *L) {
     if (!b->is_due) return;
     if (!b->is_killed) make_text(L, i);
     b->is_killed = true;
+    if (lua_isyieldable(L)) {
+        lua_yield(L, 0); /* comes back if this is the hook, which is left then */
+        return;
+    }
     lua_pushstring(L, b->text);
     lua_error(L);
 }
 
-/* Stays on while it raises. */
+/* Stays on while the run is to be ended. */
 static void on_instruction(lua_State *L, lua_Debug *frame) {
     (void)frame;
-    hy__budget_check(L);
-    lua_sethook(L, NULL, 0, 0);
+    if (hy_instance_of(L)->budget.is_due) {
+        hy__budget_check(L);
+    } else {
+        lua_sethook(L, NULL, 0, 0);
+    }
 }
 
 static void arm(lua_State *L) {
@@ -90,11 +97,6 @@ volatile sig_atomic_t *hy__budget_flag(lua_State *L) {
 
 bool hy__budget_is_killed(lua_State *L) {
     return hy_instance_of(L)->budget.is_killed;
-}
-
-bool hy__budget_is_dead(lua_State *co) {
-    int status = lua_status(co);
-    return status != LUA_OK && status != LUA_YIELD && hy__budget_is_killed(co);
 }
 
 bool hy__budget_is_over(const hy_instance_t *i) {

@@ -53,6 +53,7 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     hy_link_init(&h->ready);
     hy_link_init(&h->reloads);
     hy_link_init(&h->leaving);
+    hy_link_init(&h->troubled);
     hy_dict_init(&h->names, sizeof(entry_t));
     hy_dict_init(&h->urls, sizeof(entry_t));
     int rc = copy_texts(&h->config.paths, config->path_count);
@@ -122,13 +123,14 @@ bool hy_host_turn(hy_host_t *h) {
     hy_link_t leaving;
     h->turn++;
     run_ready(h);
+    hy__supervisor_turn(h);
     hy__reload_turn(h);
     hy_list_take(&h->leaving, &leaving);
     while (!hy_list_is_empty(&leaving)) {
         hy__instance_close(hy_link_owner(leaving.next, hy_instance_t, leaving));
     }
     return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->reloads) ||
-           !hy_list_is_empty(&h->leaving);
+           !hy_list_is_empty(&h->troubled) || !hy_list_is_empty(&h->leaving);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -433,8 +435,8 @@ void hy_instance_unload(hy_instance_t *i) {
 }
 
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text) {
-    (void)points;
     hy__instance_log(i, HY_LOG_ERROR, what, text);
+    hy__supervisor_failed(i, points, text);
 }
 
 /* Its first line. */

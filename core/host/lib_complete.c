@@ -22,35 +22,18 @@ static void push_names(lua_State *L, hy_str_t *const *names, uint32_t count) {
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-/* The class of the object at 1; NULL: it is none of the host's. */
-static const hy_class_t *class_of(lua_State *L) {
-    static const hy_class_t *const classes[] = {
-        &hy_syncher_class, &hy_reporter_class,    &hy_observer_class, &hy_child_class,
-        &hy_change_class,  &hy_child_event_class, &hy_request_class,  &hy_invitation_class,
-        &hy_offer_class,   &hy_handler_class,     &hy_timer_class};
-    const hy_box_t *b = luaL_testudata(L, 1, HY_PARTY_CLASS);
-    if (b) return hy_party_is_reporter(b->lua.party) ? &hy_reporter_class : &hy_observer_class;
-    if (luaL_testudata(L, 1, HY_CHANGE_OWNER_CLASS)) return &hy_change_class;
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-        const char *metatable = classes[i]->metatable;
-        if (metatable && luaL_testudata(L, 1, metatable)) return classes[i];
-    }
-    return NULL;
+static void add_fields(lua_State *L, const hy_field_t *fields) {
+    for (; fields && fields->name; fields++)
+        add(L, fields->name, strlen(fields->name));
 }
 
-static void add_fields(lua_State *L, const hy_field_t *f) {
-    for (; f && f->name; f++)
-        add(L, f->name, strlen(f->name));
-}
-
-static void add_methods(lua_State *L, const hy_method_t *m) {
-    for (; m && m->name; m++)
-        add(L, m->name, strlen(m->name));
+static void add_methods(lua_State *L, const hy_method_t *methods) {
+    for (; methods && methods->name; methods++)
+        add(L, methods->name, strlen(methods->name));
 }
 
 static int members(lua_State *L) {
-    lua_settop(L, 1);
-    const hy_class_t *class = lua_type(L, 1) == LUA_TUSERDATA ? class_of(L) : NULL;
+    const hy_class_t *class = hy_api_class_of(L, 1);
     if (!class) return 0;
     lua_newtable(L);
     add_fields(L, class->fields);
@@ -62,8 +45,7 @@ static int members(lua_State *L) {
 }
 
 static int events(lua_State *L) {
-    lua_settop(L, 1);
-    const hy_class_t *class = lua_type(L, 1) == LUA_TUSERDATA ? class_of(L) : NULL;
+    const hy_class_t *class = hy_api_class_of(L, 1);
     unsigned role = class ? class->role : 0;
     lua_newtable(L);
 #define X(name, word, roles, params, doc)                                                          \
@@ -75,11 +57,8 @@ static int events(lua_State *L) {
 
 /* Of a method of the syncher. */
 static int options(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1);
-    const hy_method_t *m = hy_syncher_class.methods;
-    while (m->name && strcmp(m->name, name) != 0)
-        m++;
-    if (!m->name || !m->options) return 0;
+    const hy_method_t *m = hy_api_method(&hy_syncher_class, luaL_checkstring(L, 1));
+    if (!m || !m->options) return 0;
     lua_newtable(L);
     for (const hy_option_t *o = m->options; o->name; o++)
         add(L, o->name, strlen(o->name));

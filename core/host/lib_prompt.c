@@ -1,13 +1,16 @@
-/* The primitives behind the prompt's commands: load, unload, and lists of what there is. Only the
- * prompt's instance gets them; what they do is otherwise the business of the C API (host.h).
+/* The primitives behind the prompt's commands: load, reload, unload, and lists of what there is.
+ * Only the prompt's instance gets them; what they do is otherwise the business of the C API
+ * (host.h).
  *
- * A load may outlive the prompt that asked for it, so its callback finds the wait by a record of
- * its own: the record belongs to the callback, and the prompt's state cuts it off when it goes. */
+ * A load or reload may outlive the prompt that asked for it, so its callback finds the wait by a
+ * record of its own: the record belongs to the callback, and the prompt's state cuts it off when it
+ * goes. */
 #include "lib_prompt.h"
 #include "../base/mem.h"
 #include "embedded.h"
 #include "internal.h"
 #include "lib_complete.h"
+#include "lib_operate.h"
 #include "lib_syncher.h"
 
 #define LOAD_CLASS "hyperty.prompt_load"
@@ -57,7 +60,25 @@ static void push_instance(lua_State *L, const hy_instance_t *i) {
     lua_setfield(L, -2, "api");
 }
 
-/* --- load and unload -------------------------------------------------------------------------- */
+/* What else is told of the instance whose table is on top. */
+static void set_condition(lua_State *L, const hy_instance_t *i) {
+    bool is_running = i->state == HY_RUNNING;
+    lua_pushstring(L, hy_instance_condition(i));
+    lua_setfield(L, -2, "state");
+    lua_pushinteger(L, (lua_Integer)hy_instance_memory(i));
+    lua_setfield(L, -2, "memory");
+    lua_pushinteger(L, (lua_Integer)hy_instance_tasks(i));
+    lua_setfield(L, -2, "tasks");
+    uint64_t now_ms = hy_clock_now(hy__host_clock(i->host));
+    lua_pushinteger(L, is_running ? (lua_Integer)((now_ms - i->since_ms) / 1000) : 0);
+    lua_setfield(L, -2, "uptime");
+    set_str(L, "last_error", i->last_error);
+    if (i->error_count == 0) return;
+    lua_pushinteger(L, i->error_count);
+    lua_setfield(L, -2, "errors");
+}
+
+/* --- load, reload and unload ------------------------------------------------------------------ */
 
 static int push_loaded(lua_State *L, void *arg) {
     push_instance(L, arg);
@@ -93,17 +114,16 @@ static load_t **new_box(lua_State *L) {
     return box;
 }
 
-static int start_load(const char *name, hy_value_t config, hy_wait_t *wait, load_t **box,
+/* `config` NULL: a reload. */
+static int start_load(const char *name, hy_value_t *config, hy_wait_t *wait, load_t **box,
                       hy_error_t *err) {
     hy_host_t *host = hy_wait_instance(wait)->host;
     load_t *load = hy_alloc(sizeof *load);
-    if (!load) {
-        hy_value_drop(config);
-        return hy_fail(err, HY_ENOMEM, "load: out of memory");
-    }
+    if (!load) return hy_fail(err, HY_ENOMEM, "load: out of memory");
     *load = (load_t){.wait = wait, .box = box};
     *box = load;
-    int rc = hy_host_load(host, name, config, on_loaded, load, err);
+    int rc = config ? hy_host_load(host, name, hy_value_take(config), on_loaded, load, err)
+                    : hy_host_reload(host, name, on_loaded, load, err);
     if (rc) {
         *box = NULL;
         hy_free(load);
@@ -122,7 +142,30 @@ static int prompt_load(lua_State *L) {
     load_t **box = new_box(L);
     hy_wait_t *wait = hy_wait_open(L, "load");
     hy_error_t err = {0};
-    int rc = start_load(name, hy_value_take(config), wait, box, &err);
+    int rc = start_load(name, config, wait, box, &err);
+    if (rc) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, box);
+    }
+    return hy_wait_end(L, wait, rc, &err);
+}
+
+static int fail_unknown(lua_State *L, const char *what, const char *name) {
+    lua_pushfstring(L, "%s: no instance named \"%s\"; hyperties() lists them", what, name);
+    return hy_push_failure(L, HY_ENOT_FOUND, lua_tostring(L, -1));
+}
+
+/* reload(name or url) → {name, url, user, api}; or nil, message, code */
+static int prompt_reload(lua_State *L) {
+    const hy_instance_t *self = hy_instance_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    const hy_instance_t *i = hy_host_find_instance(self->host, name);
+    if (i == self) return hy_push_failure(L, HY_EFORBIDDEN, "reload: this is the prompt itself");
+    if (!i) return fail_unknown(L, "reload", name);
+    load_t **box = new_box(L);
+    hy_wait_t *wait = hy_wait_open(L, "reload");
+    hy_error_t err = {0};
+    int rc = start_load(name, NULL, wait, box, &err);
     if (rc) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, box);
@@ -136,10 +179,7 @@ static int prompt_unload(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     hy_instance_t *i = hy_host_find_instance(self->host, name);
     if (i == self) return hy_push_failure(L, HY_EFORBIDDEN, "unload: this is the prompt itself");
-    if (!i) {
-        lua_pushfstring(L, "unload: no instance named \"%s\"; hyperties() lists them", name);
-        return hy_push_failure(L, HY_ENOT_FOUND, lua_tostring(L, -1));
-    }
+    if (!i) return fail_unknown(L, "unload", name);
     hy_instance_unload(i);
     lua_pushboolean(L, 1);
     return 1;
@@ -155,10 +195,7 @@ static int prompt_instances(lua_State *L) {
          i = hy_host_next_instance(self->host, i)) {
         if (i == self || !hy_instance_url(i)) continue;
         push_instance(L, i);
-        lua_pushinteger(L, (lua_Integer)hy_instance_memory(i));
-        lua_setfield(L, -2, "memory");
-        lua_pushinteger(L, (lua_Integer)hy_instance_tasks(i));
-        lua_setfield(L, -2, "tasks");
+        set_condition(L, i);
         lua_rawseti(L, -2, ++count);
     }
     return 1;
@@ -216,7 +253,8 @@ static int prompt_traceback(lua_State *L) {
 static const luaL_Reg primitives[] = {
     {"load", prompt_load},           {"unload", prompt_unload}, {"instances", prompt_instances},
     {"objects", prompt_objects},     {"routes", prompt_routes}, {"compile", prompt_compile},
-    {"traceback", prompt_traceback}, {"api", prompt_api},       {NULL, NULL},
+    {"traceback", prompt_traceback}, {"api", prompt_api},       {"reload", prompt_reload},
+    {NULL, NULL},
 };
 
 static const hy_embedded_t *find_embedded(const char *name) {
@@ -226,7 +264,7 @@ static const hy_embedded_t *find_embedded(const char *name) {
     return NULL;
 }
 
-void hy_lib_prompt_push(lua_State *L) {
+void hy_lib_prompt_push(lua_State *L, const hy_node_server_t *node) {
     hy_instance_t *self = hy_instance_of(L);
     if (luaL_newmetatable(L, LOAD_CLASS)) {
         lua_pushcfunction(L, load_gc);
@@ -240,6 +278,7 @@ void hy_lib_prompt_push(lua_State *L) {
     lua_call(L, 0, 1);
     luaL_newlib(L, primitives);
     hy_lib_complete_open(L);
+    hy_lib_operate_open(L, node);
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->env_ref);
     lua_rawgeti(L, LUA_REGISTRYINDEX, self->self_ref);
     lua_call(L, 3, 1);

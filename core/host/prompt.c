@@ -248,8 +248,7 @@ static void on_poll(void *arg, int events) {
 /* --- opening and closing ---------------------------------------------------------------------- */
 
 static void install(lua_State *L, void *arg) {
-    (void)arg;
-    hy_lib_prompt_push(L);
+    hy_lib_prompt_push(L, arg);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &commands_key);
 }
 
@@ -266,7 +265,7 @@ static void on_loaded(void *arg, int code, const char *desc, hy_instance_t *inst
         end(p, desc);
         return;
     }
-    if (hy_protected(instance->L, install, NULL, &err) != 0) {
+    if (hy_protected(instance->L, install, (void *)p->config.node, &err) != 0) {
         end(p, err.text);
         return;
     }

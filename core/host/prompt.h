@@ -8,6 +8,7 @@
 #define HY_HOST_PROMPT_H
 
 #include "../loop/loop.h"
+#include "../node/node.h"
 #include "host.h"
 
 typedef struct hy_prompt hy_prompt_t;
@@ -15,8 +16,9 @@ typedef struct hy_prompt hy_prompt_t;
 typedef struct {
     hy_host_t *host;
     hy_loop_t *loop;
-    int fd;            /* connected stream socket; the prompt's own from now on, also on failure */
-    const char *hello; /* said first, to whom it may be new; NULL: nothing */
+    int fd; /* connected stream socket; the prompt's own from now on, also on failure */
+    const hy_node_server_t *node; /* in this process, outlives the host; NULL: elsewhere */
+    const char *hello;            /* said first, to whom it may be new; NULL: nothing */
     /* Once: the client is gone (`why` NULL), or the prompt cannot go on (text; the client is told,
      * too). Maybe from inside Lua. */
     void (*ended)(void *arg, const char *why);

@@ -79,6 +79,7 @@ static int open_prompt(member_t *m, int fd, hy_error_t *err) {
         .host = ps->config.host(ps->config.arg, err),
         .loop = ps->config.loop,
         .fd = fd,
+        .node = ps->config.node,
         .hello = m->ended ? NULL : ps->hello->bytes,
         .ended = on_ended,
         .arg = m,

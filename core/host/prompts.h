@@ -14,9 +14,10 @@
 typedef struct hy_prompts hy_prompts_t;
 
 typedef struct {
-    hy_loop_t *loop;     /* outlives the prompts */
-    const hy_log_t *log; /* may be NULL */
-    const char *hello;   /* what a client is told that it talks to; copied */
+    hy_loop_t *loop;              /* outlives the prompts */
+    const hy_log_t *log;          /* may be NULL */
+    const hy_node_server_t *node; /* as in prompt.h */
+    const char *hello;            /* what a client is told that it talks to; copied */
     /* The host, made now if that is how it is; NULL and why not. */
     hy_host_t *(*host)(void *arg, hy_error_t *err);
     void *arg;

@@ -168,8 +168,10 @@ static void walk_registry(walk_t *w) {
     for (uint32_t pos = 0; (slot = hy_dict_next(&w->server->registry->entries, &pos));) {
         const hy__entry_t *e = slot->item;
         hy_str_t *runtime = e->session ? e->session->owner->runtime : NULL;
-        if (!has_part(w, e->url) && !(w->part && has_part(w, runtime))) continue;
-        hy_node_t *row = new_row(w);
+        bool is_wanted =
+            has_part(w, e->url) ||
+            (w->part && (has_part(w, runtime) || has_part(w, hy_get_str(e->value, "name"))));
+        hy_node_t *row = is_wanted ? new_row(w) : NULL;
         if (!row) continue;
         put_str(w, row, "url", e->url);
         put(w, row, "type", hy_text(e->type == HY__HYPERTY ? "hyperty" : "dataObject"));

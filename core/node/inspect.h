@@ -33,8 +33,8 @@ hy_node_list_t hy_node_list_find(const char *word);
  *   objects      url, runtime and hyperty (that hold it), guarded, admitted, subscribers
  *   registry     url, type, status, runtime, and name, user and schema as far as it has them
  *
- * Of those with `part` in one of their addresses (NULL: all), at most HY_NODE_ROWS_MAX, and of each
- * list in them as many; *total gets how many there are. HY_ENOMEM. */
+ * Of those with `part` in one of their addresses, or in the name (NULL: all), at most
+ * HY_NODE_ROWS_MAX, and of each list in them as many; *total gets how many there are. HY_ENOMEM. */
 int hy_node_server_list(const hy_node_server_t *n, hy_node_list_t which, const char *part,
                         hy_value_t *out, uint32_t *total);
 /* The figures of hy_node_stats_t by their names, and `domain`. */

@@ -3,21 +3,25 @@
 -- with what is below, and gives the function that is then called for each line, in a task of its
 -- own: so a line may wait for whatever it likes.
 --
---   host   what only a trusted prompt may do: load, unload, instances, objects, routes, compile,
---          traceback; api(), what scripts see; and what completion looks at (lib_complete.h)
+--   host   what only a trusted prompt may do: load, reload, unload, instances, objects, routes,
+--          compile, traceback; api(), what scripts see; what operate.lua is for (lib_operate.h),
+--          and what completion looks at (lib_complete.h)
 --   env    the globals of what is typed
 --   self   the prompt's own instance
 local hyperty = require "hyperty"
 local completion = require "hyperty.complete"
 local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
+local operate = require "hyperty.operate"
 
 local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
-local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type, xpcall =
-  error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, tostring, type, xpcall
+local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget, rawset, tostring,
+  type, xpcall = error, string.format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget,
+  rawset, tostring, type, xpcall
 
 local OVERVIEW_END = [[
 hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
+What a message node in this process holds: help "node".
 A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for,
 Ctrl-D leaves. Tab completes, a second Tab lists; Ctrl-R searches the history;
 Alt-Enter begins another line.]]
@@ -63,30 +67,49 @@ local function typed_name(env, api)
   return loaded[api].name
 end
 
+-- Puts a function into what load gave.
+local function add_function(env, api, name, fn)
+  local instance = loaded[api]
+  local function call(...)
+    check_loaded(instance)
+    if rawequal((...), api) then
+      error(format("call it with a dot: %s.%s(…)", typed_name(env, api), name), 0)
+    end
+    return fn(...)
+  end
+  functions[call] = { api = api, name = name }
+  rawset(api, name, call)
+end
+
+local function add_method(env, api, name)
+  local url = loaded[api].url
+  add_function(env, api, name, function(...) return hyperty.call(url, name, ...) end)
+end
+
 -- The functions of an instance's api as functions of a table.
 local function api_table(env, instance)
-  local api = {}
-  local function add(name, fn)
-    api[name] = function(...)
-      check_loaded(instance)
-      if rawequal((...), api) then
-        error(format("call it with a dot: %s.%s(…)", typed_name(env, api), name), 0)
-      end
-      return fn(...)
-    end
-    functions[api[name]] = { api = api, name = name }
-  end
-  for _, method in ipairs(instance.api) do
-    add(method, function(...) return hyperty.call(instance.url, method, ...) end)
-  end
-  add("on", function(event, fn)
+  local api = setmetatable({}, api_meta)
+  loaded[api] = instance
+  for _, method in ipairs(instance.api) do add_method(env, api, method) end
+  add_function(env, api, "on", function(event, fn)
     if type(event) ~= "string" or type(fn) ~= "function" then
       error("on needs the name of an event and a function", 0)
     end
     return hyperty.follow(instance.url, event, fn)
   end)
-  loaded[api] = instance
-  return setmetatable(api, api_meta)
+  return api
+end
+
+-- Its functions are those of the instance's new code.
+local function renew(env, api, instance)
+  local has = { on = true }
+  for _, method in ipairs(instance.api) do
+    has[method] = true
+    if not rawget(api, method) then add_method(env, api, method) end
+  end
+  for name in pairs(api) do
+    if not has[name] then api[name] = nil end
+  end
 end
 
 local function check(value, kind, what)
@@ -182,9 +205,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`. `failures.last` is the text of
--- the last line that failed, and its calls.
-local function install_commands(host, env, self, failures)
+-- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
+-- failed: its text and the calls. Gives `load`.
+local function install_commands(host, env, self, last)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -193,6 +216,27 @@ local function install_commands(host, env, self, failures)
     local instance, message = host.load(name, config)
     if not instance then error(message, 0) end
     return api_table(env, instance)
+  end
+
+  function commands.use(name)
+    check(name, "string", "use: name")
+    for _, instance in ipairs(host.instances()) do
+      if instance.name == name or instance.url == name then return api_table(env, instance) end
+    end
+    error(format('use: no instance named "%s"; hyperties() lists them', name), 0)
+  end
+
+  function commands.reload(name)
+    local instance = loaded[name]
+    if instance then check_loaded(instance) end
+    name = instance and instance.url or name
+    check(name, "string", "reload: name")
+    local again, message = host.reload(name)
+    if not again then error(message, 0) end
+    for api, other in pairs(loaded) do
+      if other.url == again.url then renew(env, api, again) end
+    end
+    return true
   end
 
   function commands.unload(name)
@@ -227,13 +271,6 @@ local function install_commands(host, env, self, failures)
     return observer
   end
 
-  function commands.why()
-    local failure = failures.last
-    if not failure then return print "nothing has failed here" end
-    print(failure.text)
-    if failure.calls then print(failure.calls) end
-  end
-
   function commands.help(x)
     if x == nil then
       for _, topic in ipairs(help.COMMANDS) do
@@ -247,11 +284,18 @@ local function install_commands(host, env, self, failures)
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
+  function commands.why()
+    if not last.failure then return print "nothing has failed here" end
+    print(last.failure.text)
+    if last.failure.calls then print(last.failure.calls) end
+  end
+
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
   end
 
+  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty, env.self = hyperty, self
   env.exit, env.quit = leaving_word(), leaving_word()
@@ -318,8 +362,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local failures = {}
-  local load_hyperty = install_commands(host, env, self, failures)
+  local last = {}
+  local load_hyperty = install_commands(host, env, self, last)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -362,7 +406,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    failures.last = { text = text, calls = traceback and calls_of(traceback) }
+    last.failure = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)

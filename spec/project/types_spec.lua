@@ -330,6 +330,23 @@ describe("the parameters that are told", function()
     end)
   end)
 
+  it("have all events, of which each is known", function()
+    walk(function(walker)
+      local count = 0
+      for _, class in ipairs(API.classes) do
+        if #class.events > 0 then
+          local message = walker.call(class.name:match "%a+$", "on", true, { "string", "fn" })
+          local known = {}
+          for i, event in ipairs(class.events) do known[i] = event.name end
+          assert.truthy(message:find("(known: " .. table.concat(known, ", ") .. ")", 1, true),
+            message)
+          count = count + 1
+        end
+      end
+      assert.equal(3, count)
+    end)
+  end)
+
   it("are all that may be named", function()
     walk(function(walker)
       for _, method in ipairs(class_named "Syncher".methods) do

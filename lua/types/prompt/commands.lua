@@ -17,7 +17,7 @@ function load(name, config) end
 ---@return true
 function unload(name) end
 
---- Lists what is loaded: name, url, user, functions, memory in bytes, tasks.
+--- Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.
 ---@return table[]
 function hyperties() end
 
