@@ -251,10 +251,11 @@ static int prompt_traceback(lua_State *L) {
 }
 
 static const luaL_Reg primitives[] = {
-    {"load", prompt_load},           {"unload", prompt_unload}, {"instances", prompt_instances},
-    {"objects", prompt_objects},     {"routes", prompt_routes}, {"compile", prompt_compile},
-    {"traceback", prompt_traceback}, {"api", prompt_api},       {"reload", prompt_reload},
-    {NULL, NULL},
+    {"load", prompt_load},           {"unload", prompt_unload},
+    {"instances", prompt_instances}, {"objects", prompt_objects},
+    {"routes", prompt_routes},       {"compile", prompt_compile},
+    {"traceback", prompt_traceback}, {"api", prompt_api},
+    {"reload", prompt_reload},       {NULL, NULL},
 };
 
 static const hy_embedded_t *find_embedded(const char *name) {
