@@ -205,9 +205,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`. `failures.last` is the text of
--- the last line that failed, and its calls.
-local function install_commands(host, env, self, failures)
+-- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
+-- failed: its text and the calls. Gives `load`.
+local function install_commands(host, env, self, last)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -269,13 +269,6 @@ local function install_commands(host, env, self, failures)
       print_events(observer, url)
     end
     return observer
-  end
-
-  function commands.why()
-    local failure = failures.last
-    if not failure then return print "nothing has failed here" end
-    print(failure.text)
-    if failure.calls then print(failure.calls) end
   end
 
   function commands.help(x)
@@ -363,8 +356,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local failures = {}
-  local load_hyperty = install_commands(host, env, self, failures)
+  local last = {}
+  local load_hyperty = install_commands(host, env, self, last)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -407,7 +400,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    failures.last = { text = text, calls = traceback and calls_of(traceback) }
+    last.failure = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)

@@ -130,6 +130,8 @@ describe("completion", function()
     local answer = complete(host, { many = many }, "many.", 100)
     assert.equal(100, #answer.items)
     assert.is_true(answer.more)
+    assert.is_true(complete(host, { many = many }, "many.key1999", 1e6).more)
+    assert.is_nil(complete(host, env, "chat.", 100).more)
     local loop = {}
     setmetatable(loop, { __index = loop })
     assert.equal(0, #complete(host, { loop = loop }, "loop.x", 100).items)
