@@ -1,5 +1,6 @@
--- The corpus of abuse: scripts that try to freeze, fill, break or leave their host. Each runs beside
--- a neighbour in one process, which goes on serving; then all of them run in one host at once.
+-- The corpus of abuse: scripts that try to freeze, fill, break or leave their host. Each runs
+-- beside a neighbour in one process, which goes on serving; then all of them run in one host at
+-- once.
 --
 -- A script's leading comments say what is to come of it:
 --   -- log: TEXT       an error line of it has this text (several: each of them)
@@ -7,14 +8,14 @@
 -- and if there are none, that it starts and logs no error: what it tries, it checks itself.
 --
 -- The neighbour wakes up each 10 ms. What keeps it from that is measured as processor time of the
--- process between two of its wakings, which does not depend on what else the machine does: in a turn
--- of the host a script may use its share, and at the end of that share begin a run that is killed,
--- so that for each of them the bound is
+-- process between two of its wakings, which does not depend on what else the machine does: in a
+-- turn of the host a script may use its share, and at the end of that share begin a run that is
+-- killed, so that for each of them the bound is
 --
 --   turn + run + 2 ticks, and the rest of one instruction or call into C
 --
--- of which the last is the slowest with a memory that is full: Lua looks through all of it before it
--- says so.
+-- of which the last is the slowest with a memory that is full: Lua looks through all of it before
+-- it says so.
 local host = require "hyperty.host"
 local lfs = require "lfs"
 
