@@ -280,13 +280,13 @@ static void tell(const new_t *n) {
     }
     bool is_here = strcmp(n->into, ".") == 0;
     const char *program = program_name(is_here, room);
-    int column = (int)(strlen(program) + strlen(n->name)) + 9;
+    int width = (int)strlen(n->name);
     printf("\nnext%s%s:\n", is_here ? "" : ", in ", is_here ? "" : n->into);
     printf("  %s check %s\n", program, n->name);
-    printf("  %s repl %-*s a prompt: %s.add(2)\n", program, (int)strlen(n->name) + 3, n->name,
+    printf("  %s repl %-*s    a prompt: %s.add(2)\n", program, width + 7, n->name, n->name);
+    printf("  %s run --watch %s    takes over what you change\n", program, n->name);
+    printf("  %-*s    runs spec/%s_spec.lua\n", (int)strlen(program) + width + 13, "busted",
            n->name);
-    printf("  %s run %-*s until Ctrl-C\n", program, (int)strlen(n->name) + 4, n->name);
-    printf("  %-*s runs spec/%s_spec.lua\n", column, "busted", n->name);
 }
 
 int hy_command_new(const hy_options_t *options) {

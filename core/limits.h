@@ -318,6 +318,7 @@
 
 /* Texts made for people. */
 #define HY_ERROR_TEXT_BYTES 512u
+#define HY_LOG_TURN_LINES   100u /* errors of one hyperty in a turn of its host */
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
 /* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */

@@ -105,6 +105,10 @@ bool hy__budget_is_over(const hy_instance_t *i) {
     return most_us > 0 && b->turn == i->host->turn && b->turn_us >= most_us;
 }
 
+bool hy__budget_is_spent(const hy_instance_t *i) {
+    return i->budget.full_turn == i->host->turn + 1 && hy__budget_is_over(i);
+}
+
 /* --- the signal ------------------------------------------------------------------------------- */
 
 static void charge(lua_State *L, uint64_t now_us) {
@@ -118,6 +122,7 @@ static void charge(lua_State *L, uint64_t now_us) {
     }
     b->turn_us += passed_us;
     b->used_us += passed_us;
+    if (b->depth == 0) return;
     if (b->is_new) {
         b->is_new = 0;
         b->run_from_us = now_us;
@@ -160,7 +165,19 @@ lua_State *hy__budget_enter(lua_State *L) {
 void hy__budget_leave(lua_State *L, lua_State *before) {
     thread.running = before;
     hy_instance_of(L)->budget.depth--;
-    if (before && hy_instance_of(before)->budget.is_due) arm(before);
+    if (!before) return;
+    const hy_budget_t *b = &hy_instance_of(before)->budget;
+    if (b->is_due && b->depth > 0) arm(before);
+}
+
+lua_State *hy__budget_lend(lua_State *L) {
+    lua_State *before = thread.running;
+    thread.running = L;
+    return before;
+}
+
+void hy__budget_give_back(lua_State *before) {
+    thread.running = before;
 }
 
 /* --- the timer -------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ typedef struct {
     volatile uint64_t turn_us; /* in this turn of the host */
     volatile uint64_t turn;    /* the host's turn that `turn_us` is of */
     volatile uint64_t used_us; /* ever */
+    uint64_t full_turn;        /* after which its memory was full last; 0: never */
     char text[160];            /* of the error that kills it, with file and line */
 } hy_budget_t;
 
@@ -69,10 +70,18 @@ static inline void hy_budget_poll(lua_State *L, const volatile sig_atomic_t *fla
 lua_State *hy__budget_enter(lua_State *L);
 void hy__budget_leave(lua_State *L, lua_State *before);
 
+/* The host's own code works for the instance of L, outside of runs: only the turn is charged. Gives
+ * back who was charged before, for give_back. May contain runs. */
+lua_State *hy__budget_lend(lua_State *L);
+void hy__budget_give_back(lua_State *before);
+
 /* The run under way, or the one that has just ended, was killed. */
 bool hy__budget_is_killed(lua_State *L);
 /* Has used up its share of this turn of the host. */
 bool hy__budget_is_over(const hy_instance_t *i);
+/* That, and its memory was full in this turn: whatever is tried for it would have Lua look through
+ * all of that memory again, so it is not tried. */
+bool hy__budget_is_spent(const hy_instance_t *i);
 
 /* A host with this budget lives on this thread, until it is closed there. Negative errno if there
  * is no timer to be had. */

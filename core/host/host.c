@@ -428,6 +428,10 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
 /* --- instances -------------------------------------------------------------------------------- */
 
 void hy_instance_unload(hy_instance_t *i) {
+    if (i->life == HY_LIFE_TRIED) {
+        hy__reload_refuse(i->reload);
+        return;
+    }
     if (i->is_leaving) return;
     i->is_leaving = true;
     hy_list_append(&i->host->leaving, &i->leaving);
@@ -437,6 +441,20 @@ void hy_instance_unload(hy_instance_t *i) {
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text) {
     hy__instance_log(i, HY_LOG_ERROR, what, text);
     hy__supervisor_failed(i, points, text);
+}
+
+/* Of errors in one turn. */
+static bool is_flood(hy_instance_t *i) {
+    if (i->log_turn != i->host->turn) {
+        uint32_t left_out = i->log_count > HY_LOG_TURN_LINES ? i->log_count - HY_LOG_TURN_LINES : 0;
+        i->log_turn = i->host->turn;
+        i->log_count = 0;
+        if (left_out > 0) {
+            hy_log(i->host->config.log, HY_LOG_ERROR, i->name->bytes,
+                   "%u more errors were left out", left_out);
+        }
+    }
+    return ++i->log_count > HY_LOG_TURN_LINES;
 }
 
 /* Its first line. */
@@ -450,6 +468,7 @@ static void keep_error(hy_instance_t *i, const char *what, const char *text) {
 
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text) {
     if (level == HY_LOG_ERROR && text) keep_error(i, what, text);
+    if (level == HY_LOG_ERROR && is_flood(i)) return;
     hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
 }
 

@@ -79,10 +79,12 @@ struct hy_instance {
     uint32_t ref_count;                   /* state.c: registry references held (hy_ref) */
     hy_budget_t budget;                   /* budget.c */
     hy_supervision_t supervision;         /* supervisor.c */
-    uint32_t busy;        /* task.c: entries into Lua now; what would start is queued */
-    uint32_t queued;      /* task.c: tasks in the host's `ready` */
-    bool is_late;         /* task.c: its turn was over; all is queued until that is worked off */
-    bool is_trusted;      /* host.c: it gets all of Lua */
+    uint32_t busy;     /* task.c: entries into Lua now; what would start is queued */
+    uint32_t queued;   /* task.c: tasks in the host's `ready` */
+    bool is_late;      /* task.c: its turn was over; all is queued until that is worked off */
+    bool is_trusted;   /* host.c: it gets all of Lua */
+    uint64_t log_turn; /* host.c: in which `log_count` errors were logged */
+    uint32_t log_count;
     uint32_t timer_count; /* lib_timer.c */
     hy_link_t idle;       /* task.c: finished threads, to be used again */
     uint32_t idle_count;

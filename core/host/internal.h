@@ -79,7 +79,8 @@ int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, s
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* A task has failed, and nobody else is told: `points` as in limits.h (HY_FAILURE_…). Logs it. */
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text);
-/* hy_log at the name of the instance, which keeps the last error. */
+/* hy_log at the name of the instance, which keeps the last error. Of errors, at most
+ * HY_LOG_TURN_LINES in a turn. */
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text);
 
 /* --- state.c: one Lua state ------------------------------------------------------------------- */
@@ -135,6 +136,8 @@ void hy__watch_add(hy_host_t *h, const char *path);
 
 /* For hy_host_turn. */
 void hy__reload_turn(hy_host_t *h);
+/* The life that is tried is to be stopped: it fails. */
+void hy__reload_refuse(hy_reload_t *r);
 /* The instance goes away, or the host: what is tried is rolled back, past lives end. */
 void hy__reload_end(hy_instance_t *i);
 /* True: the instance is frozen, and go(arg) comes when it goes on. */

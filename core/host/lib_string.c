@@ -77,10 +77,24 @@ static size_t place_of(lua_State *L, int arg, size_t len) {
 
 /* --- find and match --------------------------------------------------------------------------- */
 
+#define SHORT_BYTES 256 /* of a text that is searched before memmem has looked at what it wants */
+
+/* Takes as long as the text is; what is short, at most as many steps as it has pairs. */
+static const char *find_bytes(const char *text, size_t len, const char *wanted, size_t wanted_len) {
+    if (len > SHORT_BYTES || wanted_len == 0) return memmem(text, len, wanted, wanted_len);
+    const char *end = text + len;
+    while ((size_t)(end - text) >= wanted_len) {
+        text = memchr(text, wanted[0], (size_t)(end - text) - wanted_len + 1);
+        if (!text || memcmp(text, wanted, wanted_len) == 0) return text;
+        text++;
+    }
+    return NULL;
+}
+
 static int find_plain(lua_State *L, const char *text, size_t len, size_t from) {
     size_t wanted_len;
     const char *wanted = lua_tolstring(L, 2, &wanted_len);
-    const char *found = memmem(text + from, len - from, wanted, wanted_len);
+    const char *found = find_bytes(text + from, len - from, wanted, wanted_len);
     if (!found) {
         luaL_pushfail(L);
         return 1;

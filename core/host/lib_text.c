@@ -11,7 +11,7 @@ static int json_encode(lua_State *L) {
     hy_buf_t text;
     luaL_checkany(L, 1);
     hy_value_t *held = hy_class_value(L, 1, "json.encode");
-    if (hy_value_bytes(*held) > HY_VALUE_BYTES_MAX / 2) {
+    if (hy_value_bytes(*held) > HY_VALUE_BYTES_MAX / 4) {
         hy_value_drop(hy_value_take(held));
         return luaL_error(L, "json.encode: the value is too large");
     }
@@ -69,7 +69,8 @@ static int log_line(lua_State *L) {
     luaL_checkstack(L, 5, NULL);
     hy_value_t *held = hy_class_hold(L);
     if (count > 1 && lua_istable(L, count)) {
-        if (hy_value_from_lua(L, count, held, NULL) == 0 && held->kind == HY_OBJECT) texts--;
+        bool is_read = hy_value_from_lua(L, count, held, NULL) == 0 && held->kind == HY_OBJECT;
+        if (is_read && hy_value_bytes(*held) <= HY_JSON_BYTES_MAX) texts--;
     }
     luaL_Buffer line;
     luaL_buffinit(L, &line);

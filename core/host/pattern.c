@@ -54,6 +54,25 @@ static inline bool is_digit(unsigned char c) {
     return is_between(c, '0', '9');
 }
 
+/* Means something else than itself in a pattern; ')' only to who has seen a '('. */
+static inline bool is_special(char c) {
+    switch (c) {
+    case '^':
+    case '$':
+    case '*':
+    case '+':
+    case '?':
+    case '.':
+    case '(':
+    case '[':
+    case '%':
+    case '-':
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Of "%x", x being `class`. */
 static inline bool is_in_class(unsigned char c, unsigned char class) {
     bool is_in;
@@ -168,8 +187,8 @@ static const char *span(const hy_pattern_t *m, const char *s, const char *p, con
 
 /* The character that must come if what is at `p` is to match; -1: not that simple. */
 static int plain_at(const hy_pattern_t *m, const char *p) {
-    if (p == m->pattern_end || memchr("^$*+?.()[%-", *p, 11)) return -1;
-    if (p + 1 < m->pattern_end && memchr("*?-", p[1], 3)) return -1;
+    if (p == m->pattern_end || is_special(*p) || *p == ')') return -1;
+    if (p + 1 < m->pattern_end && (p[1] == '*' || p[1] == '?' || p[1] == '-')) return -1;
     return (unsigned char)*p;
 }
 
@@ -460,7 +479,7 @@ bool hy_pattern_capture(hy_pattern_t *m, unsigned number, const char *start, con
 
 bool hy_pattern_is_plain(const char *pattern, size_t len) {
     for (size_t i = 0; i < len; i++) {
-        if (memchr("^$*+?.([%-", pattern[i], 10)) return false;
+        if (is_special(pattern[i])) return false;
     }
     return true;
 }

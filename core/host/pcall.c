@@ -86,7 +86,12 @@ static int make_text(lua_State *L) {
 
 int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, hy_error_t *err) {
     protected_t p = {fn, arg};
+    if (hy__budget_is_spent(hy_instance_of(L))) {
+        hy__host_wake(hy_instance_of(L)->host);
+        return hy_fail(err, HY_ENOMEM, "not enough memory");
+    }
     if (!lua_checkstack(L, 3)) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+    lua_State *before = hy__budget_lend(L);
     lua_pushcfunction(L, make_text);
     int handler = lua_gettop(L);
     lua_pushcfunction(L, run_protected);
@@ -98,5 +103,6 @@ int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, h
         rc = hy_fail(err, code_of(status), "%s", lua_tostring(L, -1));
     }
     lua_settop(L, handler - 1);
+    hy__budget_give_back(before);
     return rc;
 }

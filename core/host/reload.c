@@ -358,6 +358,10 @@ void hy__reload_turn(hy_host_t *h) {
     }
 }
 
+void hy__reload_refuse(hy_reload_t *r) {
+    fail(r, HY_ECLOSED, "the new code was stopped while it was being tried");
+}
+
 void hy__reload_end(hy_instance_t *i) {
     hy_reload_t *r = i->reload;
     if (r) {

@@ -241,7 +241,11 @@ void hy__supervisor_turn(hy_host_t *h) {
 
 const char *hy_instance_condition(const hy_instance_t *i) {
     static const char *const words[] = {"running", "restarting", "parked"};
-    if (i->supervision.condition == HY_UP && i->state == HY_STARTING) return "starting";
+    if (i->supervision.condition == HY_UP) {
+        if (i->reload) return "reloading";
+        if (i->is_leaving || i->state >= HY_STOPPING) return "stopping";
+        if (i->state == HY_STARTING) return "starting";
+    }
     return words[i->supervision.condition];
 }
 

@@ -302,7 +302,9 @@ static void drop_task(hy_task_t *t) {
     if (t->parent) t->parent->child = NULL;
     t->wait = NULL;
     bool is_crash = t->instance->host->is_crashing; /* the thread goes as it is */
-    if (!is_crash && unwind(t) != LUA_OK) {
+    /* Told once, if many are closed in one run. */
+    bool was_killed = t->instance->budget.depth > 0 && hy__budget_is_killed(t->thread);
+    if (!is_crash && unwind(t) != LUA_OK && !was_killed) {
         hy__error_check(t->thread);
         hy__instance_log(t->instance, HY_LOG_ERROR, "closing a task", lua_tostring(t->thread, -1));
     }

@@ -19,10 +19,11 @@ Loads the hyperty of that name or file and gives its functions: chat = load "gro
   .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
 Lua's own load is loadtext.]] },
   { "use", "name: string", "table<string, function>", [[
-Gives the functions of a hyperty that is loaded already, as load does: chat = use "group_chat".]] },
+Gives the functions of a hyperty that is loaded already: chat = use "group_chat".]] },
   { "reload", "name: string|table", "true", [[
-Takes the code of a loaded hyperty from its file again, given its name or what load gave. What it
-has made stays; if anything is wrong with the new code, that is told and the old one goes on.]] },
+Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
+it has made stays; if anything is wrong with the new code, that is told and the old one goes on.
+One that was parked, since it failed too often, is started.]] },
   { "unload", "name: string|table", "true", [[
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
@@ -36,10 +37,10 @@ Lists the addresses that this runtime listens to.]] },
   { "watch", "url: string", "hyperty.Observer", [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
   { "trace", "url?: string, on?: boolean", nil, [[
-Tells hop by hop what this process knows of an object: its reporter, who may observe it, each copy,
-and the message node if that is here, with its version where there is one. From then on each message
-that goes to or comes from the object is printed as it passes; trace(url, false) ends that, trace()
-lists what is traced.]] },
+Tells hop by hop what this process knows of an object: its reporter, who may observe it, each
+copy, and the message node if that is here, with its version where there is one. From then on
+each message that goes to or comes from the object is printed as it passes; trace(url, false)
+ends that, trace() lists what is traced.]] },
   { "why", "", nil, [[
 Tells the last error once more, with the calls that led to it.]] },
   { "loadtext", "text: string, name?: string", "function", [[

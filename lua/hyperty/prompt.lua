@@ -205,9 +205,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
--- failed: its text and the calls. Gives `load`.
-local function install_commands(host, env, self, last)
+-- Puts the commands into the globals of the prompt. Gives `load`. `failures.last` is the text of
+-- the last line that failed, and its calls.
+local function install_commands(host, env, self, failures)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -271,6 +271,13 @@ local function install_commands(host, env, self, last)
     return observer
   end
 
+  function commands.why()
+    local failure = failures.last
+    if not failure then return print "nothing has failed here" end
+    print(failure.text)
+    if failure.calls then print(failure.calls) end
+  end
+
   function commands.help(x)
     if x == nil then
       for _, topic in ipairs(help.COMMANDS) do
@@ -282,12 +289,6 @@ local function install_commands(host, env, self, last)
     print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
-  end
-
-  function commands.why()
-    if not last.failure then return print "nothing has failed here" end
-    print(last.failure.text)
-    if last.failure.calls then print(last.failure.calls) end
   end
 
   function commands.loadtext(text, name)
@@ -362,8 +363,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local last = {}
-  local load_hyperty = install_commands(host, env, self, last)
+  local failures = {}
+  local load_hyperty = install_commands(host, env, self, failures)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -406,7 +407,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    last.failure = { text = text, calls = traceback and calls_of(traceback) }
+    failures.last = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)

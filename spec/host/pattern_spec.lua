@@ -133,6 +133,18 @@ describe("a pattern", function()
         end]]
     end)
 
+    it("plain text in what is short and what is long", function()
+      agree [[
+        local letters = { "a", "b", "a" }
+        for _ = 1, 400 do
+          local wanted = text(letters, 6)
+          for _, subject in ipairs { text(letters, 12), text(letters, 200):rep(3) } do
+            try(string.find, subject, wanted, random(8) - 3, true)
+            try(string.find, subject, wanted)
+          end
+        end]]
+    end)
+
     it("replacements", function()
       agree [[
         local replacements = { "x", "", "%0%0", "%1", "%2", "%3", "%%", "%", "%x", "a%", "%\0", 7,

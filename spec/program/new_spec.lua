@@ -45,7 +45,7 @@ describe("hyperty new", function()
         assert.truthy(lfs.attributes(dir .. "/" .. path), path)
         assert.falsy(tree.read(dir .. "/" .. path):find "@%a+@", path)
       end
-      for _, command in ipairs { "check", "repl", "run" } do
+      for _, command in ipairs { "check", "repl", "run --watch" } do
         local line = ("  %s %s kitchen"):format(program.path, command) -- as it was called
         assert.truthy(out:find(line, 1, true), out)
       end
@@ -62,7 +62,7 @@ describe("hyperty new", function()
         { %s & pid=$!; } 2>said; while ! grep -q reports said; do sleep 0.05
         kill -0 $pid || break; done; kill -INT $pid
         wait $pid; status=$?; cat said; exit $status]] })
-      assert.truthy(ran.out:find "^kitchen: reports resource://localhost/%x", ran.out)
+      assert.truthy(ran.out:find "%f[%a]kitchen: reports resource://localhost/%x", ran.out)
       assert.equal(0, ran.status)
       local asked = program.repl("kitchen.add(2)\nkitchen.add()\nkitchen.value()\n",
         { dir = dir, args = { "kitchen" } })

@@ -71,11 +71,25 @@ describe("the README's kitchen", function()
 
   it("works at once", function()
     assert.same({ "new kitchen", "check kitchen", "run kitchen", "repl kitchen" }, commands())
+    assert.same({ " kitchen" }, indented "build/release/hyperty run --watch")
     assert.equal(1, #indented "busted ")
     with_project(function(dir)
       assert.truthy(README:find("kitchen.add(2)", 1, true))
       local asked = program.repl("kitchen.add(2)\n", { dir = dir, args = { "kitchen" } })
       assert.same("2\n", asked.out)
+    end)
+  end)
+
+  it("takes over what is saved while it runs", function()
+    process.with(function(start, dir)
+      local project = dir .. "/1" -- where the first process runs
+      local path = project .. "/hyperties/kitchen.lua"
+      assert.equal(0, program.run({ "new", "kitchen", "--into", project }).status)
+      program.write(path, block "kitchen")
+      local kitchen = start("run", "--watch", "kitchen")
+      kitchen:expect("err", "kitchen: 20 degrees, it was 19\n")
+      program.write(path, (block "kitchen":gsub("%%d degrees, it was", "now %%d, before")))
+      kitchen:expect("err", "kitchen: now %d+, before %d+\n")
     end)
   end)
 

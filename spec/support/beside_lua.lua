@@ -5,8 +5,8 @@
 --   beside_lua.agree(anna, [[try(string.find, "abc", "b")]])
 local M = {}
 
--- What the code has: `note(text)`; `try(f, …)`, which notes what a call gives or raises; `random(n)`,
--- the same numbers in both; `pick(list)`, `text(list, most)`, made of items of a list; `shown(v)`.
+-- What the code has: `note(text)`; `try(f, …)`, which notes what it gives or raises; `random(n)`,
+-- the same numbers in both; `pick(list)`, `text(list, most)`: items of a list; `shown(v)`.
 local PRELUDE = [[
 local seed = ...
 local lines = {}

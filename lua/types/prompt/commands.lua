@@ -11,6 +11,18 @@
 ---@return table<string, function>
 function load(name, config) end
 
+--- Gives the functions of a hyperty that is loaded already: chat = use "group_chat".
+---@param name string
+---@return table<string, function>
+function use(name) end
+
+--- Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
+--- it has made stays; if anything is wrong with the new code, that is told and the old one goes
+--- on.
+---@param name string|table
+---@return true
+function reload(name) end
+
 --- Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 --- are stored and the host has --store: those wait for it to be loaded again.
 ---@param name string|table
@@ -34,6 +46,14 @@ function routes() end
 ---@param url string
 ---@return hyperty.Observer
 function watch(url) end
+
+--- Tells hop by hop what this process knows of an object: its reporter, who may observe it, each
+--- copy, and the message node if that is here, with its version where there is one. From then on
+--- each message that goes to or comes from the object is printed as it passes; trace(url, false)
+--- ends that, trace() lists what is traced.
+---@param url? string
+---@param on? boolean
+function trace(url, on) end
 
 --- Tells the last error once more, with the calls that led to it.
 function why() end
