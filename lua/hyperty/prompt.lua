@@ -271,6 +271,13 @@ local function install_commands(host, env, self, last)
     return observer
   end
 
+  function commands.why()
+    local failure = last.failure
+    if not failure then return print "nothing has failed here" end
+    print(failure.text)
+    if failure.calls then print(failure.calls) end
+  end
+
   function commands.help(x)
     if x == nil then
       for _, topic in ipairs(help.COMMANDS) do
