@@ -8,6 +8,7 @@
  *
  * What was made, folders included, is listed as it is made; if anything fails, that list is undone
  * from its end. Results go to stdout: a line for each file, and what to type next. */
+#define _GNU_SOURCE /* program_invocation_name */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "commands.h"
@@ -263,18 +264,29 @@ static void close_list(new_t *n, uint32_t made_count) {
         hy_str_unref(n->paths[i]);
 }
 
+/* How to call this program, there. */
+static const char *program_name(bool is_here, char *room) {
+    const char *called = program_invocation_name;
+    if (!strchr(called, '/')) return called;
+    return is_here ? called : realpath(called, room) ? room : "hyperty";
+}
+
 static void tell(const new_t *n) {
+    char room[PATH_MAX];
     for (uint32_t i = 0; i < n->made_count; i++) {
         struct stat s;
         if (stat(n->made[i]->bytes, &s) == 0 && S_ISREG(s.st_mode))
             printf("made %s\n", n->made[i]->bytes);
     }
     bool is_here = strcmp(n->into, ".") == 0;
+    const char *program = program_name(is_here, room);
+    int width = (int)strlen(n->name);
     printf("\nnext%s%s:\n", is_here ? "" : ", in ", is_here ? "" : n->into);
-    printf("  hyperty check %s\n", n->name);
-    printf("  hyperty repl %-12s a prompt: %s.add(2)\n", n->name, n->name);
-    printf("  hyperty run %-13s until Ctrl-C\n", n->name);
-    printf("  busted                    runs spec/%s_spec.lua\n", n->name);
+    printf("  %s check %s\n", program, n->name);
+    printf("  %s repl %-*s    a prompt: %s.add(2)\n", program, width + 7, n->name, n->name);
+    printf("  %s run --watch %s    takes over what you change\n", program, n->name);
+    printf("  %-*s    runs spec/%s_spec.lua\n", (int)strlen(program) + width + 13, "busted",
+           n->name);
 }
 
 int hy_command_new(const hy_options_t *options) {

@@ -20,6 +20,11 @@
 #define HY_VALUE_DEPTH_MAX  120u
 #define HY_STRING_BYTES_MAX (1u << 30)
 
+/* A value that a script hands over at once, roughly as the memory that it takes; JSON that it has
+ * read, which is much more as values. */
+#define HY_VALUE_BYTES_MAX (128u << 20)
+#define HY_JSON_BYTES_MAX  (16u << 20)
+
 /* The message bus of one runtime. */
 #define HY_BUS_QUEUE_MESSAGES_MAX (1u << 18)
 #define HY_BUS_QUEUE_BYTES_MAX    (256u << 20)
@@ -210,12 +215,13 @@
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */
-#define HY_TASKS_MAX      65536u
-#define HY_TASKS_IDLE_MAX 64u
-#define HY_TIMERS_MAX     65536u
-#define HY_CLOSINGS_MAX   16u /* of coroutines, within each other */
-#define HY_PATH_BYTES_MAX 4096u
-#define HY_WAIT_S_MAX     1e9 /* longest sleep or timeout */
+#define HY_TASKS_MAX       65536u
+#define HY_TASKS_IDLE_MAX  64u
+#define HY_TRACE_BYTES_MAX (16u << 10) /* stacks of tasks that wait for one another */
+#define HY_TIMERS_MAX      65536u
+#define HY_CLOSINGS_MAX    16u /* of coroutines, within each other */
+#define HY_PATH_BYTES_MAX  4096u
+#define HY_WAIT_S_MAX      1e9 /* longest sleep or timeout */
 
 /* What a Lua state has in reserve when memory is short: small blocks, for calls of finalisers. */
 #define HY_STATE_SPARES      16u
@@ -227,6 +233,15 @@
 #define HY_BUDGET_TURN_MS  50u
 #define HY_BUDGET_TICK_MS  5u
 #define HY_STATE_BYTES_MAX (64u << 20)
+
+/* String patterns, as in Lua: captures, and choices that are open at once. A format of string.pack
+ * and its kin, whose reading cannot be stopped. */
+#define HY_PATTERN_CAPTURES_MAX 32u
+#define HY_PATTERN_DEPTH_MAX    200u
+#define HY_PACK_FORMAT_BYTES    65536u
+
+/* Items that are sorted on the stack of Lua, which has room for 1,000,000 of all. */
+#define HY_SORT_STACK_ITEMS 65536
 
 /* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
  * may wait meanwhile. */
@@ -268,7 +283,7 @@
 #define HY_PROMPT_PASTE_BYTES_MAX   (256u << 10)
 #define HY_PROMPT_READ_BYTES        4096u
 /* Completion: how long it is waited for, and what it may look at and give. */
-#define HY_PROMPT_COMPLETE_MS     300
+#define HY_PROMPT_COMPLETE_MS     1000
 #define HY_PROMPT_COMPLETIONS_MAX 200u
 #define HY_PROMPT_ENTRIES_MAX     2000u
 /* Output above the line being typed is shown together so often. A host that is silent so long after
@@ -303,6 +318,7 @@
 
 /* Texts made for people. */
 #define HY_ERROR_TEXT_BYTES 512u
+#define HY_LOG_TURN_LINES   100u /* errors of one hyperty in a turn of its host */
 #define HY_LOG_LINE_BYTES   4096u
 #define HY_NAME_BYTES_MAX   128u
 /* Of what `hyperty new` makes: it becomes a variable, and part of names of files. */

@@ -212,27 +212,30 @@ static int start_reload(hy_module_runtime_t *r, script_t script, call_t *c, hy_e
     return hy_host_reload_text(host, script.name, script.source, script.len, on_loaded, c, err);
 }
 
-/* runtime:reload(name or url [, source]) → true; or nil, message, code */
+/* runtime:reload(name or url [, source [, waits]]) → true; or nil, message, code. With waits =
+ * false it is only begun, which callbacks may do, too. */
 int hy_module_reload(lua_State *L) {
     script_t script = {.name = luaL_checkstring(L, 2), .source = luaL_optlstring(L, 3, NULL, NULL)};
     hy_module_runtime_t *r = hy_module_runtime_check(L, 1);
+    bool waits = lua_isnoneornil(L, 4) || lua_toboolean(L, 4);
     if (script.source) lua_tolstring(L, 3, &script.len);
-    lua_State *before = hy_world_enter(L, r->world, true);
+    lua_State *before = hy_world_enter(L, r->world, waits);
     call_t *c = new_call(r);
     hy_error_t err = {0};
     int rc = c ? start_reload(r, script, c, &err) : HY_ENOMEM;
-    bool has_started = rc == 0, has_finished = has_started && drive(r, c);
+    bool has_started = rc == 0, has_finished = has_started && waits && drive(r, c);
+    if (has_started && !waits) c->is_abandoned = true;
     hy_world_leave(r->world, before);
     if (!has_started && c) free_call(c);
     if (!has_started) return hy_module_failure(L, rc, err.text);
-    if (!has_finished) return luaL_error(L, "reload: %s: did not finish", script.name);
+    if (waits && !has_finished) return luaL_error(L, "reload: %s: did not finish", script.name);
     int results = 1;
-    if (c->code == 0) {
+    if (!waits || c->code == 0) {
         lua_pushboolean(L, 1);
     } else {
         results = hy_module_failure(L, c->code, c->text ? c->text->bytes : NULL);
     }
-    free_call(c);
+    if (waits) free_call(c);
     return results;
 }
 
@@ -381,9 +384,23 @@ static int instance_tasks(lua_State *L) {
     return push_count(L, hy_instance_tasks);
 }
 
+/* instance:condition() → "running", "restarting" … and the last error that counted */
+static int instance_condition(lua_State *L) {
+    const hy_instance_t *i = find_instance(L, check_runtime(L));
+    if (!i) return gone(L);
+    lua_pushstring(L, hy_instance_condition(i));
+    lua_pushstring(L, hy_instance_failure(i));
+    return 2;
+}
+
 static const luaL_Reg methods[] = {
-    {"call", instance_call},     {"eval", instance_eval},   {"unload", instance_unload},
-    {"memory", instance_memory}, {"tasks", instance_tasks}, {NULL, NULL},
+    {"call", instance_call},
+    {"eval", instance_eval},
+    {"unload", instance_unload},
+    {"memory", instance_memory},
+    {"tasks", instance_tasks},
+    {"condition", instance_condition},
+    {NULL, NULL},
 };
 
 void hy_module_instance_open(lua_State *L) {

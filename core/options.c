@@ -315,6 +315,6 @@ void hy_help_print_command(FILE *out, hy_command_t command) {
     fprintf(out, "hyperty %s [options]%s%s\n\n  %s\n\noptions:\n", commands[command].word,
             *usage ? " " : "", usage, commands[command].text);
     print_options(out, command);
-    if (command == HY_COMMAND_ATTACH) fputs(attach_end, out);
     if (command == HY_COMMAND_NEW) print_new(out);
+    if (command == HY_COMMAND_ATTACH) fputs(attach_end, out);
 }

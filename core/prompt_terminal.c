@@ -141,20 +141,21 @@ void hy__terminal_draw(hy_terminal_t *t) {
     note_row(t);
 }
 
-void hy__terminal_pass(hy_terminal_t *t) {
-    const LineInfoW *l = el_wline(t->el);
-    int down = row_of(t, (size_t)(l->lastchar - l->buffer)) - t->row;
-    if (down > 0 && !t->is_plain) printf("\033[%dB", down);
-    fputs("\r\n", stdout);
-    fflush(stdout);
-}
-
 static void flush_out(hy_terminal_t *t) {
     if (t->out.len == 0) return;
     hy__terminal_hide(t);
     fwrite(t->out.bytes, 1, t->out.len, stdout);
     t->out.len = 0;
     hy__terminal_draw(t);
+    fflush(stdout);
+}
+
+void hy__terminal_pass(hy_terminal_t *t) {
+    const LineInfoW *l = el_wline(t->el);
+    flush_out(t);
+    int down = row_of(t, (size_t)(l->lastchar - l->buffer)) - t->row;
+    if (down > 0 && !t->is_plain) printf("\033[%dB", down);
+    fputs("\r\n", stdout);
     fflush(stdout);
 }
 
@@ -180,6 +181,19 @@ static void set_paste(const hy_terminal_t *t, bool is_on) {
     fflush(stdout);
 }
 
+/* As if the signal had not been taken. */
+static void stop_process(void) {
+    struct sigaction taken, usual = {.sa_handler = SIG_DFL};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTSTP);
+    sigaction(SIGTSTP, &usual, &taken);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it stops */
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigaction(SIGTSTP, &taken, NULL);
+}
+
 /* Ctrl-Z: the shell gets the terminal as it was, and on return the line is there again. */
 static void stop(hy_terminal_t *t) {
     struct termios now;
@@ -187,7 +201,7 @@ static void stop(hy_terminal_t *t) {
     hy__terminal_hide(t);
     set_paste(t, false);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before);
-    raise(SIGSTOP);
+    stop_process();
     if (is_known) tcsetattr(STDIN_FILENO, TCSADRAIN, &now);
     set_paste(t, true);
     el_resize(t->el);
@@ -368,7 +382,8 @@ hy_terminal_t *hy_terminal_new(const hy_terminal_config_t *config) {
     el_source(t->el, NULL);
     el_wset(t->el, EL_GETCFN, read_char);
     /* Between lines, too, there is neither echo nor editing by the kernel. */
-    el_set(t->el, EL_SETTY, "-x", "-q", "-echo", "-icanon", "min=1", NULL);
+    el_set(t->el, EL_SETTY, "-x", "-echo", "-icanon", "min=1", NULL);
+    el_set(t->el, EL_SETTY, "-d", "-inlcr", "-icrnl", NULL); /* pasted lines end as they do */
     hy__keys_bind(t);
     set_paste(t, true);
     return t;

@@ -116,6 +116,34 @@ static const struct {
 static const hy_field_t values[] = {{"null", 0, "lightuserdata", "the null of JSON"},
                                     {NULL}}; /* in hyperty */
 
+/* --- finding ---------------------------------------------------------------------------------- */
+
+/* Parties have one metatable for both of their classes, changes have two for one. */
+static bool is_of(lua_State *L, int index, const hy_class_t *class) {
+    if (class == &hy_change_class && luaL_testudata(L, index, HY_CHANGE_OWNER_CLASS)) return true;
+    const void *object = class->metatable ? luaL_testudata(L, index, class->metatable) : NULL;
+    if (!object || strcmp(class->metatable, HY_PARTY_CLASS) != 0) return object != NULL;
+    bool is_reporter = hy_party_is_reporter(((const hy_box_t *)object)->lua.party);
+    return is_reporter == (class->role == HY_ROLE_REPORTER);
+}
+
+const hy_class_t *hy_api_class_of(lua_State *L, int index) {
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        if (is_of(L, index, classes[i])) return classes[i];
+    }
+    return NULL;
+}
+
+const hy_method_t *hy_api_method(const hy_class_t *class, const char *name) {
+    const hy_method_t *const lists[] = {class->methods, class->more_methods};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (const hy_method_t *m = lists[i]; m && m->name; m++) {
+            if (strcmp(m->name, name) == 0) return m;
+        }
+    }
+    return NULL;
+}
+
 /* --- as tables -------------------------------------------------------------------------------- */
 
 static void set_text(lua_State *L, const char *key, const char *text) {

@@ -70,6 +70,11 @@ extern const hy_method_t hy_lib_task_functions[], hy_lib_timer_functions[], hy_l
 /* Sets the functions of a list in the table on top. */
 void hy_class_functions(lua_State *L, const hy_method_t *functions);
 
+/* The class of the object at an index; NULL: it is none of the host's. */
+const hy_class_t *hy_api_class_of(lua_State *L, int index);
+/* A method of it; NULL: it has none of that name. */
+const hy_method_t *hy_api_method(const hy_class_t *class, const char *name);
+
 /* Pushes all of it as plain tables:
  *
  *      { classes = { { name=, noun=, doc=, more=, metatable=,

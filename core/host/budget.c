@@ -2,7 +2,7 @@
  *
  *      enter ──► running ──────────────────► leave          two stores each
  *                   ▲
- *      signal ──────┘ charges; over: is_due, hook on it ──► hook: raise ──► raise …
+ *      signal ──────┘ charges; over: is_due, hook on it ──► hook: yield, or raise ──► raise …
  *
  * What the signal may touch: the variable `thread` below, the budget of the instance that runs, and
  * lua_sethook, all of its own thread. It comes between any two instructions, so each of them is
@@ -69,15 +69,22 @@ void hy__budget_check(lua_State *L) {
     if (!b->is_due) return;
     if (!b->is_killed) make_text(L, i);
     b->is_killed = true;
+    if (lua_isyieldable(L)) {
+        lua_yield(L, 0); /* comes back if this is the hook, which is left then */
+        return;
+    }
     lua_pushstring(L, b->text);
     lua_error(L);
 }
 
-/* Stays on while it raises. */
+/* Stays on while the run is to be ended. */
 static void on_instruction(lua_State *L, lua_Debug *frame) {
     (void)frame;
-    hy__budget_check(L);
-    lua_sethook(L, NULL, 0, 0);
+    if (hy_instance_of(L)->budget.is_due) {
+        hy__budget_check(L);
+    } else {
+        lua_sethook(L, NULL, 0, 0);
+    }
 }
 
 static void arm(lua_State *L) {
@@ -92,15 +99,14 @@ bool hy__budget_is_killed(lua_State *L) {
     return hy_instance_of(L)->budget.is_killed;
 }
 
-bool hy__budget_is_dead(lua_State *co) {
-    int status = lua_status(co);
-    return status != LUA_OK && status != LUA_YIELD && hy__budget_is_killed(co);
-}
-
 bool hy__budget_is_over(const hy_instance_t *i) {
     uint64_t most_us = (uint64_t)i->host->config.budget.turn_ms * 1000u;
     const hy_budget_t *b = &i->budget;
     return most_us > 0 && b->turn == i->host->turn && b->turn_us >= most_us;
+}
+
+bool hy__budget_is_spent(const hy_instance_t *i) {
+    return i->budget.full_turn == i->host->turn + 1 && hy__budget_is_over(i);
 }
 
 /* --- the signal ------------------------------------------------------------------------------- */
@@ -116,6 +122,7 @@ static void charge(lua_State *L, uint64_t now_us) {
     }
     b->turn_us += passed_us;
     b->used_us += passed_us;
+    if (b->depth == 0) return;
     if (b->is_new) {
         b->is_new = 0;
         b->run_from_us = now_us;
@@ -158,7 +165,19 @@ lua_State *hy__budget_enter(lua_State *L) {
 void hy__budget_leave(lua_State *L, lua_State *before) {
     thread.running = before;
     hy_instance_of(L)->budget.depth--;
-    if (before && hy_instance_of(before)->budget.is_due) arm(before);
+    if (!before) return;
+    const hy_budget_t *b = &hy_instance_of(before)->budget;
+    if (b->is_due && b->depth > 0) arm(before);
+}
+
+lua_State *hy__budget_lend(lua_State *L) {
+    lua_State *before = thread.running;
+    thread.running = L;
+    return before;
+}
+
+void hy__budget_give_back(lua_State *before) {
+    thread.running = before;
 }
 
 /* --- the timer -------------------------------------------------------------------------------- */

@@ -8,18 +8,24 @@
  * looks at each of them. So nothing is counted as long as all goes well: a timer on the processor
  * time of the thread (it rests when the thread does) looks every HY_BUDGET_TICK_MS whether Lua is
  * running, and for how long the same run is. Only when that is too long it sets a hook, from its
- * signal, on the coroutine that runs: that is what lua_sethook is made for. A killed run stays
- * killed: in whatever coroutine, pcall, xpcall, __close or metamethod it goes on, its next
- * instruction raises again, until the task is unwound.
+ * signal, on the coroutine that runs: that is what lua_sethook is made for.
  *
- *      run           ├────────────────────────────────┤ raises until it has ended
+ *      run           ├────────────────────────────────┤ killed
  *      ticks    │         │         │         │         │
  *                         └ counted from here           └ over: hook on the coroutine that runs
  *
  * So a run may take run_ms and up to two ticks. Within one instruction, C code that loops without
- * running Lua polls. While Lua's hook raises, Lua allows no other hook, and a coroutine that dies
- * of it never allows one again: no Lua may run on such a thread any more, not even what it was to
- * close (hy__budget_is_dead), and no message handler of a script for such an error (lib_base.c).
+ * running Lua polls.
+ *
+ * The hook yields, never to be resumed: so no pcall, not one and not a hundred thousand within each
+ * other, sees anything of it, and the coroutines around, up to the task, do the same. Where Lua
+ * cannot yield (a function that sort or gsub calls, a metamethod that C calls, closing, `stop`) it
+ * raises instead, at every instruction, until it is out of there; those can be only some 200 within
+ * each other. While a hook raises Lua allows no other one, so such an error goes past the script's
+ * message handlers (lib_base.c), and what dies of it never allows one again.
+ *
+ * A thread that has ended in either way is dead: no Lua runs on it any more, what it was to close
+ * stays unclosed, its memory goes with the collector.
  *
  * Everything here is of the thread that runs Lua; the timer is one a thread, as long as hosts with
  * a budget live on it. */
@@ -45,11 +51,13 @@ typedef struct {
     volatile uint64_t turn_us; /* in this turn of the host */
     volatile uint64_t turn;    /* the host's turn that `turn_us` is of */
     volatile uint64_t used_us; /* ever */
+    uint64_t full_turn;        /* after which its memory was full last; 0: never */
     char text[160];            /* of the error that kills it, with file and line */
 } hy_budget_t;
 
-/* For C code that may take long: raises if the run is over its budget. Cheap: call it every few
- * hundred steps at least. */
+/* For C code that may take long: does not return if the run is over its budget, as if it raised or
+ * yielded. What it holds must be the collector's. Cheap: call it every few hundred steps at least.
+ */
 void hy__budget_check(lua_State *L);
 volatile sig_atomic_t *hy__budget_flag(lua_State *L); /* is_due of its instance */
 static inline void hy_budget_poll(lua_State *L, const volatile sig_atomic_t *flag) {
@@ -62,13 +70,18 @@ static inline void hy_budget_poll(lua_State *L, const volatile sig_atomic_t *fla
 lua_State *hy__budget_enter(lua_State *L);
 void hy__budget_leave(lua_State *L, lua_State *before);
 
+/* The host's own code works for the instance of L, outside of runs: only the turn is charged. Gives
+ * back who was charged before, for give_back. May contain runs. */
+lua_State *hy__budget_lend(lua_State *L);
+void hy__budget_give_back(lua_State *before);
+
 /* The run under way, or the one that has just ended, was killed. */
 bool hy__budget_is_killed(lua_State *L);
-/* The thread has died in a run that was killed. No Lua may run on it any more: nothing on it is
- * closed, its memory goes with the collector. */
-bool hy__budget_is_dead(lua_State *thread);
 /* Has used up its share of this turn of the host. */
 bool hy__budget_is_over(const hy_instance_t *i);
+/* That, and its memory was full in this turn: whatever is tried for it would have Lua look through
+ * all of that memory again, so it is not tried. */
+bool hy__budget_is_spent(const hy_instance_t *i);
 
 /* A host with this budget lives on this thread, until it is closed there. Negative errno if there
  * is no timer to be had. */

@@ -28,7 +28,11 @@ typedef struct {
     lua_State *L;
     const hy__marks_t *marks;
     hy__refusal_t *why;
+    const hy_budget_t *budget; /* NULL: the value is as large as it is */
+    size_t *bytes;             /* read so far, of HY_VALUE_BYTES_MAX */
 } reading_t;
+
+#define NODE_BYTES 64 /* of a table, beside what is in it */
 
 static int read_value(const reading_t *r, int index, unsigned depth, const place_t *at,
                       hy_value_t *out);
@@ -73,6 +77,18 @@ static int refuse_type(const reading_t *r, int index, const place_t *at) {
     }
 }
 
+/* A table that is in another one many times is as many values: forty of them can be a million
+ * million. In a run that is over its budget nothing is read on; that it is killed shows later. */
+static int spend(const reading_t *r, size_t bytes, const place_t *at) {
+    const hy_budget_t *b = r->budget;
+    if (!b) return 0;
+    *r->bytes += bytes;
+    if (*r->bytes > HY_VALUE_BYTES_MAX) {
+        return refuse(r, HY_ETOO_LARGE, at, "the value is too large");
+    }
+    return b->is_due && b->depth > 0 ? refuse(r, HY_ETIMEOUT, at, "took too long") : 0;
+}
+
 /* --- out of Lua: scalars and objects of ours -------------------------------------------------- */
 
 static int read_string(const reading_t *r, int index, const place_t *at, hy_value_t *out) {
@@ -82,6 +98,7 @@ static int read_string(const reading_t *r, int index, const place_t *at, hy_valu
         return refuse(r, HY_EINVALID, at, "a string that is not UTF-8 is not JSON");
     }
     if (len > HY_STRING_BYTES_MAX) return refuse(r, HY_ETOO_LARGE, at, "the string is too long");
+    if (spend(r, len, at) < 0) return r->why->code;
     *out = hy_string(hy_str_new(bytes, len));
     return out->kind == HY_ABSENT ? refuse(r, HY_ENOMEM, at, hy_error_text(HY_ENOMEM)) : 0;
 }
@@ -106,6 +123,8 @@ static int read_handle(const reading_t *r, hy_view_t *view, hy_node_t *node, uns
     if (depth + hy_value_depth(v) > HY_VALUE_DEPTH_MAX) {
         return refuse(r, HY_ETOO_LARGE, at, "nesting deeper than 120");
     }
+    rc = spend(r, r->budget ? hy_value_bytes(v) : 0, at);
+    if (rc < 0) return rc;
     rc = hy_value_copy(v, out);
     return rc < 0 ? refuse(r, rc, at, hy_error_text(rc)) : 0;
 }
@@ -181,7 +200,8 @@ static int read_field(const reading_t *r, fields_t *f, unsigned depth, const pla
     if (!hy_utf8_is_valid(key, len)) return refuse(r, HY_EINVALID, at, "a key is not UTF-8");
     field_t *field = add_field(f);
     if (!field) return refuse(r, HY_ENOMEM, at, hy_error_text(HY_ENOMEM));
-    int rc = read_value(r, lua_gettop(r->L), depth + 1, &inner, &field->value);
+    int rc = spend(r, sizeof *field + len, at);
+    if (rc == 0) rc = read_value(r, lua_gettop(r->L), depth + 1, &inner, &field->value);
     if (rc < 0) return rc;
     field->key = hy_str_new(key, len);
     if (field->key) {
@@ -290,7 +310,10 @@ static int read_table(const reading_t *r, int index, unsigned depth, const place
 
 static int read_value(const reading_t *r, int index, unsigned depth, const place_t *at,
                       hy_value_t *out) {
-    switch (lua_type(r->L, index)) {
+    int type = lua_type(r->L, index);
+    int rc = spend(r, sizeof *out + (type == LUA_TTABLE ? NODE_BYTES : 0), at);
+    if (rc < 0) return rc;
+    switch (type) {
     case LUA_TBOOLEAN:
         *out = hy_bool(lua_toboolean(r->L, index));
         return 0;
@@ -312,18 +335,24 @@ static int read_value(const reading_t *r, int index, unsigned depth, const place
     }
 }
 
-int hy__value_read_marked(lua_State *L, int index, const hy__marks_t *marks, hy_value_t *out,
-                          hy__refusal_t *why) {
-    reading_t r = {L, marks, why};
+static int read_whole(lua_State *L, int index, const hy__marks_t *marks, const hy_budget_t *budget,
+                      hy_value_t *out, hy__refusal_t *why) {
+    size_t bytes = 0;
+    reading_t r = {L, marks, why, budget, &bytes};
     place_t whole = {.up = NULL};
     if (!lua_checkstack(L, 4)) return refuse(&r, HY_ENOMEM, &whole, hy_error_text(HY_ENOMEM));
     return read_value(&r, lua_absindex(L, index), 0, &whole, out);
 }
 
+int hy__value_read_marked(lua_State *L, int index, const hy__marks_t *marks, hy_value_t *out,
+                          hy__refusal_t *why) {
+    return read_whole(L, index, marks, NULL, out, why);
+}
+
 int hy__value_read(lua_State *L, int index, hy_value_t *out, hy__refusal_t *why) {
     const hy_instance_t *i = hy_instance_of(L);
     hy__marks_t marks = {.null = i->null_mark, .array = i->array_mark, .object = i->object_mark};
-    return hy__value_read_marked(L, index, &marks, out, why);
+    return read_whole(L, index, &marks, &i->budget, out, why);
 }
 
 int hy__refusal_fail(const hy__refusal_t *why, hy_error_t *err) {

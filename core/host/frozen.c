@@ -12,17 +12,12 @@
  * All functions here are shared: a proxy knows its table and its name by its metatable. */
 #include "internal.h"
 
-static const char *key_text(lua_State *L, int index) {
-    if (lua_type(L, index) == LUA_TSTRING)
-        return lua_pushfstring(L, "\"%s\"", lua_tostring(L, index));
-    return luaL_tolstring(L, index, NULL);
-}
-
 /* table, key, value */
 static int refuse(lua_State *L) {
     luaL_getmetafield(L, 1, "__name");
-    return luaL_error(L, "%s is read-only: cannot set %s; use a table of your own",
-                      lua_tostring(L, -1), key_text(L, 2));
+    const char *name = lua_tostring(L, -1);
+    const char *key = luaL_tolstring(L, 2, NULL);
+    return luaL_error(L, "%s is read-only: cannot set \"%s\"; use a table of your own", name, key);
 }
 
 bool hy__frozen_push(lua_State *L, int index) {

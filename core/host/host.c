@@ -53,6 +53,7 @@ int hy_host_new(const hy_host_config_t *config, hy_host_t **out) {
     hy_link_init(&h->ready);
     hy_link_init(&h->reloads);
     hy_link_init(&h->leaving);
+    hy_link_init(&h->troubled);
     hy_dict_init(&h->names, sizeof(entry_t));
     hy_dict_init(&h->urls, sizeof(entry_t));
     int rc = copy_texts(&h->config.paths, config->path_count);
@@ -122,13 +123,14 @@ bool hy_host_turn(hy_host_t *h) {
     hy_link_t leaving;
     h->turn++;
     run_ready(h);
+    hy__supervisor_turn(h);
     hy__reload_turn(h);
     hy_list_take(&h->leaving, &leaving);
     while (!hy_list_is_empty(&leaving)) {
         hy__instance_close(hy_link_owner(leaving.next, hy_instance_t, leaving));
     }
     return !hy_list_is_empty(&h->ready) || !hy_list_is_empty(&h->reloads) ||
-           !hy_list_is_empty(&h->leaving);
+           !hy_list_is_empty(&h->troubled) || !hy_list_is_empty(&h->leaving);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
@@ -426,6 +428,10 @@ int hy_host_check(hy_host_t *h, const char *name, hy_error_t *err) {
 /* --- instances -------------------------------------------------------------------------------- */
 
 void hy_instance_unload(hy_instance_t *i) {
+    if (i->life == HY_LIFE_TRIED) {
+        hy__reload_refuse(i->reload);
+        return;
+    }
     if (i->is_leaving) return;
     i->is_leaving = true;
     hy_list_append(&i->host->leaving, &i->leaving);
@@ -433,8 +439,22 @@ void hy_instance_unload(hy_instance_t *i) {
 }
 
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text) {
-    (void)points;
     hy__instance_log(i, HY_LOG_ERROR, what, text);
+    hy__supervisor_failed(i, points, text);
+}
+
+/* Of errors in one turn. */
+static bool is_flood(hy_instance_t *i) {
+    if (i->log_turn != i->host->turn) {
+        uint32_t left_out = i->log_count > HY_LOG_TURN_LINES ? i->log_count - HY_LOG_TURN_LINES : 0;
+        i->log_turn = i->host->turn;
+        i->log_count = 0;
+        if (left_out > 0) {
+            hy_log(i->host->config.log, HY_LOG_ERROR, i->name->bytes,
+                   "%u more errors were left out", left_out);
+        }
+    }
+    return ++i->log_count > HY_LOG_TURN_LINES;
 }
 
 /* Its first line. */
@@ -448,6 +468,7 @@ static void keep_error(hy_instance_t *i, const char *what, const char *text) {
 
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text) {
     if (level == HY_LOG_ERROR && text) keep_error(i, what, text);
+    if (level == HY_LOG_ERROR && is_flood(i)) return;
     hy_log(i->host->config.log, level, i->name->bytes, "%s: %s", what, text);
 }
 

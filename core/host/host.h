@@ -102,6 +102,11 @@ hy_str_t *hy_instance_url(const hy_instance_t *i);
 /* Bytes of its Lua state; tasks alive. */
 size_t hy_instance_memory(const hy_instance_t *i);
 size_t hy_instance_tasks(const hy_instance_t *i);
+/* "starting", "running", "reloading", "stopping"; or, once it has failed too often, "restarting"
+ * (it is started again after a pause) and "parked" (it is not, until somebody reloads it). And the
+ * first line of the error that counted last, NULL: none has. */
+const char *hy_instance_condition(const hy_instance_t *i);
+const char *hy_instance_failure(const hy_instance_t *i);
 
 /* Result of a call or piece of code: values as an array (`values`, lent: who keeps it references
  * its node, which nobody changes; nil is null, what is not JSON comes as text), or `code` negative

@@ -22,7 +22,8 @@ struct hy_start {
     hy_loaded_cb done;
     void *arg;
     bool is_allocating;
-    int code; /* why it was given up */
+    bool is_restart; /* supervisor.c is told instead of `done` */
+    int code;        /* why it was given up */
     hy_str_t *text;
 };
 
@@ -91,6 +92,7 @@ static hy_instance_t *make(hy_host_t *h) {
     hy_link_init(&i->idle);
     hy_link_init(&i->held);
     hy_link_init(&i->past);
+    hy__supervision_init(i);
     hy_timer_init(&i->linger, NULL, i);
     hy__held_init(&i->cut);
     return i;
@@ -169,6 +171,10 @@ bool hy_instance_uses(const hy_instance_t *i, const char *path) {
 /* --- starting --------------------------------------------------------------------------------- */
 
 static void give_up(hy_instance_t *i, int code, const char *text) {
+    if (i->start->is_restart) {
+        hy__supervisor_gave_up(i, code, text);
+        return;
+    }
     i->start->code = code;
     i->start->text = hy_str_from(text);
     hy_instance_unload(i);
@@ -191,7 +197,12 @@ static void started(hy_instance_t *i) {
     i->start = NULL;
     i->state = HY_RUNNING;
     i->since_ms = hy_clock_now(hy__host_clock(i->host));
-    report(s, 0, "", i);
+    if (s->is_restart) {
+        hy_free(s);
+        hy__supervisor_started(i);
+    } else {
+        report(s, 0, "", i);
+    }
 }
 
 static void start_ended(void *arg, lua_State *L, int results, bool failed) {
@@ -341,6 +352,22 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
     return 0;
 }
 
+int hy__instance_restart(hy_instance_t *i, hy_error_t *err) {
+    hy_start_t *s = hy_alloc(sizeof *s);
+    int rc = s ? hy__state_open(i, err) : hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+    if (rc == 0) rc = hy__state_load(i, NULL, 0, false, err);
+    if (rc < 0) {
+        hy__state_close(i);
+        hy_free(s);
+        return rc;
+    }
+    *s = (hy_start_t){.instance = i, .manager = i->host->config.manager, .is_restart = true};
+    i->start = s;
+    i->state = HY_STARTING;
+    go_on(i);
+    return 0;
+}
+
 /* --- stopping --------------------------------------------------------------------------------- */
 
 static void run_stop(lua_State *L, void *arg) {
@@ -360,6 +387,7 @@ static void close_life(hy_instance_t *i) {
     hy__held_drop(&i->cut);
     if (i->L) hy_lib_syncher_close(i->L);
     hy__state_close(i);
+    hy__supervision_deinit(i);
     hy_list_remove(&i->link);
     hy_list_remove(&i->leaving);
     if (i->files) hy_node_unref(i->files);
@@ -382,6 +410,26 @@ static void close_borrower(hy_instance_t *i) {
     close_life(i);
 }
 
+/* All but what it is known by. */
+static void undo(hy_instance_t *i) {
+    if (i->L) hy__task_cancel_all(i);
+    hy__lib_timer_stop_all(i);
+    if (i->syncher) hy_syncher_close(i->syncher);
+    i->syncher = NULL;
+    hy__wait_free_all(i);
+}
+
+void hy__instance_rest(hy_instance_t *i) {
+    hy__reload_end(i);
+    hy_free(i->start); /* of a restart: it tells nobody */
+    i->start = NULL;
+    i->state = HY_STOPPING;
+    undo(i);
+    if (i->L) hy_lib_syncher_close(i->L);
+    hy__state_close(i);
+    i->state = HY_STOPPED;
+}
+
 void hy__instance_close(hy_instance_t *i) {
     if (i->life != HY_LIFE_SETTLED) {
         close_borrower(i);
@@ -392,11 +440,7 @@ void hy__instance_close(hy_instance_t *i) {
     hy_start_t *s = i->start;
     i->state = HY_STOPPING;
     if (was_running && !i->host->is_crashing) call_stop(i);
-    if (i->L) hy__task_cancel_all(i);
-    hy__lib_timer_stop_all(i);
-    if (i->syncher) hy_syncher_close(i->syncher);
-    i->syncher = NULL;
-    hy__wait_free_all(i);
+    undo(i);
     if (i->url) hy_manager_release(i->host->config.manager, i->url);
     hy__own_state_close(i->own_state);
     hy__host_forget(i->host, i);

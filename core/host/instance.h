@@ -16,6 +16,7 @@
 #include "../sync/syncher.h"
 #include "budget.h"
 #include "host.h"
+#include "supervisor.h"
 
 typedef struct hy_task hy_task_t;
 typedef struct hy_wait hy_wait_t;
@@ -31,6 +32,7 @@ typedef struct {
     void *arg;
 } hy__held_t;
 
+/* STOPPED: supervisor.c has stopped it, and may start it again. */
 typedef enum { HY_STARTING, HY_RUNNING, HY_STOPPING, HY_STOPPED } hy_instance_state_t;
 
 /* Whose the name, the address and the syncher are (reload.c): a life that is settled has them; one
@@ -76,10 +78,13 @@ struct hy_instance {
     const void *array_mark, *object_mark; /* of hyperty.array and hyperty.object */
     uint32_t ref_count;                   /* state.c: registry references held (hy_ref) */
     hy_budget_t budget;                   /* budget.c */
-    uint32_t busy;        /* task.c: entries into Lua now; what would start is queued */
-    uint32_t queued;      /* task.c: tasks in the host's `ready` */
-    bool is_late;         /* task.c: its turn was over; all is queued until that is worked off */
-    bool is_trusted;      /* host.c: it gets all of Lua */
+    hy_supervision_t supervision;         /* supervisor.c */
+    uint32_t busy;     /* task.c: entries into Lua now; what would start is queued */
+    uint32_t queued;   /* task.c: tasks in the host's `ready` */
+    bool is_late;      /* task.c: its turn was over; all is queued until that is worked off */
+    bool is_trusted;   /* host.c: it gets all of Lua */
+    uint64_t log_turn; /* host.c: in which `log_count` errors were logged */
+    uint32_t log_count;
     uint32_t timer_count; /* lib_timer.c */
     hy_link_t idle;       /* task.c: finished threads, to be used again */
     uint32_t idle_count;

@@ -4,6 +4,7 @@
  *      host ── instances ──► instance
  *           ── ready ──────► tasks to go on at the next turn
  *           ── reloads ────► reloads that go on at the next turn
+ *           ── troubled ───► instances that supervisor.c sees to at the next turn
  *           ── leaving ────► instances to unload at the next turn
  *
  *      task ── wait ──► wait ── child ──► task that hyperty.wait started
@@ -13,12 +14,13 @@
 
 #include "../base/dict.h"
 #include "instance.h"
+#include "trace.h"
 
 _Static_assert(HY_TASKS_IDLE_MAX <= HY_TASKS_MAX, "idle threads are finished tasks");
 
 struct hy_host {
     hy_host_config_t config; /* its texts are owned */
-    hy_link_t instances, ready, reloads, leaving;
+    hy_link_t instances, ready, reloads, troubled, leaving;
     hy_dict_t names, urls;  /* of instances */
     bool is_crashing;       /* no Lua runs any more */
     uint64_t turn;          /* number of the one under way */
@@ -35,8 +37,11 @@ struct hy_task {
     int thread_ref;
     int nargs; /* queued: values on the thread to go on with */
     bool is_queued;
-    bool is_dead;     /* it was killed: its thread is not to be used again */
-    const char *what; /* for errors; NULL: none */
+    bool is_dead;            /* it was killed: its thread is not to be used again */
+    const char *what;        /* for errors; NULL: none */
+    const char *origin_word; /* "spawned", "started" */
+    hy_origin_t origin;
+    int trail_ref; /* stacks of what it waited for, trace.c; LUA_NOREF: none */
     const hy_task_end_t *end;
     void *arg;
     hy_wait_t *wait;   /* it waits on that; NULL: runs, or is queued */
@@ -74,7 +79,8 @@ int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, s
                           hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* A task has failed, and nobody else is told: `points` as in limits.h (HY_FAILURE_…). Logs it. */
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text);
-/* hy_log at the name of the instance, which keeps the last error. */
+/* hy_log at the name of the instance, which keeps the last error. Of errors, at most
+ * HY_LOG_TURN_LINES in a turn. */
 void hy__instance_log(hy_instance_t *i, hy_log_level_t level, const char *what, const char *text);
 
 /* --- state.c: one Lua state ------------------------------------------------------------------- */
@@ -103,6 +109,11 @@ bool hy__state_push_method(lua_State *L, hy_instance_t *i, const char *name);
 
 /* A new instance, not loaded. `config` is taken over. */
 int hy__instance_new(hy_host_t *h, const char *file, hy_value_t config, hy_instance_t **out);
+/* Undoes all that it owns, but for its name, address, config and state. Not from inside its Lua. */
+void hy__instance_rest(hy_instance_t *i);
+/* Has one that rests start again: its file is read, which may fail at once; the supervisor is told
+ * of the rest. */
+int hy__instance_restart(hy_instance_t *i, hy_error_t *err);
 /* Has the address allocated and goes on from there; `done` as in hy_host_load. */
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
@@ -125,6 +136,8 @@ void hy__watch_add(hy_host_t *h, const char *path);
 
 /* For hy_host_turn. */
 void hy__reload_turn(hy_host_t *h);
+/* The life that is tried is to be stopped: it fails. */
+void hy__reload_refuse(hy_reload_t *r);
 /* The instance goes away, or the host: what is tried is rolled back, past lives end. */
 void hy__reload_end(hy_instance_t *i);
 /* True: the instance is frozen, and go(arg) comes when it goes on. */
@@ -144,14 +157,17 @@ void hy__reload_task_ended(hy_instance_t *i);
 
 /* --- pcall.c ---------------------------------------------------------------------------------- */
 
-/* The text of the error object on top of L, replacing it, with the traceback of `thread`. */
-void hy__error_text(lua_State *L, lua_State *thread);
+/* Pushes what is to be told of a run that was killed, and of its thread. */
+void hy__killed_text(lua_State *L, lua_State *thread, bool has_traceback);
 /* Makes sure that an error text is on top: what could not be told becomes "not enough memory". */
 void hy__error_check(lua_State *L);
 extern const char hy__memory_text; /* its address is the registry key of that text */
 
 /* --- task.c ----------------------------------------------------------------------------------- */
 
+/* As hy_task_spawn; where it came from, "spawned" or "started" there, is told with its errors. */
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg);
 /* As hy_task_spawn, for hyperty.wait: the end is told to the wait, an error as the object it is. */
 int hy__task_spawn_child(hy_wait_t *parent, int nargs);
 /* The task goes on with `count` values that are on top of its thread: at once, or queued while the
@@ -242,6 +258,21 @@ int hy__spot_edit(const hy__spot_t *spot, hy_edit_t *edit, hy_error_t *err);
 /* Inserts an item (taken over) before the spot's index. */
 int hy__spot_insert(const hy__spot_t *spot, hy_value_t item, hy_error_t *err);
 
+/* --- lib_table_array.c, sort.c ---------------------------------------------------------------- */
+
+/* True if argument `arg` is the handle of an array; raises if it is one of an object, or stale. */
+bool hy__array_check(lua_State *L, int arg, hy__spot_t *spot);
+/* The functions of `table` on the arguments from 1, where the array is what hy__array_check said.
+ * They give as many results as they push. */
+int hy__array_insert(lua_State *L, hy__spot_t *spot);
+int hy__array_remove(lua_State *L, hy__spot_t *spot);
+int hy__array_sort(lua_State *L, hy__spot_t *spot);
+int hy__array_move(lua_State *L, hy__spot_t *spot);
+/* Sorts items 1 to `count` of a table, which is read and written raw, by the function at `order`,
+ * or by "<" if nil is there. When that raises, HY_SORT_STACK_ITEMS or fewer are as they were; a
+ * longer table is to be given up. */
+void hy__sort(lua_State *L, int list, int order, lua_Integer count);
+
 /* --- libraries -------------------------------------------------------------------------------- */
 
 /* Tables that a script may not change (frozen.c). Puts a proxy in the place of the table on top, or
@@ -261,6 +292,9 @@ void hy__lib_task_open(lua_State *L);  /* spawn sleep wait */
 void hy__lib_timer_open(lua_State *L); /* after every */
 void hy__lib_peer_open(lua_State *L);  /* call emit follow */
 void hy__lib_text_open(lua_State *L);  /* json log */
+/* This takes the place of functions in the table `string` on top. */
+void hy__lib_string_open(lua_State *L);
+int hy__string_format(lua_State *L); /* lib_format.c */
 /* Pushes what require "hyperty" gives; once it is complete, it is to be frozen. */
 void hy__lib_hyperty_freeze(lua_State *L);
 void hy__lib_hyperty_push(lua_State *L);

@@ -229,6 +229,7 @@ static void open_os(lua_State *L) {
 /* Methods of strings are those of the library that is left. */
 static void open_string(lua_State *L) {
     push_library(L, luaopen_string, string_names);
+    hy__lib_string_open(L);
     lua_pushliteral(L, "");
     lua_getmetatable(L, -1);
     lua_pushvalue(L, -3);

@@ -22,63 +22,46 @@ static void push_names(lua_State *L, hy_str_t *const *names, uint32_t count) {
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-/* Pushes the table of names that the class of the userdata at 1 has (lib_class.c): of several the
- * one with that noun. False, and nothing: there is none. */
-static bool push_class_names(lua_State *L, const char *noun) {
-    if (!lua_getmetatable(L, 1)) return false;
-    lua_pushliteral(L, "__index");
-    lua_rawget(L, -2);
-    lua_remove(L, -2);
-    for (int i = 1; lua_iscfunction(L, -1) && lua_getupvalue(L, -1, i); i++) {
-        bool is_names = lua_istable(L, -1) && lua_rawgeti(L, -1, 0) == LUA_TSTRING;
-        bool fits = is_names && (!noun || strcmp(lua_tostring(L, -1), noun) == 0);
-        if (lua_istable(L, -2)) lua_pop(L, 1);
-        if (fits) {
-            lua_remove(L, -2);
-            return true;
-        }
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    return false;
+static void add_fields(lua_State *L, const hy_field_t *fields) {
+    for (; fields && fields->name; fields++)
+        add(L, fields->name, strlen(fields->name));
 }
 
-static const char *noun_of(lua_State *L) {
-    const hy_box_t *b = luaL_testudata(L, 1, HY_PARTY_CLASS);
-    if (!b) return NULL;
-    return hy_party_is_reporter(b->lua.party) ? "a reporter" : "an observer";
+static void add_methods(lua_State *L, const hy_method_t *methods) {
+    for (; methods && methods->name; methods++)
+        add(L, methods->name, strlen(methods->name));
 }
 
 static int members(lua_State *L) {
-    lua_settop(L, 1);
-    if (lua_type(L, 1) != LUA_TUSERDATA || !push_class_names(L, noun_of(L))) return 0;
-    lua_newtable(L); /* object, names, fields, methods */
+    const hy_class_t *class = hy_api_class_of(L, 1);
+    if (!class) return 0;
     lua_newtable(L);
-    lua_Integer lists = (lua_Integer)lua_rawlen(L, 2);
-    for (lua_Integer i = 1; i <= lists; i++) {
-        lua_rawgeti(L, 2, i);
-        const void *list = lua_touserdata(L, -1);
-        lua_pop(L, 1);
-        bool is_fields = i % 2 == 1;
-        lua_pushvalue(L, is_fields ? 3 : 4);
-        for (const hy_field_t *f = is_fields ? list : NULL; f && f->name; f++)
-            add(L, f->name, strlen(f->name));
-        for (const luaL_Reg *m = is_fields ? NULL : list; m && m->name; m++)
-            add(L, m->name, strlen(m->name));
-        lua_pop(L, 1);
-    }
+    add_fields(L, class->fields);
+    add_fields(L, class->more_fields);
+    lua_newtable(L);
+    add_methods(L, class->methods);
+    add_methods(L, class->more_methods);
     return 2;
 }
 
 static int events(lua_State *L) {
-    const hy_box_t *b = luaL_testudata(L, 1, HY_PARTY_CLASS);
-    unsigned role = luaL_testudata(L, 1, HY_SYNCHER_CLASS) ? HY_ROLE_SYNCHER : 0;
-    if (b) role = hy_party_is_reporter(b->lua.party) ? HY_ROLE_REPORTER : HY_ROLE_OBSERVER;
+    const hy_class_t *class = hy_api_class_of(L, 1);
+    unsigned role = class ? class->role : 0;
     lua_newtable(L);
 #define X(name, word, roles, params, doc)                                                          \
     if ((roles)&role) add(L, word, strlen(word));
     HY_ON_MAP(X)
 #undef X
+    return 1;
+}
+
+/* Of a method of the syncher. */
+static int options(lua_State *L) {
+    const hy_method_t *m = hy_api_method(&hy_syncher_class, luaL_checkstring(L, 1));
+    if (!m || !m->options) return 0;
+    lua_newtable(L);
+    for (const hy_option_t *o = m->options; o->name; o++)
+        add(L, o->name, strlen(o->name));
     return 1;
 }
 
@@ -115,13 +98,6 @@ static int schema(lua_State *L) {
     lua_setfield(L, -2, "fields");
     push_names(L, s->collections, s->collection_count);
     lua_setfield(L, -2, "collections");
-    return 1;
-}
-
-static int options(lua_State *L) {
-    lua_newtable(L);
-    for (const hy_option_t *o = hy_create_options; o->name; o++)
-        add(L, o->name, strlen(o->name));
     return 1;
 }
 

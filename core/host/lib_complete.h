@@ -9,7 +9,7 @@
  *      events(object)       the words of its `on`
  *      schemas()            names
  *      schema(name|object)  {fields=, collections=}, two lists; nil: not known
- *      options()            the names that `create` takes
+ *      options(method)      the named arguments of a method of the syncher; nil: it has none
  *      loadable()           names of hyperties that are found on the path
  *      files(folder)        folders (with a slash) and Lua files in it */
 void hy_lib_complete_open(lua_State *L);

@@ -19,6 +19,17 @@ static bool is_marked_dead(lua_State *co) {
     return lua_gettop(co) > 0 && lua_touserdata(co, -1) == &dead_mark;
 }
 
+/* The run was killed in the coroutine, or in one that it ran: as it is dead, so is who resumed it.
+ * Does not return. */
+static int bury(lua_State *L, lua_State *co, int status) {
+    if (status != LUA_OK) {
+        lua_checkstack(co, 1); /* there is room for one even if this fails */
+        lua_pushlightuserdata(co, (void *)&dead_mark);
+    }
+    hy__budget_check(L);
+    return -1;
+}
+
 static lua_State *check_thread(lua_State *L) {
     lua_State *co = lua_tothread(L, 1);
     luaL_argexpected(L, co, 1, "coroutine");
@@ -33,6 +44,7 @@ static bool is_task(lua_State *L) {
 static const char *status_of(lua_State *L, lua_State *co) {
     lua_Debug frame;
     if (L == co) return "running";
+    if (is_marked_dead(co)) return "dead";
     if (hy__thread_is_held(co)) return "normal";
     if (lua_status(co) == LUA_YIELD) return "suspended";
     if (lua_status(co) != LUA_OK) return "dead";
@@ -56,6 +68,8 @@ static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     int args = lua_gettop(L) - 1, results = 0;
     if (is_back) {
         lua_pop(co, 1);
+    } else if (is_marked_dead(co)) {
+        return refuse(L, "cannot resume dead coroutine");
     } else if (hy__thread_is_held(co)) {
         return refuse(L, "cannot resume non-suspended coroutine");
     }
@@ -67,9 +81,9 @@ static int resume(lua_State *L, bool is_back, lua_KFunction k) {
     int status = lua_resume(co, L, args, &results);
     hy__budget_leave(co, before);
     i->passes = passed;
+    if (hy__budget_is_killed(L)) return bury(L, co, status);
     if (status != LUA_OK && status != LUA_YIELD) {
         lua_xmove(co, L, 1);
-        if (hy__budget_is_dead(co)) lua_pushlightuserdata(co, (void *)&dead_mark);
         return -1;
     }
     if (status == LUA_YIELD && hy__thread_is_held(co)) {
@@ -116,14 +130,14 @@ static int reset(lua_State *co) {
 static int end_wrap(lua_State *L, int results) {
     if (results >= 0) return results;
     lua_State *co = lua_tothread(L, 1);
-    if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD && !is_marked_dead(co)) {
+    if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD) {
         if (reset(co) != LUA_OK) { /* the error of closing, or the same again */
             lua_pop(L, 1);
             lua_xmove(co, L, 1);
         }
         lua_settop(co, 0);
     }
-    if (lua_type(L, -1) == LUA_TSTRING && !hy__budget_is_killed(L)) {
+    if (lua_type(L, -1) == LUA_TSTRING) {
         luaL_where(L, 1);
         lua_insert(L, -2);
         lua_concat(L, 2);

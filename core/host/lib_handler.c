@@ -315,12 +315,14 @@ int hy_handlers_on(lua_State *L, hy_handlers_t *set, unsigned role, const char *
     }
     luaL_checktype(L, fn, LUA_TFUNCTION);
     handler_t *h = push_handler(L, 3, keys, count);
-    lua_pushvalue(L, fn);
-    h->fn_ref = hy_ref(L);
     lua_pushvalue(L, -1);
     h->self_ref = hy_ref(L);
     h->set = set;
     hy_list_append(&set->lists[event], &h->link);
+    h->is_cancelled = set->has_cancelled = true; /* should the next one raise */
+    lua_pushvalue(L, fn);
+    h->fn_ref = hy_ref(L);
+    h->is_cancelled = false;
     return 1;
 }
 

@@ -334,8 +334,8 @@ void hy_box_made(void *wait, int code, const char *desc, hy_party_t *party) {
     bool is_past = w->is_past || w->instance->life == HY_LIFE_PAST;
     hy_instance_t *i = w->instance, *heir = i->life == HY_LIFE_PAST ? i->heir : i;
     made_t made = {.instance = i, .party = hy_party_ref(party)};
+    if (is_past) hy_lib_syncher_inherit(heir, party); /* before the task does anything with it */
     hy_wait_complete(wait, push_made, &made);
-    if (is_past) hy_lib_syncher_inherit(heir, party);
     hy_party_unref(party);
 }
 

@@ -60,16 +60,10 @@ static void push_instance(lua_State *L, const hy_instance_t *i) {
     lua_setfield(L, -2, "api");
 }
 
-static const char *state_word(const hy_instance_t *i) {
-    if (i->reload) return "reloading";
-    if (i->is_leaving || i->state >= HY_STOPPING) return "stopping";
-    return i->state == HY_STARTING ? "starting" : "running";
-}
-
 /* What else is told of the instance whose table is on top. */
 static void set_condition(lua_State *L, const hy_instance_t *i) {
     bool is_running = i->state == HY_RUNNING;
-    lua_pushstring(L, state_word(i));
+    lua_pushstring(L, hy_instance_condition(i));
     lua_setfield(L, -2, "state");
     lua_pushinteger(L, (lua_Integer)hy_instance_memory(i));
     lua_setfield(L, -2, "memory");
@@ -257,16 +251,11 @@ static int prompt_traceback(lua_State *L) {
 }
 
 static const luaL_Reg primitives[] = {
-    {"load", prompt_load},
-    {"unload", prompt_unload},
-    {"instances", prompt_instances},
-    {"objects", prompt_objects},
-    {"routes", prompt_routes},
-    {"compile", prompt_compile},
-    {"traceback", prompt_traceback},
-    {"reload", prompt_reload},
-    {"api", prompt_api},
-    {NULL, NULL},
+    {"load", prompt_load},           {"unload", prompt_unload},
+    {"instances", prompt_instances}, {"objects", prompt_objects},
+    {"routes", prompt_routes},       {"compile", prompt_compile},
+    {"traceback", prompt_traceback}, {"api", prompt_api},
+    {"reload", prompt_reload},       {NULL, NULL},
 };
 
 static const hy_embedded_t *find_embedded(const char *name) {

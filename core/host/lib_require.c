@@ -42,14 +42,13 @@ static const char *check_inside(lua_State *L, const char *name, const char *fold
     return path;
 }
 
-/* Pushes the path of a file of the script's folder; NULL if there is none, with where it looked. */
 /* The script is made of that file; or would be, if it were there. */
 static void note_file(lua_State *L, const char *path) {
     int rc = hy__instance_reads(hy_instance_of(L), path);
     if (rc < 0) luaL_error(L, "require: %s", hy_error_text(rc));
 }
 
-/* Pushes the path of a file of the script's folder, or raises with where it looked. */
+/* Pushes the path of a file of the script's folder; NULL if there is none, with where it looked. */
 static const char *push_path(lua_State *L, const char *name) {
     const char *file = hy_instance_of(L)->file->bytes;
     const char *end = strrchr(file, '/');

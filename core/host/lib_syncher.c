@@ -48,7 +48,7 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 /* --- create ----------------------------------------------------------------------------------- */
 
 enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
-const hy_option_t hy_create_options[] = {
+static const hy_option_t create_options[] = {
     [SCHEMA] = {"schema", HY_OPTION_NEEDED_TEXT, "its name; any data goes with \"Resource\""},
     [NAME] = {"name", HY_OPTION_TEXT, "by which others find it"},
     [DATA] = {"data", HY_OPTION_VALUE, "what a new one begins with"},
@@ -81,7 +81,7 @@ static hy_value_t *hold_metadata(lua_State *L, int options) {
     hy_value_t *metadata = hy_class_hold(L);
     int given[] = {DESCRIPTION, TAGS};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-        const char *name = hy_create_options[given[i]].name;
+        const char *name = create_options[given[i]].name;
         if (lua_isnil(L, options + given[i])) continue;
         hy_value_t *value = hy_class_value(L, options + given[i], name);
         if (metadata->kind == HY_ABSENT) *metadata = hy_node_value(hy_node_new(HY_OBJECT));
@@ -117,7 +117,7 @@ static int create(lua_State *L, hy_instance_t *i, int options, hy_create_t *what
 
 static int syncher_create(lua_State *L) {
     hy_instance_t *i = check(L, "create");
-    int options = hy_class_options(L, 2, "create", hy_create_options);
+    int options = hy_class_options(L, 2, "create", create_options);
     hy_value_t *data = hy_class_hold(L);
     if (!lua_isnil(L, options + DATA)) {
         data = hy_class_value(L, options + DATA, "create: data");
@@ -418,7 +418,7 @@ const hy_syncher_events_t hy_lib_syncher_events = {
 
 static const hy_method_t methods[] = {
     {"create", syncher_create, "what: options", "hyperty.Reporter" HY_OR_WHY,
-     "a reporter; the one from before, if there is one", hy_create_options},
+     "a reporter; the one from before, if there is one", create_options},
     {"subscribe", syncher_subscribe, "url: string, how?: options", "hyperty.Observer" HY_OR_WHY,
      "an observer", subscribe_options},
     {"read", syncher_read, "url: string", "hyperty.Reading" HY_OR_WHY,

@@ -88,7 +88,7 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(RESYNC, "resync", HY_ROLE_OBSERVER, "from: integer, to: integer, reason: string",            \
       "it was read anew after a gap, from one version to the other")                               \
     X(DELETE, "delete", HY_ROLE_OBSERVER, "reason: string",                                        \
-      "it is over: \"deleted\", or \"evicted\"")                                                   \
+      "it is over: \"deleted\", \"evicted\"; \"left\": by code from before a reload")              \
     X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER, "status: hyperty.Status",             \
       "how it stands with the object, whenever that changes")                                      \
     X(INVITE, "invite", HY_ROLE_SYNCHER, "invitation: hyperty.Invitation",                         \
@@ -96,7 +96,7 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(DELEGATE, "delegate", HY_ROLE_SYNCHER, "offer: hyperty.Offer",                               \
       "a reporter wants to hand its object over to us")                                            \
     X(RESUME, "resume", HY_ROLE_SYNCHER, "object: hyperty.Reporter|hyperty.Observer",              \
-      "an object came to us that nobody waited for any more")
+      "a task of the code before a reload has got that object")
 
 typedef enum {
 #define X(name, word, roles, params, doc) HY_ON_##name,
@@ -249,8 +249,6 @@ extern const hy_task_end_t hy_asked_end;
 
 /* --- self.syncher (lib_syncher.c) ------------------------------------------------------------- */
 
-/* What `create` takes. */
-extern const hy_option_t hy_create_options[];
 /* Where anchored boxes are listed, oldest first. */
 hy_link_t *hy_lib_syncher_boxes(lua_State *L);
 /* Those that are about no party. */

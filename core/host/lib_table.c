@@ -1,237 +1,225 @@
-/* The library `table` of hyperties: Lua's own, where insert, remove, sort and move also know
- * handles. (concat, unpack and pack read what is there by its metamethods.)
+/* The library `table` of hyperties: what Lua's own does, but every loop can be stopped, however
+ * long a table or its __len says to be; and insert, remove, sort and move know handles of arrays
+ * (lib_table_array.c). The other ones read handles as anything else, by its metamethods.
  *
- * On a handle one call is one change: insert and remove are one edit; sort and move gather their
- * values first, where anything may raise, then set the slots that differ as one batch, where
- * nothing does. */
+ * The length of a table without a metatable need not be its size either: there are tables of forty
+ * items that are a billion long. */
 #include "internal.h"
 
-#include "../base/mem.h"
+#include "budget.h"
 
-/* Upvalue of each function: Lua's own. */
-static int call_original(lua_State *L) {
-    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+#include <limits.h>
+
+#define READ   1u
+#define WRITE  2u
+#define LENGTH 4u
+
+#define ROOM_MAX 65536 /* made ahead for a length that nobody has seen */
+
+static bool has_metafield(lua_State *L, int arg, const char *name) {
+    if (luaL_getmetafield(L, arg, name) == LUA_TNIL) return false;
+    lua_pop(L, 1);
+    return true;
 }
 
-/* True if argument `arg` is the handle of an array; raises if it is one of an object, or stale. */
-static bool check_array(lua_State *L, int arg, hy__spot_t *spot) {
-    hy_error_t err;
-    *spot = (hy__spot_t){.view = NULL};
-    if (lua_type(L, arg) != LUA_TUSERDATA || !hy_handle_test(L, arg, &spot->view, &spot->node)) {
-        return false;
-    }
-    if (hy_view_check(spot->view, spot->node, &err) < 0) hy_raise(L, &err);
-    if (hy_node_kind(spot->node) == HY_ARRAY) return true;
-    hy__spot_fail(&err, HY_EINVALID, spot,
-                  "not an array but an object; hyperty.array{} makes an empty array");
-    return hy_raise(L, &err);
+/* Raises unless the argument is a table, or can do what one can. */
+static void check_table(lua_State *L, int arg, unsigned needs) {
+    if (lua_type(L, arg) == LUA_TTABLE) return;
+    if ((needs & READ) && !has_metafield(L, arg, "__index")) needs = 0;
+    if ((needs & WRITE) && !has_metafield(L, arg, "__newindex")) needs = 0;
+    if ((needs & LENGTH) && !has_metafield(L, arg, "__len")) needs = 0;
+    if (!needs) luaL_checktype(L, arg, LUA_TTABLE);
 }
 
-/* --- insert and remove ------------------------------------------------------------------------ */
+static bool is_plain(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TTABLE) return false;
+    if (!lua_getmetatable(L, arg)) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static lua_Integer length_of(lua_State *L, int arg, unsigned needs) {
+    if (is_plain(L, arg)) return (lua_Integer)lua_rawlen(L, arg);
+    check_table(L, arg, needs | LENGTH);
+    return luaL_len(L, arg);
+}
+
+/* to[at] = from[of] */
+static inline void copy_item(lua_State *L, int from, lua_Integer of, int to, lua_Integer at) {
+    lua_geti(L, from, of);
+    lua_seti(L, to, at);
+}
+
+/* --- insert, remove, move --------------------------------------------------------------------- */
 
 static int table_insert(lua_State *L) {
     hy__spot_t spot;
-    hy_value_t item;
-    hy_error_t err;
-    if (!check_array(L, 1, &spot)) return call_original(L);
-    lua_Integer next = (lua_Integer)hy_node_count(spot.node) + 1, at = next;
-    int value = lua_gettop(L);
-    if (value == 3) {
+    if (hy__array_check(L, 1, &spot)) return hy__array_insert(L, &spot);
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    lua_Integer length = length_of(L, 1, READ | WRITE);
+    lua_Integer next = (lua_Integer)((lua_Unsigned)length + 1), at = next;
+    int count = lua_gettop(L);
+    if (count == 3) {
         at = luaL_checkinteger(L, 2);
-        luaL_argcheck(L, at >= 1 && at <= next, 2, "position out of bounds");
-    } else if (value != 2) {
+        luaL_argcheck(L, (lua_Unsigned)at - 1 < (lua_Unsigned)next, 2, "position out of bounds");
+        for (lua_Integer i = next; i > at; i--) {
+            hy_budget_poll(L, is_due);
+            copy_item(L, 1, i - 1, 1, i);
+        }
+    } else if (count != 2) {
         return luaL_error(L, "wrong number of arguments to 'insert'");
     }
-    spot.index = (size_t)at;
-    int rc = hy__spot_value(L, value, &spot, &item, &err);
-    if (rc == 0) rc = hy__spot_insert(&spot, item, &err);
-    return rc < 0 ? hy_raise(L, &err) : 0;
+    lua_seti(L, 1, at);
+    return 0;
 }
 
-/* Gives what was there as plain Lua, since its handles are stale now. */
 static int table_remove(lua_State *L) {
     hy__spot_t spot;
-    hy_error_t err;
-    if (!check_array(L, 1, &spot)) return call_original(L);
-    lua_Integer count = (lua_Integer)hy_node_count(spot.node), at = luaL_optinteger(L, 2, count);
-    luaL_argcheck(L, at == count || (at >= 1 && at <= count + 1), 2, "position out of bounds");
-    if (at == 0 || at > count) {
-        lua_pushnil(L);
-        return 1;
+    if (hy__array_check(L, 1, &spot)) return hy__array_remove(L, &spot);
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    lua_Integer length = length_of(L, 1, READ | WRITE), at = luaL_optinteger(L, 2, length);
+    luaL_argcheck(L, at == length || (lua_Unsigned)at - 1 <= (lua_Unsigned)length, 2,
+                  "position out of bounds");
+    lua_geti(L, 1, at);
+    for (; at < length; at++) {
+        hy_budget_poll(L, is_due);
+        copy_item(L, 1, at + 1, 1, at);
     }
-    spot.index = (size_t)at;
-    hy_value_push(L, hy_node_at(spot.node, (size_t)at - 1));
-    hy_edit_t edit = {.kind = HY_OP_ERASE, .node = spot.node, .index = (size_t)at - 1, .count = 1};
-    return hy__spot_edit(&spot, &edit, &err) < 0 ? hy_raise(L, &err) : 1;
+    lua_pushnil(L);
+    lua_seti(L, 1, at);
+    return 1;
 }
 
-/* --- many slots at once ----------------------------------------------------------------------- */
-
-typedef struct {
-    size_t first, count; /* places, from 0 */
-    size_t edits;
-    hy_value_t values[]; /* ABSENT: as it is there */
-} slots_t;
-
-static void free_slots(slots_t *s) {
-    for (size_t i = 0; i < s->count; i++) {
-        hy_value_drop(s->values[i]);
+/* From 1 to the table at `to`: forwards, or backwards where they overlap that way. */
+static void move_items(lua_State *L, lua_Integer from, lua_Integer last, lua_Integer at, int to) {
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    bool is_same = to == 1 || lua_compare(L, 1, to, LUA_OPEQ);
+    bool is_backwards = is_same && at > from && at <= last;
+    lua_Integer count = last - from + 1;
+    for (lua_Integer i = 0; i < count; i++) {
+        lua_Integer offset = is_backwards ? count - 1 - i : i;
+        hy_budget_poll(L, is_due);
+        copy_item(L, 1, from + offset, to, at + offset);
     }
-    hy_free(s);
-}
-
-/* The value on top of the stack for one slot: ABSENT if the same is there. */
-static int read_slot(lua_State *L, hy__spot_t *spot, hy_value_t *out, hy_error_t *err) {
-    hy_value_t there = hy_node_at(spot->node, spot->index - 1), v;
-    hy_view_t *view;
-    hy_node_t *node;
-    *out = hy_absent();
-    if (hy_is_node(there) && hy_handle_test(L, -1, &view, &node) && node == there.as.n) return 0;
-    int rc = hy__spot_value(L, -1, spot, &v, err);
-    if (rc < 0) return rc;
-    if (hy_value_equal(v, there)) {
-        hy_value_drop(v);
-    } else {
-        *out = v;
-    }
-    return 0;
-}
-
-/* Items 1 to `count` of the list at `list`, to be put from place `first` (from 0). */
-static int read_slots(lua_State *L, hy__spot_t *spot, int list, size_t first, size_t count,
-                      slots_t **out, hy_error_t *err) {
-    slots_t *s = hy_alloc(sizeof *s + count * sizeof(hy_value_t));
-    if (!s) return hy__spot_fail(err, HY_ENOMEM, spot, hy_error_text(HY_ENOMEM));
-    *s = (slots_t){.first = first};
-    for (size_t i = 0; i < count; i++) {
-        spot->index = first + i + 1;
-        lua_rawgeti(L, list, (lua_Integer)i + 1);
-        int rc = read_slot(L, spot, &s->values[i], err);
-        lua_pop(L, 1);
-        if (rc < 0) {
-            free_slots(s);
-            return rc;
-        }
-        s->count++;
-        if (s->values[i].kind != HY_ABSENT) s->edits++;
-    }
-    *out = s;
-    return 0;
-}
-
-static int write_slots(hy__spot_t *spot, slots_t *s, hy_error_t *err) {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < s->count; i++) {
-        hy_value_t v = s->values[i];
-        if (v.kind == HY_ABSENT) continue;
-        s->values[i] = hy_absent();
-        spot->index = s->first + i + 1;
-        hy_edit_t edit = {
-            .kind = HY_OP_SET, .node = spot->node, .index = spot->index - 1, .value = v};
-        rc = edit.index < hy_node_count(spot->node) ? hy__spot_edit(spot, &edit, err)
-                                                    : hy__spot_insert(spot, v, err);
-    }
-    return rc;
-}
-
-/* One change. Inside a batch of the script they are part of that. */
-static int write_batch(hy__spot_t *spot, slots_t *s, hy_error_t *err) {
-    if (s->edits <= 1) return write_slots(spot, s, err);
-    if (s->edits > HY_BATCH_CHANGES_MAX) {
-        return hy__spot_fail(err, HY_ETOO_LARGE, spot, "too many elements for one change");
-    }
-    err->text[0] = '\0';
-    int rc = hy_view_begin(spot->view, err);
-    if (rc == HY_ECONFLICT) return write_slots(spot, s, err);
-    if (rc == 0) {
-        rc = write_slots(spot, s, err);
-        if (rc == 0) return hy_view_commit(spot->view, err);
-        hy_view_rollback(spot->view);
-    }
-    return rc;
-}
-
-static void set_slots(lua_State *L, hy__spot_t *spot, int list, size_t first, size_t count) {
-    hy_error_t err;
-    slots_t *s = NULL;
-    if (hy_view_check(spot->view, spot->node, &err) < 0) hy_raise(L, &err);
-    luaL_checkstack(L, 4, NULL);
-    int rc = read_slots(L, spot, list, first, count, &s, &err);
-    if (rc == 0) {
-        rc = write_batch(spot, s, &err);
-        free_slots(s);
-        if (rc < 0 && !err.text[0]) hy__spot_fail(&err, rc, spot, hy_error_text(rc));
-    }
-    if (rc < 0) hy_raise(L, &err);
-}
-
-static int table_sort(lua_State *L) {
-    hy__spot_t spot;
-    if (!check_array(L, 1, &spot)) return call_original(L);
-    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_settop(L, 2);
-    size_t count = hy_node_count(spot.node);
-    luaL_argcheck(L, count < INT32_MAX, 1, "array too big");
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 0; i < count; i++) {
-        hy_handle_push(L, spot.view, hy_node_at(spot.node, i));
-        lua_rawseti(L, 3, (lua_Integer)i + 1);
-    }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushvalue(L, 3);
-    lua_pushvalue(L, 2);
-    lua_call(L, 2, 0);
-    if (hy_node_kind(spot.node) != HY_ARRAY || hy_node_count(spot.node) != count) {
-        return luaL_error(L, "sort: the array was changed while it was being sorted");
-    }
-    set_slots(L, &spot, 3, 0, count);
-    return 0;
 }
 
 static int table_move(lua_State *L) {
     hy__spot_t spot;
     int to = lua_isnoneornil(L, 5) ? 1 : 5;
-    if (!check_array(L, to, &spot)) return call_original(L);
-    lua_Integer from = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-    lua_Integer at = luaL_checkinteger(L, 4);
-    lua_settop(L, 5);
-    if (last >= from) {
-        lua_Unsigned count = (lua_Unsigned)last - (lua_Unsigned)from + 1;
-        luaL_argcheck(L, count > 0 && count <= HY_BATCH_CHANGES_MAX, 3,
-                      "too many elements to move");
-        luaL_argcheck(L, at >= 1 && at <= (lua_Integer)hy_node_count(spot.node) + 1, 4,
-                      "position out of bounds");
-        lua_createtable(L, (int)count, 0);
-        for (lua_Unsigned i = 0; i < count; i++) {
-            lua_geti(L, 1, from + (lua_Integer)i);
-            lua_rawseti(L, 6, (lua_Integer)i + 1);
+    if (hy__array_check(L, to, &spot)) {
+        hy__array_move(L, &spot);
+    } else {
+        lua_Integer from = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
+        lua_Integer at = luaL_checkinteger(L, 4);
+        check_table(L, 1, READ);
+        check_table(L, to, WRITE);
+        if (last >= from) {
+            luaL_argcheck(L, from > 0 || last < LUA_MAXINTEGER + from, 3,
+                          "too many elements to move");
+            luaL_argcheck(L, at <= LUA_MAXINTEGER - (last - from), 4, "destination wrap around");
+            move_items(L, from, last, at, to);
         }
-        /* Reading may have run metamethods of the source. */
-        if (hy_node_kind(spot.node) != HY_ARRAY || at > (lua_Integer)hy_node_count(spot.node) + 1) {
-            return luaL_error(L, "move: the array was changed meanwhile");
-        }
-        set_slots(L, &spot, 6, (size_t)at - 1, (size_t)count);
     }
     lua_pushvalue(L, to);
     return 1;
 }
 
+/* --- sort ------------------------------------------------------------------------------------- */
+
+/* The items are sorted beside the table: when the order function raises, they are as they were. */
+static void sort_copy(lua_State *L, lua_Integer count) {
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    lua_createtable(L, (int)(count < ROOM_MAX ? count : ROOM_MAX), 0);
+    for (lua_Integer i = 1; i <= count; i++) {
+        hy_budget_poll(L, is_due);
+        lua_geti(L, 1, i);
+        lua_rawseti(L, 3, i);
+    }
+    hy__sort(L, 3, 2, count);
+    for (lua_Integer i = 1; i <= count; i++) {
+        hy_budget_poll(L, is_due);
+        lua_rawgeti(L, 3, i);
+        lua_seti(L, 1, i);
+    }
+}
+
+static int table_sort(lua_State *L) {
+    hy__spot_t spot;
+    if (hy__array_check(L, 1, &spot)) return hy__array_sort(L, &spot);
+    lua_Integer count = length_of(L, 1, READ | WRITE);
+    if (count < 2) return 0;
+    luaL_argcheck(L, count < INT_MAX, 1, "array too big");
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    if (count <= HY_SORT_STACK_ITEMS && is_plain(L, 1)) {
+        hy__sort(L, 1, 2, count);
+    } else {
+        sort_copy(L, count);
+    }
+    return 0;
+}
+
+/* --- concat and unpack ------------------------------------------------------------------------ */
+
+static void add_item(lua_State *L, luaL_Buffer *b, lua_Integer at) {
+    lua_geti(L, 1, at);
+    if (!lua_isstring(L, -1)) {
+        luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1),
+                   (LUAI_UACINT)at);
+    }
+    luaL_addvalue(b);
+}
+
+static int table_concat(lua_State *L) {
+    luaL_Buffer b;
+    size_t len;
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    lua_Integer last = length_of(L, 1, READ);
+    const char *between = luaL_optlstring(L, 2, "", &len);
+    lua_Integer at = luaL_optinteger(L, 3, 1);
+    last = luaL_optinteger(L, 4, last);
+    luaL_buffinit(L, &b);
+    for (; at < last; at++) {
+        hy_budget_poll(L, is_due);
+        add_item(L, &b, at);
+        luaL_addlstring(&b, between, len);
+    }
+    if (at == last) add_item(L, &b, at);
+    luaL_pushresult(&b);
+    return 1;
+}
+
+static int table_unpack(lua_State *L) {
+    const volatile sig_atomic_t *is_due = hy__budget_flag(L);
+    lua_Integer first = luaL_optinteger(L, 2, 1);
+    lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
+    if (first > last) return 0;
+    lua_Unsigned count = (lua_Unsigned)last - (lua_Unsigned)first + 1;
+    if (count == 0 || count > INT_MAX || !lua_checkstack(L, (int)count)) {
+        return luaL_error(L, "too many results to unpack");
+    }
+    for (lua_Unsigned i = 0; i < count; i++) {
+        hy_budget_poll(L, is_due);
+        lua_geti(L, 1, (lua_Integer)((lua_Unsigned)first + i));
+    }
+    return (int)count;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* pack is Lua's own: its arguments are there already. */
 void hy_lib_table_open(lua_State *L) {
     static const luaL_Reg functions[] = {{"insert", table_insert},
                                          {"remove", table_remove},
-                                         {"sort", table_sort},
                                          {"move", table_move},
+                                         {"sort", table_sort},
+                                         {"concat", table_concat},
+                                         {"unpack", table_unpack},
                                          {NULL, NULL}};
     lua_pushglobaltable(L);
     lua_pushcfunction(L, luaopen_table);
     lua_call(L, 0, 1);
-    for (const luaL_Reg *f = functions; f->name; f++) {
-        lua_getfield(L, -1, f->name);
-        lua_pushcclosure(L, f->func, 1);
-        lua_setfield(L, -2, f->name);
-    }
+    luaL_setfuncs(L, functions, 0);
     lua_setfield(L, -2, "table");
     lua_pop(L, 1);
 }

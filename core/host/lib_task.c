@@ -7,9 +7,11 @@ static int spawn(lua_State *L) {
     hy_instance_t *i = hy__lib_instance(L, "spawn");
     int count = lua_gettop(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    hy_origin_t origin;
+    hy__trace_origin(L, &origin);
     if (!lua_checkstack(i->L, count + 1)) return luaL_error(L, "spawn: too many arguments");
     if (L != i->L) lua_xmove(L, i->L, count);
-    int rc = hy_task_spawn(i, count - 1, "spawned function", NULL, NULL);
+    int rc = hy__task_spawn_from(i, count - 1, "spawned function", "spawned", &origin, NULL, NULL);
     if (rc < 0) return hy_push_failure(L, rc, NULL);
     lua_pushboolean(L, 1);
     return 1;

@@ -11,6 +11,10 @@ static int json_encode(lua_State *L) {
     hy_buf_t text;
     luaL_checkany(L, 1);
     hy_value_t *held = hy_class_value(L, 1, "json.encode");
+    if (hy_value_bytes(*held) > HY_VALUE_BYTES_MAX / 4) {
+        hy_value_drop(hy_value_take(held));
+        return luaL_error(L, "json.encode: the value is too large");
+    }
     hy_buf_init(&text);
     hy_json_write(&text, *held);
     hy_value_drop(hy_value_take(held));
@@ -28,6 +32,9 @@ static int json_decode(lua_State *L) {
     hy_error_t err = {0};
     luaL_checktype(L, 1, LUA_TSTRING);
     const char *text = lua_tolstring(L, 1, &len);
+    if (len > HY_JSON_BYTES_MAX) {
+        return hy_push_failure(L, HY_ETOO_LARGE, "json.decode: the text is too long");
+    }
     hy_value_t *held = hy_class_hold(L);
     int rc = hy_json_read(text, len, HY_VALUE_DEPTH_MAX, held, &err);
     if (rc < 0) return hy_push_failure(L, rc, err.text);
@@ -62,7 +69,8 @@ static int log_line(lua_State *L) {
     luaL_checkstack(L, 5, NULL);
     hy_value_t *held = hy_class_hold(L);
     if (count > 1 && lua_istable(L, count)) {
-        if (hy_value_from_lua(L, count, held, NULL) == 0 && held->kind == HY_OBJECT) texts--;
+        bool is_read = hy_value_from_lua(L, count, held, NULL) == 0 && held->kind == HY_OBJECT;
+        if (is_read && hy_value_bytes(*held) <= HY_JSON_BYTES_MAX) texts--;
     }
     luaL_Buffer line;
     luaL_buffinit(L, &line);

@@ -17,6 +17,7 @@ typedef struct {
     uint64_t period_ms; /* 0: once */
     uint64_t due_ms;
     bool is_firing, is_running;
+    hy_origin_t origin;
     hy__held_t held; /* the tick, while the instance is frozen */
 } ticker_t;
 
@@ -56,7 +57,7 @@ static void start_function(lua_State *L, void *arg) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->self_ref);
     lua_getiuservalue(L, -1, 1);
     t->is_running = true;
-    int rc = hy_task_spawn(t->instance, 0, "timer", &ending, t);
+    int rc = hy__task_spawn_from(t->instance, 0, "timer", "started", &t->origin, &ending, t);
     if (rc < 0) {
         t->is_running = false;
         luaL_error(L, "%s", hy_error_text(rc));
@@ -98,6 +99,7 @@ static int start_timer(lua_State *L, const char *what, uint64_t delay_ms, uint64
     if (i->timer_count >= HY_TIMERS_MAX) return hy_push_failure(L, HY_EFULL, "too many timers");
     ticker_t *t = lua_newuserdatauv(L, sizeof *t, 1);
     *t = (ticker_t){.instance = i, .self_ref = LUA_NOREF, .period_ms = period_ms};
+    hy__trace_origin(L, &t->origin);
     hy_link_init(&t->link);
     hy__held_init(&t->held);
     hy_timer_init(&t->timer, fire, t);

@@ -13,28 +13,28 @@ void hy__error_check(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &hy__memory_text);
 }
 
-/* error object, thread → text */
-static int tell(lua_State *L) {
-    lua_State *thread = lua_touserdata(L, 2);
-    luaL_traceback(L, thread, luaL_tolstring(L, 1, NULL), thread == L ? 1 : 0);
+/* Message handler of the protected call: the stack of the raise is still there. */
+static int add_traceback(lua_State *L) {
+    luaL_traceback(L, L, luaL_tolstring(L, 1, NULL), 1);
     return 1;
 }
 
-/* Message handler of the protected call: the stack of the raise is still there. */
-static int add_traceback(lua_State *L) {
-    lua_settop(L, 1);
-    lua_pushlightuserdata(L, L);
-    return tell(L);
+/* thread, whether its traceback is wanted → text */
+static int tell_killed(lua_State *L) {
+    lua_State *thread = lua_touserdata(L, 1);
+    lua_pushstring(L, hy_instance_of(L)->budget.text);
+    if (lua_toboolean(L, 2)) luaL_traceback(L, thread, lua_tostring(L, -1), 0);
+    return 1;
 }
 
-void hy__error_text(lua_State *L, lua_State *thread) {
+void hy__killed_text(lua_State *L, lua_State *thread, bool has_traceback) {
     if (lua_checkstack(L, 3)) {
-        lua_pushcfunction(L, tell);
-        lua_insert(L, -2);
+        lua_pushcfunction(L, tell_killed);
         lua_pushlightuserdata(L, thread);
-        lua_State *before = hy__budget_enter(L); /* an error object may have a __tostring */
-        lua_pcall(L, 2, 1, 0);                   /* its own error is a text too */
-        hy__budget_leave(L, before);
+        lua_pushboolean(L, has_traceback);
+        lua_pcall(L, 2, 1, 0);
+    } else {
+        lua_pushnil(L);
     }
     hy__error_check(L);
 }
@@ -86,7 +86,12 @@ static int make_text(lua_State *L) {
 
 int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, hy_error_t *err) {
     protected_t p = {fn, arg};
+    if (hy__budget_is_spent(hy_instance_of(L))) {
+        hy__host_wake(hy_instance_of(L)->host);
+        return hy_fail(err, HY_ENOMEM, "not enough memory");
+    }
     if (!lua_checkstack(L, 3)) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+    lua_State *before = hy__budget_lend(L);
     lua_pushcfunction(L, make_text);
     int handler = lua_gettop(L);
     lua_pushcfunction(L, run_protected);
@@ -98,5 +103,6 @@ int hy_protected(lua_State *L, void (*fn)(lua_State *L, void *arg), void *arg, h
         rc = hy_fail(err, code_of(status), "%s", lua_tostring(L, -1));
     }
     lua_settop(L, handler - 1);
+    hy__budget_give_back(before);
     return rc;
 }

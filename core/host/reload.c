@@ -358,6 +358,10 @@ void hy__reload_turn(hy_host_t *h) {
     }
 }
 
+void hy__reload_refuse(hy_reload_t *r) {
+    fail(r, HY_ECLOSED, "the new code was stopped while it was being tried");
+}
+
 void hy__reload_end(hy_instance_t *i) {
     hy_reload_t *r = i->reload;
     if (r) {
@@ -405,6 +409,7 @@ static int reload(hy_host_t *h, const char *name_or_url, const char *source, siz
                   hy_loaded_cb done, void *arg, hy_error_t *err) {
     hy_instance_t *i = hy_host_find_instance(h, name_or_url), *life = NULL;
     if (!i) return hy_fail(err, HY_ENOT_FOUND, "no instance is named \"%s\"", name_or_url);
+    if (hy__supervisor_has(i) && !source) return hy__supervisor_reload(i, done, arg, err);
     if (i->state != HY_RUNNING || i->reload || i->is_leaving) return refuse(i, err);
     if (!source && !i->has_file) {
         return hy_fail(err, HY_EINVALID, "%s was loaded from a text: there is no file to read",

@@ -67,6 +67,7 @@ static void *allocate(void *arg, void *block, size_t old_size, size_t size) {
     }
     size_t bytes = i->memory_bytes - old_size + size;
     bool is_full = i->memory_max > 0 && size > old_size && bytes > i->memory_max;
+    if (is_full) i->budget.full_turn = i->host->turn + 1;
     void *moved = is_full ? NULL : move_block(i, block, old_size, size);
     if (!moved && !block && kind == 0) moved = take_spare(i, size);
     if (moved) i->memory_bytes = bytes;

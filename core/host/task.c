@@ -27,6 +27,7 @@ static void make_thread(lua_State *L, void *arg) {
 }
 
 static void free_task(hy_task_t *t) {
+    hy_unref(t->instance->L, &t->trail_ref);
     hy_unref(t->instance->L, &t->thread_ref);
     hy_free(t);
 }
@@ -43,7 +44,7 @@ static int take_task(hy_instance_t *i, hy_task_t **out) {
     }
     t = hy_alloc(sizeof *t);
     if (!t) return HY_ENOMEM;
-    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF};
+    *t = (hy_task_t){.instance = i, .thread_ref = LUA_NOREF, .trail_ref = LUA_NOREF};
     hy_link_init(&t->link);
     hy_link_init(&t->ready);
     hy__held_init(&t->held);
@@ -63,6 +64,7 @@ static void put_away(hy_task_t *t) {
         free_task(t);
         return;
     }
+    hy_unref(i->L, &t->trail_ref);
     i->idle_count++;
     hy_list_append(&i->idle, &t->link);
 }
@@ -119,19 +121,22 @@ static void end_task(hy_task_t *t, int results, bool failed) {
 }
 
 /* An error object is on top of the thread, whose stack is still there for the traceback. In its
- * place comes what is told of it, on the empty thread or the dead one. */
+ * place comes what is told of it, on the empty thread. */
 static void make_error(hy_task_t *t) {
     lua_State *L = t->instance->L;
-    t->is_dead = hy__budget_is_dead(t->thread);
-    bool has_room = lua_checkstack(L, 2); /* else the error is lost, not the task's end */
+    bool has_room = lua_checkstack(L, 4); /* else the error is lost, not the task's end */
     if (has_room) {
         lua_xmove(t->thread, L, 1);
-        if (!t->parent) hy__error_text(L, t->thread);
+        if (t->parent) {
+            hy__trace_pass(L, t);
+        } else {
+            hy__trace_text(L, t);
+        }
     } else {
         lua_pop(t->thread, 1);
     }
     unwind(t); /* an error while closing changes nothing: the first one counts */
-    if (!t->is_dead) lua_settop(t->thread, 0);
+    lua_settop(t->thread, 0);
     if (has_room) {
         lua_xmove(L, t->thread, 1);
     } else {
@@ -139,10 +144,24 @@ static void make_error(hy_task_t *t) {
     }
 }
 
+/* The run was killed. The thread stays as it is, with what is told of it on top; if it came to wait
+ * (in a closing that is all C), it waits in vain. */
+static void bury(hy_task_t *t) {
+    hy_instance_t *i = t->instance;
+    hy_wait_t *w = i->yielding;
+    i->yielding = NULL;
+    t->is_dead = true;
+    hy__killed_text(i->L, t->thread, !t->parent);
+    lua_checkstack(t->thread, 1); /* there is room for one even if this fails */
+    lua_xmove(i->L, t->thread, 1);
+    if (w && w->child) hy__task_cancel(w->child);
+    if (w) hy__wait_abandon(w);
+}
+
 /* Of a run that has ended with this status. Who swallows the error that kills it (a task that is
  * all of pcall) is killed all the same. */
-static void tell_failure(hy_task_t *t, int status) {
-    bool is_killed = hy__budget_is_killed(t->thread), is_error = status > LUA_YIELD;
+static void tell_failure(hy_task_t *t, int status, bool is_killed) {
+    bool is_error = status != LUA_OK && (is_killed || status != LUA_YIELD);
     bool is_taken = t->parent || (t->end && t->end->takes_errors);
     const char *text = is_error ? lua_tostring(t->thread, -1) : t->instance->budget.text;
     if (is_killed || (is_error && !is_taken)) {
@@ -165,10 +184,15 @@ static void run(hy_task_t *t) {
     int status = lua_resume(t->thread, i->L, t->nargs, &results);
     i->current = NULL;
     i->passes = false;
-    if (status > LUA_YIELD) make_error(t); /* belongs to the run: it may call a __tostring */
+    bool is_killed = hy__budget_is_killed(t->thread);
+    if (status != LUA_OK && is_killed) {
+        bury(t);
+    } else if (status > LUA_YIELD) {
+        make_error(t); /* belongs to the run: it may call a __tostring */
+    }
     hy__budget_leave(t->thread, before);
-    tell_failure(t, status);
-    if (status == LUA_YIELD) {
+    tell_failure(t, status, hy__budget_is_killed(t->thread));
+    if (status == LUA_YIELD && !is_killed) {
         assert(i->yielding && hy__thread_is_held(t->thread));
         t->wait = i->yielding;
         t->wait->task = t;
@@ -220,8 +244,8 @@ bool hy__task_turn(hy_task_t *t) {
     return true;
 }
 
-static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *what,
-                 const hy_task_end_t *end, void *arg) {
+/* `as` says what the task is. */
+static int spawn(hy_instance_t *i, int nargs, const hy_task_t *as, const hy_origin_t *origin) {
     hy_task_t *t = NULL;
     int rc = i->state >= HY_STOPPING ? HY_ECLOSED : 0;
     if (rc == 0 && i->task_count >= HY_TASKS_MAX) rc = HY_EFULL;
@@ -235,12 +259,15 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
         return rc;
     }
     lua_xmove(i->L, t->thread, nargs + 1);
-    t->what = what ? what : "task";
-    t->end = end;
-    t->arg = arg;
+    t->what = as->what ? as->what : "task";
+    t->end = as->end;
+    t->arg = as->arg;
     t->wait = NULL;
-    t->parent = parent;
-    if (parent) parent->child = t;
+    t->parent = as->parent;
+    if (t->parent) t->parent->child = t;
+    t->origin_word = as->origin_word;
+    t->origin.line = 0;
+    if (origin && origin->line > 0) t->origin = *origin;
     hy_list_append(&i->tasks, &t->link);
     i->task_count++;
     hy__task_go(t, nargs);
@@ -249,11 +276,17 @@ static int spawn(hy_instance_t *i, int nargs, hy_wait_t *parent, const char *wha
 
 int hy_task_spawn(hy_instance_t *i, int nargs, const char *what, const hy_task_end_t *end,
                   void *arg) {
-    return spawn(i, nargs, NULL, what, end, arg);
+    return spawn(i, nargs, &(hy_task_t){.what = what, .end = end, .arg = arg}, NULL);
+}
+
+int hy__task_spawn_from(hy_instance_t *i, int nargs, const char *what, const char *origin_word,
+                        const hy_origin_t *origin, const hy_task_end_t *end, void *arg) {
+    hy_task_t as = {.what = what, .end = end, .arg = arg, .origin_word = origin_word};
+    return spawn(i, nargs, &as, origin);
 }
 
 int hy__task_spawn_child(hy_wait_t *parent, int nargs) {
-    return spawn(parent->instance, nargs, parent, "wait", NULL, NULL);
+    return spawn(parent->instance, nargs, &(hy_task_t){.what = "wait", .parent = parent}, NULL);
 }
 
 bool hy_task_can_wait(lua_State *L) {
@@ -269,7 +302,9 @@ static void drop_task(hy_task_t *t) {
     if (t->parent) t->parent->child = NULL;
     t->wait = NULL;
     bool is_crash = t->instance->host->is_crashing; /* the thread goes as it is */
-    if (!is_crash && unwind(t) != LUA_OK) {
+    /* Told once, if many are closed in one run. */
+    bool was_killed = t->instance->budget.depth > 0 && hy__budget_is_killed(t->thread);
+    if (!is_crash && unwind(t) != LUA_OK && !was_killed) {
         hy__error_check(t->thread);
         hy__instance_log(t->instance, HY_LOG_ERROR, "closing a task", lua_tostring(t->thread, -1));
     }

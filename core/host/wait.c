@@ -101,10 +101,14 @@ static int deliver(lua_State *L, lua_State *thread, results_t *r) {
     int top = lua_gettop(L);
     int status = LUA_ERRMEM;
     lua_pop(thread, 1); /* the mark that it was held by */
-    if (lua_checkstack(L, 3)) {
+    bool is_spent = hy__budget_is_spent(hy_instance_of(L));
+    if (is_spent) hy__host_wake(hy_instance_of(L)->host);
+    if (!is_spent && lua_checkstack(L, 3)) {
         lua_pushcfunction(L, push_results);
         lua_pushlightuserdata(L, r);
+        lua_State *before = hy__budget_lend(L);
         status = lua_pcall(L, 1, LUA_MULTRET, 0);
+        hy__budget_give_back(before);
         if (status == LUA_OK && lua_checkstack(thread, lua_gettop(L) - top + 1)) {
             int count = lua_gettop(L) - top;
             lua_xmove(L, thread, count);

@@ -108,7 +108,10 @@ void hy_timer_stop(hy_clock_t *c, hy_timer_t *t) {
 void hy_clock_advance(hy_clock_t *c, uint64_t now_ms) {
     assert(!c->firing);
     c->firing = true;
+    uint64_t turns = c->turns;
+    if (c->source && now_ms > c->now_ms) c->now_ms = now_ms;
     while (c->count && c->heap[0]->at_ms <= now_ms) {
+        if (c->source && c->heap[0]->turn > turns) break;
         hy_timer_t *t = c->heap[0];
         if (t->at_ms > c->now_ms) c->now_ms = t->at_ms;
         hy_timer_stop(c, t);

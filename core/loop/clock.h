@@ -3,7 +3,11 @@
  * equal times in the order they were started; so a virtual run is deterministic.
  *
  * A real loop sleeps between two advances and then calls back about I/O before the next one; so its
- * clock has a source, which is asked while no timer is being fired. A virtual clock has none. */
+ * clock has a source, which is asked while no timer is being fired. A virtual clock has none.
+ *
+ * A virtual clock steps from one timer to the next; a real one that is late is as late for all of
+ * them: what is periodic leaves out what it missed. And what is started while timers are fired
+ * waits for the next advance, so that I/O gets its turn however many there are. */
 #ifndef HY_LOOP_CLOCK_H
 #define HY_LOOP_CLOCK_H
 
@@ -40,7 +44,8 @@ int64_t hy_clock_wall(const hy_clock_t *c);
 /* Moves the time forward (never back) and fires what is due, each at its own time: inside a
  * callback `now` is the timer's time. Timers started meanwhile for a time that is due fire too: a
  * timer that starts itself again with 0 would never let time go on, so who lets others choose gives
- * at least 1. Not from inside a timer. */
+ * at least 1. With a source, `now` is the time it is, and they fire at the next advance. Not from
+ * inside a timer. */
 void hy_clock_advance(hy_clock_t *c, uint64_t now_ms);
 /* Time of the next timer; false if none is started. */
 bool hy_clock_next(const hy_clock_t *c, uint64_t *at_ms);

@@ -64,6 +64,20 @@ static int make_reporter(hy_call_t *c, hy_str_t *url, hy_reporter_t **out) {
     return rc;
 }
 
+static int invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
+                  hy_error_t *err);
+
+/* Those of who is on trial wait, as their object may never have been. */
+static void invite_observers(const hy_call_t *c, hy_party_t *p) {
+    hy_str_t **observers = c->create.observers;
+    uint32_t count = c->create.observer_count;
+    if (c->is_tried) {
+        hy_party_invite(p, observers, count, NULL, NULL, NULL);
+    } else {
+        invite(p, observers, count, NULL, NULL, NULL);
+    }
+}
+
 static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
     hy_str_t *url = hy_get_str(hy_get_object(hy_msg_body(answer), "value"), "resource");
     hy_reporter_t *r = NULL;
@@ -79,8 +93,7 @@ static void take_created(hy_call_t *c, hy_msg_t *answer, int code, const char *d
         hy__call_end(c, code, desc[0] ? desc : hy_error_text(code), NULL, hy_absent());
         return;
     }
-    if (c->create.observer_count > 0)
-        hy_party_invite(&r->party, c->create.observers, c->create.observer_count, NULL, NULL, NULL);
+    if (c->create.observer_count > 0) invite_observers(c, &r->party);
     if (r->ledger) {
         c->party = hy_party_ref(&r->party);
         r->is_waking = true;
@@ -231,6 +244,14 @@ static hy_value_t invite_body(const hy_party_t *p, hy_str_t **hyperties, uint32_
     return hy_absent();
 }
 
+static int invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
+                  hy_error_t *err) {
+    hy_call_t *c = party_call(p, done, arg);
+    if (!c) return HY_ENOMEM;
+    return hy__call_ask(c, HY_MSG_CREATE, p->syncher->manager->sm, invite_body(p, hyperties, count),
+                        err);
+}
+
 int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
                     hy_error_t *err) {
     int rc = check_reporter(p, err);
@@ -244,10 +265,7 @@ int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done
         deed.arg = arg;
         return hy__holding_call(p->syncher, &deed);
     }
-    hy_call_t *c = party_call(p, done, arg);
-    if (!c) return HY_ENOMEM;
-    return hy__call_ask(c, HY_MSG_CREATE, p->syncher->manager->sm, invite_body(p, hyperties, count),
-                        err);
+    return invite(p, hyperties, count, done, arg, err);
 }
 
 /* The sync manager's answer from the node, passed to the call if it is still there. Who was struck

@@ -124,6 +124,14 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
     hy__job_want(&d->job);
 }
 
+bool hy__handed_by(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *giver) {
+    for (const hy_link_t *l = m->handed.next; l != &m->handed; l = l->next) {
+        const handed_t *d = hy_link_owner(l, handed_t, link);
+        if (hy_str_equal(d->url, url) && hy_str_equal(d->giver, giver)) return true;
+    }
+    return false;
+}
+
 void hy__handed_free(hy_manager_t *m) {
     while (!hy_list_is_empty(&m->handed)) {
         handed_end(hy_link_owner(m->handed.next, handed_t, link));

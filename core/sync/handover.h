@@ -63,6 +63,8 @@ void hy__handed_watch(hy_manager_t *m, hy_str_t *url, hy_str_t *giver, hy_str_t 
 /* It came back into this runtime, to that reporter: nobody else is to resume it here. */
 void hy__handed_back(hy_manager_t *m, hy_str_t *url, const hy_str_t *reporter);
 void hy__handed_free(hy_manager_t *m);
+/* That hyperty has handed it over, and nothing else has become of it since. */
+bool hy__handed_by(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *giver);
 /* The object was here, and was handed over in an epoch above that one. */
 bool hy__handed_on(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
 

@@ -37,8 +37,8 @@ struct hy_held_deed {
     hy_told_t *room_to_fail;
 };
 
-/* As many bytes of values are one change at most: with paths they fit into a message. */
-#define EDITS_BYTES_MAX (HY_MESSAGE_BYTES_MAX / 4)
+/* As many bytes are one change at most: they fit into a message however they are written there. */
+#define EDITS_BYTES_MAX (HY_MESSAGE_BYTES_MAX / 8)
 
 static hy_held_deed_t *deed_new(hy_syncher_t *s, kind_t kind, hy_party_t *p) {
     hy_held_deed_t *d = hy_alloc_zero(sizeof *d);
@@ -107,6 +107,16 @@ static int check_size(hy_reporter_t *r, const hy_edit_t *edit, size_t bytes, hy_
     return rc;
 }
 
+/* Of the op that was added last: its path, and what stands around it. */
+static size_t op_bytes(const hy_change_t *c) {
+    const hy_op_t *op = &c->ops[c->count - 1];
+    size_t bytes = sizeof *op;
+    for (uint32_t i = 0; i < op->step_count; i++) {
+        bytes += op->steps[i].key ? op->steps[i].key->len + 3 : 12;
+    }
+    return bytes;
+}
+
 int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
     size_t bytes = edit->value.kind == HY_ABSENT ? 0 : hy_value_bytes(edit->value);
     hy_held_deed_t *d = r->edits;
@@ -126,7 +136,7 @@ int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
     if (rc < 0) {
         hy_change_drop_last(d->change);
     } else {
-        d->bytes += bytes;
+        d->bytes += bytes + op_bytes(d->change);
     }
     return rc;
 }
@@ -404,12 +414,14 @@ static void do_deed(hy_trial_t *t, hy_held_deed_t *d) {
            err.text[0] ? err.text : hy_error_text(rc));
 }
 
-static void settle_rows(hy_trial_t *t) {
+/* Of the reporters: nothing is collected any more, and no batch is open within. */
+static void settle(hy_trial_t *t) {
     for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
-        hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (!p->is_reporter) continue;
-        ((hy_reporter_t *)p)->edits = NULL;
-        hy__ledger_settle(((hy_reporter_t *)p)->ledger);
+        hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
+        if (!r->party.is_reporter) continue;
+        r->edits = r->mark = NULL;
+        r->is_nested = false;
+        hy__ledger_settle(r->ledger);
     }
 }
 
@@ -419,7 +431,7 @@ void hy__holding_commit(hy_trial_t *t) {
         do_deed(t, d);
         deed_free(d);
     }
-    settle_rows(t);
+    settle(t);
 }
 
 static void undo(hy_held_deed_t *d) {
@@ -442,6 +454,7 @@ void hy__holding_rollback(hy_trial_t *t) {
         undo(d);
         deed_free(d);
     }
+    settle(t);
 }
 
 void hy__holding_forget(hy_party_t *p) {

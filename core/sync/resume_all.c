@@ -92,6 +92,8 @@ static int list_kept(const hy_call_t *c, hy_node_t *list) {
         if (!hy__kept_is(k, s->manager->schemas, c->create.schema, c->create.name)) continue;
         if (hy__syncher_find_party(s, k->key, k->is_reporter)) continue;
         if (hy__takeover_has(s->manager, k)) continue;
+        /* Given away by this very runtime: nobody needs to ask where it is. */
+        if (k->is_reporter && hy__handed_by(s->manager, k->key, s->url)) continue;
         rc = hy_node_insert(list, hy_node_count(list), hy__string_ref(k->key));
     }
     return rc;

@@ -118,6 +118,18 @@ static void claim(hy_call_t *c) {
     }
 }
 
+/* What the old life waits for, too, is its. */
+static void disclaim(const hy_syncher_t *s) {
+    for (const hy_link_t *l = s->calls.next; l != &s->calls; l = l->next) {
+        const hy_call_t *c = hy_link_owner(l, hy_call_t, link);
+        if (c->is_tried) continue;
+        if (c->party) c->party->is_tried = false;
+        for (uint32_t i = 0; i < c->party_count; i++) {
+            c->parties[i]->is_tried = false;
+        }
+    }
+}
+
 static hy_call_t *first_call(hy_syncher_t *s) {
     for (hy_link_t *l = s->calls.next; l != &s->calls; l = l->next) {
         hy_call_t *c = hy_link_owner(l, hy_call_t, link);
@@ -241,6 +253,7 @@ static void undo(hy_trial_t *t) {
     hy_party_t *p;
     hy__holding_rollback(t);
     drop_calls(s);
+    disclaim(s);
     while ((p = first_tried(s))) {
         p->is_tried = false;
         end_party(p);

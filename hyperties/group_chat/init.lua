@@ -11,7 +11,7 @@
 -- together and the api.
 --
 -- All rooms are stored, which lasts as long as the store of the host does: with --store they are
--- there again after a restart, without it they end with the chat.
+-- there again after a restart, without it they end with the chat. A reload keeps them either way.
 
 local hyperty = require "hyperty"
 local Moderator = require "moderator"
@@ -21,7 +21,10 @@ local GroupChat = { name = "GroupChat", version = 1, schemas = { "Communication"
 
 function GroupChat:start()
   self.rooms = {} -- url → room, as long as we are in it
-  self.state.moderated = self.state.moderated or {} -- url → what moderator.lua knows of people
+  self.moderators = {} -- url → moderator, of the rooms that are our own
+  if not self.state.moderated then
+    self.state.moderated = {} -- url → what moderator.lua knows of people
+  end
   self.syncher:on("invite", function(invitation)
     if not (invitation.schema or ""):find "Communication$" then
       return invitation:decline("this is a chat: it takes part in Communication objects only")
@@ -38,36 +41,74 @@ function GroupChat:start()
     end
   end)
   self.syncher:on("delegate", function(offer) self:take_over(offer) end)
+  -- A task of the code before a reload got it, and its handlers are not there any more.
+  self.syncher:on("resume", function(object)
+    if object.role == "reporter" then
+      self:resume_own(self:moderate(object))
+    else
+      self:listen(object)
+    end
+  end)
   self:resume()
 end
 
--- --- rooms from the store ------------------------------------------------------------------------
+-- --- rooms from before ---------------------------------------------------------------------------
 
--- Goes on in the rooms that we were in: at first listens in all of them, then comes into those that
--- are our own. The core says what it could not resume.
+-- This code takes the place of another one: what is asked of our own rooms waits until it has.
+function GroupChat:migrate()
+  self.is_reloaded = true
+end
+
+-- Goes on in the rooms that we were in, from the store or before a reload: at first listens in all
+-- of them, then comes into those that are our own. The core says what it could not resume.
 function GroupChat:resume()
-  local own = {}
   local objects, failure = self.syncher:resume { schema = "Communication" }
   if not objects then
     hyperty.log.error("not in the rooms of before:", failure)
   end
+  local own, others = {}, {}
   for _, object in ipairs(objects or {}) do
-    local metadata = object.metadata -- nil: it has ended meanwhile
-    if metadata and metadata.reporter == self.url then
-      own[#own + 1] = Moderator.resume(self, object)
-    elseif metadata and not self.rooms[object.url] then
-      self.rooms[object.url] = Room.new(self, object)
-      self.rooms[object.url]:resume()
+    if object.metadata then -- else it has ended meanwhile
+      table.insert(object.role == "reporter" and own or others, object)
     end
   end
+  for i, object in ipairs(own) do
+    own[i] = self:moderate(object)
+  end
+  for _, object in ipairs(others) do
+    self:listen(object)
+  end
   for _, moderator in ipairs(own) do
-    self:resume_own(moderator)
+    if self.is_reloaded then
+      hyperty.spawn(function() self:resume_own(moderator) end)
+    else
+      self:resume_own(moderator)
+    end
+  end
+end
+
+function GroupChat:moderate(object)
+  local moderator = Moderator.resume(self, object)
+  self.moderators[object.url] = moderator
+  if self.rooms[object.url] then
+    self.rooms[object.url].moderator = moderator
+  end
+  return moderator
+end
+
+function GroupChat:listen(observer)
+  if not self.rooms[observer.url] then
+    self.rooms[observer.url] = Room.new(self, observer, self.moderators[observer.url])
+    self.rooms[observer.url]:resume()
   end
 end
 
 -- Who reports a room observes it besides, but the store knows it as the reporter alone.
 function GroupChat:resume_own(moderator)
   moderator:strike_absent()
+  if self.rooms[moderator.url] then
+    return
+  end
   local observer, why = self:observe(moderator.url)
   if observer then
     observer, why = self:enter(observer, moderator)
@@ -94,10 +135,9 @@ function GroupChat:take_over(offer)
     hyperty.log.warn("was offered a room, but did not get it:", why, { room = offer.url })
     return
   end
-  local moderator = Moderator.resume(self, object)
-  if self.rooms[offer.url] == room then
-    room.moderator = moderator
-  elseif not moderator:hand_over() then -- we have left meanwhile, and nobody else wants it
+  local moderator = self:moderate(object)
+  -- We may have left meanwhile, and nobody else may want it.
+  if self.rooms[offer.url] ~= room and not moderator:hand_over() then
     moderator:close()
   end
 end
@@ -119,7 +159,7 @@ function GroupChat:enter(observer, moderator)
 end
 
 function GroupChat:forget(url)
-  self.rooms[url] = nil
+  self.rooms[url], self.moderators[url] = nil, nil
 end
 
 -- The url of the one room of that name that is alive.
@@ -180,6 +220,7 @@ function api.create(self, name, invitees, options)
   if not moderator then
     return nil, why, code
   end
+  self.moderators[moderator.url] = moderator
   observer, why, code = self:observe(moderator.url)
   if observer then
     url, why, code = self:enter(observer, moderator)

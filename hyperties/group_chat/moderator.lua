@@ -38,8 +38,8 @@ function Moderator.open(chat, name, is_closed)
   return Moderator.new(chat, object)
 end
 
--- Goes on with an object that another chat has handed over, or that the store has kept; a restart
--- may have come between the two, or while this one handed it over.
+-- Goes on with an object that another chat has handed over, or that was there before a restart or a
+-- reload; which may have come between the two, or while this one handed it over.
 function Moderator.resume(chat, object)
   local known = object.data.handover
   if known then
@@ -51,7 +51,9 @@ end
 
 function Moderator.new(chat, object)
   local moderated = chat.state.moderated
-  moderated[object.url] = moderated[object.url] or { standing = {}, guests = {} }
+  if not moderated[object.url] then
+    moderated[object.url] = { standing = {}, guests = {} }
+  end
   local known = moderated[object.url]
   local self = setmetatable({
     chat = chat, object = object, url = object.url, standing = known.standing,
@@ -258,6 +260,7 @@ end
 
 function Moderator:forget()
   self.chat.state.moderated[self.url] = nil
+  self.chat.moderators[self.url] = nil
 end
 
 return Moderator

@@ -34,7 +34,9 @@ function Room.new(chat, observer, moderator)
   end)
   observer:on("delete", function(reason)
     chat:forget(self.url)
-    self:tell("closed", { reason = reason == "evicted" and "kicked" or "closed" })
+    if reason ~= "left" then -- we have, before a reload
+      self:tell("closed", { reason = reason == "evicted" and "kicked" or "closed" })
+    end
   end)
   return self
 end
@@ -91,9 +93,10 @@ function Room:resume()
   self:come_back()
 end
 
+-- In a task of its own: who starts does not wait for it.
 function Room:come_back()
   if self.state == "live" and not self:has_participant(self.chat.url) then
-    self.object:execute "enter"
+    hyperty.spawn(function() self.object:execute "enter" end)
   end
 end
 

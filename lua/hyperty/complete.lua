@@ -251,8 +251,11 @@ local SOURCES = {}
 
 function SOURCES.load(host, text)
   if find(text, "[/.]") then return files(host, text) end
-  local list = host.loadable()
-  add_all(list, (files(host, text)))
+  local list, is_there = host.loadable(), {}
+  for _, name in ipairs(list) do is_there[name .. ".lua"] = true end
+  for _, file in ipairs((files(host, text))) do
+    if not is_there[file] then list[#list + 1] = file end
+  end
   return list
 end
 
@@ -261,7 +264,7 @@ local function instance_names(host)
   for _, instance in ipairs(host.instances()) do list[#list + 1] = instance.name end
   return list
 end
-SOURCES.unload, SOURCES.reload, SOURCES.why = instance_names, instance_names, instance_names
+SOURCES.unload, SOURCES.reload, SOURCES.use = instance_names, instance_names, instance_names
 
 local function urls(host)
   local list = {}
@@ -321,9 +324,21 @@ local function open_brace(tokens, last)
   end
 end
 
-local function is_create(tokens, brace)
-  return is(tokens[brace - 1], "create") or is(tokens[brace - 2], "create")
-    and is(tokens[brace - 1], "(")
+-- The method that is called with that constructor, as in obj:create { and obj:subscribe(url, {.
+local function called_with(tokens, brace)
+  local at = brace - 1
+  if tokens[at] and tokens[at].kind == "sign" then
+    local depth = 0
+    while tokens[at] and not (depth == 0 and is(tokens[at], "(")) do
+      if is(tokens[at], ")") or is(tokens[at], "}") then depth = depth + 1 end
+      if is(tokens[at], "(") or is(tokens[at], "{") then depth = depth - 1 end
+      if depth < 0 then return nil end
+      at = at - 1
+    end
+    at = at - 1
+  end
+  local name = tokens[at]
+  return name and name.kind == "name" and is(tokens[at - 1], ":") and name.text or nil
 end
 
 -- The names that belong into the constructor that the cursor is in; nil: any expression may.
@@ -332,10 +347,11 @@ local function argument_names(host, tokens, last)
   if not (is(before, "{") or is(before, ",") or is(before, ";")) then return nil end
   local brace = open_brace(tokens, last)
   if not brace then return nil end
-  if is_create(tokens, brace) then return host.options() end
+  local called = called_with(tokens, brace)
+  if called then return host.options(called) end
   if not (is(tokens[brace - 1], "=") and is(tokens[brace - 2], "data")) then return nil end
   local outer = open_brace(tokens, brace - 1)
-  if not outer or not is_create(tokens, outer) then return nil end
+  if not outer or called_with(tokens, outer) ~= "create" then return nil end
   for at = outer + 1, #tokens - 2 do
     if is(tokens[at], "schema") and is(tokens[at + 1], "=") and tokens[at + 2].kind == "text" then
       local schema = host.schema(tokens[at + 2].text)

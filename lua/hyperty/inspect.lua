@@ -128,7 +128,7 @@ local function fill(state, parts, indent)
   local lines, line, columns = {}, "", 0
   for i, part in ipairs(parts) do
     if part.is_keyed or part.is_tall or part.columns > FILL_COLUMNS then return nil end
-    if columns > 0 and indent + 2 + columns + part.columns + 1 > state.width then
+    if columns > 0 and indent + 2 + columns + 1 + part.columns + 1 > state.width then
       lines[#lines + 1] = line
       line, columns = "", 0
     end

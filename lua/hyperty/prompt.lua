@@ -20,7 +20,8 @@ local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget
   rawset, tostring, type, xpcall
 
 local OVERVIEW_END = [[
-hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
+hyperty is the library of scripts: help(hyperty). Data objects: help "syncher". What a message node
+in this process holds: help "node".
 A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.
 Tab completes, a second Tab lists; Ctrl-R searches the history; Alt-Enter begins another line.]]
 
@@ -203,8 +204,9 @@ local function leaving_word()
   })
 end
 
--- Puts the commands into the globals of the prompt. Gives `load`.
-local function install_commands(host, env, self)
+-- Puts the commands into the globals of the prompt. `last.failure` is that of the last line that
+-- failed: its text and the calls. Gives `load`.
+local function install_commands(host, env, self, last)
   local commands, watched = {}, {}
 
   function commands.load(name, config)
@@ -276,17 +278,24 @@ local function install_commands(host, env, self)
       end
       return print(OVERVIEW_END)
     end
+    if rawequal(x, commands.node) then x = "node" end
     print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
-  for name, command in pairs(operate.commands(host)) do commands[name] = command end
+  function commands.why()
+    if not last.failure then return print "nothing has failed here" end
+    print(last.failure.text)
+    if last.failure.calls then print(last.failure.calls) end
+  end
+
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
     return host.compile(text, name or "loadtext")
   end
 
+  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty, env.self = hyperty, self
   env.exit, env.quit = leaving_word(), leaving_word()
@@ -353,7 +362,8 @@ end
 ---@param self table
 ---@return { eval: function, start: function }
 return function(host, env, self)
-  local load_hyperty = install_commands(host, env, self)
+  local last = {}
+  local load_hyperty = install_commands(host, env, self, last)
   function host.topics() return topic_names(host) end
   local M = {}
   local columns -- of the terminal, as the last line told
@@ -375,14 +385,6 @@ return function(host, env, self)
     return concat(texts, "\t")
   end
 
-  local failure -- of the last line that failed: its text and the traceback
-
-  function env.why()
-    if not failure then return print "nothing has failed here" end
-    print(failure.text)
-    if failure.calls then print(failure.calls) end
-  end
-
   -- What a person is told: what failed, then where, and what to do.
   local function two_lines(text, rest, color)
     local place, message = text:match "^([^%s:][^\n:]*:%d+): (.*)$"
@@ -395,7 +397,8 @@ return function(host, env, self)
   local function calls_of(traceback)
     local lines = {}
     for line in traceback:gmatch "[^\n]+" do
-      if not line:find("hyperty/prompt.lua:", 1, true) then lines[#lines + 1] = line end
+      local is_own = line:find("hyperty/prompt.lua:", 1, true) or line:find "^%s*%[C%]: in %?"
+      if not is_own then lines[#lines + 1] = line end
     end
     while #lines > 0 and lines[#lines]:find "^%s*%[C%]: in" do lines[#lines] = nil end
     return concat(lines, "\n")
@@ -403,7 +406,7 @@ return function(host, env, self)
 
   local function failed(reason, traceback, options)
     local text = type(reason) == "string" and reason or show({ n = 1, reason }, options.width)
-    failure = { text = text, calls = traceback and calls_of(traceback) }
+    last.failure = { text = text, calls = traceback and calls_of(traceback) }
     if not options.terminal then return "error", text end
     local rest = traceback and "why() shows the calls" or "nothing was run"
     return "error", two_lines(text, rest, options.color)

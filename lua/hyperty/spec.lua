@@ -24,6 +24,9 @@ local M = {}
 ---@field user? string url of the user of those who name none
 ---@field store? boolean what is stored outlives :restart() of a place
 ---@field network? boolean|{delay: number[]?, loss: number?, repeat_: number?} places of their own
+---@field budget? {run: number?, turn: number?} seconds of the processor that a hyperty may use
+---@field memory? integer bytes that a hyperty may use
+---@field trusted? string[] names of hyperties that get all of Lua
 ---@field log_level? "error"|"warn"|"info"|"debug" what :log() has; "info"
 
 ---@class hyperty.spec.Line
@@ -89,20 +92,28 @@ local function api_function(record, proxy, method)
   end
 end
 
+-- Puts the functions that the instance has now into its proxy.
+local function fill(proxy, record)
+  for method in pairs(proxy) do proxy[method] = nil end
+  record.names = assert(record.instance:eval(NAMES))
+  for method in record.names:gmatch "%S+" do
+    proxy[method] = api_function(record, proxy, method)
+  end
+end
+
 local function proxy_of(place, instance)
   local proxy = {}
   local record = {
     place = place, runtime = place.runtime, instance = instance, name = instance.name,
   }
-  local names = assert(instance:eval(NAMES))
-  for method in names:gmatch "%S+" do proxy[method] = api_function(record, proxy, method) end
+  fill(proxy, record)
   instances[proxy] = record
   return setmetatable(proxy, {
     __name = "hyperty",
     __tostring = function() return ("%s (%s)"):format(record.name, instance.url) end,
     __index = function(_, key)
       error(('%s has no function "%s": it has %s'):format(record.name, tostring(key),
-        (names:gsub(" ", ", "))), 2)
+        (record.names:gsub(" ", ", "))), 2)
     end,
   })
 end
@@ -117,24 +128,28 @@ end
 local Place = {}
 Place.__index = Place
 
+-- The runtime holds these functions until it is stopped: so they hold no world, or a world that was
+-- forgotten would never go.
 local function start(place)
   local world, options = place.world, place.options
+  local lines, logged, key = world.lines, world.logged, place.key
   local function print_line(who, text)
-    world.lines[#world.lines + 1] = { place = place, who = who, text = text }
+    lines[#lines + 1] = { key = key, who = who, text = text }
   end
   local function log_line(level, who, text)
-    world.logged[#world.logged + 1] = { level = level, who = who, text = text }
+    logged[#logged + 1] = { level = level, who = who, text = text }
   end
   local config = {
     seed = options.seed or 1, paths = options.paths, schemas = options.schemas,
     user = options.user, store = place.disk, print = print_line, log = log_line,
-    log_level = options.log_level,
+    log_level = options.log_level, budget = options.budget, memory = options.memory,
+    trusted = options.trusted,
   }
   place.runtime = world.network and world.network:runtime(config) or host.runtime(config)
 end
 
 local function new_place(world, name, options)
-  local place = setmetatable({ name = name, world = world, options = options }, Place)
+  local place = setmetatable({ name = name, world = world, options = options, key = {} }, Place)
   if options.store then place.disk = host.disk {} end
   start(place)
   world.places[#world.places + 1] = place
@@ -177,6 +192,7 @@ end
 
 --- --- worlds ------------------------------------------------------------------------------------
 
+---What `load`, `load_text` and `restart` of it do, its first place does.
 ---@class hyperty.spec.World : hyperty.spec.Place
 ---@field network table|nil the network of hyperty.host: cuts, crashes, losses
 ---@field here hyperty.spec.Place the first place
@@ -256,6 +272,19 @@ function World:now()
   return self.before + (self.network or self.here.runtime):now()
 end
 
+---Loads the code of an instance again, as --watch and reload at the prompt do. If the new code
+---fails, the old goes on, and this raises.
+---@param proxy table what load gave
+---@param text? string the new code; else what its file has now
+function World:reload(proxy, text)
+  local record = record_of(proxy, "reload")
+  check_there(record)
+  local ok, message = record.runtime:reload(record.instance.url, text)
+  self:_hear()
+  if not ok then error(message, 2) end
+  fill(proxy, record)
+end
+
 ---Stops an instance.
 ---@param proxy table what load gave
 function World:unload(proxy)
@@ -293,7 +322,7 @@ function World:prints(proxy)
   local record = proxy and record_of(proxy, "prints")
   local texts = {}
   for _, line in ipairs(self.lines) do
-    if not record or (line.place == record.place and line.who == record.name) then
+    if not record or (line.key == record.place.key and line.who == record.name) then
       texts[#texts + 1] = line.text
     end
   end
@@ -372,6 +401,9 @@ function World:close()
   local left = self.blocks and open_count == 0 and host.blocks() - self.blocks or 0
   if left ~= 0 then error(("%d blocks of memory are left"):format(left), 2) end
 end
+
+-- A world that was forgotten must not keep others from telling what they leave.
+World.__gc = stop
 
 function World:__close(reason)
   if reason ~= nil then return stop(self) end -- that is what the spec is to tell

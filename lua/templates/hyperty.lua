@@ -2,6 +2,7 @@
 --
 --   hyperty check @name@         looks for mistakes and runs nothing
 --   hyperty repl @name@          a prompt: @name@.add(2)
+--   hyperty run --watch @name@   runs it, and takes over what you change
 --   busted                       runs spec/@name@_spec.lua
 local hyperty = require "hyperty"
 

@@ -57,7 +57,7 @@ describe("an observer", function()
     assert.equal(anna.url, it.reporter)
     assert.equal("observer " .. url, it.text)
     for _, name in ipairs { "nothing", "invite", "observers" } do
-      has(('an observer has no "%s" (it has: url, data'):format(name),
+      has(('an observer has no "%s" (it has: url, role, data'):format(name),
         raised(ben, "return self.room." .. name))
     end
   end)

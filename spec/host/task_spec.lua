@@ -75,6 +75,33 @@ describe("a script", function()
         return sum, slow[5], slow == setmetatable({}, getmetatable(slow)), slow + 7]] })
     end)
 
+    it("in __pairs, __call, __newindex, __concat, __lt and __len", function()
+      assert.same({ "a", 3, 1, "xy", true, 9 }, { one:eval [[
+        local function slow(f) return function(...) hyperty.sleep(0.1) return f(...) end end
+        local seen
+        local it = setmetatable({}, {
+          __pairs = slow(function() return next, { a = 1 } end),
+          __call = slow(function(_, a, b) return a + b end),
+          __newindex = slow(function(_, _, v) seen = v end),
+          __concat = slow(function() return "xy" end),
+          __lt = slow(function() return true end),
+          __len = slow(function() return 9 end),
+        })
+        local key
+        for k in pairs(it) do key = k end
+        it.x = 1
+        return key, it(1, 2), seen, it .. "y", it < it, #it]] })
+    end)
+
+    it("in a function that it waits for, and in what a coroutine of it waits for", function()
+      assert.same({ 1, 2 }, { one:eval [[
+        local a = hyperty.wait(function() hyperty.sleep(1) return 1 end, 5)
+        local b = coroutine.wrap(function()
+          return (hyperty.wait(function() hyperty.sleep(1) return 2 end, 5))
+        end)()
+        return a, b]] })
+    end)
+
     it("in a coroutine, and in one within one, with arguments and results kept", function()
       assert.equal("1 2 3 done|normal", one:eval [[
         local out, status = {}, nil
@@ -117,6 +144,12 @@ describe("a script", function()
       ["in __tostring"] =
         "tostring(setmetatable({}, { __tostring = function() hyperty.sleep(1) return '' end }))",
       ["in a reader of load"] = "assert(load(function() hyperty.sleep(1) end))",
+      ["in a metamethod that C code calls"] =
+        "table.concat(setmetatable({}, { __len = function() hyperty.sleep(1) return 0 end }))",
+      ["in an order that is a metamethod"] = [[(function()
+        local m = { __lt = function() hyperty.sleep(1) end }
+        table.sort({ setmetatable({}, m), setmetatable({}, m) })
+      end)()]],
       ["in a coroutine within such"] = [[table.sort({ 2, 1 }, function()
         coroutine.wrap(function() coroutine.wrap(hyperty.sleep)(1) end)() end)]],
     }

@@ -221,9 +221,34 @@ static void a_source_is_asked_between_advances_but_not_inside(void **state) {
     real_ms = 700;
     hy_clock_advance(&w->clock, real_ms);
     assert_int_equal(w->count, 1);
-    assert_int_equal(w->times[0], 600);
-    real_ms = 100; /* a source that lies does not turn time back */
+    assert_int_equal(w->times[0], 700); /* late, and it knows */
+    real_ms = 100;                      /* a source that lies does not turn time back */
     assert_int_equal(hy_clock_now(&w->clock), 700);
+}
+
+static void start_again(void *arg) {
+    note_t *note = arg;
+    world_t *w = note->w;
+    if (w->count == 100) return; /* enough to see that it never ends */
+    on_timer(note);
+    assert_int_equal(hy_timer_start(&w->clock, &w->timers[note->number], 0), 0);
+}
+
+static void what_is_started_while_a_real_clock_fires_waits_for_the_next_advance(void **state) {
+    world_t *w = *state;
+    uint64_t real_ms = 50;
+    w->clock.source = read_source;
+    w->clock.source_arg = &real_ms;
+    hy_timer_init(&w->timers[0], start_again, &notes[0]);
+    start(w, 0, 0);
+    start(w, 1, 10);
+    real_ms = 70;
+    hy_clock_advance(&w->clock, real_ms);
+    assert_int_equal(w->count, 2);
+    assert_int_equal(w->fired[1], 1);
+    assert_true(hy_timer_is_started(&w->timers[0]));
+    hy_clock_advance(&w->clock, real_ms);
+    assert_int_equal(w->count, 3);
 }
 
 static void starting_fails_without_memory_and_leaves_the_clock_as_it_was(void **state) {
@@ -303,6 +328,7 @@ int main(void) {
         TEST(what_a_callback_starts_for_a_time_that_is_due_fires_too),
         TEST(random_starts_moves_and_stops_fire_as_in_a_sorted_list),
         TEST(a_source_is_asked_between_advances_but_not_inside),
+        TEST(what_is_started_while_a_real_clock_fires_waits_for_the_next_advance),
         TEST(starting_fails_without_memory_and_leaves_the_clock_as_it_was),
         TEST(dates_are_written_in_iso_8601),
         TEST(dates_are_read_as_they_are_written),

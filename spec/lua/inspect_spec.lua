@@ -37,6 +37,14 @@ describe("inspect", function()
       inspect({ a = ("x"):rep(10), b = { 1, 2 } }, { width = 20 }))
   end)
 
+  it("fills lines with short items of an array", function()
+    assert.equal("{\n  1, 2, 3, 4,\n  5, 6, 7, 8\n}", inspect({ 1, 2, 3, 4, 5, 6, 7, 8 },
+      { width = 14 }))
+    local long = ("x"):rep(30)
+    assert.equal('{\n  1,\n  2,\n  3,\n  4,\n  5,\n  6,\n  7,\n  "' .. long .. '"\n}',
+      inspect({ 1, 2, 3, 4, 5, 6, 7, long }, { width = 20 }))
+  end)
+
   it("limits depth, items, strings and the whole", function()
     assert.equal("{ { { … } } }", inspect({ { { 1 } } }, { depth = 2 }))
     assert.equal("{ 1, 2, … (3 more) }", inspect({ 1, 2, 3, 4, 5 }, { items = 2 }))
@@ -67,6 +75,17 @@ describe("inspect", function()
     local null, handle = io.stdin, io.stdout
     local copy = function(v) return v == handle and { a = 1 } or nil end
     assert.equal("{ null, { a = 1 } }", inspect({ null, handle }, { null = null, copy = copy }))
+  end)
+
+  it("shows objects with the text that is told of them, and what they hold", function()
+    local function tell(object)
+      if object == io.stdin then return "thing", { a = 1 } end
+      if object == io.stdout then return "empty thing" end
+    end
+    assert.equal("{ <thing> { a = 1 }, <empty thing> }",
+      inspect({ io.stdin, io.stdout }, { tell = tell }))
+    assert.truthy(inspect(io.stderr, { tell = tell }):find "^<file %(.*>$")
+    assert.truthy(inspect(io.stderr, { tell = error }):find "^<file %(.*>$")
   end)
 
   it("lets a table tell itself", function()

@@ -150,6 +150,18 @@ describe("a world", function()
     held:close()
   end)
 
+  it("is stopped when it was forgotten", function()
+    local blocks = host.blocks()
+    spec.world({ store = true }):load_text(OVEN)
+    assert.not_equal(blocks, host.blocks())
+    collectgarbage()
+    collectgarbage()
+    assert.equal(blocks, host.blocks())
+    local world, held = spec.world(), host.disk {}
+    has("blocks of memory are left", raised(world.close, world))
+    held:close()
+  end)
+
   it("comes back with what was stored", function()
     local world <close> = spec.world { store = true }
     local oven = world:load_text(OVEN, { as = "oven" })
@@ -163,6 +175,22 @@ describe("a world", function()
     assert.equal(3, world:now())
   end)
 
+  it("reloads: what is observed and kept goes on, and new functions are there", function()
+    local world <close> = spec.world()
+    local oven, thermometer = world:load_text(OVEN), world:load_text(THERMOMETER)
+    thermometer.look(oven.url())
+    world:eval(oven, "self.state.heats = 3")
+    world:run(1)
+    world:reload(oven, (OVEN:gsub("degrees %+ 10", "degrees + 1"):gsub("function Oven%.api%.url",
+      "function Oven.api.heats(self) return self.state.heats end\n%0")))
+    assert.equal(3, oven.heats())
+    world:run(2)
+    assert.same({ 32, "live" }, { thermometer.degrees() })
+    has("text:2: unexpected symbol", raised(world.reload, world, oven, "\n="))
+    assert.equal(32, oven.degrees())
+    assert.equal(3, oven.heats())
+  end)
+
   it("goes the same way each time, and another one with another seed", function()
     local function url(seed)
       local world <close> = spec.world { seed = seed }
@@ -170,6 +198,16 @@ describe("a world", function()
     end
     assert.equal(url(1), url(1))
     assert.not_equal(url(1), url(2))
+  end)
+end)
+
+describe("a world with bounds", function()
+  it("stops a function that runs for too long, and goes on", function()
+    local world <close> = spec.world { budget = { run = 0.05 } }
+    local oven = world:load_text(OVEN)
+    has("took too long", raised(world.eval, world, oven, "while true do end"))
+    has("took too long", table.concat(world:errors()))
+    assert.equal(20, oven.degrees())
   end)
 end)
 

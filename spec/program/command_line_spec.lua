@@ -68,9 +68,11 @@ describe("wrong use", function()
     refuses("run: --domain is given twice", "run", "--domain", "a", "--domain=b", "hello")
   end)
 
-  it("is --watch, which says what to do instead", function()
-    refuses("run: --watch: this version does not reload; stop with Ctrl-C and start again after "
-      .. "a change", "run", "--watch", "hello")
+  it("is a value where none belongs", function()
+    refuses("run: --watch takes no value", "run", "--watch=yes", "hello")
+    refuses("run: --watch is given twice", "run", "--watch", "--watch", "hello")
+    refuses([[check: unknown option "--watch"; "hyperty help check" lists them]],
+      "check", "--watch", "hello")
   end)
 
   it("is a log level or format that is none", function()

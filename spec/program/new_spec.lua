@@ -29,15 +29,6 @@ local function files_in(dir, prefix, found)
   return found
 end
 
--- Runs busted in a folder as its user does. What lua5.4 loads is built with the sanitizers, so
--- these are preloaded as they are here; that the shell frees all is not asked.
-local function busted(dir)
-  local command = "cd %s && env -u LUA_PATH_5_4 -u LUA_CPATH_5_4 ASAN_OPTIONS=detect_leaks=0 "
-    .. "busted -o TAP >out 2>&1"
-  local ok = os.execute(command:format(dir))
-  return ok == true, tree.read(dir .. "/out")
-end
-
 local function makes(dir, name, ...)
   local result = new(dir, name, ...)
   assert.equal("", result.err)
@@ -54,8 +45,9 @@ describe("hyperty new", function()
         assert.truthy(lfs.attributes(dir .. "/" .. path), path)
         assert.falsy(tree.read(dir .. "/" .. path):find "@%a+@", path)
       end
-      for _, command in ipairs { "check", "repl", "run" } do
-        assert.truthy(out:find("  hyperty " .. command .. " kitchen", 1, true), out)
+      for _, command in ipairs { "check", "repl", "run --watch" } do
+        local line = ("  %s %s kitchen"):format(program.path, command) -- as it was called
+        assert.truthy(out:find(line, 1, true), out)
       end
       assert.equal(#MADE + 3, #files_in(dir))
     end)
@@ -70,12 +62,12 @@ describe("hyperty new", function()
         { %s & pid=$!; } 2>said; while ! grep -q reports said; do sleep 0.05
         kill -0 $pid || break; done; kill -INT $pid
         wait $pid; status=$?; cat said; exit $status]] })
-      assert.truthy(ran.out:find "^kitchen: reports resource://localhost/%x", ran.out)
+      assert.truthy(ran.out:find "%f[%a]kitchen: reports resource://localhost/%x", ran.out)
       assert.equal(0, ran.status)
       local asked = program.repl("kitchen.add(2)\nkitchen.add()\nkitchen.value()\n",
         { dir = dir, args = { "kitchen" } })
       assert.equal("2\n3\n3\n", asked.out)
-      local passes, text = busted(dir)
+      local passes, text = program.busted(dir)
       assert.is_true(passes, text)
       assert.truthy(text:find("ok 2", 1, true), text)
     end)
@@ -86,7 +78,7 @@ describe("hyperty new", function()
       makes(dir, "kitchen")
       local path = dir .. "/hyperties/kitchen.lua"
       program.write(path, (tree.read(path):gsub("n or 1", "n or 2")))
-      local passes, text = busted(dir)
+      local passes, text = program.busted(dir)
       assert.is_false(passes, text)
       assert.truthy(text:find("not ok 1", 1, true), text)
     end)
@@ -102,7 +94,7 @@ describe("hyperty new", function()
       assert.truthy(lfs.attributes(dir .. "/hyperties/schemas/Cellar_2.json"))
       local checked = program.run({ "check", "kitchen", "Cellar_2" }, { dir = dir })
       assert.same({ out = "kitchen: ok\nCellar_2: ok\n", err = "", status = 0 }, checked)
-      local passes, text = busted(dir)
+      local passes, text = program.busted(dir)
       assert.is_true(passes, text)
       assert.truthy(text:find("ok 4", 1, true), text)
     end)
@@ -113,7 +105,7 @@ describe("hyperty new", function()
       local out = makes(dir, "kitchen", "--into", "a/b")
       assert.truthy(out:find("made a/b/hyperties/kitchen.lua\n", 1, true), out)
       assert.truthy(out:find("next, in a/b:\n", 1, true), out)
-      assert.is_true((busted(dir .. "/a/b")))
+      assert.is_true((program.busted(dir .. "/a/b")))
     end)
   end)
 
@@ -132,7 +124,7 @@ describe("hyperty new", function()
       assert.equal(0, result.status)
       assert.truthy(tree.read(dir .. "/.busted"):find(dir .. "/lib/lua/5.4/?.so", 1, true))
       assert.truthy(tree.read(dir .. "/.luarc.json"):find(dir .. "/share/hyperty/types", 1, true))
-      local passes, text = busted(dir)
+      local passes, text = program.busted(dir)
       assert.is_true(passes, text)
     end)
   end)

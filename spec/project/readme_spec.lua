@@ -1,5 +1,4 @@
 -- README.md is true: what it prints runs as printed, and what it names is there.
-local host = require "hyperty.host"
 local lfs = require "lfs"
 local process = require "spec.support.process"
 local program = require "spec.support.program"
@@ -50,35 +49,54 @@ local CHAT = "group_chat[#%d]* %(hyperty://localhost/" .. UUID .. "%): close, cr
 local ROOM = '"comm://localhost/' .. UUID .. '"'
 local ID = '"' .. UUID .. '#1"'
 
-describe("the README's first hyperty", function()
-  local SOURCE = block "first hyperty"
+describe("the README's kitchen", function()
+  -- The commands about it, in their order.
+  local function commands()
+    local found = {}
+    for _, line in ipairs(indented "build/release/hyperty ") do
+      found[#found + 1] = line:match "^(%a+ kitchen)"
+    end
+    return found
+  end
 
-  it("reports and observes as it says", function()
-    local before, said = host.blocks(), {}
-    local rt = host.runtime {
-      print = function(_, text) said[#said + 1] = text end,
-      log = function(level, who, text)
-        if level == "error" then error(who .. ": " .. text, 0) end
-      end,
-    }
-    local kitchen = assert(rt:load_text(SOURCE, nil, "kitchen.lua"))
-    assert.equal(19, kitchen.api.degrees())
-    rt:run(1.6)
-    assert.same({ "20 degrees, it was 19", "21 degrees, it was 20", "22 degrees, it was 21" }, said)
-    assert.equal(22, kitchen.api.degrees())
-    rt:stop()
-    assert.equal(before, host.blocks())
+  -- A folder in which the first of them was typed.
+  local function with_project(fn)
+    program.with_dir(function(dir)
+      assert.equal("new kitchen", commands()[1])
+      local result = program.run({ "new", "kitchen" }, { dir = dir })
+      assert.equal("", result.err)
+      fn(dir)
+    end)
+  end
+
+  it("works at once", function()
+    assert.same({ "new kitchen", "check kitchen", "run kitchen", "repl kitchen" }, commands())
+    assert.same({ " kitchen" }, indented "build/release/hyperty run --watch")
+    assert.equal(1, #indented "busted ")
+    with_project(function(dir)
+      assert.truthy(README:find("kitchen.add(2)", 1, true))
+      local asked = program.repl("kitchen.add(2)\n", { dir = dir, args = { "kitchen" } })
+      assert.same("2\n", asked.out)
+    end)
   end)
 
-  it("is checked, run and asked by the commands that it gives", function()
-    local commands = {}
-    for _, line in ipairs(indented "build/release/hyperty ") do
-      commands[#commands + 1] = line:match "^(%a+ kitchen)"
-    end
-    assert.same({ "check kitchen", "run kitchen", "repl kitchen" }, commands)
-    program.with_dir(function(dir)
-      assert(lfs.mkdir(dir .. "/hyperties"))
-      program.write(dir .. "/hyperties/kitchen.lua", SOURCE)
+  it("takes over what is saved while it runs", function()
+    process.with(function(start, dir)
+      local project = dir .. "/1" -- where the first process runs
+      local path = project .. "/hyperties/kitchen.lua"
+      assert.equal(0, program.run({ "new", "kitchen", "--into", project }).status)
+      program.write(path, block "kitchen")
+      local kitchen = start("run", "--watch", "kitchen")
+      kitchen:expect("err", "kitchen: 20 degrees, it was 19\n")
+      program.write(path, (block "kitchen":gsub("%%d degrees, it was", "now %%d, before")))
+      kitchen:expect("err", "kitchen: now %d+, before %d+\n")
+    end)
+  end)
+
+  it("is checked, run, asked and tested by the commands that it gives", function()
+    with_project(function(dir)
+      program.write(dir .. "/hyperties/kitchen.lua", block "kitchen")
+      program.write(dir .. "/spec/kitchen_spec.lua", block "kitchen's spec")
       local checked = program.run({ "check", "kitchen" }, { dir = dir })
       assert.same({ out = "kitchen: ok\n", err = "", status = 0 }, checked)
       local ran = program.run({ "run", "kitchen" }, { dir = dir, shell = [[
@@ -87,10 +105,12 @@ describe("the README's first hyperty", function()
         wait $pid; status=$?; cat said; exit $status]] })
       assert.truthy(ran.out:find "\nkitchen: 20 degrees, it was 19\n", ran.out)
       assert.equal(0, ran.status)
-      assert.truthy(README:find("kitchen.degrees()", 1, true))
       local asked = program.repl("kitchen.degrees()\n", { dir = dir, args = { "kitchen" } })
-      assert.truthy(asked.out:find "^%d%d\n$", asked.out)
+      assert.truthy(asked.out:find "%f[%d]%d%d\n$", asked.out)
       assert.equal(0, asked.status)
+      local passes, text = program.busted(dir)
+      assert.is_true(passes, text)
+      assert.truthy(text:find("ok 1 - the kitchen gets warmer", 1, true), text)
     end)
   end)
 end)
@@ -183,6 +203,7 @@ describe("what the README names", function()
   -- What the reader makes.
   local MADE = {
     ["hyperties/kitchen.lua"] = true, ["./kitchen.lua"] = true, ["hyperties/diary.lua"] = true,
+    ["spec/kitchen_spec.lua"] = true,
   }
 
   local function is_there(path)

@@ -244,8 +244,7 @@ describe("the annotations", function()
 names = {}
 for name in pairs(_ENV) do names[#names + 1] = name end
 for _, name in ipairs(names) do
-  local is_command = type(_ENV[name]) == "function" or rawequal(_ENV[name], node)
-  if is_command then print("has " .. name) end
+  if type(_ENV[name]) == "function" and help then print("has " .. name) end
 end
 ]]
     assert.equal("", result.err)
@@ -328,6 +327,23 @@ describe("the parameters that are told", function()
         local what = library.name:match "^hyperty%.(%a+)" or "library"
         check_all(walker, what, library.functions, false)
       end
+    end)
+  end)
+
+  it("have all events, of which each is known", function()
+    walk(function(walker)
+      local count = 0
+      for _, class in ipairs(API.classes) do
+        if #class.events > 0 then
+          local message = walker.call(class.name:match "%a+$", "on", true, { "string", "fn" })
+          local known = {}
+          for i, event in ipairs(class.events) do known[i] = event.name end
+          assert.truthy(message:find("(known: " .. table.concat(known, ", ") .. ")", 1, true),
+            message)
+          count = count + 1
+        end
+      end
+      assert.equal(3, count)
     end)
   end)
 

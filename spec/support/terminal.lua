@@ -16,7 +16,7 @@ local tree = require "spec.support.tree"
 
 local M = {}
 
-local PATIENCE_S = 20
+local PATIENCE_S = 10
 local STEP_S = 0.03
 local LIFE_S = 120 -- whatever happens, the program ends by itself
 local WIDTH, HEIGHT = 80, 24
@@ -41,6 +41,10 @@ local function tmux(self, ...)
   return said
 end
 
+local function is_at_prompt(screen)
+  return ("\n" .. screen):find "\n>+$"
+end
+
 ---Types a text, as it is.
 ---@param text string
 function terminal:type(text)
@@ -57,9 +61,7 @@ function terminal:lines(...)
   for _, line in ipairs { ... } do
     self:type(line)
     self:key "Enter"
-    self:wait_until("a new prompt after " .. line, function(screen)
-      return screen:find "\n>+$"
-    end)
+    self:wait_until("a new prompt after " .. line, is_at_prompt)
   end
 end
 
@@ -155,12 +157,15 @@ end
 ---@field dir string|nil         one that is there already, for several runs; else a new one
 ---@field width integer|nil
 ---@field height integer|nil
+---@field is_dumb boolean|nil  it cannot clear the screen, so the greeting stays
+---@field after string|nil       shell lines that come after it, in a shell that knows jobs
 ---@field files table<string, string>|nil  put into the folder first
 
 local function start(self, options)
   local words = {}
   for i, word in ipairs(options.args or { "repl" }) do words[i] = quote(word) end
   program.write(self.dir .. "/run.sh", ([[
+%s
 cd %s
 unset LD_PRELOAD NO_COLOR TMUX HYPERTY_HISTORY XDG_STATE_HOME
 export HOME=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
@@ -168,22 +173,28 @@ export HOME=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
 trap : INT
 sh -c 'echo $$ >pid; exec "$@"' - %s %s
 echo "status $?"
+%s
 exec sleep %d
-]]):format(quote(self.dir), options.env or "", LIFE_S, quote(program.path),
-    table.concat(words, " "), LIFE_S))
-  tmux(self, "new-session", "-d", "-x", tostring(options.width or WIDTH), "-y",
-    tostring(options.height or HEIGHT), "sh " .. quote(self.dir .. "/run.sh"))
+]]):format(options.after and "set -m" or "", quote(self.dir), options.env or "", LIFE_S,
+    quote(program.path), table.concat(words, " "), options.after or "", LIFE_S))
+  local width, height = tostring(options.width or WIDTH), tostring(options.height or HEIGHT)
+  tmux(self, "set-option", "-g", "history-limit", "20000", ";",
+    "new-session", "-d", "-x", width, "-y", height, "sh " .. quote(self.dir .. "/run.sh"))
 end
 
 -- Runs the function with the terminal; afterwards all that runs there is gone.
 local function run(dir, options, fn)
   local self = setmetatable({ dir = dir }, terminal)
-  for name, text in pairs(options.files or {}) do program.write(dir .. "/" .. name, text) end
+  for name, text in pairs(options.files or {}) do
+    program.make_dir(dir .. "/" .. (name:match "^(.*)/" or ""), { [name:match "[^/]*$"] = text })
+  end
   start(self, options)
   local ok, err = xpcall(function()
-    self:wait_until("the prompt", function(screen) return screen:find "\n>$" end)
-    self:key "C-l"
-    self:expect ">"
+    self:wait_until("the prompt", is_at_prompt)
+    if not options.is_dumb then
+      self:key "C-l"
+      self:expect ">"
+    end
     fn(self)
   end, debug.traceback)
   tmux(self, "kill-server")

@@ -171,6 +171,21 @@ static void a_batch_that_came_first_and_is_undone_leaves_nothing(void **state) {
     world_free(w);
 }
 
+static void a_batch_that_is_open_at_a_rollback_is_open_no_more(void **state) {
+    (void)state;
+    world_t *w = world_new();
+    begin(&w->ann);
+    hy_view_t *view = hy_party_data(w->ann.party);
+    hy_view_begin(view, NULL);
+    rollback(&w->ann);
+    assert_int_equal(hy_view_begin(view, NULL), 0);
+    set(&w->ann, "n", 1);
+    assert_int_equal(hy_view_commit(view, NULL), 0);
+    run(w);
+    assert_string_equal(told(&w->ben), "change v1 n = 1, was 0\n");
+    world_free(w);
+}
+
 static void who_reads_meanwhile_gets_it_with_its_version(void **state) {
     (void)state;
     world_t *w = world_new();
@@ -251,6 +266,36 @@ static void and_is_no_more_after_a_rollback(void **state) {
     world_free(w);
 }
 
+/* Its calls go on, and what they make is its. */
+static void what_the_old_life_is_making_is_not_touched(void **state) {
+    (void)state;
+    for (int commits = 0; commits < 2; commits++) {
+        world_t *w = world_new();
+        hy_create_t what = {.schema = hy_str_from("Resource"), .is_public = true};
+        what.name = hy_str_from("mine");
+        what.observers = &w->ben.url;
+        what.observer_count = 1;
+        what.is_new = true;
+        assert_int_equal(hy_syncher_create(w->cara.syncher, &what, on_party, &w->cara.old, NULL),
+                         0);
+        hy_str_unref(what.schema);
+        hy_str_unref(what.name);
+        begin(&w->cara);
+        run(w);
+        assert_int_equal(w->cara.called, 0);
+        assert_string_equal(told(&w->ben), "asked invite \n");
+        if (commits) {
+            commit(&w->cara);
+        } else {
+            rollback(&w->cara);
+        }
+        run(w);
+        assert_int_equal(w->cara.called, 1);
+        assert_true(hy_party_is_open(w->cara.party));
+        world_free(w);
+    }
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 static void closing_the_syncher_undoes_the_trial(void **state) {
@@ -315,10 +360,12 @@ int main(void) {
         cmocka_unit_test(edits_are_undone_by_a_rollback),
         cmocka_unit_test(a_batch_within_is_undone_alone),
         cmocka_unit_test(a_batch_that_came_first_and_is_undone_leaves_nothing),
+        cmocka_unit_test(a_batch_that_is_open_at_a_rollback_is_open_no_more),
         cmocka_unit_test(who_reads_meanwhile_gets_it_with_its_version),
         cmocka_unit_test(tags_are_those_of_the_life_that_goes_on),
         cmocka_unit_test(what_was_made_in_a_trial_stays_after_a_commit),
         cmocka_unit_test(and_is_no_more_after_a_rollback),
+        cmocka_unit_test(what_the_old_life_is_making_is_not_touched),
         cmocka_unit_test(closing_the_syncher_undoes_the_trial),
         cmocka_unit_test(a_trial_does_not_begin_within_a_batch_or_another),
         cmocka_unit_test(one_that_cannot_wait_for_more_is_broken),

@@ -98,7 +98,7 @@ static inline void on_decide(void *arg, hy_party_t *party, hy_decision_t *d) {
 
 static inline void on_change(void *arg, hy_party_t *party, hy_change_t *change,
                              const hy_effect_t *effects) {
-    char text[200], old[200];
+    char text[1000], old[1000];
     (void)party;
     for (uint32_t i = 0; i < change->count; i++) {
         hy_buf_t b;

@@ -11,13 +11,13 @@
 ---@return table<string, function>
 function load(name, config) end
 
---- Gives the functions of a hyperty that is loaded, as load does: chat = use "group_chat".
+--- Gives the functions of a hyperty that is loaded already: chat = use "group_chat".
 ---@param name string
 ---@return table<string, function>
 function use(name) end
 
 --- Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
---- it has made stays; if anything is wrong with the new code, that is told, and the old one runs
+--- it has made stays; if anything is wrong with the new code, that is told and the old one goes
 --- on.
 ---@param name string|table
 ---@return true
@@ -29,8 +29,7 @@ function reload(name) end
 ---@return true
 function unload(name) end
 
---- Lists what is loaded: name, url, user, functions, state, memory in bytes, tasks, seconds since
---- its code started, errors logged and the last of them.
+--- Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.
 ---@return table[]
 function hyperties() end
 
@@ -54,20 +53,7 @@ function watch(url) end
 --- ends that, trace() lists what is traced.
 ---@param url? string
 ---@param on? boolean
----@return table[]|nil
 function trace(url, on) end
-
---- What the message node holds, if it is in this process. Each takes part of an address, to see
---- only what has that in it:
----   node.sessions()     connected runtimes, and what waits for each
----   node.routes()       who subscribes what; gets = false: it waits to be admitted
----   node.allocations()  who owns which address
----   node.objects()      who holds an object, who is admitted, how many subscribe it
----   node.registry()     what the registry knows, and whether it is live
----   node.stats()        figures
----   node.why(hyperty, object)  tells why a hyperty does not get what happens to an object
----@type table<string, function>
-node = {}
 
 --- Tells the last error once more, with the calls that led to it.
 function why() end
