@@ -313,7 +313,7 @@ static void read_name(lua_State *L, void *arg) {
 }
 
 /* What the registry is to know; the manager adds address, type and runtime. */
-static int make_entry(hy_instance_t *i, hy_value_t *out) {
+int hy__instance_entry(hy_instance_t *i, hy_value_t *out) {
     naming_t naming = {i, NULL};
     hy_value_t schemes = hy_absent(), resources = hy_absent();
     hy_node_t *entry = hy_node_new(HY_OBJECT);
@@ -335,7 +335,7 @@ static int make_entry(hy_instance_t *i, hy_value_t *out) {
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err) {
     hy_value_t entry = hy_absent();
     hy_start_t *s = hy_alloc(sizeof *s);
-    int rc = s ? make_entry(i, &entry) : HY_ENOMEM;
+    int rc = s ? hy__instance_entry(i, &entry) : HY_ENOMEM;
     if (rc == 0) {
         *s = (hy_start_t){.instance = i,
                           .manager = i->host->config.manager,

@@ -118,6 +118,8 @@ int hy__instance_restart(hy_instance_t *i, hy_error_t *err);
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
+/* What the registry is to know of it; owned by the caller. */
+int hy__instance_entry(hy_instance_t *i, hy_value_t *out);
 /* Another life of the instance, to be tried: without a Lua state, and unknown to the host. */
 int hy__instance_new_life(hy_instance_t *i, hy_instance_t **out);
 /* Spawns `start` of the script with the config; 0 with *has_start false: there is none. */

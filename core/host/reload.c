@@ -166,6 +166,14 @@ static void hand_over(hy_instance_t *i, hy_instance_t *heir) {
     }
 }
 
+/* The new code may have another name, other schemas or resources. */
+static void describe(hy_instance_t *i) {
+    hy_value_t entry = hy_absent();
+    int rc = hy__instance_entry(i, &entry);
+    if (rc == 0) rc = hy_manager_describe(i->host->config.manager, i->url, entry);
+    if (rc < 0) hy__instance_log(i, HY_LOG_WARN, "its registry entry", hy_error_text(rc));
+}
+
 static void swap(hy_reload_t *r) {
     hy_instance_t *i = r->old, *heir = r->life;
     hy_lib_syncher_detach(i->L);
@@ -177,6 +185,7 @@ static void swap(hy_reload_t *r) {
     heir->may_be_offline = i->may_be_offline;
     heir->is_outdated = i->is_outdated;
     i->reload = heir->reload = NULL;
+    describe(heir);
     hand_over(i, heir);
     linger(i);
     thaw(heir);
@@ -308,15 +317,6 @@ static void read_version(lua_State *L, void *arg) {
     }
 }
 
-/* The old life has something to run that it queued itself, from inside Lua. */
-static bool has_queued(const hy_instance_t *i) {
-    const hy_link_t *ready = &i->host->ready;
-    for (const hy_link_t *l = ready->next; l != ready; l = l->next) {
-        if (hy_link_owner(l, hy_task_t, ready)->instance == i) return true;
-    }
-    return false;
-}
-
 static int begin(hy_reload_t *r, hy_error_t *err) {
     hy_instance_t *i = r->old;
     int rc = hy_protected(i->L, read_version, r, err);
@@ -340,7 +340,7 @@ static void go_on(hy_reload_t *r) {
         give_up(r);
     } else if (r->is_done) {
         commit(r);
-    } else if (has_queued(r->old) && r->turns++ < HY_RELOAD_TURNS) {
+    } else if (r->old->queued > 0 && r->turns++ < HY_RELOAD_TURNS) {
         queue(r);
     } else {
         int rc = begin(r, &err);

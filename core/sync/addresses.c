@@ -147,11 +147,15 @@ static int make_up(allocation_t *a) {
     return a->url ? 0 : HY_ENOMEM;
 }
 
-static void enter(allocation_t *a) {
-    hy_node_t *entry = a->entry.as.n;
-    int rc = hy_put(entry, "url", hy__string_ref(a->url));
+static int complete(const hy_manager_t *m, hy_node_t *entry, hy_str_t *url) {
+    int rc = hy_put(entry, "url", hy__string_ref(url));
     if (rc == 0) rc = hy_put(entry, "type", hy_text("hyperty"));
-    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(a->manager->runtime));
+    if (rc == 0) rc = hy_put(entry, "runtime", hy__string_ref(m->runtime));
+    return rc;
+}
+
+static void enter(allocation_t *a) {
+    int rc = complete(a->manager, a->entry.as.n, a->url);
     if (rc == 0) {
         hy_value_t whole = a->entry;
         a->entry = hy_absent();
@@ -261,6 +265,13 @@ int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, b
         hy_str_unref(a->url);
         hy_free(a);
     }
+    return rc;
+}
+
+int hy_manager_describe(hy_manager_t *m, hy_str_t *url, hy_value_t entry) {
+    int rc = entry.kind == HY_OBJECT ? complete(m, entry.as.n, url) : HY_ENOMEM;
+    if (rc == 0) return hy__registration_change(m, url, entry);
+    hy_value_drop(entry);
     return rc;
 }
 

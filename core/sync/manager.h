@@ -38,6 +38,8 @@ typedef void (*hy_allocated_cb)(void *arg, int code, const char *desc, hy_str_t 
  * exactly once. */
 int hy_manager_allocate(hy_manager_t *m, hy_str_t *instance, hy_value_t entry, bool may_make_up,
                         hy_allocated_cb done, void *arg);
+/* The hyperty of that address says something else of itself: `entry` as above, taken over. */
+int hy_manager_describe(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
 /* Gives the address back and strikes the hyperty from the registry; one that the store keeps stays
  * reserved and is told as disconnected. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);

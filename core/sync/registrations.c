@@ -125,6 +125,18 @@ int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool 
     return rc;
 }
 
+int hy__registration_change(hy_manager_t *m, const hy_str_t *url, hy_value_t entry) {
+    registration_t *r = hy__part_find(&m->registrations, url);
+    if (!r || entry.kind != HY_OBJECT || hy_value_equal(r->entry, entry)) {
+        hy_value_drop(entry);
+        return r && entry.kind != HY_OBJECT ? HY_ENOMEM : 0;
+    }
+    hy_value_drop(r->entry);
+    r->entry = entry;
+    hy__job_want(&r->job);
+    return 0;
+}
+
 int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry) {
     registration_t *r = entry.kind == HY_OBJECT ? hy_alloc_zero(sizeof *r) : NULL;
     if (!r || hy__part_add(&m->registrations, url, r) < 0) {

@@ -112,6 +112,9 @@ int hy__registration_add(hy_manager_t *m, hy_str_t *url, hy_value_t entry, bool 
                          hy_domain_cb done, void *arg);
 /* The same for an object that is held here already: kept at once, and entered as soon as can be. */
 int hy__registration_take(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
+/* It has another entry from now on (complete, taken over), which is registered if it says something
+ * new. HY_ENOMEM. */
+int hy__registration_change(hy_manager_t *m, const hy_str_t *url, hy_value_t entry);
 /* Strikes it from the registry. `is_told` false: the entry is another's by now. */
 void hy__registration_end(hy_manager_t *m, hy_str_t *url, bool is_told);
 /* It is told as disconnected, and not kept any more. */

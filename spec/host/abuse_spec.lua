@@ -20,9 +20,10 @@ local lfs = require "lfs"
 
 local DIR = "spec/host/abuse"
 local RUN_S, TURN_S, TICK_S, MEMORY = 0.05, 0.02, 0.005, 8 << 20
+local BOUND_S = TURN_S + RUN_S + 2 * TICK_S
 local CALL_S = 0.15 -- one look through that memory, with what checks the specs' memory in it
 local SPARE = 2048 -- which Lua has in reserve
-local TIME_S, TIME_ALL_S = 0.35, 4
+local TIME_S, TIME_ALL_S = 0.35, 0.5
 
 local function scripts()
   local names = {}
@@ -85,12 +86,13 @@ describe("a host", function()
     for _ = 1, s / 0.05 do
       rt:run(0.05)
       for name in pairs(leaving) do
-        abusers[name]:unload()
+        if abusers[name] then abusers[name]:unload() end
         abusers[name] = nil
       end
       leaving = {}
-      for name, instance in pairs(abusers) do
-        assert.is_true(assert(instance:memory(), name) <= MEMORY + SPARE)
+      for _, instance in pairs(abusers) do
+        -- Who fails too often is stopped, and has none meanwhile.
+        assert.is_true((instance:memory() or 0) <= MEMORY + SPARE)
       end
     end
   end
@@ -124,8 +126,7 @@ describe("a host", function()
       check_lines(name)
       assert.is_true(#gaps > 0)
       local longest_s = math.max(table.unpack(gaps))
-      print(name, longest_s)
-      assert.is_true(longest_s <= TURN_S + RUN_S + 2 * TICK_S + CALL_S, longest_s)
+      assert.is_true(longest_s <= BOUND_S + CALL_S, longest_s)
     end)
   end
 
@@ -134,7 +135,8 @@ describe("a host", function()
     run(TIME_ALL_S)
     assert.equal("pong", neighbour:call "ping")
     assert.is_true(#gaps > 0)
-    print(#gaps, math.max(table.unpack(gaps)))
+    local longest_s = math.max(table.unpack(gaps))
+    assert.is_true(longest_s <= #scripts() * BOUND_S + CALL_S, longest_s)
     for _, instance in pairs(abusers) do instance:unload() end
     run(0.1)
     assert.equal("pong", neighbour:call "ping")

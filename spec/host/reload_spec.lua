@@ -238,6 +238,29 @@ describe("a reload", function()
       assert.is_true(one:unload())
     end)
 
+    it("is found in the registry as what the new code says", function()
+      local one = load(REPORTER, "one")
+      local two = load(code "", "two")
+      local function entry()
+        return two:eval([[
+          local _, url = ...
+          local entry = assert(self.syncher:discover { url = url })[1]
+          return entry and ("%s %s %s"):format(entry.name, entry.resources[1],
+            entry.dataSchemes[1])]], one.url)
+      end
+      assert.equal("T nil nil", entry())
+      assert.is_true(rt:reload("one", (renewed():gsub("name = \"T\"",
+        'name = "Renamed", schemas = { "Resource" }, resources = { "lamp" }'))))
+      rt:run(1)
+      assert.equal("Renamed lamp resource", entry())
+      assert.is_nil((rt:reload("one", code 'error "boom"')))
+      rt:run(1)
+      assert.equal("Renamed lamp resource", entry())
+      assert.is_true(one:unload())
+      rt:run(1)
+      assert.is_nil(entry())
+    end)
+
     it("may have no start", function()
       local one = load(REPORTER, "one")
       assert.is_true(rt:reload("one", code "function T.api.which() return 'bare' end"))

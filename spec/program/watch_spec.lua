@@ -22,7 +22,7 @@ end
 
 describe("hyperty run --watch", function()
   local function run(list, ...)
-    local args, result = { "run", "--watch", ... }, nil
+    local args, result = { "run", "--watch", "--attach=none", ... }, nil
     program.with_dir(function(dir)
       program.write(dir .. "/kitchen.lua", KITCHEN)
       program.write(dir .. "/part.lua", "return 1\n")
@@ -87,7 +87,7 @@ kitchen: error: not reloaded: ./kitchen.lua:1: no start
     program.with_dir(function(dir)
       program.write(dir .. "/kitchen.lua", KITCHEN)
       program.write(dir .. "/part.lua", "return 1\n")
-      program.write(dir .. "/config.lua", "return { watch = true }")
+      program.write(dir .. "/config.lua", "return { watch = true, attach = 'none' }")
       result = program.run({ "run", "--config", "config.lua", "./kitchen.lua" },
         { dir = dir, shell = steps { { 1, "echo 'return 2' >part.lua" }, { 3, ":" } } })
       program.write(dir .. "/config.lua", "return { watch = 'yes' }")

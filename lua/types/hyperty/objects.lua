@@ -65,7 +65,7 @@ function Hyperty:migrate(old, version) end
 ---@field on fun(self, event: "invite", fn: hyperty.OnInvite): hyperty.Handler
 ---A reporter wants to hand its object over to us
 ---@field on fun(self, event: "delegate", fn: hyperty.OnDelegate): hyperty.Handler
----An object came to us that nobody waited for any more
+---A task of the code before a reload has got that object
 ---@field on fun(self, event: "resume", fn: hyperty.OnResume): hyperty.Handler
 local Syncher = {}
 
@@ -219,7 +219,7 @@ function Reporter:delete() end
 ---@field on fun(self, event: "event", fn: hyperty.OnEvent): hyperty.Handler
 ---It was read anew after a gap, from one version to the other
 ---@field on fun(self, event: "resync", fn: hyperty.OnResync): hyperty.Handler
----It is over: "deleted", or "evicted"
+---It is over: "deleted", "evicted"; "left": by code from before a reload
 ---@field on fun(self, event: "delete", fn: hyperty.OnDelete): hyperty.Handler
 ---How it stands with the object, whenever that changes
 ---@field on fun(self, event: "status", fn: hyperty.OnStatus): hyperty.Handler

@@ -17,8 +17,8 @@ function load(name, config) end
 function use(name) end
 
 --- Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
---- it has made stays; if anything is wrong with the new code, that is told and the old one goes
---- on.
+--- it has made stays; if anything is wrong with the new code, that is told and the old one goes on.
+--- One that was parked, since it failed too often, is started.
 ---@param name string|table
 ---@return true
 function reload(name) end
