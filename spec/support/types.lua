@@ -198,8 +198,7 @@ local function prompt_file()
     "The commands of the prompt, for files with lines that are typed there.") }
   for _, command in ipairs(help.COMMANDS) do
     local name, params, result, text = table.unpack(command, 1, 4)
-    for line in text:gmatch "[^
-]+" do
+    for line in text:gmatch "[^\n]+" do
       add(lines, line:find "^%-" and "--- %s" or "---%s", line)
     end
     if params then
