@@ -279,7 +279,6 @@ local function install_commands(host, env, self, last)
       end
       return print(OVERVIEW_END)
     end
-    if rawequal(x, commands.node) then x = "node" end
     print(command_help(commands, x) or instance_help(host, x) or library_help(host, x)
       or format("nothing is known about %s; help() lists the commands",
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
