@@ -88,7 +88,7 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(RESYNC, "resync", HY_ROLE_OBSERVER, "from: integer, to: integer, reason: string",            \
       "it was read anew after a gap, from one version to the other")                               \
     X(DELETE, "delete", HY_ROLE_OBSERVER, "reason: string",                                        \
-      "it is over: \"deleted\", \"evicted\"; \"left\": by code from before a reload")              \
+      "it is over: \"deleted\", \"evicted\"; \"left\" before a reload")                            \
     X(STATUS, "status", HY_ROLE_REPORTER | HY_ROLE_OBSERVER, "status: hyperty.Status",             \
       "how it stands with the object, whenever that changes")                                      \
     X(INVITE, "invite", HY_ROLE_SYNCHER, "invitation: hyperty.Invitation",                         \

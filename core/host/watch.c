@@ -26,7 +26,7 @@ static void say_failed(hy_instance_t *i, const char *text) {
 
 static void on_reloaded(void *host, int code, const char *desc, hy_instance_t *i) {
     const hy_host_t *h = host;
-    if (!i) return; /* unloaded meanwhile */
+    if (!i) return;                         /* unloaded meanwhile */
     if (code == HY_ECONFLICT && h->watch) { /* it hands an object over just now */
         i->is_outdated = true;
         hy_timer_start(hy__host_clock(h), &h->watch->again, HY_FILES_RETRY_MS);

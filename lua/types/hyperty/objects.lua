@@ -219,7 +219,7 @@ function Reporter:delete() end
 ---@field on fun(self, event: "event", fn: hyperty.OnEvent): hyperty.Handler
 ---It was read anew after a gap, from one version to the other
 ---@field on fun(self, event: "resync", fn: hyperty.OnResync): hyperty.Handler
----It is over: "deleted", "evicted"; "left": by code from before a reload
+---It is over: "deleted", "evicted"; "left" before a reload
 ---@field on fun(self, event: "delete", fn: hyperty.OnDelete): hyperty.Handler
 ---How it stands with the object, whenever that changes
 ---@field on fun(self, event: "status", fn: hyperty.OnStatus): hyperty.Handler

@@ -9,7 +9,7 @@ return {
     spawn(function() return text:find(("a-"):rep(20) .. "b") end)
     spawn(function() return text:match((".*"):rep(10) .. "b") end)
     spawn(function() return text:gsub(("a?"):rep(200) .. ("a"):rep(200) .. "b", "") end)
-    spawn(function() for _ in text:gmatch ".-b" do break end end)
+    spawn(function() text:gmatch ".-b"() end)
     spawn(function() return (("("):rep(50000)):find "%b()" end)
     spawn(function() return text:find(("x"):rep(20000) .. "*", 1, true) end)
     spawn(function() return ("(" ):rep(30) .. text:gsub("a", ("%0"):rep(1000)) end)
