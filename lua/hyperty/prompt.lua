@@ -292,11 +292,6 @@ local function install_commands(host, env, self, last)
   end
 
   for name, command in pairs(operate.commands(host)) do commands[name] = command end
-  function commands.why()
-    if not last.failure then return print "nothing has failed here" end
-    print(last.failure.text)
-    if last.failure.calls then print(last.failure.calls) end
-  end
 
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")
