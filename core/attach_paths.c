@@ -1,4 +1,4 @@
-/* The folders of sockets, and the names in them. A process that ended without a word leaves its
+/* The folder of sockets, and the names in it. A process that ended without a word leaves its
  * file behind: it is removed by the next one that looks, if there is no such process and nobody
  * answers. */
 #include "attach_paths.h"
@@ -32,16 +32,16 @@ static bool is_own_folder(const char *path) {
     return stat(path, &at) == 0 && S_ISDIR(at.st_mode) && at.st_uid == geteuid();
 }
 
-/* In order of preference. */
-static int folders(folder_t list[2]) {
+static folder_t folder_of_sockets(void) {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    int count = 0;
+    folder_t folder;
     if (runtime && *runtime == '/' && is_own_folder(runtime) &&
-        strlen(runtime) + sizeof "/hyperty" <= sizeof list->path) {
-        snprintf(list[count++].path, sizeof list->path, "%s/hyperty", runtime);
+        strlen(runtime) + sizeof "/hyperty" <= sizeof folder.path) {
+        snprintf(folder.path, sizeof folder.path, "%s/hyperty", runtime);
+    } else {
+        snprintf(folder.path, sizeof folder.path, "/tmp/hyperty-%u", (unsigned)geteuid());
     }
-    snprintf(list[count++].path, sizeof list->path, "/tmp/hyperty-%u", (unsigned)geteuid());
-    return count;
+    return folder;
 }
 
 /* That nobody else can put anything there. HY_ENOT_FOUND: it is not there. */
@@ -107,9 +107,9 @@ static bool is_running(const hy_attach_entry_t *e) {
     return false;
 }
 
-/* Adds those of a folder; gives how many there are then. */
-static uint32_t list_folder(const char *path, hy_attach_entry_t *list, uint32_t count,
-                            uint32_t room) {
+/* Gives how many there are. */
+static uint32_t list_folder(const char *path, hy_attach_entry_t *list, uint32_t room) {
+    uint32_t count = 0;
     DIR *folder = opendir(path);
     const struct dirent *found;
     hy_attach_entry_t e;
@@ -126,29 +126,23 @@ static int by_pid(const void *a, const void *b) {
 }
 
 int hy_attach_list(hy_attach_entry_t *list, uint32_t room, hy_error_t *err) {
-    folder_t all[2];
-    uint32_t count = 0;
-    int folder_count = folders(all);
-    for (int i = 0; i < folder_count; i++) {
-        int rc = check_folder(all[i].path, err);
-        if (rc == 0) count = list_folder(all[i].path, list, count, room);
-        if (rc && rc != HY_ENOT_FOUND) return rc;
-    }
+    folder_t folder = folder_of_sockets();
+    int rc = check_folder(folder.path, err);
+    if (rc) return rc == HY_ENOT_FOUND ? 0 : rc;
+    uint32_t count = list_folder(folder.path, list, room);
     qsort(list, count, sizeof *list, by_pid);
     return (int)count;
 }
 
 int hy_attach_path_make(const char *kind, const char *label, char path[HY_ATTACH_PATH_BYTES],
                         hy_error_t *err) {
-    folder_t all[2];
-    folders(all);
-    const char *folder = all[0].path;
-    int rc = make_folder(folder, err);
+    folder_t folder = folder_of_sockets();
+    int rc = make_folder(folder.path, err);
     if (rc) return rc;
-    list_folder(folder, NULL, 0, 0); /* removes what is left of dead ones */
-    int len = snprintf(path, HY_ATTACH_PATH_BYTES, "%s/%ld-%s", folder, (long)getpid(), kind);
+    list_folder(folder.path, NULL, 0); /* removes what is left of dead ones */
+    int len = snprintf(path, HY_ATTACH_PATH_BYTES, "%s/%ld-%s", folder.path, (long)getpid(), kind);
     if (len < 0 || (size_t)len >= HY_ATTACH_PATH_BYTES)
-        return hy_fail(err, HY_ETOO_LARGE, "%s: the path is too long for a socket", folder);
+        return hy_fail(err, HY_ETOO_LARGE, "%s: the path is too long for a socket", folder.path);
     if (!label || !*label || (size_t)len + 2 > HY_ATTACH_PATH_BYTES) return 0;
     path[len++] = '-';
     for (int i = 0; label[i] && i < LABEL_BYTES && (size_t)len + 1 < HY_ATTACH_PATH_BYTES; i++) {

@@ -4,8 +4,8 @@
  *      $XDG_RUNTIME_DIR/hyperty/       4711-run-group_chat
  *      or /tmp/hyperty-UID/            4712-node-localhost
  *
- * Both folders are looked into: hosts and who attaches to them may have been started in different
- * sessions. A folder that others could have put files into is not used. */
+ * The second is for sessions without the first. A folder that others could have put files into is
+ * not used. */
 #ifndef HY_ATTACH_PATHS_H
 #define HY_ATTACH_PATHS_H
 
@@ -26,7 +26,7 @@ typedef struct {
  * processes have left there removed. `label` (NULL: none) is cut, and made fit for a file name. */
 int hy_attach_path_make(const char *kind, const char *label, char path[HY_ATTACH_PATH_BYTES],
                         hy_error_t *err);
-/* What runs now, by process; at most `room`. Gives how many, or negative: a folder is not to be
+/* What runs now, by process; at most `room`. Gives how many, or negative: the folder is not to be
  * trusted. */
 int hy_attach_list(hy_attach_entry_t *list, uint32_t room, hy_error_t *err);
 

@@ -241,7 +241,7 @@
 #define HY_PACK_FORMAT_BYTES    65536u
 
 /* Items that are sorted on the stack of Lua, which has room for 1,000,000 of all. */
-#define HY_SORT_STACK_ITEMS 65536
+#define HY_SORT_STACK_ITEMS 16384
 
 /* Hot reload: how long `start` of the new code may take; how long tasks of the old one go on; what
  * may wait meanwhile. */

@@ -306,6 +306,12 @@ static const char attach_end[] = "\n  A host is named by its process, by what it
                                  "  if only one runs. Ctrl-D leaves it running. Without a "
                                  "terminal, lines are read from stdin.\n";
 
+/* Of both commands that give a prompt. */
+static const char prompt_end[] =
+    "\nWhat is typed is kept for the next time in this folder, in $XDG_STATE_HOME/hyperty/history\n"
+    "or ~/.local/state/hyperty/history; $HYPERTY_HISTORY names another file, or none if it is\n"
+    "empty. NO_COLOR=1 does without colours.\n";
+
 void hy_help_print_command(FILE *out, hy_command_t command) {
     const char *usage = commands[command].usage;
     if (command == HY_COMMAND_STORE) {
@@ -317,4 +323,5 @@ void hy_help_print_command(FILE *out, hy_command_t command) {
     print_options(out, command);
     if (command == HY_COMMAND_NEW) print_new(out);
     if (command == HY_COMMAND_ATTACH) fputs(attach_end, out);
+    if (command == HY_COMMAND_REPL || command == HY_COMMAND_ATTACH) fputs(prompt_end, out);
 }

@@ -47,7 +47,8 @@ static bool read_candidates(const hy_node_t *frame, size_t len, candidates_t *c)
                         .typed = len - (size_t)from,
                         .end = hy_get_str(frame, "end"),
                         .has_more = hy_get_bool(frame, "more", false)};
-    c->common = common_bytes(c);
+    /* What others have in common is not known. */
+    c->common = c->has_more ? c->typed : common_bytes(c);
     return item_at(c, 0) != NULL;
 }
 

@@ -125,7 +125,7 @@ static void read_entry(hy_history_t *h, const char *line, size_t len) {
 static int open_locked(const char *path, int lock) {
     for (int i = 0; i < LOCK_TRIES; i++) {
         struct stat opened, named;
-        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (fd < 0) return -1;
         bool has_lock = flock(fd, lock | LOCK_NB) == 0;
         bool is_there = fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&

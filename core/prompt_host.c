@@ -310,6 +310,7 @@ void hy_prompt_host_finish(hy_prompt_host_t *h) {
         bool is_patient = h->was_told || !h->is_for_people;
         int ready = hy_terminal_poll(h->terminal, &host, 1, is_patient ? -1 : HY_PROMPT_SILENT_MS);
         if (ready > 0) hy_prompt_host_listen(h);
+        if (ready == 0 && h->pid <= 0) return; /* it goes on without us */
         if (ready == 0) tell_silent(h);
         if (hy_terminal_was_interrupted()) interrupt(h);
     }

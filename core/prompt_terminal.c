@@ -330,7 +330,7 @@ hy_typed_t hy_terminal_type(hy_terminal_t *t, hy_buf_t *chunk) {
     int count;
     t->chunk = chunk;
     t->prompt = PROMPT;
-    t->result = HY_TYPED_LEAVE;
+    t->result = HY_TYPED_FORGOTTEN; /* if libedit ends the line by itself */
     t->row = 0;
     t->back = t->cursor = 0;
     t->is_open = true;
@@ -378,8 +378,8 @@ hy_terminal_t *hy_terminal_new(const hy_terminal_config_t *config) {
     take_signals();
     el_set(t->el, EL_CLIENTDATA, t);
     el_set(t->el, EL_PROMPT, prompt_text);
+    /* Nobody's ~/.editrc is read: keys of vi would take the escape that pasted text begins with. */
     el_set(t->el, EL_EDITOR, "emacs");
-    el_source(t->el, NULL);
     el_wset(t->el, EL_GETCFN, read_char);
     /* Between lines, too, there is neither echo nor editing by the kernel. */
     el_set(t->el, EL_SETTY, "-x", "-echo", "-icanon", "min=1", NULL);

@@ -1,5 +1,6 @@
-/* Lua's own compiler tells: a chunk is unfinished if what it stumbles over is the end. It is asked
- * in a state that has no library and is thrown away. */
+/* Lua's own compiler tells: a chunk is unfinished if what it stumbles over is the end; but for a
+ * string in quotes, which goes on in another line only after a backslash. It is asked in a state
+ * that has no library and is thrown away. */
 #include "chunk.h"
 #include "../base/mem.h"
 
@@ -31,9 +32,11 @@ static const char *read_part(lua_State *L, void *arg, size_t *len) {
     return s->parts[s->at++];
 }
 
-/* "… near <eof>", or '<eof>' within a long string or comment. */
-static bool ends_at_end(const char *message) {
+/* "… near <eof>", or '<eof>' within a string or comment. */
+static bool ends_at_end(const char *message, const char *code, size_t code_len) {
     static const char end[] = "<eof>";
+    bool is_in_quotes = strstr(message, ": unfinished string") != NULL;
+    if (is_in_quotes && (code_len == 0 || code[code_len - 1] != '\\')) return false;
     size_t len = strlen(message);
     if (len > 0 && message[len - 1] == '\'') len--;
     return len >= sizeof end - 1 &&
@@ -47,7 +50,7 @@ static int compile(lua_State *L, const char *before, const char *code, size_t le
     if (source.lens[0] == 0) source.at = 1;
     int status = lua_load(L, read_part, &source, "=chunk", "t");
     const char *message = status == LUA_ERRSYNTAX ? lua_tostring(L, -1) : NULL;
-    int result = status == LUA_OK ? 0 : message && ends_at_end(message) ? 1 : -1;
+    int result = status == LUA_OK ? 0 : message && ends_at_end(message, code, len) ? 1 : -1;
     lua_settop(L, 0);
     return result;
 }

@@ -267,14 +267,12 @@ static int string_gsub(lua_State *L) {
 
 /* --- rep -------------------------------------------------------------------------------------- */
 
-/* Raises unless the state may have so many bytes more, twice for as long as they are copied. */
+/* Raises if the state could not have so many bytes if it had nothing else: twice, for as long as
+ * they are copied. What it has not room for just now is found out by Lua, which frees what it can.
+ */
 static void check_room(lua_State *L, size_t bytes) {
-    const hy_instance_t *i = hy_instance_of(L);
-    if (i->memory_max == 0) return;
-    if (bytes * 2 <= i->memory_max && i->memory_bytes + bytes * 2 > i->memory_max) {
-        lua_gc(L, LUA_GCCOLLECT);
-    }
-    if (i->memory_bytes + bytes * 2 > i->memory_max) {
+    size_t most = hy_instance_of(L)->memory_max;
+    if (most > 0 && bytes > most / 2) {
         luaL_error(L, "string.rep: %I bytes are more than this hyperty may have",
                    (LUAI_UACINT)bytes);
     }

@@ -84,7 +84,7 @@ static void fire(void *arg) {
         hy__instance_log(t->instance, HY_LOG_ERROR, "timer", hy_error_text(rc));
     }
     if (!t->is_running && hy_protected(t->instance->L, start_function, t, &err) < 0) {
-        hy__instance_log(t->instance, HY_LOG_ERROR, "timer", err.text);
+        hy__instance_failed(t->instance, HY_FAILURE_KILLED, "timer", err.text);
     }
     t->is_firing = false;
     settle(t);

@@ -78,7 +78,9 @@ static void sort_slots(const sorting_t *s, int first, int last) {
 static void sort_piece(sorting_t *s, lua_Integer first, lua_Integer last) {
     lua_State *L = s->L;
     int top = lua_gettop(L), count = (int)(last - first + 1);
-    luaL_checkstack(L, count + count / 2 + FEW, "sort");
+    if (!lua_checkstack(L, count + count / 2 + FEW)) {
+        luaL_error(L, "sort: not enough memory, or too deep inside other calls");
+    }
     for (lua_Integer at = first; at <= last; at++) {
         lua_rawgeti(L, s->list, at);
     }

@@ -119,8 +119,8 @@ void hy_syncher_close(hy_syncher_t *s);
  * observed ones left; those that the store kept rest there again, as before.
  *
  * HY_ECONFLICT: a batch is open, or an object is being handed over, or it is on trial already.
- * `broken` is called at most once, from a turn, if the trial cannot go on (too much waits:
- * HY_TRIAL_EVENTS_MAX): roll back. */
+ * `broken` is called at most once, from a turn, if the trial cannot go on: too much waits
+ * (HY_TRIAL_EVENTS_MAX), or there was no memory to keep what is to be told. Roll back. */
 int hy_syncher_trial_begin(hy_syncher_t *s, void (*broken)(void *arg, const char *why), void *arg,
                            hy_error_t *err);
 /* From now on events go to `arg`, as the one of hy_syncher_open. What is held is done in its order;

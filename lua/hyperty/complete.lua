@@ -175,7 +175,7 @@ local function is_name(key)
     and not KEYWORDS[key]
 end
 
--- Calls fn with the keys of a table and of those behind it, or of data.
+-- Calls fn with the keys of a table and of those behind it, or of data. True: not with all.
 local function walk(value, fn)
   local left = WALK
   for _ = 1, DEPTH do
@@ -185,9 +185,11 @@ local function walk(value, fn)
       fn(key, inner)
       ok, key, inner = pcall(next, value, key)
     end
+    if left == 0 then return true end
     value = type(value) == "table" and behind(value) or nil
-    if not value then return end
+    if not value then break end
   end
+  return false
 end
 
 local function add_all(list, names)
@@ -196,12 +198,12 @@ end
 
 -- What comes after `value.`: names, and methods that it has if it is an object of the host.
 local function fields(host, value)
-  local list = {}
+  local list = {} -- is_cut: these are not all
   if type(value) == "string" then return list, {} end
   local own, methods = host.members(value)
   if own then return own, methods end
   if type(value) == "table" or type(value) == "userdata" then
-    walk(value, function(key)
+    list.is_cut = walk(value, function(key)
       if is_name(key) then list[#list + 1] = key end
     end)
   end
@@ -215,14 +217,14 @@ local function methods_of(host, value)
   local list = {}
   if type(value) == "string" then value = string end
   if type(value) == "table" then
-    walk(value, function(key, inner)
+    list.is_cut = walk(value, function(key, inner)
       if is_name(key) and type(inner) == "function" then list[#list + 1] = key end
     end)
   end
   return list
 end
 
--- Those that begin with the word, each once, in order.
+-- Those that begin with the word, each once, in order; true if there are others.
 local function matching(names, word, most)
   local items, seen = {}, {}
   for _, name in ipairs(names) do
@@ -233,7 +235,7 @@ local function matching(names, word, most)
     end
   end
   sort(items)
-  local more = #items > most
+  local more = #items > most or names.is_cut
   for i = #items, most + 1, -1 do items[i] = nil end
   return items, more or nil
 end
@@ -365,7 +367,7 @@ end
 -- Globals, names that the chunk itself has made, and keywords.
 local function free_names(tokens, word, env)
   local list = {}
-  walk(env, function(key)
+  list.is_cut = walk(env, function(key)
     if is_name(key) then list[#list + 1] = key end
   end)
   local is_declaring = false
@@ -383,16 +385,15 @@ local function free_names(tokens, word, env)
   return list
 end
 
-local function after_dot(host, tokens, sign, word, most, env)
+local function after_dot(host, tokens, sign, word, from, most, env)
   local value = resolve(tokens, sign - 1, env)
   local names, methods = fields(host, value)
   local items, more = matching(names, word, most)
-  local from = tokens[sign].from
   if #items > 0 then return { from = from, items = items, more = more } end
   -- A method is called with a colon, so that takes the place of the dot.
   items = matching(methods, word, most)
   for i, name in ipairs(items) do items[i] = ":" .. name end
-  return { from = from - 1, items = items }
+  return { from = tokens[sign].from - 1, items = items }
 end
 
 ---@param host table the primitives of the prompt
@@ -417,7 +418,7 @@ function M.complete(host, env, code, most)
   if last and last.kind == "number" and last.from + #last.text == #code + 1 then return nil end
   local word, before = is_typing and last.text or "", is_typing and #tokens - 1 or #tokens
   local from = #code - #word
-  if is(tokens[before], ".") then return after_dot(host, tokens, before, word, most, env) end
+  if is(tokens[before], ".") then return after_dot(host, tokens, before, word, from, most, env) end
   local names, ending
   if is(tokens[before], ":") then
     names = methods_of(host, (resolve(tokens, before - 1, env)))

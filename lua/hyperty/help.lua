@@ -10,8 +10,8 @@ local len = utf8.len
 local COLUMN = 38 -- where what a name means begins
 local WIDTH = 100
 
----The commands of the prompt: name, parameters and results as lua-language-server reads them, text.
----Listed by help() if the prompt has them.
+---The commands of the prompt: name, parameters (nil: it is a value) and results as
+---lua-language-server reads them, text. Listed by help() if the prompt has them.
 M.COMMANDS = {
   { "load", "name: string, config?: table", "table<string, function>", [[
 Loads the hyperty of that name or file and gives its functions: chat = load "group_chat".
@@ -19,16 +19,17 @@ Loads the hyperty of that name or file and gives its functions: chat = load "gro
   .on(event, fn) calls fn with what the hyperty emits: chat.on("message", print)
 Lua's own load is loadtext.]] },
   { "use", "name: string", "table<string, function>", [[
-Gives the functions of a hyperty that is loaded already: chat = use "group_chat".]] },
+Gives the functions of a hyperty that is loaded, as load does: chat = use "group_chat".]] },
   { "reload", "name: string|table", "true", [[
 Takes the code of a loaded hyperty from its file again, given its name or what load gave. What
-it has made stays; if anything is wrong with the new code, that is told and the old one goes on.
-One that was parked, since it failed too often, is started.]] },
+it has made stays; if anything is wrong with the new code, that is told, and the old one runs
+on. One that was parked, since it failed too often, is started.]] },
   { "unload", "name: string|table", "true", [[
 Stops an instance, given its name or what load gave for it. Its objects are deleted, unless they
 are stored and the host has --store: those wait for it to be loaded again.]] },
   { "hyperties", "", "table[]", [[
-Lists what is loaded: name, url, user, functions, memory in bytes, tasks, state, last error.]] },
+Lists what is loaded: name, url, user, functions, state, memory in bytes, tasks, seconds since
+its code started, errors logged and the last of them.]] },
   { "objects", "", "table[]", [[
 Lists the data objects of this runtime: who reports and who observes each, its version, and
 whether it is kept, given --store: store = true or "sync".]] },
@@ -36,11 +37,21 @@ whether it is kept, given --store: store = true or "sync".]] },
 Lists the addresses that this runtime listens to.]] },
   { "watch", "url: string", "hyperty.Observer", [[
 Observes a data object and prints all that happens to it. Gives the observer.]] },
-  { "trace", "url?: string, on?: boolean", nil, [[
+  { "trace", "url?: string, on?: boolean", "table[]|nil", [[
 Tells hop by hop what this process knows of an object: its reporter, who may observe it, each
 copy, and the message node if that is here, with its version where there is one. From then on
 each message that goes to or comes from the object is printed as it passes; trace(url, false)
 ends that, trace() lists what is traced.]] },
+  { "node", nil, "table<string, function>", [[
+What the message node holds, if it is in this process. Each takes part of an address, to see
+only what has that in it:
+  node.sessions()     connected runtimes, and what waits for each
+  node.routes()       who subscribes what; gets = false: it waits to be admitted
+  node.allocations()  who owns which address
+  node.objects()      who holds an object, who is admitted, how many subscribe it
+  node.registry()     what the registry knows, and whether it is live
+  node.stats()        figures
+  node.why(hyperty, object)  tells why a hyperty does not get what happens to an object]] },
   { "why", "", nil, [[
 Tells the last error once more, with the calls that led to it.]] },
   { "loadtext", "text: string, name?: string", "function", [[
@@ -54,18 +65,6 @@ Tells about a command, or what a loaded hyperty can do: help(load), help "watch"
 
 -- Name → one screen of text.
 local TOPICS = {
-  node = [[
-node: what the message node holds, if it is in this process
-
-Each takes part of an address, to see only what has that in it:
-  node.sessions()            connected runtimes, and what waits for each
-  node.routes()              who subscribes what; gets = false: it waits to be admitted
-  node.allocations()         who owns which address
-  node.objects()             who holds an object, who is admitted, how many subscribe it
-  node.registry()            what the registry knows, and whether it is live
-  node.stats()               figures
-  node.why(hyperty, object)  tells why a hyperty does not get what happens to an object]],
-
   state = [[
 self.state: what a hyperty keeps for itself
 
@@ -215,7 +214,9 @@ end
 ---@return string|nil, string|nil
 function M.command(name)
   for _, command in ipairs(M.COMMANDS) do
-    if command[1] == name then return name .. call_text(command[2]), command[4] end
+    if command[1] == name then
+      return name .. (command[2] and call_text(command[2]) or ""), command[4]
+    end
   end
 end
 

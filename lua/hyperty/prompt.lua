@@ -20,10 +20,11 @@ local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget
   rawset, tostring, type, xpcall
 
 local OVERVIEW_END = [[
-hyperty is the library of scripts: help(hyperty). Data objects: help "syncher". What a message node
-in this process holds: help "node".
-A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for, Ctrl-D leaves.
-Tab completes, a second Tab lists; Ctrl-R searches the history; Alt-Enter begins another line.]]
+hyperty is the library of scripts: help(hyperty). Data objects: help "syncher".
+What a message node in this process holds: help "node".
+A line may be any Lua; its value is shown. Ctrl-C cancels what it waits for,
+Ctrl-D leaves. Tab completes, a second Tab lists; Ctrl-R searches the history;
+Alt-Enter begins another line.]]
 
 local RED, DIM, OFF = "\27[31m", "\27[2m", "\27[0m"
 
@@ -283,6 +284,7 @@ local function install_commands(host, env, self, last)
         inspect(x, { depth = 1, items = 3, null = hyperty.null, copy = hyperty.copy })))
   end
 
+  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   function commands.why()
     if not last.failure then return print "nothing has failed here" end
     print(last.failure.text)
@@ -294,7 +296,6 @@ local function install_commands(host, env, self, last)
     return host.compile(text, name or "loadtext")
   end
 
-  for name, command in pairs(operate.commands(host)) do commands[name] = command end
   for name, command in pairs(commands) do env[name] = command end
   env.hyperty, env.self = hyperty, self
   env.exit, env.quit = leaving_word(), leaving_word()

@@ -1,5 +1,6 @@
--- The corpus of abuse: scripts that try to freeze, fill, break or leave their host. Each runs beside
--- a neighbour in one process, which goes on serving; then all of them run in one host at once.
+-- The corpus of abuse: scripts that try to freeze, fill, break or leave their host. Each runs
+-- beside a neighbour in one process, which goes on serving; then all of them run in one host at
+-- once.
 --
 -- A script's leading comments say what is to come of it:
 --   -- log: TEXT       an error line of it has this text (several: each of them)
@@ -7,22 +8,23 @@
 -- and if there are none, that it starts and logs no error: what it tries, it checks itself.
 --
 -- The neighbour wakes up each 10 ms. What keeps it from that is measured as processor time of the
--- process between two of its wakings, which does not depend on what else the machine does: in a turn
--- of the host a script may use its share, and at the end of that share begin a run that is killed,
--- so that for each of them the bound is
+-- process between two of its wakings, which does not depend on what else the machine does: in a
+-- turn of the host a script may use its share, and at the end of that share begin a run that is
+-- killed, so that for each of them the bound is
 --
 --   turn + run + 2 ticks, and the rest of one instruction or call into C
 --
--- of which the last is the slowest with a memory that is full: Lua looks through all of it before it
--- says so.
+-- of which the last is the slowest with a memory that is full: Lua looks through all of it before
+-- it says so.
 local host = require "hyperty.host"
 local lfs = require "lfs"
 
 local DIR = "spec/host/abuse"
 local RUN_S, TURN_S, TICK_S, MEMORY = 0.05, 0.02, 0.005, 8 << 20
+local BOUND_S = TURN_S + RUN_S + 2 * TICK_S
 local CALL_S = 0.15 -- one look through that memory, with what checks the specs' memory in it
 local SPARE = 2048 -- which Lua has in reserve
-local TIME_S, TIME_ALL_S = 0.35, 4
+local TIME_S, TIME_ALL_S, WAITS_MAX = 0.35, 0.5, 30
 
 local function scripts()
   local names = {}
@@ -85,12 +87,13 @@ describe("a host", function()
     for _ = 1, s / 0.05 do
       rt:run(0.05)
       for name in pairs(leaving) do
-        abusers[name]:unload()
+        if abusers[name] then abusers[name]:unload() end
         abusers[name] = nil
       end
       leaving = {}
-      for name, instance in pairs(abusers) do
-        assert.is_true(assert(instance:memory(), name) <= MEMORY + SPARE)
+      for _, instance in pairs(abusers) do
+        -- Who fails too often is stopped, and has none meanwhile.
+        assert.is_true((instance:memory() or 0) <= MEMORY + SPARE)
       end
     end
   end
@@ -107,13 +110,24 @@ describe("a host", function()
     end
   end
 
-  local function check_lines(name)
+  -- The first text that is expected and not there yet, and all that is there.
+  local function missing(name)
     local all = table.concat(lines[name] or {}, "\n  ")
-    local expected = expectations(name).log
-    for _, text in ipairs(expected) do
-      assert(all:find(text, 1, true), ("%s: no line has %q:\n  %s"):format(name, text, all))
+    for _, text in ipairs(expectations(name).log) do
+      if not all:find(text, 1, true) then return text, all end
     end
-    if not expected[1] then assert.equal("", all) end
+    return nil, all
+  end
+
+  local function check_lines(name)
+    local rounds = 0
+    while missing(name) and rounds < WAITS_MAX do -- on a machine that is busy with other things
+      run(TIME_S)
+      rounds = rounds + 1
+    end
+    local text, all = missing(name)
+    if text then error(("%s: no line has %q:\n  %s"):format(name, text, all)) end
+    if not expectations(name).log[1] then assert.equal("", all) end
   end
 
   for _, name in ipairs(scripts()) do
@@ -124,8 +138,7 @@ describe("a host", function()
       check_lines(name)
       assert.is_true(#gaps > 0)
       local longest_s = math.max(table.unpack(gaps))
-      print(name, longest_s)
-      assert.is_true(longest_s <= TURN_S + RUN_S + 2 * TICK_S + CALL_S, longest_s)
+      assert.is_true(longest_s <= BOUND_S + CALL_S, longest_s)
     end)
   end
 
@@ -134,7 +147,8 @@ describe("a host", function()
     run(TIME_ALL_S)
     assert.equal("pong", neighbour:call "ping")
     assert.is_true(#gaps > 0)
-    print(#gaps, math.max(table.unpack(gaps)))
+    local longest_s = math.max(table.unpack(gaps))
+    assert.is_true(longest_s <= #scripts() * BOUND_S + CALL_S, longest_s)
     for _, instance in pairs(abusers) do instance:unload() end
     run(0.1)
     assert.equal("pong", neighbour:call "ping")

@@ -118,6 +118,28 @@ describe("a call that would take for ever", function()
       return require("hyperty").json.decode(("0"):rep((16 << 20) + 1))]] })
   end)
 
+  it("runs out of memory in any of them, and goes on", function()
+    rt:stop()
+    rt = host.runtime { clock = "virtual", seed = 1, memory = 6 << 20, log = function() end }
+    one = assert(rt:load_text("return { name = 'One' }", { as = "one" }, "one.lua"))
+    for _, code in ipairs {
+      "return (('x'):rep(1000000)):gsub('x', 'xxxxxxxxxxxxxxxx')",
+      "return (('x'):rep(1000000)):gsub('x', function() return 'xxxxxxxxxxxxxxxx' end)",
+      "return ('%s%s%s%s'):format(s, s, s, s)",
+      "return ('%q'):format(('\\0'):rep(1500000))",
+      "return table.concat({ s, s, s, s }, ',')",
+      "return table.move(many, 1, 100000, 500000)",
+      "return table.sort(many, function(a, b) keep = { keep, a } return a < b end)",
+      "for w in s:gmatch '.' do keep = { keep, w } end",
+    } do
+      local ok, why = one:eval([[
+        local s, many = ("x"):rep(1000000), {}
+        for i = 1, 100000 do many[i] = i * 7919 % 100003 end ]] .. code)
+      assert(ok == nil and why:find("not enough memory", 1, true), code .. ": " .. tostring(why))
+      assert.equal(3, one:eval "keep = nil return 1 + 2")
+    end
+  end)
+
   it("ends: sorting", function()
     local many = "local t = {} for i = 1, 60000 do t[i] = i * 7919 % 60013 end "
     all_end {

@@ -2,6 +2,7 @@
 local process = require "spec.support.process"
 local program = require "spec.support.program"
 local socket = require "socket"
+local terminal = require "spec.support.terminal"
 local tree = require "spec.support.tree"
 
 local SERVICE = [[
@@ -10,7 +11,10 @@ local Service = { name = "Service", api = {} }
 function Service:start() print "ready" end
 function Service.api.add(_, a, b) return a + b end
 function Service.api.flood(_, lines)
-  for i = 1, lines do print(("line %d %s"):format(i, ("x"):rep(200))) end
+  for i = 1, lines do
+    print(("line %d %s"):format(i, ("x"):rep(200)))
+    if i % 100 == 0 then hyperty.sleep(0.001) end
+  end
   return lines
 end
 return Service
@@ -206,6 +210,24 @@ describe("hyperty attach", function()
       assert.equal("nil", two:ask "x")
       assert.equal("1", two:ask "#hyperties()")
       assert.is_falsy(host:has_ended())
+    end)
+  end)
+
+  it("is a prompt at a terminal, which Ctrl-D leaves", function()
+    with_host(function(_, host, dir)
+      local options = { args = { "attach" }, env = "XDG_RUNTIME_DIR=" .. dir }
+      terminal.with(options, function(t)
+        t:lines("use('service').add(20, 22)")
+        t:shows "\n42\n"
+        t:key "C-d"
+        t:shows "status 0"
+        assert.is_falsy(host:has_ended())
+      end)
+      host:signal "STOP" -- it does not even listen
+      local late = program.run({ "attach", "-e", "1" }, { env = "XDG_RUNTIME_DIR=" .. dir })
+      assert.truthy(late.err:find "nothing answers there as a host does; it is busy, stopped")
+      assert.equal(1, late.status)
+      host:signal "CONT"
     end)
   end)
 

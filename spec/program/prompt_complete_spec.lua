@@ -122,7 +122,7 @@ describe("Tab", function()
     completes(t, "loop.kn", "loop.known")
     t:type "big."
     t:key("Tab", "Tab", "Tab")
-    t:shows "… and more\n> big.key"
+    t:shows "… and more\n> big."
   end)
 
   session("knows schemas, their fields and collections, and arguments", function(t)

@@ -52,6 +52,46 @@ describe("hyperty run", function()
     end)
   end)
 
+  it("goes on serving beside one that never ends, and ends well", function()
+    with_files({
+      ["spin.lua"] = [[return { name = "Spin", start = function()
+        require "hyperty".every(0.01, function() while true do pcall(function() end) end end)
+      end, stop = function() while true do end end }]],
+      ["ready.lua"] = [[return { name = "Ready", start = function()
+        local count = 0
+        require "hyperty".every(0.01, function()
+          count = count + 1
+          if count == 5 then print "ready" end
+        end)
+      end, stop = function() print "bye" end }]],
+    }, function(dir)
+      local result = run(dir, "TERM", "--budget", "50", "./spin.lua", "./ready.lua")
+      assert.truthy(result.err:find("spin: error: timer: ./spin.lua:2: took too long: 50 ms of "
+        .. "processor time without a wait", 1, true), result.err)
+      assert.truthy(result.err:find("ready: ready\n", 1, true), result.err)
+      assert.truthy(result.err:find("ready: bye\n", 1, true), result.err)
+      assert.equal(0, result.status)
+    end)
+  end)
+
+  it("bounds memory, and trusts whom it is told to", function()
+    with_files({
+      ["big.lua"] = "return { name = 'B', start = function() local t = {} "
+        .. "for at = 1, 1e7 do t[at] = 'x' .. at end end }",
+      ["ready.lua"] = "return { name = 'R', start = function() print('ready', io ~= nil) end }",
+    }, function(dir)
+      assert.truthy(run(dir, "TERM", "--memory", "1000000", "./big.lua").err
+        :find("not enough memory", 1, true))
+      assert.equal("ready: warn: trusted: it has all of Lua's libraries, io, os, package and debug "
+        .. "too\nready: ready\ttrue\n", run(dir, "TERM", "--trusted", "./ready.lua",
+        "./ready.lua").err)
+      program.write(dir .. "/config.lua", "return { trusted = { './ready.lua' }, budget = 100 }")
+      assert.truthy(run(dir, "TERM", "--config", "config.lua", "./ready.lua").err
+        :find("ready: ready\ttrue\n", 1, true))
+      assert.equal("ready: ready\tfalse\n", run(dir, "TERM", "./ready.lua").err)
+    end)
+  end)
+
   it("finds hyperties by name in HYPERTY_PATH", function()
     with_files({ ["ready.lua"] = READY }, function(dir)
       local result = program.run({ "check", "ready" }, { env = "HYPERTY_PATH=/nowhere:" .. dir })

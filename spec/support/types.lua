@@ -198,11 +198,18 @@ local function prompt_file()
     "The commands of the prompt, for files with lines that are typed there.") }
   for _, command in ipairs(help.COMMANDS) do
     local name, params, result, text = table.unpack(command, 1, 4)
-    local list = help.parameters(params)
-    for line in text:gmatch "[^\n]+" do add(lines, "--- %s", line) end
-    add_parameters(lines, list)
-    if result then add(lines, "---@return %s", result) end
-    add(lines, "function %s(%s) end", name, names_of(list))
+    for line in text:gmatch "[^\n]+" do
+      add(lines, line:find "^%-" and "--- %s" or "---%s", line)
+    end
+    if params then
+      local list = help.parameters(params)
+      add_parameters(lines, list)
+      if result then add(lines, "---@return %s", result) end
+      add(lines, "function %s(%s) end", name, names_of(list))
+    else
+      add(lines, "---@type %s", result)
+      add(lines, "%s = {}", name)
+    end
     add(lines, "")
   end
   return lines

@@ -9,7 +9,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-#define STEPS_MAX 100000
+#define STEPS_MAX 10000
 
 typedef struct {
     volatile sig_atomic_t is_due;

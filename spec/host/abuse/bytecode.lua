@@ -15,6 +15,6 @@ local pieces = { dump:sub(1, 1), dump:sub(2) }
 refused(function() return table.remove(pieces, 1) end)
 pieces = { dump }
 refused(function() return table.remove(pieces, 1) end, "=x", "bt")
-assert(loadstring == nil and dofile == nil and loadfile == nil)
+assert(_G.loadstring == nil and dofile == nil and loadfile == nil)
 
 return { name = "Abuse", start = function() end }

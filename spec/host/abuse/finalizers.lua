@@ -16,7 +16,7 @@ return {
     local meta = {}
     setmetatable({}, meta)
     meta.__gc = run
-    for _ = 1, 100000 do local _ = {} end
+    for _ = 1, 10000 do local _ = {} end
     assert(not has_run)
     assert(not pcall(setmetatable, {}, { __gc = true }))
   end,

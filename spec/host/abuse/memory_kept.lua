@@ -2,14 +2,16 @@
 -- log: not enough memory
 local hoard = {}
 
-local function fill(bytes)
-  for at = #hoard + 1, math.maxinteger do hoard[at] = ("x"):rep(bytes) .. at end
+local chunk = ("x"):rep(1 << 16)
+
+local function fill()
+  for at = #hoard + 1, math.maxinteger do hoard[at] = chunk .. at end
 end
 
 return {
   name = "Abuse",
   start = function()
-    require "hyperty".spawn(pcall, fill, 1 << 16)
-    require "hyperty".every(0.1, function() fill(1 << 16) end)
+    require "hyperty".spawn(pcall, fill)
+    require "hyperty".every(0.1, fill)
   end,
 }

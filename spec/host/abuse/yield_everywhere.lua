@@ -10,8 +10,8 @@ return {
     object:on("child", function() yield() end)
     object:add_child("items", {})
     for _, wait in ipairs { function() sleep(0.01) end, function() yield(1) end } do
-      local trap = setmetatable({}, { __index = wait, __tostring = wait, __lt = wait, __close = wait,
-        __len = wait, __pairs = wait })
+      local trap = setmetatable({}, { __index = wait, __tostring = wait, __lt = wait,
+        __close = wait, __len = wait, __pairs = wait })
       for _, abuse in ipairs {
         function() wait() end,
         function() return trap.x end,
@@ -23,8 +23,8 @@ return {
         function() table.sort({ 3, 2, 1 }, wait) end,
         function() return string.gsub("x", ".", wait) end,
         function() return load(wait) end,
-        function() for _ in wait do break end end,
-        function() for _ in pairs(trap) do break end end,
+        function() for _ in wait do print() end end,
+        function() for _ in pairs(trap) do print() end end,
         function() object:batch(wait) end,
         function() pcall(wait) xpcall(wait, wait) end,
         function() error(trap) end,
