@@ -1,4 +1,5 @@
 -- Hot reload that fails, wherever it may: the code that runs goes on as if nothing had been.
+local host = require "hyperty.host"
 local reloads = require "spec.support.reloads"
 
 local code, failed, renewed = reloads.code, reloads.failed, reloads.renewed
@@ -117,6 +118,22 @@ describe("a reload", function()
       failed("timeout", "it waits for execute", rt:reload("two", (OBSERVER:gsub("self.heard = {}",
         "self.heard = {} self.syncher:subscribe(config.url):execute('which')", 1))))
       is_as_before()
+    end)
+
+    it("as it takes all of the processor", function()
+      local own = host.runtime { clock = "virtual", seed = 1, budget = { run = 0.05 } }
+      local greedy = assert(own:load_text(REPORTER, { as = "one" }, "one.lua"))
+      for _, text in ipairs {
+        "while true do end",
+        "function T:migrate() while true do end end",
+        "function T:start() while true do pcall(function() while true do end end) end end",
+      } do
+        local ok, why = own:reload("one", code(text))
+        assert.is_nil(ok)
+        assert.truthy(why:find("one.lua:3: took too long", 1, true), why)
+        assert.equal("old", greedy:call "which")
+      end
+      own:stop()
     end)
 
     it("to have a hyperty", function()
