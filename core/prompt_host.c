@@ -21,8 +21,9 @@
 /* Ctrl-C while the host is silent: the first cancels, the last ends it. */
 #define INTERRUPTS_TO_END 3
 
-#define DIM "\033[2m"
-#define OFF "\033[0m"
+#define CALLS "\nstack traceback:\n"
+#define DIM   "\033[2m"
+#define OFF   "\033[0m"
 
 void hy_prompt_host_init(hy_prompt_host_t *h) {
     hy_buf_init(&h->in);
@@ -92,9 +93,12 @@ static void take_result(hy_prompt_host_t *h, const hy_node_t *frame, const hy_st
         show_str(h, stdout, NULL, text);
     } else if (!hy_str_is(outcome, "nothing")) {
         h->result = HY_ASKED_BAD;
+        /* The calls of a run that was killed are in the log, which a person sees above. */
+        const char *calls = h->is_for_people ? strstr(text->bytes, CALLS) : NULL;
         char who[32];
         snprintf(who, sizeof who, "hyperty: %s", h->command);
-        show_str(h, stderr, h->is_loading ? who : NULL, text);
+        show(h, stderr, h->is_loading ? who : NULL, text->bytes,
+             calls ? (size_t)(calls - text->bytes) : text->len);
     }
 }
 

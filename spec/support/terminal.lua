@@ -168,7 +168,7 @@ local function start(self, options)
 %s
 cd %s
 unset LD_PRELOAD NO_COLOR TMUX HYPERTY_HISTORY XDG_STATE_HOME
-export HOME=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
+export HOME=$PWD XDG_RUNTIME_DIR=$PWD LANG=C.UTF-8 HYPERTY_PATH=$PWD %s
 (trap '' INT; sleep %d; kill -KILL $$) &
 trap : INT
 sh -c 'echo $$ >pid; exec "$@"' - %s %s
