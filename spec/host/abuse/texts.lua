@@ -1,5 +1,5 @@
 -- Texts that are asked for at once, larger than there may be.
--- log: string.rep
+-- log: resulting string too large
 local spawn = require "hyperty".spawn
 
 return {
