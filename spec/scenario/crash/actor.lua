@@ -169,7 +169,7 @@ local EDITS = {
     local list = own_children(self, room)
     local child, value = list[math.random(1, #list + 1)], next_value()
     if not child then
-      child = room:add_child("items", { text = value })
+      child = room:add_child("items", { text = value, first = value })
       if child then wrote(room, "create:" .. child.id .. "=" .. value) end
     elseif #list > CHILDREN_MAX or math.random(1, 4) == 1 then
       if child:delete() then wrote(room, "delete:" .. child.id) end
@@ -244,7 +244,7 @@ end
 local function hear_wish(self, event)
   local child = event.child
   if child.reporter == self.url or child.state == "deleted" then return end
-  local value = event.kind == "create" and child.data.text
+  local value = event.kind == "create" and child.data.first
     or event.kind == "update" and event.change.value or "-"
   say("asked", child.id, event.kind, value)
 end
@@ -301,10 +301,12 @@ end
 
 -- --- an observer ---------------------------------------------------------------------------------
 
--- Its own child may be ahead of its create: the value is of no use then.
+-- A handler may come late, when more has happened to the child: `first` is what it was made with.
+-- The value of its own child is known.
 local function hear_child(self, event)
   local child, value = event.child, "-"
-  if event.kind == "create" and child.reporter ~= self.url then value = child.data.text end
+  local is_there = child.reporter ~= self.url and child.state ~= "deleted"
+  if event.kind == "create" and is_there then value = child.data.first end
   if event.kind == "update" then value = event.change.value end
   say("child", event.kind, child.id, value)
 end
@@ -332,7 +334,7 @@ end
 
 local function add(self)
   local value = next_value()
-  local child = self.room:add_child("items", { text = value })
+  local child = self.room:add_child("items", { text = value, first = value })
   if not child then return end
   self.unanswered = self.unanswered + 1
   say("adds", child.id, value)
