@@ -239,6 +239,7 @@
 #define HY_PATTERN_CAPTURES_MAX 32u
 #define HY_PATTERN_DEPTH_MAX    200u
 #define HY_PACK_FORMAT_BYTES    65536u
+#define HY_DATE_FORMAT_BYTES    4096 /* of os.date */
 
 /* Items that are sorted on the stack of Lua, which has room for 1,000,000 of all. */
 #define HY_SORT_STACK_ITEMS 16384
@@ -260,6 +261,7 @@
 #define HY_RESTART_MIN_MS        1000u
 #define HY_RESTART_MAX_MS        60000u
 #define HY_RESTARTS_MAX          5u
+#define HY_RESTART_START_MS      60000u  /* that its `start` may take then */
 #define HY_RESTARTS_FORGOTTEN_MS 600000u /* it ran so long without being stopped */
 
 /* What `self.state` may be, as JSON. */

@@ -170,7 +170,7 @@ bool hy_instance_uses(const hy_instance_t *i, const char *path) {
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-static void give_up(hy_instance_t *i, int code, const char *text) {
+void hy__instance_give_up(hy_instance_t *i, int code, const char *text) {
     if (i->start->is_restart) {
         hy__supervisor_gave_up(i, code, text);
         return;
@@ -208,7 +208,7 @@ static void started(hy_instance_t *i) {
 static void start_ended(void *arg, lua_State *L, int results, bool failed) {
     (void)results;
     if (failed) {
-        give_up(arg, HY_EINTERNAL, lua_tostring(L, -1));
+        hy__instance_give_up(arg, HY_EINTERNAL, lua_tostring(L, -1));
     } else {
         started(arg);
     }
@@ -255,7 +255,7 @@ static void go_on(hy_instance_t *i) {
     if (rc == 0) rc = hy__state_make_self(i, &err);
     if (rc == 0) rc = hy__instance_spawn_start(i, &start_ending, i, &has_start, &err);
     if (rc < 0) {
-        give_up(i, rc, err.text[0] ? err.text : hy_error_text(rc));
+        hy__instance_give_up(i, rc, err.text[0] ? err.text : hy_error_text(rc));
     } else if (!has_start) {
         started(i);
     }
@@ -264,7 +264,7 @@ static void go_on(hy_instance_t *i) {
 static void state_read(void *arg, int code, const char *desc) {
     hy_instance_t *i = arg;
     if (code < 0) {
-        give_up(i, code, desc);
+        hy__instance_give_up(i, code, desc);
     } else {
         go_on(i);
     }
@@ -282,7 +282,7 @@ static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
     }
     if (code < 0) {
         hy_fail(&err, code, "%s: no address: %s", i->name->bytes, desc);
-        give_up(i, code, err.text);
+        hy__instance_give_up(i, code, err.text);
         return;
     }
     i->url = hy_str_ref(url);
@@ -293,7 +293,7 @@ static void allocated(void *arg, int code, const char *desc, hy_str_t *url) {
         rc = hy__own_state_open(store, i->url, i->name->bytes, state_read, i, &i->own_state);
     }
     if (rc < 0) {
-        give_up(i, rc, hy_error_text(rc));
+        hy__instance_give_up(i, rc, hy_error_text(rc));
     } else if (!store) {
         go_on(i);
     }

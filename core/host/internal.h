@@ -114,6 +114,9 @@ void hy__instance_rest(hy_instance_t *i);
 /* Has one that rests start again: its file is read, which may fail at once; the supervisor is told
  * of the rest. */
 int hy__instance_restart(hy_instance_t *i, hy_error_t *err);
+/* It does not start: it is unloaded and who has it loaded is told, or it is the supervisor's if it
+ * was to start again. Once. */
+void hy__instance_give_up(hy_instance_t *i, int code, const char *text);
 /* Has the address allocated and goes on from there; `done` as in hy_host_load. */
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */

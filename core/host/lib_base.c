@@ -141,6 +141,19 @@ static bool is_protected(lua_State *L) {
     return luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL;
 }
 
+/* Values that are kept by weak keys (and by weak keys alone) cost the collector the square of their
+ * number, in one piece that no budget sees. */
+static void check_mode(lua_State *L) {
+    const hy_instance_t *i = hy_instance_of(L);
+    lua_pushliteral(L, "__mode");
+    const char *mode = lua_rawget(L, 2) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    bool is_ephemeron = strchr(mode, 'k') && !strchr(mode, 'v');
+    if (is_ephemeron && !i->is_trusted && !i->may_be_offline) {
+        luaL_error(L, "setmetatable: there is no __mode \"k\" here; use \"v\" or \"kv\"");
+    }
+    lua_pop(L, 1);
+}
+
 static int base_setmetatable(lua_State *L) {
     int type = lua_type(L, 2);
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -155,6 +168,7 @@ static int base_setmetatable(lua_State *L) {
                               "or the hyperty's stop");
         }
         lua_pop(L, 1);
+        check_mode(L);
     }
     lua_setmetatable(L, 1);
     return 1;
@@ -180,6 +194,7 @@ static int os_date(lua_State *L) {
         lua_pushliteral(L, "%c");
         lua_replace(L, 1);
     }
+    luaL_argcheck(L, lua_rawlen(L, 1) <= HY_DATE_FORMAT_BYTES, 1, "format too long");
     if (lua_isnil(L, 2)) {
         lua_pushinteger(L, now_s(L));
         lua_replace(L, 2);

@@ -214,8 +214,11 @@ static void late(void *arg) {
     const char *what = hy_syncher_trial_waits(r->old->syncher);
     hy_fail(&err, HY_ETIMEOUT, "%s: %s of the new code did not end within %u s%s%s%s",
             r->old->file->bytes, r->is_migrating ? "migrate" : "start", HY_RELOAD_MS / 1000,
-            what ? ": it waits for " : "", what ? what : "",
-            what ? ", which comes only once the new code is in place" : "");
+            what ? ": it waits for "
+                 : "; was it waiting for its own objects, or itself? They answer",
+            what ? what : "",
+            what ? ", which comes only once the new code is in place"
+                 : " only once the new code is in place");
     fail(r, HY_ETIMEOUT, err.text);
 }
 

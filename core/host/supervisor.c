@@ -18,8 +18,15 @@ static void queue(hy_instance_t *i) {
     hy__host_wake(i->host);
 }
 
+/* The pause is over, or the time that `start` has. */
 static void on_pause_over(void *arg) {
     hy_instance_t *i = arg;
+    if (i->state == HY_STARTING) {
+        hy_error_t text;
+        hy_fail(&text, 0, "start did not end within %u s", HY_RESTART_START_MS / 1000);
+        hy__supervisor_gave_up(i, HY_ETIMEOUT, text.text);
+        return;
+    }
     i->supervision.is_due = true;
     queue(i);
 }
@@ -154,7 +161,8 @@ void hy__supervisor_gave_up(hy_instance_t *i, int code, const char *text) {
 
 void hy__supervisor_failed(hy_instance_t *i, unsigned points, const char *text) {
     hy_supervision_t *s = &i->supervision;
-    bool is_watched = i->life == HY_LIFE_SETTLED && !i->may_be_offline && i->state == HY_RUNNING;
+    bool is_up = i->state == HY_RUNNING || (i->state == HY_STARTING && i->start);
+    bool is_watched = i->life == HY_LIFE_SETTLED && !i->may_be_offline && is_up;
     if (!is_watched || i->is_leaving || s->is_failing) return;
     uint64_t now_ms = now_of(i), passed_ms = now_ms - s->failed_ms;
     note_error(i, text);
@@ -163,13 +171,18 @@ void hy__supervisor_failed(hy_instance_t *i, unsigned points, const char *text) 
     s->failed_ms = now_ms;
     if (s->level_ms < (uint64_t)HY_FAILURES_MAX * HY_POINT_MS) return;
     s->is_failing = true;
-    queue(i);
+    if (i->state == HY_STARTING) {
+        hy__instance_give_up(i, HY_EINTERNAL, text);
+    } else {
+        queue(i);
+    }
 }
 
 /* --- up --------------------------------------------------------------------------------------- */
 
 void hy__supervisor_started(hy_instance_t *i) {
     hy_supervision_t *s = &i->supervision;
+    hy_timer_stop(hy__host_clock(i->host), &s->pause);
     s->condition = HY_UP;
     s->started_ms = now_of(i);
     s->level_ms = 0;
@@ -180,7 +193,10 @@ void hy__supervisor_started(hy_instance_t *i) {
 
 static void start(hy_instance_t *i) {
     hy_error_t err = {.text = ""};
+    if (i->state == HY_STARTING) hy__instance_rest(i); /* a try that has not ended */
     int rc = hy__instance_restart(i, &err);
+    if (rc == 0 && i->state == HY_STARTING)
+        rc = hy_timer_start(hy__host_clock(i->host), &i->supervision.pause, HY_RESTART_START_MS);
     if (rc == 0) return;
     note_error(i, err.text[0] ? err.text : hy_error_text(rc));
     hy__instance_log(i, HY_LOG_ERROR, "start", err.text[0] ? err.text : hy_error_text(rc));
@@ -194,7 +210,8 @@ bool hy__supervisor_has(const hy_instance_t *i) {
 
 int hy__supervisor_reload(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err) {
     hy_supervision_t *s = &i->supervision;
-    if (i->state != HY_STOPPED || s->done || i->is_leaving)
+    bool is_down = i->state == HY_STOPPED || i->state == HY_STARTING;
+    if (!is_down || s->done || i->is_leaving)
         return hy_fail(err, HY_ECONFLICT, "%s is being started", i->name->bytes);
     if (!i->has_file)
         return hy_fail(err, HY_EINVALID, "%s was loaded from a text: there is no file to read",

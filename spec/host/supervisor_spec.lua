@@ -365,4 +365,46 @@ describe("a hyperty that fails", function()
       assert.equal(2, shaky.api.starts())
     end)
   end)
+
+  -- Whose start does not end when it is started again.
+  local HANGING = SHAKY:gsub("self.room =", [[
+    if self.state.starts > 1 then hyperty.sleep(1e8) end
+    self.room =]])
+
+  it("and whose new start does not end is stopped again", function()
+    with_shaky(HANGING, function(rt, shaky, watcher)
+      shaky.api.fail(20)
+      rt:run(30)
+      assert.equal("restarting", shaky:condition())
+      rt:run(600)
+      find_logged "start did not end within 60 s"
+      assert.equal("parked", shaky:condition())
+      objects.has("parked: start did not end", seen(watcher))
+    end)
+  end)
+
+  it("and whose new start does not end can be reloaded meanwhile", function()
+    with_shaky(HANGING, function(rt, shaky, _, dir)
+      shaky.api.fail(20)
+      rt:run(30)
+      program.write(dir .. "/shaky.lua", SHAKY)
+      assert.is_true(rt:reload("shaky"))
+      assert.equal("running", shaky:condition())
+      rt:run(600)
+      assert.equal("running", shaky:condition())
+    end)
+  end)
+
+  it("while it starts is not loaded", function()
+    local rt = host.runtime { clock = "virtual", seed = 1, log = function() end }
+    local ok, why = rt:load_text [[
+      local hyperty = require "hyperty"
+      return { name = "Shaky", start = function()
+        hyperty.every(0.1, function() error("shaken") end)
+        hyperty.sleep(1e8)
+      end }]]
+    assert.is_nil(ok)
+    objects.has("shaken", why)
+    rt:stop()
+  end)
 end)
