@@ -297,7 +297,7 @@ typedef struct {
     const char *file;   /* or the name of the chunk */
     const char *source; /* NULL: the file */
     size_t len;
-    bool is_compiled, may_be_offline, is_trusted;
+    bool is_compiled, is_prompt, is_trusted;
 } script_t;
 
 static bool is_same_file(const char *a, const char *b) {
@@ -355,8 +355,8 @@ static int load(hy_host_t *h, const script_t *script, hy_value_t config, hy_inst
     if (rc < 0) return hy_fail(err, rc, "%s: %s", script->file, hy_error_text(rc));
     const hy_node_t *given = i->config.kind == HY_OBJECT ? i->config.as.n : NULL;
     i->is_trusted = script->is_trusted || hy_get_bool(given, "trusted", false);
-    i->may_be_offline = script->may_be_offline;
-    if (i->may_be_offline && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
+    i->is_prompt = script->is_prompt;
+    if (i->is_prompt && i->budget.run_ms > 0 && i->budget.run_ms < HY_PROMPT_RUN_MS) {
         i->budget.run_ms = HY_PROMPT_RUN_MS;
     }
     i->has_file = !script->source;
@@ -406,9 +406,9 @@ int hy_host_load_compiled(hy_host_t *h, const char *chunk, const char *code, siz
     return load_and_start(h, &script, config, done, arg, err);
 }
 
-int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
-                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
-    script_t script = {.file = chunk, .source = source, .len = len, .may_be_offline = true};
+int hy__host_load_prompt(hy_host_t *h, const char *chunk, const char *source, size_t len,
+                         hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err) {
+    script_t script = {.file = chunk, .source = source, .len = len, .is_prompt = true};
     return load_and_start(h, &script, config, done, arg, err);
 }
 

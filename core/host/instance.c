@@ -342,7 +342,7 @@ int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_
                           .done = done,
                           .arg = arg,
                           .is_allocating = true};
-        rc = hy_manager_allocate(s->manager, i->name, entry, i->may_be_offline, allocated, s);
+        rc = hy_manager_allocate(s->manager, i->name, entry, i->is_prompt, allocated, s);
     }
     if (rc < 0) {
         hy_free(s);

@@ -93,7 +93,7 @@ struct hy_instance {
     bool is_closing_task; /* task.c → lib_coroutine.c: inner coroutines close too */
     uint32_t closings;    /* lib_coroutine.c: calls of close, within each other */
     bool is_leaving;      /* host.c: unloading is queued */
-    bool may_be_offline;  /* starts also if the node cannot be reached */
+    bool is_prompt;       /* a person's: starts without a node too, is given more time */
     hy_link_t leaving;
     hy_start_t *start; /* instance.c: until loaded or given up */
 };

@@ -75,8 +75,8 @@ void hy__host_forget(hy_host_t *h, hy_instance_t *i);
 void hy__host_replace(hy_host_t *h, hy_instance_t *i, hy_instance_t *heir);
 /* As hy_host_load_text, for a prompt: it has to work without a message node too, and gets
  * HY_PROMPT_RUN_MS. */
-int hy__host_load_offline(hy_host_t *h, const char *chunk, const char *source, size_t len,
-                          hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
+int hy__host_load_prompt(hy_host_t *h, const char *chunk, const char *source, size_t len,
+                         hy_value_t config, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* A task has failed, and nobody else is told: `points` as in limits.h (HY_FAILURE_…). Logs it. */
 void hy__instance_failed(hy_instance_t *i, unsigned points, const char *what, const char *text);
 /* hy_log at the name of the instance, which keeps the last error. Of errors, at most

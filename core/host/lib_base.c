@@ -148,7 +148,7 @@ static void check_mode(lua_State *L) {
     lua_pushliteral(L, "__mode");
     const char *mode = lua_rawget(L, 2) == LUA_TSTRING ? lua_tostring(L, -1) : "";
     bool is_ephemeron = strchr(mode, 'k') && !strchr(mode, 'v');
-    if (is_ephemeron && !i->is_trusted && !i->may_be_offline) {
+    if (is_ephemeron && !i->is_trusted && !i->is_prompt) {
         luaL_error(L, "setmetatable: there is no __mode \"k\" here; use \"v\" or \"kv\"");
     }
     lua_pop(L, 1);

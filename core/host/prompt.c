@@ -290,9 +290,9 @@ int hy_prompt_open(const hy_prompt_config_t *config, hy_prompt_t **out, hy_error
     if (rc) {
         hy_fail(err, rc, "cannot listen to the client");
     } else {
-        rc = hy__host_load_offline(config->host, INSTANCE_NAME, INSTANCE_SOURCE,
-                                   strlen(INSTANCE_SOURCE), with_text("as", INSTANCE_NAME),
-                                   on_loaded, p, err);
+        rc = hy__host_load_prompt(config->host, INSTANCE_NAME, INSTANCE_SOURCE,
+                                  strlen(INSTANCE_SOURCE), with_text("as", INSTANCE_NAME),
+                                  on_loaded, p, err);
     }
     if (rc) {
         uint64_t until_ms = 0;

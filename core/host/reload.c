@@ -182,7 +182,7 @@ static void swap(hy_reload_t *r) {
     heir->life = HY_LIFE_SETTLED;
     heir->state = HY_RUNNING;
     heir->since_ms = hy_clock_now(hy__host_clock(heir->host));
-    heir->may_be_offline = i->may_be_offline;
+    heir->is_prompt = i->is_prompt;
     heir->is_outdated = i->is_outdated;
     i->reload = heir->reload = NULL;
     describe(heir);

@@ -162,7 +162,7 @@ void hy__supervisor_gave_up(hy_instance_t *i, int code, const char *text) {
 void hy__supervisor_failed(hy_instance_t *i, unsigned points, const char *text) {
     hy_supervision_t *s = &i->supervision;
     bool is_up = i->state == HY_RUNNING || (i->state == HY_STARTING && i->start);
-    bool is_watched = i->life == HY_LIFE_SETTLED && !i->may_be_offline && is_up;
+    bool is_watched = i->life == HY_LIFE_SETTLED && !i->is_prompt && is_up;
     if (!is_watched || i->is_leaving || s->is_failing) return;
     uint64_t now_ms = now_of(i), passed_ms = now_ms - s->failed_ms;
     note_error(i, text);

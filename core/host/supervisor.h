@@ -6,6 +6,9 @@
  *         │ reload                          │  └──┘ the pause doubles
  *         └────────────── parked ◄──────────┘ too often
  *
+ * A start that takes over HY_RESTART_START_MS has failed, too; reloading does not wait for that.
+ * One that fails so often while it is loaded for the first time is not loaded.
+ *
  * Failures are points (limits.h: HY_FAILURE_…), of which one a second is forgotten. What is stopped
  * keeps its name, address, config and self.state; all else that it owns is undone, and its `stop`
  * is not called. It emits "stopped", "restarted" and "parked", each with {reason = …} of the last

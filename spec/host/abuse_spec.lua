@@ -22,7 +22,7 @@ local lfs = require "lfs"
 local DIR = "spec/host/abuse"
 local RUN_S, TURN_S, TICK_S, MEMORY = 0.05, 0.02, 0.005, 8 << 20
 local BOUND_S = TURN_S + RUN_S + 2 * TICK_S
-local CALL_S = 0.25 -- one look through that memory, with what checks the specs' memory in it
+local CALL_S = 0.15 -- one look through that memory, with what checks the specs' memory in it
 local SPARE = 2048 -- which Lua has in reserve
 local TIME_S, TIME_ALL_S, WAITS_MAX = 0.35, 0.5, 30
 
