@@ -111,17 +111,31 @@ bool hy__budget_is_spent(const hy_instance_t *i) {
 
 /* --- the signal ------------------------------------------------------------------------------- */
 
-static void charge(lua_State *L, uint64_t now_us) {
-    hy_instance_t *i = hy_instance_of(L);
+/* What has passed since somebody was charged last: it is taken once, whoever comes in between. */
+static uint64_t take_passed(uint64_t now_us) {
+    uint64_t since_us = __atomic_exchange_n(&thread.tick_us, now_us, __ATOMIC_RELAXED);
+    return since_us < now_us ? now_us - since_us : 0;
+}
+
+static void add(hy_instance_t *i, uint64_t passed_us) {
     hy_budget_t *b = &i->budget;
-    uint64_t passed_us = now_us - thread.tick_us;
-    uint64_t most_us = (uint64_t)b->run_ms * 1000u;
     if (b->turn != i->host->turn) {
         b->turn = i->host->turn;
         b->turn_us = 0;
     }
-    b->turn_us += passed_us;
-    b->used_us += passed_us;
+    __atomic_fetch_add(&b->turn_us, passed_us, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&b->used_us, passed_us, __ATOMIC_RELAXED);
+}
+
+void hy__budget_settle(hy_instance_t *i) {
+    if (i->host->config.budget.turn_ms > 0) add(i, take_passed(used_us()));
+}
+
+static void charge(lua_State *L, uint64_t now_us) {
+    hy_instance_t *i = hy_instance_of(L);
+    hy_budget_t *b = &i->budget;
+    uint64_t most_us = (uint64_t)b->run_ms * 1000u;
+    add(i, take_passed(now_us));
     if (b->depth == 0) return;
     if (b->is_new) {
         b->is_new = 0;
@@ -138,8 +152,11 @@ static void on_tick(int number, siginfo_t *info, void *context) {
     (void)context;
     int error = errno;
     uint64_t now_us = used_us();
-    if (thread.running) charge(thread.running, now_us);
-    thread.tick_us = now_us;
+    if (thread.running) {
+        charge(thread.running, now_us);
+    } else {
+        take_passed(now_us);
+    }
     errno = error;
 }
 

@@ -70,6 +70,9 @@ static inline void hy_budget_poll(lua_State *L, const volatile sig_atomic_t *fla
 lua_State *hy__budget_enter(lua_State *L);
 void hy__budget_leave(lua_State *L, lua_State *before);
 
+/* What it ran since the last tick counts for its turn now: on a busy machine ticks come late. For
+ * tasks from the queue, which are few. */
+void hy__budget_settle(hy_instance_t *i);
 /* The host's own code works for the instance of L, outside of runs: only the turn is charged. Gives
  * back who was charged before, for give_back. May contain runs. */
 lua_State *hy__budget_lend(lua_State *L);

@@ -237,10 +237,12 @@ void hy__task_hold(hy_task_t *t) {
 }
 
 bool hy__task_turn(hy_task_t *t) {
-    if (hy__budget_is_over(t->instance)) return false;
+    hy_instance_t *i = t->instance;
+    if (hy__budget_is_over(i)) return false;
     leave_queue(t);
     lua_pop(t->thread, 1);
     run(t);
+    hy__budget_settle(i);
     return true;
 }
 
