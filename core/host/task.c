@@ -163,7 +163,9 @@ static void bury(hy_task_t *t) {
 static void tell_failure(hy_task_t *t, int status, bool is_killed) {
     bool is_error = status != LUA_OK && (is_killed || status != LUA_YIELD);
     bool is_taken = t->parent || (t->end && t->end->takes_errors);
-    const char *text = is_error ? lua_tostring(t->thread, -1) : t->instance->budget.text;
+    const char *killed = t->instance->budget.text; /* needs no memory of the script's */
+    const char *text = is_error ? lua_tostring(t->thread, -1) : killed;
+    if (is_killed && strncmp(text, killed, strlen(killed)) != 0) text = killed;
     if (is_killed || (is_error && !is_taken)) {
         bool is_heavy = is_killed || status == LUA_ERRMEM;
         unsigned points = is_heavy ? HY_FAILURE_KILLED : HY_FAILURE_ERROR;
