@@ -389,7 +389,7 @@ local function after_dot(host, tokens, sign, word, from, most, env)
   local value = resolve(tokens, sign - 1, env)
   local names, methods = fields(host, value)
   local items, more = matching(names, word, most)
-  if #items > 0 then return { from = from, items = items, more = more } end
+  if #items > 0 or more then return { from = from, items = items, more = more } end
   -- A method is called with a colon, so that takes the place of the dot.
   items = matching(methods, word, most)
   for i, name in ipairs(items) do items[i] = ":" .. name end

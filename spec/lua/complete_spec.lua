@@ -131,6 +131,7 @@ describe("completion", function()
     assert.equal(100, #answer.items)
     assert.is_true(answer.more)
     assert.is_true(complete(host, { many = many }, "many.key1999", 1e6).more)
+    assert.is_true(complete(host, { many = many }, "many.none", 1e6).more)
     assert.is_nil(complete(host, env, "chat.", 100).more)
     local loop = {}
     setmetatable(loop, { __index = loop })
