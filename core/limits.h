@@ -207,6 +207,30 @@
 #define HY_RECONNECT_MAX_MS     30000u
 #define HY_WAYS_MAX             16u /* domains that a runtime speaks to */
 
+/* Schemas: a document; schemas in one, with all that it refers to; of how many other runtimes' they
+ * are kept. A check: its steps (one is a rule on a value, or some of a long one), what a pattern
+ * may cost in one match and how much it may nest, and how deep rules may lead to rules. Places that
+ * a comparison of two tells. */
+#define HY_SCHEMA_BYTES_MAX        (256u << 10)
+#define HY_RULES_MAX               16384u
+#define HY_SCHEMAS_FOREIGN_MAX     256u
+#define HY_RULES_STEPS_MAX         4000000u
+#define HY_RULES_DEPTH_MAX         512u
+#define HY_RULES_MATCH_MAX         100000u /* backtracks, as PCRE2 counts them */
+#define HY_RULES_PATTERN_BYTES_MAX 4096u
+#define HY_COMPAT_PLACES_MAX       100u
+
+/* Policy: rules, conditions within each other, groups and their members; what is remembered of
+ * refusals. */
+#define HY_POLICY_RULES_MAX  1024u
+#define HY_POLICY_DEPTH_MAX  32u
+#define HY_GROUPS_MAX        1024u
+#define HY_GROUP_MEMBERS_MAX 65536u
+#define HY_REFUSALS_MAX      1024u
+
+/* Who is told of comings and goings at the domain registry: watches of one session. */
+#define HY_REGISTRY_WATCHES_MAX 256u
+
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
 #define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)

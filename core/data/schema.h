@@ -1,15 +1,28 @@
-/* Schemas by name: what the synchronisation needs of a data schema document: the URL scheme of its
- * objects and the names of its child collections; and the names of its fields, for people. */
+/* Schemas of data objects: a JSON Schema document that also says the URL scheme of its objects
+ * ("scheme"), the collections of their children ("children", each with the schema of a child) and
+ * its own version ("version"). A runtime knows them by name: from the files of its search path,
+ * from its configuration, from the catalogue of its domain, and those of objects that it observes
+ * from who reports them.
+ *
+ *      add ─► documents, which may refer to one another ─► compile ─► usable
+ *
+ * A schema that is there stays as long as its hy_schemas_t: objects point to it. Of one name there
+ * is one current version; an update makes another one current, and objects keep theirs. */
 #ifndef HY_DATA_SCHEMA_H
 #define HY_DATA_SCHEMA_H
 
 #include "../base/dict.h"
 #include "../base/value.h"
+#include "rules.h"
 
 typedef struct {
     hy_str_t *name;   /* "Communication" */
     hy_str_t *url;    /* hyperty-catalogue://catalogue.<d>/.well-known/dataschema/<name> */
     hy_str_t *scheme; /* "comm" */
+    hy_str_t *digest; /* of the document: equal if and only if that is (order of keys apart) */
+    int64_t version;  /* 0: it says none */
+    hy_node_t *document;
+    hy_rules_t *rules; /* NULL: it is not compiled yet */
     hy_str_t **collections, **fields;
     uint32_t collection_count, field_count;
 } hy_schema_t;
@@ -20,18 +33,40 @@ typedef struct hy_schemas hy_schemas_t;
  * catalogue in URLs. */
 int hy_schemas_new(const char *domain, hy_schemas_t **out);
 void hy_schemas_free(hy_schemas_t *s);
-/* Adds the schema of a document: an object with "scheme" (default "resource"), "children" (an
- * object whose keys are the collections) and "properties" (an object whose keys are the fields;
- * else it has none that are known). `document` is borrowed. HY_ECONFLICT: the name is there
- * already. HY_EINVALID with a text. */
+/* Adds a document: an object with "scheme" (default "resource"), "children" (an object whose keys
+ * are the collections), "version" (an integer from 1) and "properties" (whose keys are the fields;
+ * else it has none that are known). It is borrowed, and copied. It can be used once it is compiled.
+ * HY_ECONFLICT: the name is there already. HY_EINVALID, HY_ETOO_LARGE with a text. */
 int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document, hy_error_t *err);
-/* By name or catalogue URL (its last segment); NULL if unknown. Lent. */
+/* Compiles those that are not yet. What cannot be is taken out and told, each by itself: `failed`
+ * (may be NULL) gets its name and the text, which names it, too. HY_ENOMEM; else 0, or the code of
+ * the first that failed, with its text in `err`. */
+typedef void (*hy_schema_failed_cb)(void *arg, const char *name, const char *text);
+int hy_schemas_compile(hy_schemas_t *s, hy_schema_failed_cb failed, void *arg, hy_error_t *err);
+/* Makes this document the current one of that name, compiled; 0 also if it is the same. On failure
+ * all is as before. */
+int hy_schemas_update(hy_schemas_t *s, const char *name, const hy_node_t *document,
+                      hy_error_t *err);
+/* The schema of another runtime's object, which is not made current: the known one of that name and
+ * document, or it is compiled and kept (HY_SCHEMAS_FOREIGN_MAX; beyond HY_EFULL). */
+int hy_schemas_foreign(hy_schemas_t *s, const hy_str_t *url, const hy_node_t *document,
+                       const hy_schema_t **out, hy_error_t *err);
+/* The current one by name or catalogue URL (its last segment); NULL if unknown. Lent. */
 const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_or_url);
 /* Writes the names of all, in the order of the alphabet: "Communication, Resource", as many as fit.
  */
 void hy_schemas_names(const hy_schemas_t *s, char *out, size_t size);
-/* Walks all, in no order: NULL after the last. `*pos` is 0 at first. */
+/* Walks all that are current, in no order: NULL after the last. `*pos` is 0 at first. */
 const hy_schema_t *hy_schemas_next(const hy_schemas_t *s, uint32_t *pos);
 bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len);
+
+/* Checks data of an object, or of a child of that collection (NULL: the object). A schema that is
+ * NULL, or has no such collection, takes anything. HY_ESCHEMA with a text that begins with the
+ * place in the data; the caller says of what. */
+int hy_schema_check(const hy_schema_t *s, const hy_str_t *collection, hy_value_t data,
+                    hy_error_t *err);
+/* The same for what applied effects touched (rules.h). */
+int hy_schema_check_effects(const hy_schema_t *s, const hy_str_t *collection, hy_node_t *root,
+                            const hy_effect_t *effects, uint32_t count, hy_error_t *err);
 
 #endif
