@@ -18,6 +18,8 @@ typedef struct {
     hy_schemas_t *schemas;
     const hy_log_t *log;
     hy_dict_t files; /* name → path */
+    hy_error_t *err;
+    int code; /* of what is in no file, and cannot be used */
 } loading_t;
 
 typedef struct {
@@ -46,10 +48,11 @@ static int add_document(loading_t *l, hy_str_t *name, hy_str_t *path, hy_error_t
     hy_error_t why = {.text = ""};
     int rc = hy_schema_file_read(path->bytes, &document, err);
     if (rc < 0) return rc;
-    file_t *file = hy_dict_put(&l->files, name, NULL);
-    rc = file ? hy_schemas_add(l->schemas, name->bytes, document.as.n, &why) : HY_ENOMEM;
+    rc = hy_schemas_add(l->schemas, name->bytes, document.as.n, &why);
     hy_value_drop(document);
     if (rc < 0) return hy_fail(err, rc, "%s: %s", path->bytes, why.text);
+    file_t *file = hy_dict_put(&l->files, name, NULL);
+    if (!file) return HY_ENOMEM;
     file->path = hy_str_ref(path);
     return 0;
 }
@@ -87,17 +90,20 @@ static int add_folder(loading_t *l, const char *folder) {
 }
 
 static void on_failed(void *loading, const char *name, const char *text) {
-    const loading_t *l = loading;
-    const file_t *file = hy_dict_find(&l->files, name, strlen(name), 0);
-    hy_str_t *line =
-        file && file->path ? hy_str_format("%s: %s", file->path->bytes, text) : hy_str_from(text);
-    leave_out(l, line ? line->bytes : text);
+    loading_t *l = loading;
+    const file_t *file = hy_dict_find(&l->files, name, strlen(name), hy_hash(name, strlen(name)));
+    hy_str_t *line = file ? hy_str_format("%s: %s", file->path->bytes, text) : NULL;
+    if (file) {
+        leave_out(l, line ? line->bytes : text);
+    } else if (l->code == 0) {
+        l->code = hy_fail(l->err, HY_EINVALID, "%s", text);
+    }
     hy_str_unref(line);
 }
 
 int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
-                         const hy_log_t *log) {
-    loading_t l = {.schemas = schemas, .log = log};
+                         const hy_log_t *log, hy_error_t *err) {
+    loading_t l = {.schemas = schemas, .log = log, .err = err};
     int rc = 0;
     hy_dict_init(&l.files, sizeof(file_t));
     for (uint32_t i = 0; i < path_count && rc == 0; i++) {
@@ -110,7 +116,7 @@ int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t pat
     for (uint32_t pos = 0; (file = hy_dict_next(&l.files, &pos));)
         hy_str_unref(file->path);
     hy_dict_deinit(&l.files);
-    return rc;
+    return rc ? rc : l.code;
 }
 
 hy_str_t *hy_schema_files_find(const char *name, char *const *paths, uint32_t path_count) {
