@@ -33,14 +33,18 @@ int hy_schema_file_read(const char *path, hy_value_t *out, hy_error_t *err) {
     if (rc < 0) return rc;
     if (document.kind != HY_OBJECT) {
         hy_value_drop(document);
-        return hy_fail(err, HY_EINVALID, "%s: a schema is an object", path);
+        return hy_fail(err, HY_EINVALID, "%s: is no object", path);
     }
     *out = document;
     return 0;
 }
 
-static void leave_out(const loading_t *l, const char *text) {
-    hy_log(l->log, HY_LOG_WARN, "schemas", "left out: %s", text);
+/* A text that begins with the path goes on after it. */
+static void leave_out(const loading_t *l, const hy_str_t *path, const char *why) {
+    size_t lead = path->len + strlen(": ");
+    bool has_path = strlen(why) > lead && memcmp(why, path->bytes, path->len) == 0;
+    hy_log(l->log, HY_LOG_WARN, "schemas", "%s: left out: %s", path->bytes,
+           has_path ? why + lead : why);
 }
 
 static int add_document(loading_t *l, hy_str_t *name, hy_str_t *path, hy_error_t *err) {
@@ -64,11 +68,28 @@ static int add_file(loading_t *l, const char *folder, const char *file) {
     hy_str_t *name = hy_str_new(file, strlen(file) - strlen(SUFFIX));
     int rc = path && name ? 0 : HY_ENOMEM;
     if (!rc && !hy_schemas_find(l->schemas, name)) rc = add_document(l, name, path, &err);
+    if (rc < 0 && rc != HY_ENOMEM) {
+        leave_out(l, path, err.text);
+        rc = 0;
+    }
     hy_str_unref(path);
     hy_str_unref(name);
-    if (rc == 0 || rc == HY_ENOMEM) return rc;
-    leave_out(l, err.text);
-    return 0;
+    return rc;
+}
+
+int hy_schema_documents_add(hy_schemas_t *schemas, const hy_node_t *documents, hy_error_t *err) {
+    uint32_t pos = 0;
+    int rc = 0;
+    hy_str_t *name;
+    hy_value_t document;
+    while (rc == 0 && documents && hy_node_next(documents, &pos, &name, &document)) {
+        if (document.kind == HY_OBJECT) {
+            rc = hy_schemas_add(schemas, name->bytes, document.as.n, err);
+        } else {
+            rc = hy_fail(err, HY_EINVALID, "schema %s: is no object", name->bytes);
+        }
+    }
+    return rc;
 }
 
 static int is_schema(const struct dirent *entry) {
@@ -92,13 +113,11 @@ static int add_folder(loading_t *l, const char *folder) {
 static void on_failed(void *loading, const char *name, const char *text) {
     loading_t *l = loading;
     const file_t *file = hy_dict_find(&l->files, name, strlen(name), hy_hash(name, strlen(name)));
-    hy_str_t *line = file ? hy_str_format("%s: %s", file->path->bytes, text) : NULL;
     if (file) {
-        leave_out(l, line ? line->bytes : text);
+        leave_out(l, file->path, text);
     } else if (l->code == 0) {
         l->code = hy_fail(l->err, HY_EINVALID, "%s", text);
     }
-    hy_str_unref(line);
 }
 
 int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,

@@ -1,10 +1,13 @@
-/* Schema documents in files: <folder>/schemas/<Name>.json for each folder of a search path. */
+/* Where schemas come from when a program starts: documents that it was given, and files,
+ * <folder>/schemas/<Name>.json for each folder of a search path. */
 #ifndef HY_SCHEMA_FILES_H
 #define HY_SCHEMA_FILES_H
 
 #include "base/log.h"
 #include "data/schema.h"
 
+/* Adds documents by name (NULL: none); they are compiled with those in files. As hy_schemas_add. */
+int hy_schema_documents_add(hy_schemas_t *schemas, const hy_node_t *documents, hy_error_t *err);
 /* Adds all that are found, and compiles all that are there; of two with one name the first counts.
  * A file that cannot be used is left out and logged as a warning. HY_ENOMEM; else the code of one
  * that was there before and cannot be compiled, with a text. */

@@ -73,7 +73,6 @@ static void what_is_not_there_is_named(void **state) {
         CATALOGUE "/.well-known/dataschema/",
         CATALOGUE "/.well-known/hyperty/Kitchen",
         CATALOGUE "/.well-known/dataschema/x/Kitchen",
-        CATALOGUE "/.well-known/dataschema/Kitchen/changes",
     };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         assert_int_equal(read_from(&a, none[i]), 404);
@@ -98,9 +97,11 @@ static void it_is_only_read(void **state) {
 
 static void nobody_answers_in_its_place(void **state) {
     (void)state;
-    subscribe(&b, "hyperty-runtime://d/b/sm", KITCHEN);
-    subscribe(&b, "hyperty-runtime://d/b/sm", KITCHEN "/changes");
-    came(&b);
+    assert_int_equal(subscribe(&b, "hyperty-runtime://d/b/sm", KITCHEN), 403);
+    assert_int_equal(subscribe(&b, "hyperty-runtime://d/b/sm",
+                               "hyperty-catalogue://catalogue.e/.well-known/dataschema/Kitchen"),
+                     403);
+    assert_int_equal(subscribe(&b, "hyperty-runtime://d/b/sm", KITCHEN "/changes"), 200);
     assert_int_equal(read_from(&a, KITCHEN), 200);
     assert_int_equal(came(&b), 0);
     ask(&b, "response", KITCHEN, "hyperty-runtime://d/a/sm", "{\"code\":200}");
