@@ -11,12 +11,15 @@
 #include "../data/schema_hint.h"
 #include "sync.h"
 
+#include <stdio.h>
+
 #define SCHEME "hyperty-catalogue://"
 #define FOLDER "/.well-known/dataschema/"
 #define SUFFIX ".json"
 
 /* Room for the names of the schemas, so that the advice after them fits into a text, too. */
-#define HINT_BYTES 200u
+#define HINT_BYTES      160u
+#define ELSEWHERE_BYTES 160u
 
 typedef struct {
     hy_manager_t *manager;
@@ -96,20 +99,26 @@ static int fail_unknown(const hy_manager_t *m, const char *name, const char *els
                    HY_NAME_BYTES_MAX, name, hint, elsewhere, HY_NAME_BYTES_MAX, name);
 }
 
-static int fail_answer(const lookup_t *l, int code, const char *desc, hy_error_t *err) {
-    char elsewhere[HY_ERROR_TEXT_BYTES / 2];
+/* What is wanted refers to something that did not come. */
+static int fail_reference(const lookup_t *l, int code, const char *desc, hy_error_t *err) {
     hy_span_t home = hy_address_home(l->at), name = name_in(l->url->bytes, l->url->len);
-    hy_span_t asked = name_in(l->at->bytes, l->at->len);
-    if (!hy_str_equal(l->at, l->url))
-        return hy_fail(err, code == HY_ENOT_FOUND ? HY_EINVALID : code,
-                       "schema %.*s refers to %.*s, which the catalogue of %.*s did not give: %s",
-                       (int)name.len, name.bytes, (int)asked.len, asked.bytes, (int)home.len,
-                       home.bytes, desc);
-    snprintf(elsewhere, sizeof elsewhere,
-             code == HY_ENOT_FOUND ? ", nor in the catalogue of %.*s%s%s"
-                                   : ", and the catalogue of %.*s did not answer: %s%s",
-             (int)home.len, home.bytes, code == HY_ENOT_FOUND ? "" : desc, "");
-    return fail_unknown(l->manager, name.bytes, elsewhere, code, err);
+    hy_span_t other = name_in(l->at->bytes, l->at->len);
+    return hy_fail(err, code == HY_ENOT_FOUND ? HY_EINVALID : code,
+                   "schema %.*s refers to %.*s, which the catalogue of %.*s did not give: %s",
+                   (int)name.len, name.bytes, (int)other.len, other.bytes, (int)home.len,
+                   home.bytes, desc);
+}
+
+static int fail_answer(const lookup_t *l, int code, const char *desc, hy_error_t *err) {
+    char elsewhere[ELSEWHERE_BYTES];
+    hy_span_t home = hy_address_home(l->at);
+    if (!hy_str_equal(l->at, l->url)) return fail_reference(l, code, desc, err);
+    int len = snprintf(elsewhere, sizeof elsewhere, ", %s the catalogue of %.*s",
+                       code == HY_ENOT_FOUND ? "nor in" : "and", (int)home.len, home.bytes);
+    if (code != HY_ENOT_FOUND && (size_t)len < sizeof elsewhere)
+        snprintf(elsewhere + len, sizeof elsewhere - (size_t)len, " did not answer: %s", desc);
+    return fail_unknown(l->manager, name_in(l->url->bytes, l->url->len).bytes, elsewhere, code,
+                        err);
 }
 
 static int fail_document(const lookup_t *l, int code, const char *why, hy_error_t *err) {
@@ -251,7 +260,11 @@ static int adopt(lookup_t *l, hy_error_t *err) {
     int rc = 0;
     for (uint32_t pos = 0; rc == 0 && hy_node_next(l->documents, &pos, &name, &document);) {
         if (hy_schemas_find(m->schemas, name)) continue; /* it came by another way meanwhile */
+        if (m->adopted == HY_CATALOGUE_SCHEMAS_MAX)
+            return hy_fail(err, HY_EFULL, "%u schemas came from catalogues, and no more are taken",
+                           HY_CATALOGUE_SCHEMAS_MAX);
         rc = hy_schemas_add(m->schemas, name->bytes, document.as.n, &why);
+        m->adopted += rc == 0;
     }
     int compiled = hy_schemas_compile(m->schemas, on_failed, &failure, NULL);
     if (rc == HY_ENOMEM || compiled == HY_ENOMEM) return HY_ENOMEM;
