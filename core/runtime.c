@@ -236,7 +236,7 @@ static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, con
         rc = hy_schemas_add(rt->schemas, name->bytes, document.as.n, err);
         if (rc) return rc;
     }
-    return hy_schema_files_load(rt->schemas, config->paths, config->path_count, config->log);
+    return hy_schema_files_load(rt->schemas, config->paths, config->path_count, config->log, err);
 }
 
 static int open_host(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *user) {
