@@ -172,19 +172,6 @@ static int keep_create(hy_call_t *c, const hy_create_t *what) {
     return 0;
 }
 
-/* Room for the names of the schemas, so that the advice after them fits into the text, too. */
-#define KNOWN_BYTES 200u
-
-static int fail_schema(const hy_schemas_t *schemas, const char *name, hy_error_t *err) {
-    char known[KNOWN_BYTES];
-    hy_schemas_names(schemas, known, sizeof known);
-    return hy_fail(
-        err, HY_ENOT_FOUND,
-        "there is no schema \"%s\" here (known: %s); put %s.json into the folder schemas "
-        "beside the hyperties, in ./hyperties or a folder of HYPERTY_PATH",
-        name, known, name);
-}
-
 static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err) {
     hy_address_t address;
     int rc = 0;
@@ -194,33 +181,34 @@ static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err
     return rc;
 }
 
-int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
-                      hy_error_t *err) {
+static int create_knowing(hy_call_t *c, hy_error_t *err) {
+    hy_syncher_t *s = c->syncher;
+    const hy_create_t *what = &c->create;
     const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
-    int rc = schema ? check_hyperties(what->observers, what->observer_count, err)
-                    : fail_schema(s->manager->schemas, what->schema->bytes, err);
-    hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
-    if (!c) {
-        hy_value_drop(what->data);
-        hy_value_drop(what->metadata);
-        return rc < 0 ? rc : HY_ENOMEM;
-    }
-    rc = keep_create(c, what);
-    if (rc < 0) {
-        hy__call_free(c);
-        return rc;
-    }
-    c->on_party = done;
     hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
     if (known) {
         known->is_resumed = true;
         hy__fit_move((hy_reporter_t *)known, schema);
         c->party = hy_party_ref(known);
         c->take = hy__call_take_party;
-        return hy__call_answer_now(c);
+        return hy__call_take_now(c);
     }
     if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
-    rc = hy__create_anew(c, err);
+    return hy__create_anew(c, err);
+}
+
+int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
+                      hy_error_t *err) {
+    int rc = check_hyperties(what->observers, what->observer_count, err);
+    hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
+    if (!c) {
+        hy_value_drop(what->data);
+        hy_value_drop(what->metadata);
+        return rc < 0 ? rc : HY_ENOMEM;
+    }
+    c->on_party = done;
+    rc = keep_create(c, what);
+    if (rc == 0) rc = hy__call_knowing(c, c->create.schema, create_knowing, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

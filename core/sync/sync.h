@@ -23,6 +23,7 @@
  * ledger.h     what the store keeps of objects and what waits for commits: ledger.c, restore.c,
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
  *              guests.c, resume.c, saved.c and resting.c
+ * catalogue.h  schemas that are not known here: catalogue.c, learning.c
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
@@ -30,6 +31,7 @@
 
 #include "../base/list.h"
 #include "../data/object.h"
+#include "catalogue.h"
 #include "decision.h"
 #include "ledger.h"
 #include "rejoin.h"
@@ -70,6 +72,8 @@ struct hy_manager {
     hy_timer_t pulse;
     hy_outlet_t outlet;
     hy_link_t leavings;    /* resting.c */
+    hy_dict_t lookups;     /* URL of a schema → what asks for it, catalogue.c */
+    uint32_t adopted;      /* schemas that came from catalogues */
     hy_dict_t names, kept; /* instance name → URL; URLs that were kept: addresses.c */
     hy_link_t allocations; /* that wait for the names */
     hy_store_read_t *names_read;
