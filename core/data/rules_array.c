@@ -62,5 +62,6 @@ HY__FILL(contains) {
 
 HY__FILL(unevaluated_items) {
     hy__array_rules_t *array = hy__rule_array(rule);
+    rule->has_unevaluated = true;
     return array ? hy__compile_ask(c, v, &array->unevaluated) : HY_ENOMEM;
 }

@@ -103,7 +103,8 @@ static int rule_new(hy__compiler_t *c, hy__resource_t *resource, hy_rule_t **out
     hy_rules_t *r = c->rules;
     if (r->rule_count >= HY_RULES_MAX)
         return hy_fail(c->err, HY_ETOO_LARGE, "it has more than %u schemas", HY_RULES_MAX);
-    if (!hy__compile_room(&r->rules, r->rule_count, &r->rule_room, sizeof *r->rules)) return HY_ENOMEM;
+    if (!hy__compile_room(&r->rules, r->rule_count, &r->rule_room, sizeof *r->rules))
+        return HY_ENOMEM;
     hy_rule_t *rule = hy_alloc_zero(sizeof *rule);
     if (!rule) return HY_ENOMEM;
     rule->resource = resource;
@@ -177,7 +178,8 @@ int hy__compile_ask(hy__compiler_t *c, hy_value_t schema, const hy_rule_t **out)
 
 int hy__compile_ask_site(hy__compiler_t *c, hy__site_t *site, const hy_rule_t **out) {
     if (!site->rule) {
-        if (!hy__compile_room(&c->queue, c->queue_count, &c->queue_room, sizeof *c->queue)) return HY_ENOMEM;
+        if (!hy__compile_room(&c->queue, c->queue_count, &c->queue_room, sizeof *c->queue))
+            return HY_ENOMEM;
         int rc = rule_new(c, site->resource, &site->rule);
         if (rc < 0) return rc;
         c->queue[c->queue_count++] = site;

@@ -69,8 +69,8 @@ typedef struct {
     uint32_t queue_count, queue_room, queue_done;
     hy__anchor_t *anchors;
     uint32_t anchor_count, anchor_room;
-    hy_node_t *embedded; /* array of metaschemas that were read */
-    hy_dict_t checkers;  /* of hy__metaschema_checker_t */
+    hy_node_t *embedded;    /* array of metaschemas that were read */
+    hy_dict_t checkers;     /* of hy__metaschema_checker_t */
     hy_rule_t *any, *never; /* `true`, `false` */
     const hy__site_t *site; /* what is being filled */
     const char *keyword;    /* with which one */

@@ -16,7 +16,7 @@ static const struct {
     {"http://json-schema.org/draft-07/schema", "draft-07.json", HY__DRAFT_7},
     {"https://json-schema.org/draft/2020-12/schema", "2020-12.json", HY__DRAFT_2020},
 #define PART(name)                                                                                 \
-    {"https://json-schema.org/draft/2020-12/meta/" name, "2020-12-" name ".json", 0}
+    { "https://json-schema.org/draft/2020-12/meta/" name, "2020-12-" name ".json", 0 }
     PART("applicator"),
     PART("content"),
     PART("core"),
@@ -82,7 +82,8 @@ static size_t length_of(const hy_str_t *uri) {
     return uri->len > 0 && uri->bytes[uri->len - 1] == '#' ? uri->len - 1 : uri->len;
 }
 
-/* The vocabularies that a metaschema takes; those that it must have and nobody knows are refused. */
+/* The vocabularies that a metaschema takes; those that it must have and nobody knows are refused.
+ */
 static int read_vocabularies(hy__compiler_t *c, const hy_node_t *metaschema, uint32_t *bits) {
     const hy_node_t *said = hy_get_object(metaschema, "$vocabulary");
     hy_str_t *uri;
@@ -113,8 +114,8 @@ int hy__metaschema_read(hy__compiler_t *c, const hy_node_t *document, hy__site_t
             return 0;
         }
         hy_value_t metaschema = hy_absent();
-        int rc = metas < METAS_MAX ? hy__document_find(c, uri->bytes, len, &metaschema)
-                                   : HY_ENOT_FOUND;
+        int rc =
+            metas < METAS_MAX ? hy__document_find(c, uri->bytes, len, &metaschema) : HY_ENOT_FOUND;
         if (rc == HY_ENOT_FOUND || (rc == 0 && metaschema.kind != HY_OBJECT))
             return hy_fail(c->err, HY_EINVALID,
                            "$schema: %s is not known here; drafts 4, 7 and 2020-12 are",
@@ -174,9 +175,8 @@ int hy__metaschema_check(hy__compiler_t *c, const hy__site_t *site) {
     if (c->flags & HY__UNCHECKED) return 0;
     int rc = find_checker(c, site, &checker);
     if (rc == 0) rc = check(c, checker, hy_node_value(site->node), NULL);
-    hy_node_t *also = c->also && site->node == site->document
-                          ? hy_get_object(site->node, c->also)
-                          : NULL;
+    hy_node_t *also =
+        c->also && site->node == site->document ? hy_get_object(site->node, c->also) : NULL;
     hy_str_t *key, *keyword = also ? hy_str_from(c->also) : NULL;
     hy_value_t schema;
     if (also && !keyword) rc = HY_ENOMEM;

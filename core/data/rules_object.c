@@ -72,6 +72,7 @@ HY__FILL(property_names) {
 
 HY__FILL(unevaluated_properties) {
     hy__object_rules_t *object = hy__rule_object(rule);
+    rule->has_unevaluated = true;
     return object ? hy__compile_ask(c, v, &object->unevaluated) : HY_ENOMEM;
 }
 

@@ -122,10 +122,11 @@ struct hy_rule {
     const hy__resource_t *resource;
     uint32_t types; /* bits 1 << hy_kind_t that fit; `true` has all, `false` none. INT without REAL:
                      * "integer", which takes also a double without fraction */
-    bool is_never;    /* `false` */
-    bool keeps_scope; /* there is a "$dynamicRef" that needs to know how one came to it */
-    uint32_t height;  /* how many rules lead to rules from here, on the same value; at least 1 */
-    hy_value_t constant;   /* const; ABSENT: not said */
+    bool is_never;  /* `false` */
+    bool has_unevaluated; /* of `array` or `object` */
+    bool keeps_scope;     /* there is a "$dynamicRef" that needs to know how one came to it */
+    uint32_t height;     /* how many rules lead to rules from here, on the same value; at least 1 */
+    hy_value_t constant; /* const; ABSENT: not said */
     hy_node_t *enumerated; /* enum: an array; NULL: not said */
     hy__table_t *table;    /* where it is long: to find a value in it */
     hy__place_rules_t *place;
@@ -213,8 +214,7 @@ typedef struct {
 } hy__nearest_t;
 void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err);
 /* Says what is wrong with the nearest, or that the value is none of so many. HY_ESCHEMA. */
-int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count,
-                        hy_value_t v);
+int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count, hy_value_t v);
 /* Ends the run: it went over a bound. HY_ETOO_LARGE. */
 int hy__explain_bound(hy__run_t *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -106,8 +106,8 @@ static int find_fragment(hy__compiler_t *c, const char *fragment, size_t len, hy
     } else if (text->len > 0) {
         const hy__site_t *root = at->kind == HY_OBJECT ? hy__site_find(c, at->as.n) : NULL;
         if (root) {
-            name = hy_str_format("%s#%.*s", root->resource->uri->bytes, (int)text->len,
-                                 text->bytes);
+            name =
+                hy_str_format("%s#%.*s", root->resource->uri->bytes, (int)text->len, text->bytes);
             if (!name) {
                 hy_str_unref(text);
                 return HY_ENOMEM;

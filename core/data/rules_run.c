@@ -99,6 +99,7 @@ static int run_negated(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
 static const hy_rule_t *find_dynamic(const hy__run_t *run, const hy__place_rules_t *p) {
     const hy_rule_t *found = p->dynamic;
     for (const hy__scope_t *s = p->dynamic_anchor ? run->scope : NULL; s; s = s->outer) {
+        if (!s->resource) continue; /* `true` and `false` are of none */
         const hy__member_rule_t *m = hy_dict_get(&s->resource->dynamic, p->dynamic_anchor);
         if (m) found = m->rule;
     }
@@ -150,8 +151,7 @@ static int run_taking(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     const hy_rule_t *object = rule->object && v.kind == HY_OBJECT ? rule : NULL;
     bool was_taking = run->is_taking;
     uint32_t mark = run->taken_count;
-    if ((array && array->array->unevaluated) || (object && object->object->unevaluated))
-        run->is_taking = true;
+    if (rule->has_unevaluated) run->is_taking = true;
     int rc = run_parts(run, rule, v);
     if (rc == 0 && array && array->array->unevaluated)
         rc = hy__run_array_left(run, rule->array, v.as.n, mark);
@@ -163,13 +163,9 @@ static int run_taking(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return rc;
 }
 
-static bool is_taking(const hy__run_t *run, const hy_rule_t *rule) {
-    return run->is_taking || (rule->array && rule->array->unevaluated) ||
-           (rule->object && rule->object->unevaluated);
-}
-
 static int run_rule(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
-    return is_taking(run, rule) ? run_taking(run, rule, v) : run_parts(run, rule, v);
+    bool is_taking = run->is_taking || rule->has_unevaluated;
+    return is_taking ? run_taking(run, rule, v) : run_parts(run, rule, v);
 }
 
 /* The same, and what it leads to knows that one came by its resource. */

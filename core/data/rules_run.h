@@ -7,7 +7,7 @@
 
 #include "rules_private.h"
 
-#define HY__REFUSE(run, ...) ((run)->err ? hy__explain(run, __VA_ARGS__) : HY_ESCHEMA)
+#define HY__REFUSE(run, ...)      ((run)->err ? hy__explain(run, __VA_ARGS__) : HY_ESCHEMA)
 #define HY__REFUSE_WITH(run, ...) ((run)->err ? hy__explain_with(run, __VA_ARGS__) : HY_ESCHEMA)
 
 /* What a long loop over cheap things costs: a step for so many. */

@@ -117,8 +117,7 @@ static int has_member(hy__run_t *run, const hy__object_rules_t *o, hy_str_t *key
     return 0;
 }
 
-int hy__run_object_left(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n,
-                        uint32_t mark) {
+int hy__run_object_left(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n, uint32_t mark) {
     hy_str_t *key;
     hy_value_t v;
     int rc = 0;

@@ -70,8 +70,7 @@ static int name_site(hy__compiler_t *c, hy_str_t *name, hy__site_t *site) {
 }
 
 static int name_anchor(hy__compiler_t *c, const char *anchor, size_t len, hy__site_t *site) {
-    hy_str_t *name =
-        hy_str_format("%s#%.*s", site->resource->uri->bytes, (int)len, anchor);
+    hy_str_t *name = hy_str_format("%s#%.*s", site->resource->uri->bytes, (int)len, anchor);
     int rc = name_site(c, name, site);
     hy_str_unref(name);
     return rc;
@@ -104,7 +103,8 @@ static int begin_resource(hy__compiler_t *c, const char *id, size_t len, hy__sit
     return rc < 0 ? rc : name_site(c, site->resource->uri, site);
 }
 
-/* "$id", which was "id", with what an older draft says of a fragment in it: that it is an anchor. */
+/* "$id", which was "id", with what an older draft says of a fragment in it: that it is an anchor.
+ */
 static int read_id(hy__compiler_t *c, hy__site_t *site) {
     c->keyword = site->draft == HY__DRAFT_4 ? "id" : "$id";
     const hy_str_t *id = hy_get_str(site->node, c->keyword);
@@ -115,8 +115,7 @@ static int read_id(hy__compiler_t *c, hy__site_t *site) {
     if (*anchor && site->draft == HY__DRAFT_2020)
         return hy__compile_fail(c, "has a fragment; \"$anchor\" is for that");
     int rc = len > 0 ? begin_resource(c, id->bytes, len, site) : 0;
-    if (rc == 0 && *anchor && *anchor != '/')
-        rc = name_anchor(c, anchor, id->len - len - 1, site);
+    if (rc == 0 && *anchor && *anchor != '/') rc = name_anchor(c, anchor, id->len - len - 1, site);
     return rc;
 }
 
@@ -190,10 +189,8 @@ static int survey(hy__compiler_t *c, const hy__site_t *above, hy_value_t schema,
 
 int hy__survey(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri, hy__draft_t draft,
                hy__site_t **root) {
-    hy__site_t like = {.node = document,
-                       .document = document,
-                       .draft = draft,
-                       .vocabularies = HY__VOCABULARIES};
+    hy__site_t like = {
+        .node = document, .document = document, .draft = draft, .vocabularies = HY__VOCABULARIES};
     int rc = hy__metaschema_read(c, document, &like);
     if (rc == 0) rc = resource_new(c, hy_str_ref(uri), &like.resource);
     if (rc == 0) rc = survey(c, &like, hy_node_value(document), 0);
