@@ -172,7 +172,9 @@ static int compile(const hy_schemas_t *s, hy__known_t *known, hy_error_t *err) {
     int rc =
         hy_rules_compile(document, schema->url->bytes, "children", &source, &schema->rules, &why);
     if (compiling.is_out_of_memory) rc = HY_ENOMEM;
-    return rc < 0 ? hy_fail(err, rc, "schema %s: %s", schema->name->bytes, why.text) : 0;
+    if (rc < 0) return hy_fail(err, rc, "schema %s: %s", schema->name->bytes, why.text);
+    hy__schema_take_rules(schema);
+    return 0;
 }
 
 int hy_schemas_compile(hy_schemas_t *s, hy_schema_failed_cb failed, void *arg, hy_error_t *err) {
@@ -370,9 +372,15 @@ bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len
 
 /* The rule for data of an object, or of a child of that collection; NULL: it takes anything. */
 static const hy_rule_t *rule_of(const hy_schema_t *s, const hy_str_t *collection) {
-    if (!s || !s->rules) return NULL;
-    return collection ? hy_rules_also(s->rules, collection->bytes, collection->len)
-                      : hy_rules_root(s->rules);
+    if (!s || !collection) return s ? s->data_rule : NULL;
+    for (uint32_t i = 0; i < s->collection_count; i++) {
+        if (hy_str_equal(s->collections[i], collection)) return s->child_rules[i];
+    }
+    return NULL;
+}
+
+bool hy_schema_has_rule(const hy_schema_t *s, const hy_str_t *collection) {
+    return rule_of(s, collection) != NULL;
 }
 
 int hy_schema_check(const hy_schema_t *s, const hy_str_t *collection, hy_value_t data,

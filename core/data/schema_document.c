@@ -18,6 +18,7 @@ void hy__schema_free(hy__known_t *known) {
     hy_schema_t *s = &known->schema;
     hy_list_remove(&known->link);
     hy_rules_free(s->rules);
+    hy_free(s->child_rules);
     free_names(s->collections, s->collection_count);
     free_names(s->fields, s->field_count);
     free_names(known->uses, known->use_count);
@@ -123,10 +124,43 @@ int hy__schema_new(const char *name, const char *domain, const hy_node_t *docume
         rc = read_names(hy_get_object(document, "children"), &s->collections, &s->collection_count);
     if (rc == 0)
         rc = read_names(hy_get_object(document, "properties"), &s->fields, &s->field_count);
+    s->child_rules = hy_alloc_zero((s->collection_count + 1) * sizeof *s->child_rules);
+    if (rc == 0 && !s->child_rules) rc = HY_ENOMEM;
     if (rc < 0) {
         hy__schema_free(known);
         return rc;
     }
     *out = known;
     return 0;
+}
+
+/* --- rules ------------------------------------------------------------------------------------ */
+
+/* True if it only describes. */
+static bool takes_anything(hy_value_t schema) {
+    static const char *const describing[] = {
+        "$schema",    "$id",       "id",       "$comment",    "title", "description",
+        "default",    "examples",  "readOnly", "definitions", "$defs", "scheme",
+        "deprecated", "writeOnly", "version",  "children",    "name"};
+    if (schema.kind == HY_BOOL) return schema.as.b;
+    if (schema.kind != HY_OBJECT) return false;
+    hy_str_t *key;
+    for (uint32_t pos = 0; hy_node_next(schema.as.n, &pos, &key, NULL);) {
+        bool is_describing = false;
+        for (size_t i = 0; i < sizeof describing / sizeof describing[0]; i++)
+            is_describing |= hy_str_is(key, describing[i]);
+        if (!is_describing) return false;
+    }
+    return true;
+}
+
+void hy__schema_take_rules(hy_schema_t *s) {
+    const hy_node_t *children = hy_get_object(s->document, "children");
+    hy_value_t document = {.kind = HY_OBJECT, .as.n = s->document};
+    s->data_rule = takes_anything(document) ? NULL : hy_rules_root(s->rules);
+    for (uint32_t i = 0; i < s->collection_count; i++) {
+        const hy_str_t *name = s->collections[i];
+        bool is_free = takes_anything(hy_node_get(children, name->bytes, name->len));
+        s->child_rules[i] = is_free ? NULL : hy_rules_also(s->rules, name->bytes, name->len);
+    }
 }

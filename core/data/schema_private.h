@@ -19,5 +19,7 @@ struct hy__known {
 int hy__schema_new(const char *name, const char *domain, const hy_node_t *document,
                    hy__known_t **out, hy_error_t *err);
 void hy__schema_free(hy__known_t *known); /* NULL allowed */
+/* Its rules were compiled: which are there is found once. */
+void hy__schema_take_rules(hy_schema_t *s);
 
 #endif

@@ -98,10 +98,23 @@ static void take_done(hy_call_t *c, hy_msg_t *answer, int code, const char *desc
     hy__call_end(c, code, desc, NULL, hy_absent());
 }
 
+/* What was read fits the schema, where that is known here. */
+static int check_read(const hy_call_t *c, hy_value_t whole, hy_error_t *err) {
+    const hy_node_t *n = whole.kind == HY_OBJECT ? whole.as.n : NULL;
+    const hy_str_t *url = hy_get_str(n, "schema");
+    hy_error_t why = {.text = ""};
+    if (!c->read || !url || !hy_is_node(hy_get(n, "data"))) return 0;
+    const hy_schema_t *schema = hy_schemas_find(c->syncher->manager->schemas, url);
+    int rc = hy_object_check_whole_fit(n, schema, &why);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", c->read->bytes, why.text) : 0;
+}
+
 void hy__call_take_value(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_value_t value = code == 0 ? hy_get(hy_msg_body(answer), "value") : hy_absent();
+    hy_error_t err = {.text = ""};
+    int rc = code == 0 ? check_read(c, value, &err) : code;
     hy_msg_ref(answer);
-    hy__call_end(c, code, desc, NULL,
-                 code == 0 ? hy_get(hy_msg_body(answer), "value") : hy_absent());
+    hy__call_end(c, rc, err.text[0] ? err.text : desc, NULL, rc == 0 ? value : hy_absent());
     hy_msg_unref(answer);
 }
 
@@ -143,6 +156,11 @@ static void end_read(hy_call_t *c) {
     if (rc == 0) {
         rc = hy_object_whole(o, &whole);
         hy_object_free(o);
+    }
+    if (rc == 0) rc = check_read(c, whole, &err);
+    if (rc < 0) {
+        hy_value_drop(whole);
+        whole = hy_absent();
     }
     hy__call_end(c, rc, rc < 0 ? err.text : "", NULL, whole);
     hy_value_drop(whole);

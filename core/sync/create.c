@@ -21,7 +21,7 @@ hy_party_t *hy__find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
                               const hy_str_t *name) {
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (!p->is_reporter || p->object->schema != schema) continue;
+        if (!p->is_reporter || !hy_str_equal(p->object->schema->name, schema->name)) continue;
         if (((hy_reporter_t *)p)->is_replaced) continue; /* it is another's by now */
         const hy_str_t *own = hy_get_str(p->object->metadata, "name");
         if (name ? own && hy_str_equal(own, name) : !own) return p;
@@ -34,6 +34,8 @@ static int put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, 
     char now[25];
     hy_clock_iso(hy_clock_wall(hy_bus_clock(m->bus)), now);
     int rc = hy_put(into, "schema", hy__string_ref(schema->url));
+    if (rc == 0) rc = hy_put(into, "schemaDigest", hy__string_ref(schema->digest));
+    if (rc == 0 && schema->version > 0) rc = hy_put(into, "schemaVersion", hy_int(schema->version));
     if (rc == 0) rc = hy_put(into, "reporter", hy__string_ref(c->syncher->url));
     if (rc == 0) rc = hy_put(into, "runtime", hy__string_ref(m->runtime));
     if (rc == 0 && url) rc = hy_put(into, "url", hy__string_ref(url));
@@ -128,9 +130,23 @@ static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
     return hy_absent();
 }
 
+/* Data that is not given is an empty object. */
+static int check_data(const hy_call_t *c, const hy_schema_t *schema, hy_error_t *err) {
+    hy_value_t data = c->create.data;
+    hy_node_t *empty = data.kind == HY_ABSENT ? hy_node_new(HY_OBJECT) : NULL;
+    hy_error_t why = {.text = ""};
+    if (data.kind == HY_ABSENT && !empty) return HY_ENOMEM;
+    if (empty) data = (hy_value_t){.kind = HY_OBJECT, .as.n = empty};
+    int rc = hy_schema_check(schema, NULL, data, &why);
+    if (empty) hy_node_unref(empty);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", schema->name->bytes, why.text) : 0;
+}
+
 int hy__create_anew(hy_call_t *c, hy_error_t *err) {
     hy_manager_t *m = c->syncher->manager;
     const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
+    int rc = check_data(c, schema, err);
+    if (rc < 0) return rc;
     c->take = take_created;
     return hy__call_transmit(c, HY_MSG_CREATE, m->sm, create_body(c, schema), err);
 }
@@ -172,6 +188,7 @@ static int create_knowing(hy_call_t *c, hy_error_t *err) {
     hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
     if (known) {
         known->is_resumed = true;
+        hy__fit_move((hy_reporter_t *)known, schema);
         c->party = hy_party_ref(known);
         c->take = hy__call_take_party;
         return hy__call_take_now(c);
