@@ -7,7 +7,8 @@
 --
 -- config: `limits`, by the names of values ({ temperature = { low = 18, high = 25 } });
 -- `hysteresis`, how far a value has to come back until it is normal again (0.5); `rooms`, the names
--- of those to watch (all); `heat`, false: only tells; `look`, seconds between looks for new ones (5).
+-- of those to watch (all); `heat`, false: only tells; `look`, seconds between two looks for new
+-- ones (5).
 --
 -- Events, each with one table: `alarm` { room, name, value, kind = "low"|"high", limit }, `normal`
 -- { room, name, value }, `silent` { room, state }, `heard` { room } when a silent one is back.
