@@ -178,6 +178,7 @@ static int embed_node(hy_runtime_t *rt, const hy_runtime_config_t *config, const
         .clock = config->clock,
         .random = config->random,
         .log = config->log,
+        .schemas = rt->schemas,
     };
     int rc = hy_node_server_new(&node_config, &rt->own_node);
     hy_pair_t *pair;
@@ -225,18 +226,9 @@ static void close_ways(hy_runtime_t *rt) {
 static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
                         hy_error_t *err) {
     int rc = hy_schemas_new(domain, &rt->schemas);
+    if (!rc) rc = hy_schema_documents_add(rt->schemas, config->schemas, err);
     if (rc) return rc;
-    uint32_t pos = 0;
-    hy_str_t *name;
-    hy_value_t document;
-    while (config->schemas && hy_node_next(config->schemas, &pos, &name, &document)) {
-        if (document.kind != HY_OBJECT) {
-            return hy_fail(err, HY_EINVALID, "schema %s: is no object", name->bytes);
-        }
-        rc = hy_schemas_add(rt->schemas, name->bytes, document.as.n, err);
-        if (rc) return rc;
-    }
-    return hy_schema_files_load(rt->schemas, config->paths, config->path_count, config->log);
+    return hy_schema_files_load(rt->schemas, config->paths, config->path_count, config->log, err);
 }
 
 static int open_host(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *user) {

@@ -161,8 +161,9 @@ typedef struct {
 } hy_create_t;
 
 /* Gives back the one of that schema and name that this syncher reports, or that the store keeps for
- * its address. A stored one is committed when it is called back. HY_ECONFLICT: the one that is kept
- * is reported by another runtime now; what is stored of it stays. */
+ * its address; it is of the current version of the schema from then on. A new one's data has to fit
+ * (HY_ESCHEMA). A stored one is committed when it is called back. HY_ECONFLICT: the one that is
+ * kept is reported by another runtime now; what is stored of it stays. */
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err);
 /* `schema` NULL: any; else the object's must be the same. `store`: the copy is kept, too, unless
@@ -202,6 +203,9 @@ hy_view_t *hy_party_data(const hy_party_t *p);     /* lent */
 hy_node_t *hy_party_metadata(const hy_party_t *p); /* lent, read only */
 const hy_children_t *hy_party_children(const hy_party_t *p);
 const hy_schema_t *hy_party_schema(const hy_party_t *p);
+/* What of a reporter's object does not fit its schema, as that is now: "place: why" (lent); NULL:
+ * it fits. Such an object was given back by the store, or has moved to another version. */
+hy_str_t *hy_party_misfit(hy_party_t *p);
 uint64_t hy_party_version(const hy_party_t *p);
 hy_str_t *hy_party_epoch(const hy_party_t *p);
 hy_party_status_t hy_party_status(const hy_party_t *p);
