@@ -250,6 +250,7 @@
 #define HY_REGISTRY_WATCHES_MAX        256u
 #define HY_REGISTRY_WATCHES_ALL_MAX    (1u << 16)
 #define HY_REGISTRY_CRITERIA_BYTES_MAX (4u << 10)
+#define HY_WATCHED_MAX                 65536u /* entries that one is told of */
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
