@@ -35,21 +35,22 @@ static const char *one_of(choices_t *c, const char *const *texts, unsigned count
 #define ONE_OF(c, texts) one_of((c), (texts), sizeof(texts) / sizeof *(texts))
 
 static const char *const keys[] = {"a", "b", "c", "x1", "x2", ""};
+#define KEYS (sizeof keys / sizeof *keys)
 static const char *const scalars[] = {"1",     "0",     "2",      "1.0",  "0.5",
                                       "\"\"",  "\"a\"", "\"b\"",  "null", "true",
                                       "false", "3",     "\"x1\"", "-1",   "1e300"};
 
 static void draw_value(choices_t *c, hy_buf_t *b, unsigned depth) {
-    unsigned kind = depth ? below(c, 4) : 0, count;
+    unsigned kind = depth ? below(c, 4) : 0;
     if (kind < 2) {
         hy_buf_text(b, ONE_OF(c, scalars));
         return;
     }
     hy_buf_char(b, kind == 2 ? '[' : '{');
-    count = below(c, 5);
+    unsigned count = below(c, 5), first = count > 0 ? below(c, KEYS) : 0;
     for (unsigned i = 0; i < count; i++) {
         if (i > 0) hy_buf_char(b, ',');
-        if (kind == 3) hy_buf_format(b, "\"%s\":", keys[(i + below(c, 2)) % 6]);
+        if (kind == 3) hy_buf_format(b, "\"%s\":", keys[(first + i) % KEYS]);
         draw_value(c, b, depth - 1);
     }
     hy_buf_char(b, kind == 2 ? ']' : '}');
@@ -222,6 +223,25 @@ static hy_change_t *draw_change(choices_t *c, hy_node_t *root) {
     return change;
 }
 
+/* --- a finding, as people can read it ----------------------------------------------------------
+ */
+
+static void print_value(const char *what, hy_value_t v) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_json_write(&b, v);
+    fprintf(stderr, "%s %.*s\n", what, (int)b.len, b.bytes);
+    hy_buf_deinit(&b);
+}
+
+static void print_change(const hy_change_t *change) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    change->payload.ops->write(&change->payload, &b);
+    fprintf(stderr, "change   %.*s\n", (int)b.len, b.bytes);
+    hy_buf_deinit(&b);
+}
+
 /* --- what must hold --------------------------------------------------------------------------- */
 
 static void check_text(int rc, const hy_error_t *err) {
@@ -250,11 +270,17 @@ static int check_effects(const hy_rule_t *rule, hy_node_t *root, const hy_effect
 }
 
 /* The tree fits, and so it does afterwards: a change after which it does not is undone. */
-static void check_change(const hy_rule_t *rule, hy_node_t *root, const hy_change_t *change) {
+static void check_change(hy_value_t document, const hy_rule_t *rule, hy_node_t *root,
+                         const hy_change_t *change) {
     hy_effect_t *effects = calloc(change->count + 1, sizeof *effects);
     if (hy_change_apply(change, root, effects, NULL) == 0) {
         int rc = check(rule, hy_node_value(root));
-        MUST(check_effects(rule, root, effects, change->count) == rc);
+        if (check_effects(rule, root, effects, change->count) != rc) {
+            print_value("document", document);
+            print_change(change);
+            print_value("gives   ", hy_node_value(root));
+            MUST(!"what was touched fits if and only if the whole does");
+        }
         for (uint32_t i = change->count; i-- > 0;) {
             if (rc == 0) {
                 hy_effect_release(&effects[i]);
@@ -308,7 +334,7 @@ static void run_lines(const uint8_t *bytes, size_t size) {
             hy_change_t *change;
             if (hy_json_read(line.bytes, line.len, HY_JSON_DEPTH_MAX, &body, NULL) < 0) break;
             if (body.kind == HY_OBJECT && hy_change_read(body.as.n, &change, NULL) == 0) {
-                check_change(rule, data.as.n, change);
+                check_change(document, rule, data.as.n, change);
                 hy_change_unref(change);
             }
             hy_value_drop(body);
@@ -345,7 +371,7 @@ static void run_choices(const uint8_t *bytes, size_t size) {
         bool fits = check(rule, data) == 0 && hy_is_node(data);
         while (fits && c.at < c.end) {
             hy_change_t *change = draw_change(&c, data.as.n);
-            check_change(rule, data.as.n, change);
+            check_change(document, rule, data.as.n, change);
             hy_change_unref(change);
         }
         hy_value_drop(data);
