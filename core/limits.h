@@ -238,10 +238,12 @@
 /* Policy: rules, conditions within each other, groups and their members; what is remembered of
  * refusals. */
 #define HY_POLICY_RULES_MAX  1024u
+#define HY_POLICY_TERMS_MAX  65536u /* texts and conditions of all rules together */
 #define HY_POLICY_DEPTH_MAX  32u
 #define HY_GROUPS_MAX        1024u
 #define HY_GROUP_MEMBERS_MAX 65536u
 #define HY_REFUSALS_MAX      1024u
+#define HY_REFUSAL_LINES_MAX 60u /* in the log, a minute */
 
 /* Who is told of comings and goings at the domain registry: watches of one session, and of all;
  * what one asks for, as text. */
