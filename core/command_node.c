@@ -5,8 +5,8 @@
  *                      again ─► at once
  *
  * Its catalogue are the schemas of the folders that a runtime would look into, as they are when it
- * starts. With --store it reads that first and listens then; before it drains it waits for what is about to
- * be committed, so that who is told to come back has its answers.
+ * starts. With --store it reads that first and listens then; before it drains it waits for what is
+ * about to be committed, so that who is told to come back has its answers.
  *
  * What it says goes to stderr; that it listens is said once all listeners do, a line for each. */
 #include "commands.h"

@@ -228,8 +228,8 @@
 #define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
 #define HY_COMPAT_PLACES_MAX       100u
 
-/* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for how
- * long that is remembered; documents that one of them consists of; how many a runtime takes. */
+/* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
+ * how long that is remembered; documents that one of them consists of; how many a runtime takes. */
 #define HY_CATALOGUE_LOOKUPS_MAX   256u
 #define HY_CATALOGUE_RETRY_MS      5000u
 #define HY_CATALOGUE_DOCUMENTS_MAX 16u

@@ -2,10 +2,10 @@
  * joined by a network with faults, inside a stock lua5.4. Owns nothing itself; opening it again in
  * the same state or another one is harmless. */
 #include "module.h"
-#include "schema_files.h"
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "host/api.h"
+#include "schema_files.h"
 
 #define WORLD_CLASS "hyperty.host.world"
 /* How long settle goes on when nothing is said. */

@@ -194,8 +194,8 @@ static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
     }
     hy_fail(err, HY_ENOT_FOUND,
             "there is no hyperty \"%s\"%s%s%s; looked for %s.lua and %s/init.lua%.*s", name,
-            best ? " (did you mean \"" : "", best ? best : "", best ? "\"?)" : "", name, name, folders.len > 0 ? (int)folders.len : 0,
-            folders.len > 0 ? folders.bytes : "");
+            best ? " (did you mean \"" : "", best ? best : "", best ? "\"?)" : "", name, name,
+            folders.len > 0 ? (int)folders.len : 0, folders.len > 0 ? folders.bytes : "");
     hy_buf_deinit(&folders);
     return HY_ENOT_FOUND;
 }

@@ -73,9 +73,9 @@ static const hy_schema_t *find_known(const hy_manager_t *m, hy_span_t name) {
  * it is no name of a schema (or out of memory). */
 static hy_str_t *address_of(const hy_manager_t *m, const hy_str_t *text) {
     bool is_whole = is_url(text->bytes, text->len);
-    hy_str_t *url = is_whole ? hy_str_new(text->bytes, text->len)
-                             : hy_str_format(SCHEME "catalogue.%s" FOLDER "%s", m->domain->bytes,
-                                             text->bytes);
+    hy_str_t *url =
+        is_whole ? hy_str_new(text->bytes, text->len)
+                 : hy_str_format(SCHEME "catalogue.%s" FOLDER "%s", m->domain->bytes, text->bytes);
     hy_address_t parts;
     bool is_one = url && (is_whole || !memchr(text->bytes, '/', text->len)) &&
                   hy_address_parse(url->bytes, url->len, &parts, NULL) == 0 &&
@@ -296,8 +296,8 @@ static int go_on(lookup_t *l, bool *is_asking, hy_error_t *err) {
     }
     hy_str_unref(url);
     hy_span_t name = name_in(l->url->bytes, l->url->len);
-    return hy_fail(err, HY_ETOO_LARGE, "schema %.*s refers to %u others and more",
-                   (int)name.len, name.bytes, HY_CATALOGUE_DOCUMENTS_MAX - 1);
+    return hy_fail(err, HY_ETOO_LARGE, "schema %.*s refers to %u others and more", (int)name.len,
+                   name.bytes, HY_CATALOGUE_DOCUMENTS_MAX - 1);
 }
 
 static void on_answer(void *arg, hy_msg_t *answer, int code) {

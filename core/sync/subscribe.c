@@ -120,8 +120,8 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
     if (joins) return 0;
     c->create.schema = schema ? hy_str_ref(schema) : NULL;
     c->create.store = store;
-    int rc = schema ? hy__call_knowing(c, schema, subscribe_knowing, err)
-                    : subscribe_knowing(c, err);
+    int rc =
+        schema ? hy__call_knowing(c, schema, subscribe_knowing, err) : subscribe_knowing(c, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

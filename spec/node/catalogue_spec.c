@@ -110,8 +110,8 @@ static void nobody_answers_in_its_place(void **state) {
 
 static void another_domain_s_is_not_here(void **state) {
     (void)state;
-    assert_int_equal(read_from(&a, "hyperty-catalogue://catalogue.e/.well-known/dataschema/Kitchen"),
-                     404);
+    assert_int_equal(
+        read_from(&a, "hyperty-catalogue://catalogue.e/.well-known/dataschema/Kitchen"), 404);
     assert_string_equal(reason(&a), "this node serves the domain d, not e");
     assert_int_equal(read_from(&a, "hyperty-catalogue://d/.well-known/dataschema/Kitchen"), 404);
 }
@@ -125,9 +125,12 @@ static void a_node_without_documents_has_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_document_is_read_by_its_address), TEST(what_is_not_there_is_named),
-        TEST(it_is_only_read),                   TEST(nobody_answers_in_its_place),
-        TEST(another_domain_s_is_not_here),      TEST(a_node_without_documents_has_none),
+        TEST(a_document_is_read_by_its_address),
+        TEST(what_is_not_there_is_named),
+        TEST(it_is_only_read),
+        TEST(nobody_answers_in_its_place),
+        TEST(another_domain_s_is_not_here),
+        TEST(a_node_without_documents_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
