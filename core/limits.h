@@ -238,19 +238,25 @@
 /* Policy: rules, conditions within each other, groups and their members; what is remembered of
  * refusals. */
 #define HY_POLICY_RULES_MAX  1024u
+#define HY_POLICY_TERMS_MAX  65536u /* texts and conditions of all rules together */
 #define HY_POLICY_DEPTH_MAX  32u
 #define HY_GROUPS_MAX        1024u
 #define HY_GROUP_MEMBERS_MAX 65536u
 #define HY_REFUSALS_MAX      1024u
+#define HY_REFUSAL_LINES_MAX 60u /* in the log, a minute */
 
-/* Who is told of comings and goings at the domain registry: watches of one session. */
-#define HY_REGISTRY_WATCHES_MAX 256u
+/* Who is told of comings and goings at the domain registry: watches of one session, and of all;
+ * what one asks for, as text. */
+#define HY_REGISTRY_WATCHES_MAX        256u
+#define HY_REGISTRY_WATCHES_ALL_MAX    (1u << 16)
+#define HY_REGISTRY_CRITERIA_BYTES_MAX (4u << 10)
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
 #define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)
 #define HY_REGISTRY_ANSWER_BYTES    (HY_MESSAGE_BYTES_MAX - (16u << 10))
 #define HY_REGISTRY_CRITERIA_MAX    32u
+#define HY_REGISTRY_KEYS_MAX        64u /* texts of an entry by which it is found */
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */

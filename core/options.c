@@ -80,6 +80,7 @@ static int parse_option(hy_options_t *o, int argc, char **argv, int *i, hy_error
         const char *name = argument + 2;
         size_t len = strcspn(name, "=");
         option = len > 1 ? option_find(o->command, name, len) : -1;
+        if (option >= 0 && options[option].kind == HY_OPTION_TABLE) option = -1;
         if (name[len] == '=') value = name + len + 1;
     } else if (strcmp(argument, "-e") == 0) {
         option = option_find(o->command, "e", 1);
@@ -256,6 +257,7 @@ static void print_text(FILE *out, const char *text) {
 static void print_options(FILE *out, hy_command_t command) {
     for (int i = 0; i < HY_OPTION_COUNT; i++) {
         if (command != HY_COMMAND_NONE && !knows(command, i)) continue;
+        if (options[i].kind == HY_OPTION_TABLE) continue;
         char left[32];
         snprintf(left, sizeof left, "%s%s %s", i == HY_OPTION_CODE ? "-" : "--", options[i].word,
                  options[i].argument);

@@ -85,6 +85,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy__catalogue_init(m);
     hy__addresses_init(m);
     int rc = hy__outlet_init(m);
+    if (rc == 0) rc = hy__judging_init(m);
     if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
@@ -121,6 +122,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy__catalogue_free(m);
     hy__addresses_deinit(m);
     hy__outlet_deinit(m);
+    hy__judging_deinit(m);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);

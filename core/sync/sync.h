@@ -24,6 +24,7 @@
  *              commits.c; with addresses.c (of hyperties), kept.c (what a hyperty takes part in),
  *              guests.c, resume.c, saved.c and resting.c
  * catalogue.h  schemas that are not known here: catalogue.c, learning.c
+ * judging.h    who may do what (policy.h), and what is remembered of refusals; likewise
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
@@ -33,13 +34,13 @@
 #include "../data/object.h"
 #include "catalogue.h"
 #include "decision.h"
+#include "judging.h"
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
 #include "syncher.h"
 #include "trial.h"
 
-typedef struct hy_hosted hy_hosted_t;
 struct hy_manager {
     hy_bus_t *bus;
     hy_schemas_t *schemas;
@@ -71,6 +72,7 @@ struct hy_manager {
     bool is_going; /* jobs are being begun */
     hy_timer_t pulse;
     hy_outlet_t outlet;
+    hy_judging_t judging;
     hy_link_t leavings;    /* resting.c */
     hy_dict_t lookups;     /* URL of a schema → what asks for it, catalogue.c */
     uint32_t adopted;      /* schemas that came from catalogues */

@@ -28,9 +28,9 @@ end
 
 ---A world of objects.world whose messages are all kept. `world.rule(message)` may be set; it gives
 ---"drop", or a message to put in its place.
-function M.world(names)
+function M.world(names, schemas)
   local blocks = host.blocks()
-  local world = objects.world(names)
+  local world = objects.world(names, schemas)
   world.messages, world.blocks = {}, blocks
   world.rt:intercept(function(message)
     local verdict = world.rule and world.rule(message) or "pass"
