@@ -120,21 +120,38 @@ static void on_failed(void *loading, const char *name, const char *text) {
     }
 }
 
+static int add_folders(loading_t *l, char *const *paths, uint32_t path_count) {
+    int rc = 0;
+    hy_dict_init(&l->files, sizeof(file_t));
+    for (uint32_t i = 0; i < path_count && rc == 0; i++) {
+        hy_str_t *folder = hy_str_format("%s/schemas", paths[i]);
+        rc = folder ? add_folder(l, folder->bytes) : HY_ENOMEM;
+        hy_str_unref(folder);
+    }
+    return rc;
+}
+
+static void forget_files(loading_t *l) {
+    const file_t *file;
+    for (uint32_t pos = 0; (file = hy_dict_next(&l->files, &pos));)
+        hy_str_unref(file->path);
+    hy_dict_deinit(&l->files);
+}
+
+int hy_schema_files_add(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
+                        const hy_log_t *log) {
+    loading_t l = {.schemas = schemas, .log = log};
+    int rc = add_folders(&l, paths, path_count);
+    forget_files(&l);
+    return rc;
+}
+
 int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
                          const hy_log_t *log, hy_error_t *err) {
     loading_t l = {.schemas = schemas, .log = log, .err = err};
-    int rc = 0;
-    hy_dict_init(&l.files, sizeof(file_t));
-    for (uint32_t i = 0; i < path_count && rc == 0; i++) {
-        hy_str_t *folder = hy_str_format("%s/schemas", paths[i]);
-        rc = folder ? add_folder(&l, folder->bytes) : HY_ENOMEM;
-        hy_str_unref(folder);
-    }
+    int rc = add_folders(&l, paths, path_count);
     if (rc == 0 && hy_schemas_compile(schemas, on_failed, &l, NULL) == HY_ENOMEM) rc = HY_ENOMEM;
-    const file_t *file;
-    for (uint32_t pos = 0; (file = hy_dict_next(&l.files, &pos));)
-        hy_str_unref(file->path);
-    hy_dict_deinit(&l.files);
+    forget_files(&l);
     return rc ? rc : l.code;
 }
 
