@@ -194,7 +194,8 @@ static void look_up(void *call, int code, const char *text) {
     hy_error_t err = {.text = ""};
     (void)code;
     (void)text;
-    int rc = ask_registry(c, &err);
+    int rc = hy__criteria_check(c->syncher->manager, c->criteria.as.n, &err);
+    if (rc == 0) rc = ask_registry(c, &err);
     if (rc < 0) hy__call_end(c, rc, err.text[0] ? err.text : hy_error_text(rc), NULL, hy_absent());
 }
 
