@@ -212,7 +212,7 @@
  * rules may lead to rules. A pattern: its length, groups within each other, what it must repeat at
  * least and how often a quantifier may; what a match may cost (beside the text's length) and use.
  * Patterns that are costly though they do not backtrack see texts up to a length only. Places that
- * a comparison of two tells. */
+ * a comparison of two tells; its steps, and how deep they may lead to one another. */
 #define HY_SCHEMA_BYTES_MAX        (256u << 10)
 #define HY_RULES_MAX               16384u
 #define HY_SCHEMAS_FOREIGN_MAX     256u
@@ -227,6 +227,8 @@
 #define HY_RULES_REPEATS_CHEAP     256u   /* that a pattern asks for; more are costly */
 #define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
 #define HY_COMPAT_PLACES_MAX       100u
+#define HY_COMPAT_STEPS_MAX        1000000u
+#define HY_COMPAT_DEPTH_MAX        200u
 
 /* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
  * how long that is remembered; documents that one of them consists of; how many a runtime takes. */
@@ -238,19 +240,26 @@
 /* Policy: rules, conditions within each other, groups and their members; what is remembered of
  * refusals. */
 #define HY_POLICY_RULES_MAX  1024u
+#define HY_POLICY_TERMS_MAX  65536u /* texts and conditions of all rules together */
 #define HY_POLICY_DEPTH_MAX  32u
 #define HY_GROUPS_MAX        1024u
 #define HY_GROUP_MEMBERS_MAX 65536u
 #define HY_REFUSALS_MAX      1024u
+#define HY_REFUSAL_LINES_MAX 60u /* in the log, a minute */
 
-/* Who is told of comings and goings at the domain registry: watches of one session. */
-#define HY_REGISTRY_WATCHES_MAX 256u
+/* Who is told of comings and goings at the domain registry: watches of one session, and of all;
+ * what one asks for, as text. */
+#define HY_REGISTRY_WATCHES_MAX        256u
+#define HY_REGISTRY_WATCHES_ALL_MAX    (1u << 16)
+#define HY_REGISTRY_CRITERIA_BYTES_MAX (4u << 10)
+#define HY_WATCHED_MAX                 65536u /* entries that one is told of */
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
 #define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)
 #define HY_REGISTRY_ANSWER_BYTES    (HY_MESSAGE_BYTES_MAX - (16u << 10))
 #define HY_REGISTRY_CRITERIA_MAX    32u
+#define HY_REGISTRY_KEYS_MAX        64u /* texts of an entry by which it is found */
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */

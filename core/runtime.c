@@ -288,6 +288,8 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .history_bytes = config->history_bytes,
     };
     rc = hy_manager_new(&manager_config, &rt->manager);
+    if (!rc && config->groups) rc = hy_manager_add_groups(rt->manager, config->groups, err);
+    if (!rc && config->policy) rc = hy_manager_set_policy(rt->manager, config->policy, err);
     return rc ? rc : open_host(rt, config, user);
 }
 

@@ -134,16 +134,32 @@ static void on_failed(void *loading, const char *name, const char *text) {
     }
 }
 
+static int add_files(loading_t *l, char *const *paths, uint32_t path_count) {
+    hy_dict_init(&l->files, sizeof(file_t));
+    return hy_schema_files_each(paths, path_count, add_file, l);
+}
+
+static void forget_files(loading_t *l) {
+    const file_t *file;
+    for (uint32_t pos = 0; (file = hy_dict_next(&l->files, &pos));)
+        hy_str_unref(file->path);
+    hy_dict_deinit(&l->files);
+}
+
+int hy_schema_files_add(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
+                        const hy_log_t *log) {
+    loading_t l = {.schemas = schemas, .log = log};
+    int rc = add_files(&l, paths, path_count);
+    forget_files(&l);
+    return rc;
+}
+
 int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
                          const hy_log_t *log, hy_error_t *err) {
     loading_t l = {.schemas = schemas, .log = log, .err = err};
-    hy_dict_init(&l.files, sizeof(file_t));
-    int rc = hy_schema_files_each(paths, path_count, add_file, &l);
+    int rc = add_files(&l, paths, path_count);
     if (rc == 0 && hy_schemas_compile(schemas, on_failed, &l, NULL) == HY_ENOMEM) rc = HY_ENOMEM;
-    const file_t *file;
-    for (uint32_t pos = 0; (file = hy_dict_next(&l.files, &pos));)
-        hy_str_unref(file->path);
-    hy_dict_deinit(&l.files);
+    forget_files(&l);
     return rc ? rc : l.code;
 }
 

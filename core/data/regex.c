@@ -26,8 +26,9 @@ struct hy_regexes {
 
 struct hy_regex {
     hy_regexes_t *all;
-    pcre2_code *code;
+    pcre2_code *code; /* NULL: it is a row */
     bool is_costly;
+    hy__row_t row[]; /* one, or none */
 };
 
 /* --- what all share --------------------------------------------------------------------------- */
@@ -98,34 +99,47 @@ static int compile(hy_regex_t *x, const hy_buf_t *b, hy_error_t *err) {
     return x->code ? 0 : not_compiled(code, err);
 }
 
-int hy_regex_new(hy_regexes_t *all, const char *pattern, size_t len, hy_regex_t **out,
-                 hy_error_t *err) {
-    hy__regex_traits_t traits;
-    hy_buf_t read, whole;
-    hy_buf_init(&read);
-    hy_buf_init(&whole);
-    hy_regex_t *x = NULL;
-    int rc = hy__regex_read(pattern, len, &read, &traits, err);
-    if (!rc) {
-        hy_buf_text(&whole, traits.is_anchored ? "(?:" : "(?s:.*?)(?:");
-        hy_buf_add(&whole, read.bytes, read.len);
-        hy_buf_char(&whole, ')');
-        x = hy_alloc_zero(sizeof *x);
-        rc = x && !read.failed && !whole.failed ? 0 : HY_ENOMEM;
-    }
-    if (!rc) {
+static int by_pcre2(hy_regexes_t *all, const hy_buf_t *pattern, const hy__regex_traits_t *traits,
+                    hy_regex_t **out, hy_error_t *err) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_buf_text(&b, traits->is_anchored ? "(?:" : "(?s:.*?)(?:");
+    hy_buf_add(&b, pattern->bytes, pattern->len);
+    hy_buf_char(&b, ')');
+    hy_regex_t *x = hy_alloc_zero(sizeof *x);
+    int rc = HY_ENOMEM;
+    if (x && !b.failed && !pattern->failed) {
         x->all = all;
-        x->is_costly = traits.is_costly;
-        rc = compile(x, &whole, err);
+        x->is_costly = traits->is_costly;
+        rc = compile(x, &b, err);
     }
-    hy_buf_deinit(&read);
-    hy_buf_deinit(&whole);
+    hy_buf_deinit(&b);
     if (rc) {
         hy_free(x);
         return rc;
     }
     *out = x;
     return 0;
+}
+
+static int by_row(const hy__row_t *row, hy_regex_t **out) {
+    hy_regex_t *x = hy_alloc_zero(sizeof *x + sizeof *row);
+    if (!x) return HY_ENOMEM;
+    *x->row = *row;
+    *out = x;
+    return 0;
+}
+
+int hy_regex_new(hy_regexes_t *all, const char *pattern, size_t len, hy_regex_t **out,
+                 hy_error_t *err) {
+    hy__regex_traits_t traits;
+    hy_buf_t b;
+    hy_buf_init(&b);
+    int rc = hy__regex_read(pattern, len, &b, &traits, err);
+    if (!rc)
+        rc = traits.row.is_off ? by_pcre2(all, &b, &traits, out, err) : by_row(&traits.row, out);
+    hy_buf_deinit(&b);
+    return rc;
 }
 
 void hy_regex_free(hy_regex_t *regex) {
@@ -164,6 +178,10 @@ static int search(const hy_regex_t *x, const char *text, size_t len, uint32_t *s
 
 int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32_t *steps) {
     hy_regexes_t *all = regex->all;
+    if (!regex->code) {
+        charge(steps, len);
+        return hy__row_match(regex->row, text, len);
+    }
     if (regex->is_costly && len > HY_RULES_COSTLY_BYTES_MAX) return HY_ETOO_LARGE;
     if (!all->data && make_data(all)) return HY_ENOMEM;
     int rc = search(regex, text, len, steps);
@@ -177,5 +195,5 @@ int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32
         rc == PCRE2_ERROR_DEPTHLIMIT) {
         return HY_ETOO_LARGE;
     }
-    return 0; /* not there, or no UTF-8 */
+    return 0; /* not there, or the text is not UTF-8 */
 }

@@ -2,7 +2,8 @@
  * characters are those of Unicode, \d and \w those of ASCII, \s all white space, "$" only the very
  * end. They are looked for anywhere in a text, and run on PCRE2.
  *
- *      pattern ──read──► the same for PCRE2 ──compile──► match, bounded
+ *      pattern ──read──┬─► the same for PCRE2 ──compile──► match, bounded
+ *                      └─► a row of characters, if it is no more than that (regex_row.h)
  *
  * Whatever means something else to PCRE2 is written in another way or refused, so that a pattern
  * never silently means what its author did not. What ECMA 262 does not allow though there is no
@@ -34,8 +35,9 @@ int hy_regex_new(hy_regexes_t *all, const char *pattern, size_t len, hy_regex_t 
 void hy_regex_free(hy_regex_t *regex); /* NULL allowed */
 
 /* 1: the pattern is found in the text; 0: it is not; HY_ETOO_LARGE: that cannot be said within the
- * bounds; HY_ENOMEM. A text that is not UTF-8 has no pattern. Allocates nothing, but for what is
- * kept for the next match. `*steps` grows by what the search has cost, and stays at UINT32_MAX. */
+ * bounds; HY_ENOMEM. In a text that is not UTF-8 anything may be found. Allocates nothing, but for
+ * what is kept for the next match. `*steps` grows by what the search has cost, and stays at
+ * UINT32_MAX. */
 int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32_t *steps);
 
 /* True if it is a pattern of ECMA 262, also one that only a longer one or another engine can run

@@ -4,12 +4,14 @@
 
 #include "../base/buf.h"
 #include "regex.h"
+#include "regex_row.h"
 
 typedef struct {
     bool is_anchored; /* all it can match begins at the start of the text */
     /* It may read much of the text without a backtrack that is counted: it looks ahead or behind,
      * refers to a group, or repeats much. */
     bool is_costly;
+    hy__row_t row; /* off, unless it means the same as the pattern */
 } hy__regex_traits_t;
 
 /* Checks a pattern and writes it for PCRE2. `out` may be NULL, and be failed afterwards. */

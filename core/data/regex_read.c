@@ -67,6 +67,12 @@ static void put_character(reader_t *r, uint32_t c) {
     }
 }
 
+/* A character of the set that is being written. */
+static void put_member(reader_t *r, uint32_t c) {
+    put_character(r, c);
+    hy__row_add(&r->traits->row, c, c);
+}
+
 /* Something that can be repeated has been written. */
 static void unit(reader_t *r, uint64_t weight) {
     r->last = weight ? weight : 1;
@@ -160,6 +166,7 @@ static int escaped_character(reader_t *r, const char *escape, uint32_t e, uint32
 static int reference(reader_t *r, const char *escape, uint32_t e) {
     const char *from = r->at - 1;
     r->traits->is_costly = true;
+    r->traits->row.is_off = true;
     if (e == 'k') {
         const char *name = r->at;
         while (r->at < r->end && *r->at != '>') {
@@ -188,40 +195,57 @@ static int reference(reader_t *r, const char *escape, uint32_t e) {
     return 0;
 }
 
-static int escape(reader_t *r) {
-    const char *from = r->at++;
-    if (r->at == r->end) return refuse(r, from, "a \\ needs something behind it");
-    uint32_t e = hy__char_next(&r->at), c;
-    int rc = 0;
+/* \d, \s, \p{...} and their like, written as a class or within one. */
+static int named_set(reader_t *r, const char *escape, uint32_t e, bool in_class, bool *is_set) {
+    hy__row_t *row = &r->traits->row;
+    *is_set = true;
     switch (e) {
-    case 'b':
-    case 'B':
-        put_bytes(r, from, r->at);
-        r->last = 0;
-        return 0;
     case 'd':
     case 'D':
     case 'w':
     case 'W':
-        put_bytes(r, from, r->at);
-        break;
+        put_bytes(r, escape, r->at);
+        hy__row_add_named(row, (char)e);
+        return 0;
     case 's':
-        put(r, "[" WHITE "]");
-        break;
     case 'S':
-        put(r, "[^" WHITE "]");
-        break;
+        row->is_off = true;
+        if (in_class) {
+            put(r, e == 's' ? WHITE : NOT_WHITE);
+        } else {
+            put(r, e == 's' ? "[" WHITE "]" : "[^" WHITE "]");
+        }
+        return 0;
     case 'p':
     case 'P':
-        rc = property(r, from);
-        break;
+        row->is_off = true;
+        return property(r, escape);
     default:
-        if (e == 'k' || (e >= '1' && e <= '9')) return reference(r, from, e);
-        rc = escaped_character(r, from, e, &c);
-        if (!rc) put_character(r, c);
+        *is_set = false;
+        return 0;
     }
-    if (!rc) unit(r, 1);
-    return rc;
+}
+
+static int escape(reader_t *r) {
+    const char *from = r->at++;
+    hy__row_t *row = &r->traits->row;
+    if (r->at == r->end) return refuse(r, from, "a \\ needs something behind it");
+    uint32_t e = hy__char_next(&r->at), c;
+    if (e == 'b' || e == 'B') {
+        put_bytes(r, from, r->at);
+        row->is_off = true;
+        r->last = 0;
+        return 0;
+    }
+    if (e == 'k' || (e >= '1' && e <= '9')) return reference(r, from, e);
+    bool is_set;
+    hy__row_begin(row);
+    int rc = named_set(r, from, e, false, &is_set);
+    if (!rc && !is_set) rc = escaped_character(r, from, e, &c);
+    if (rc) return rc;
+    if (!is_set) put_member(r, c);
+    unit(r, 1);
+    return 0;
 }
 
 /* --- classes ---------------------------------------------------------------------------------- */
@@ -231,36 +255,18 @@ static int escape(reader_t *r) {
 static int member(reader_t *r, bool *is_one, uint32_t *c) {
     const char *from = r->at;
     uint32_t e;
+    bool is_set;
     *is_one = true;
     *c = hy__char_next(&r->at);
     if (*c != '\\') return 0;
     if (r->at == r->end) return refuse(r, from, "a \\ needs something behind it");
     e = hy__char_next(&r->at);
-    *is_one = false;
-    switch (e) {
-    case 'd':
-    case 'D':
-    case 'w':
-    case 'W':
-        put_bytes(r, from, r->at);
-        return 0;
-    case 's':
-        put(r, WHITE);
-        return 0;
-    case 'S':
-        put(r, NOT_WHITE);
-        return 0;
-    case 'p':
-    case 'P':
-        return property(r, from);
-    case 'b':
-        *is_one = true;
-        *c = '\b';
-        return 0;
-    default:
-        *is_one = true;
-        return escaped_character(r, from, e, c);
-    }
+    int rc = named_set(r, from, e, true, &is_set);
+    *is_one = !is_set;
+    if (rc || is_set) return rc;
+    if (e != 'b') return escaped_character(r, from, e, c);
+    *c = '\b';
+    return 0;
 }
 
 /* A member, or a range of them. */
@@ -270,11 +276,11 @@ static int range(reader_t *r) {
     uint32_t low, high;
     int rc = member(r, &is_one, &low);
     if (rc) return rc;
-    if (is_one) put_character(r, low);
+    if (is_one) put_member(r, low);
     if (!next_is(r, '-') || r->end - r->at < 2 || r->at[1] == ']') return 0;
     r->at++;
     if (!is_one) { /* [\w-.]: the hyphen stands for itself */
-        put_character(r, '-');
+        put_member(r, '-');
         return 0;
     }
     const char *second = r->at;
@@ -285,17 +291,25 @@ static int range(reader_t *r) {
     if (rc) return rc;
     if (!is_one_too) {
         r->at = second;
-        put_character(r, '-');
+        put_member(r, '-');
         return 0;
     }
     if (high < low) return refuse(r, from, "this range ends before it begins");
     put(r, "-");
     put_character(r, high);
+    hy__row_add(&r->traits->row, low, high);
     return 0;
 }
 
 static int class(reader_t *r) {
     const char *from = r->at++;
+    bool is_negated = next_is(r, '^');
+    hy__row_begin(&r->traits->row);
+    if (skip(r, "]")) {
+        put(r, "(?:[])"); /* alone, PCRE2 would not repeat it */
+        unit(r, 1);
+        return 0;
+    }
     put(r, "[");
     if (skip(r, "^")) put(r, "^");
     while (r->at < r->end && *r->at != ']') {
@@ -304,6 +318,7 @@ static int class(reader_t *r) {
     }
     if (!skip(r, "]")) return refuse(r, from, "this class has no end, which is a ]");
     put(r, "]");
+    if (is_negated) hy__row_negate(&r->traits->row);
     unit(r, 1);
     return 0;
 }
@@ -332,6 +347,7 @@ static int open_group(reader_t *r) {
         is_look = skip(r, looks[i]);
     }
     if (is_look) r->traits->is_costly = true;
+    r->traits->row.is_off = true;
     is_known = is_known || is_look || skip(r, "?:") || (skip(r, "?<") && group_name(r));
     if (!is_known) return refuse(r, from, "this kind of group is not known");
     put_bytes(r, from, r->at);
@@ -389,6 +405,7 @@ static int repeat(reader_t *r, const char *from, uint32_t least, uint32_t most) 
     }
     (void)skip(r, "?");
     put_bytes(r, from, r->at);
+    hy__row_repeat(&r->traits->row, least, most);
     uint64_t *weight = &r->open[r->depth].weight;
     if (least > 1) *weight += r->last * (least - 1);
     if (*weight > UINT32_MAX) *weight = UINT32_MAX; /* so that nothing overflows */
@@ -415,6 +432,18 @@ static uint32_t captures_in(const char *at, const char *end) {
     return count;
 }
 
+/* "^", "$" or "|". */
+static int mark(reader_t *r) {
+    char c = *r->at++;
+    put_bytes(r, r->at - 1, r->at);
+    r->last = 0;
+    if (c == '|' && r->depth == 0 && !next_is(r, '^')) r->traits->is_anchored = false;
+    hy__row_t *row = &r->traits->row;
+    row->to_end = c == '$' && r->at == r->end;
+    if (!row->to_end && (c != '^' || r->at != r->start + 1)) row->is_off = true;
+    return 0;
+}
+
 static int piece(reader_t *r) {
     const char *from = r->at;
     uint32_t least, most;
@@ -430,19 +459,17 @@ static int piece(reader_t *r) {
     case '^':
     case '$':
     case '|':
-        r->at++;
-        put_bytes(r, from, r->at);
-        r->last = 0;
-        if (*from == '|' && r->depth == 0 && !next_is(r, '^')) r->traits->is_anchored = false;
-        return 0;
+        return mark(r);
     case '.':
         r->at++;
+        hy__row_in_line(&r->traits->row);
         put(r, "[^\\n\\r\\x{2028}\\x{2029}]");
         unit(r, 1);
         return 0;
     default:
         if (quantifier(r, &least, &most)) return repeat(r, from, least, most);
-        put_character(r, hy__char_next(&r->at));
+        hy__row_begin(&r->traits->row);
+        put_member(r, hy__char_next(&r->at));
         unit(r, 1);
         return 0;
     }
@@ -468,5 +495,6 @@ int hy__regex_read(const char *pattern, size_t len, hy_buf_t *out, hy__regex_tra
     }
     if (r.depth > 0) return refuse(&r, r.end, "a ) is missing");
     if (r.open[0].weight > HY_RULES_REPEATS_CHEAP) traits->is_costly = true;
+    if (!traits->is_anchored || !hy__row_is_sure(&traits->row)) traits->row.is_off = true;
     return 0;
 }

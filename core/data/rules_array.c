@@ -43,3 +43,25 @@ HY__FILL(items_or_list) {
     }
     return rc;
 }
+
+/* How many are wanted is said beside it, from draft 2020-12 on. */
+HY__FILL(contains) {
+    hy__array_rules_t *array = hy__rule_array(rule);
+    int rc = array ? hy__compile_ask(c, v, &array->contains) : HY_ENOMEM;
+    if (rc < 0) return rc;
+    array->contains_min = 1;
+    if (c->site->draft != HY__DRAFT_2020) return 0;
+    array->contains_evaluates = true;
+    if (!(c->site->vocabularies & HY__VALIDATION)) return 0;
+    hy_value_t min = hy_get(c->site->node, c->keyword = "minContains");
+    if (min.kind != HY_ABSENT) rc = hy__compile_count(c, min, &array->contains_min);
+    hy_value_t max = hy_get(c->site->node, c->keyword = "maxContains");
+    if (rc == 0 && max.kind != HY_ABSENT) rc = hy__compile_count(c, max, &array->contains_max);
+    return rc;
+}
+
+HY__FILL(unevaluated_items) {
+    hy__array_rules_t *array = hy__rule_array(rule);
+    rule->has_unevaluated = true;
+    return array ? hy__compile_ask(c, v, &array->unevaluated) : HY_ENOMEM;
+}

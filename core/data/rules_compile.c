@@ -17,6 +17,14 @@ static void place_free(hy__place_rules_t *place) {
     hy_free(place);
 }
 
+static void string_free(hy__string_rules_t *string) {
+    if (!string) return;
+    hy_regex_free(string->regex);
+    hy_str_unref(string->pattern);
+    hy_str_unref(string->format);
+    hy_free(string);
+}
+
 static void array_free(hy__array_rules_t *array) {
     if (!array) return;
     hy_free(array->prefix.items);
@@ -25,8 +33,10 @@ static void array_free(hy__array_rules_t *array) {
 
 static void object_free(hy__object_rules_t *object) {
     if (!object) return;
-    for (uint32_t i = 0; i < object->pattern_count; i++)
+    for (uint32_t i = 0; i < object->pattern_count; i++) {
+        hy_regex_free(object->patterns[i].regex);
         hy_str_unref(object->patterns[i].pattern);
+    }
     for (uint32_t i = 0; i < object->dependency_count; i++) {
         hy__dependency_t *d = &object->dependencies[i];
         for (uint32_t k = 0; k < d->required.count; k++)
@@ -43,9 +53,10 @@ static void object_free(hy__object_rules_t *object) {
 static void rule_free(hy_rule_t *rule) {
     hy_value_drop(rule->constant);
     if (rule->enumerated) hy_node_unref(rule->enumerated);
+    hy_free(rule->table);
     place_free(rule->place);
     hy_free(rule->number);
-    hy_free(rule->string);
+    string_free(rule->string);
     array_free(rule->array);
     object_free(rule->object);
     hy_free(rule);
@@ -63,6 +74,7 @@ void hy_rules_free(hy_rules_t *rules) {
     hy_free(rules->rules);
     hy_free(rules->resources);
     hy_dict_deinit(&rules->also);
+    hy_regexes_free(rules->regexes);
     hy_free(rules);
 }
 
@@ -77,13 +89,12 @@ const hy_rule_t *hy_rules_also(const hy_rules_t *rules, const char *name, size_t
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-/* Makes room for one more in a list of pointers. */
-static bool has_room(void *list, uint32_t count, uint32_t *room) {
+bool hy__compile_room(void *list, uint32_t count, uint32_t *room, size_t bytes) {
     if (count < *room) return true;
     uint32_t wanted = *room ? 2 * *room : 16;
-    void **grown = hy_realloc(*(void ***)list, wanted * sizeof *grown);
+    void *grown = hy_realloc(*(void **)list, wanted * bytes);
     if (!grown) return false;
-    *(void ***)list = grown;
+    *(void **)list = grown;
     *room = wanted;
     return true;
 }
@@ -92,7 +103,8 @@ static int rule_new(hy__compiler_t *c, hy__resource_t *resource, hy_rule_t **out
     hy_rules_t *r = c->rules;
     if (r->rule_count >= HY_RULES_MAX)
         return hy_fail(c->err, HY_ETOO_LARGE, "it has more than %u schemas", HY_RULES_MAX);
-    if (!has_room(&r->rules, r->rule_count, &r->rule_room)) return HY_ENOMEM;
+    if (!hy__compile_room(&r->rules, r->rule_count, &r->rule_room, sizeof *r->rules))
+        return HY_ENOMEM;
     hy_rule_t *rule = hy_alloc_zero(sizeof *rule);
     if (!rule) return HY_ENOMEM;
     rule->resource = resource;
@@ -137,14 +149,25 @@ hy__object_rules_t *hy__rule_object(hy_rule_t *rule) {
 
 /* --- what keywords use ------------------------------------------------------------------------ */
 
-int hy__compile_fail(hy__compiler_t *c, const char *what) {
-    char place[HY_ERROR_TEXT_BYTES / 2];
+static int fail(hy__compiler_t *c, int code, const char *lead, const char *what) {
+    char place[HY_ERROR_TEXT_BYTES / 3];
     hy__site_place(c->site, place, sizeof place);
-    return hy_fail(c->err, HY_EINVALID, "%s%s%s: %s", place, *place ? "." : "", c->keyword, what);
+    return hy_fail(c->err, code, "%s%s%s: %s%s", place, *place ? "." : "", c->keyword, lead, what);
+}
+
+int hy__compile_fail(hy__compiler_t *c, const char *what) {
+    return fail(c, HY_EINVALID, "", what);
+}
+
+int hy__compile_fail_on(hy__compiler_t *c, int code, const hy_str_t *text, const char *what) {
+    char lead[HY_ERROR_TEXT_BYTES / 3];
+    hy__value_write(hy_string((hy_str_t *)text), lead, sizeof lead - 1);
+    strcat(lead, " ");
+    return fail(c, code, lead, what);
 }
 
 int hy__compile_ask(hy__compiler_t *c, hy_value_t schema, const hy_rule_t **out) {
-    if (schema.kind == HY_BOOL && c->site->draft != HY__DRAFT_4) {
+    if (schema.kind == HY_BOOL) {
         *out = schema.as.b ? c->any : c->never;
         return 0;
     }
@@ -155,7 +178,8 @@ int hy__compile_ask(hy__compiler_t *c, hy_value_t schema, const hy_rule_t **out)
 
 int hy__compile_ask_site(hy__compiler_t *c, hy__site_t *site, const hy_rule_t **out) {
     if (!site->rule) {
-        if (!has_room(&c->queue, c->queue_count, &c->queue_room)) return HY_ENOMEM;
+        if (!hy__compile_room(&c->queue, c->queue_count, &c->queue_room, sizeof *c->queue))
+            return HY_ENOMEM;
         int rc = rule_new(c, site->resource, &site->rule);
         if (rc < 0) return rc;
         c->queue[c->queue_count++] = site;
@@ -188,6 +212,15 @@ int hy__compile_count(hy__compiler_t *c, hy_value_t v, uint64_t *out) {
     return 0;
 }
 
+int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **out) {
+    hy_error_t err = {.text = ""};
+    int rc = c->rules->regexes ? 0 : hy_regexes_new(&c->rules->regexes);
+    if (rc == 0) rc = hy_regex_new(c->rules->regexes, pattern->bytes, pattern->len, out, &err);
+    if (rc == HY_EINVALID || rc == HY_ETOO_LARGE)
+        return hy__compile_fail_on(c, rc, pattern, err.text);
+    return rc;
+}
+
 /* --- filling ---------------------------------------------------------------------------------- */
 
 /* Before draft 2020-12 what stands beside "$ref" counts for nothing. */
@@ -201,7 +234,7 @@ static int fill(hy__compiler_t *c, const hy__site_t *site) {
     hy_value_t v;
     c->site = site;
     for (uint32_t pos = 0; hy_node_next(site->node, &pos, &key, &v);) {
-        const hy__keyword_t *keyword = hy__keyword_find(site->draft, key);
+        const hy__keyword_t *keyword = hy__keyword_find(site, key);
         if (!keyword || !keyword->fill || !is_counting(site, keyword)) continue;
         c->keyword = keyword->name;
         int rc = keyword->fill(c, site->rule, v);
@@ -212,8 +245,10 @@ static int fill(hy__compiler_t *c, const hy__site_t *site) {
 
 static int fill_all(hy__compiler_t *c) {
     int rc = 0;
-    while (rc == 0 && c->queue_done < c->queue_count)
+    while (rc == 0 && c->queue_done < c->queue_count) {
         rc = fill(c, c->queue[c->queue_done++]);
+        if (rc == 0 && c->queue_done == c->queue_count) rc = hy__refs_ask_dynamic(c);
+    }
     return rc;
 }
 
@@ -231,8 +266,21 @@ static int ask_also(hy__compiler_t *c, const hy__site_t *root) {
     return rc;
 }
 
-static int compile(hy__compiler_t *c, hy_value_t document, const char *uri) {
+static int compile_object(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri) {
     hy__site_t *root = NULL;
+    int rc = hy__survey(c, document, uri, HY__DRAFT_7, &root);
+    if (rc == 0) rc = hy__metaschema_check(c, root);
+    if (rc == 0) rc = hy__compile_ask_site(c, root, &c->rules->root);
+    if (rc == 0) rc = ask_also(c, root);
+    if (rc == 0) rc = fill_all(c);
+    if (rc == 0) rc = hy__refs_finish(c);
+    return rc < 0 ? rc : hy__chains_check(c);
+}
+
+/* Where a document is that is nowhere: references within it need a place all the same. */
+#define NOWHERE "nowhere:/"
+
+static int compile(hy__compiler_t *c, hy_value_t document, const char *uri) {
     int rc = rule_new(c, NULL, &c->any);
     if (rc == 0) rc = rule_new(c, NULL, &c->never);
     if (rc < 0) return rc;
@@ -244,10 +292,14 @@ static int compile(hy__compiler_t *c, hy_value_t document, const char *uri) {
     }
     if (document.kind != HY_OBJECT)
         return hy_fail(c->err, HY_EINVALID, "it is no schema, which is an object or a boolean");
-    rc = hy__survey(c, document.as.n, uri ? uri : "", &root);
-    if (rc == 0) rc = hy__compile_ask_site(c, root, &c->rules->root);
-    if (rc == 0) rc = ask_also(c, root);
-    return rc < 0 ? rc : fill_all(c);
+    if (!uri) uri = NOWHERE;
+    hy_str_t *where;
+    rc = hy__uri_resolve(NOWHERE, uri, strcspn(uri, "#"), &where);
+    if (rc == HY_EINVALID) return hy_fail(c->err, rc, "it is at \"%s\", which is no URI", uri);
+    if (rc < 0) return rc;
+    rc = compile_object(c, document.as.n, where);
+    hy_str_unref(where);
+    return rc;
 }
 
 static void compiler_deinit(hy__compiler_t *c) {
@@ -255,15 +307,25 @@ static void compiler_deinit(hy__compiler_t *c) {
     for (uint32_t pos = 0; (e = hy_dict_next(&c->sites, &pos));)
         hy_free(e->site);
     hy_dict_deinit(&c->sites);
+    hy_dict_deinit(&c->named);
+    hy__metaschema_checker_t *checker;
+    for (uint32_t pos = 0; (checker = hy_dict_next(&c->checkers, &pos));)
+        hy_rules_free(checker->rules);
+    hy_dict_deinit(&c->checkers);
+    if (c->embedded) hy_node_unref(c->embedded);
     hy_free(c->queue);
+    hy_free(c->anchors);
 }
 
-int hy_rules_compile(hy_value_t document, const char *uri, const char *also,
-                     const hy_rules_source_t *source, hy_rules_t **out, hy_error_t *err) {
-    hy__compiler_t c = {.source = source, .also = also, .err = err};
+int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
+                      const hy_rules_source_t *source, unsigned flags, hy_rules_t **out,
+                      hy_error_t *err) {
+    hy__compiler_t c = {.source = source, .also = also, .flags = flags, .err = err};
     c.rules = hy_alloc_zero(sizeof *c.rules);
     if (!c.rules) return HY_ENOMEM;
     hy_dict_init(&c.sites, sizeof(hy__site_entry_t));
+    hy_dict_init(&c.named, sizeof(hy__site_entry_t));
+    hy_dict_init(&c.checkers, sizeof(hy__metaschema_checker_t));
     hy_dict_init(&c.rules->also, sizeof(hy__member_rule_t));
     int rc = compile(&c, document, uri);
     compiler_deinit(&c);
@@ -273,4 +335,9 @@ int hy_rules_compile(hy_value_t document, const char *uri, const char *also,
     }
     *out = c.rules;
     return 0;
+}
+
+int hy_rules_compile(hy_value_t document, const char *uri, const char *also,
+                     const hy_rules_source_t *source, hy_rules_t **out, hy_error_t *err) {
+    return hy__rules_compile(document, uri, also, source, 0, out, err);
 }

@@ -1,6 +1,8 @@
 /* Values as JSON Schema sees them: a number is what it counts, not how it is kept. */
 #include "rules_private.h"
 
+#include "../base/mem.h"
+
 #include <math.h>
 
 /* A double without fraction that a 64-bit integer can say. */
@@ -105,4 +107,25 @@ uint32_t hy__rules_hash(hy_value_t v) {
     default:
         return mix(v.kind, 0);
     }
+}
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+hy__table_t *hy__table_new(size_t count) {
+    size_t room = 16;
+    if (count > UINT32_MAX / 4) return NULL;
+    while (room < 2 * count)
+        room *= 2;
+    hy__table_t *t = hy_alloc_zero(sizeof *t + room * sizeof *t->slots);
+    if (t) t->mask = (uint32_t)room - 1;
+    return t;
+}
+
+size_t hy__table_find(hy__table_t *t, const hy_node_t *array, hy_value_t v, size_t add) {
+    uint32_t at = hy__rules_hash(v) & t->mask;
+    for (; t->slots[at]; at = (at + 1) & t->mask) {
+        if (hy__rules_equal(v, hy_node_at(array, t->slots[at] - 1))) return t->slots[at] - 1;
+    }
+    if (add != SIZE_MAX) t->slots[at] = (uint32_t)add + 1;
+    return SIZE_MAX;
 }

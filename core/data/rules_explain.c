@@ -46,8 +46,7 @@ static size_t cut(const char *text, size_t len, size_t max) {
     return max;
 }
 
-/* A value as a person would name it: JSON where it is short, "a list" where it is not. */
-static void write_value(hy_value_t v, char *out, size_t size) {
+void hy__value_write(hy_value_t v, char *out, size_t size) {
     hy_buf_t b;
     hy_buf_init(&b);
     bool is_cut = v.kind == HY_STR && v.as.s->len > size - 8;
@@ -67,9 +66,9 @@ static void write_value(hy_value_t v, char *out, size_t size) {
 static void tell(hy__run_t *run, int code, hy_value_t v, const char *what) {
     char place[PLACE_BYTES], value[VALUE_BYTES];
     write_place(run->at, place, sizeof place);
-    write_value(v, value, sizeof value);
+    hy__value_write(v, value, sizeof value);
     bool has_value = v.kind != HY_ABSENT;
-    run->told = depth_of(run->at);
+    run->told = 2 * depth_of(run->at) + 2;
     hy_fail(run->err, code, "%s%s%s%s%s%s", place, *place ? ": " : "",
             run->is_name ? "the name " : "", has_value ? value : "", has_value ? " " : "", what);
 }
@@ -86,7 +85,7 @@ int hy__explain(hy__run_t *run, hy_value_t v, const char *format, ...) {
 
 int hy__explain_with(hy__run_t *run, hy_value_t v, const char *what, hy_value_t other) {
     char value[VALUE_BYTES];
-    write_value(other, value, sizeof value);
+    hy__value_write(other, value, sizeof value);
     return hy__explain(run, v, "%s %s", what, value);
 }
 
@@ -138,7 +137,9 @@ int hy__explain_type(hy__run_t *run, uint32_t types, hy_value_t v) {
         list_add(&list, count == 1 && types == 0 ? " or " : ", ", names[i].name);
         count++;
     }
-    return hy__explain(run, v, "is no %s", list.text);
+    hy__explain(run, v, "is no %s", list.text);
+    run->told--;
+    return HY_ESCHEMA;
 }
 
 int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
@@ -147,29 +148,29 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
         char text[VALUE_BYTES];
         hy_value_t value = hy_node_at(values, i);
         bool is_bare = value.kind == HY_STR && value.as.s->len < sizeof text;
-        if (!is_bare) write_value(value, text, sizeof text);
+        if (!is_bare) hy__value_write(value, text, sizeof text);
         list_add(&list, ", ", is_bare ? value.as.s->bytes : text);
     }
     return hy__explain(run, v, "is none of %s", list.text);
 }
 
-int hy__explain_any_of(hy__run_t *run, const hy__rule_list_t *alternatives, hy_value_t v) {
-    hy_error_t *err = run->err, nearest = {.text = ""}, other = {.text = ""};
-    unsigned here = depth_of(run->at), best = here;
-    for (uint32_t i = 0; i < alternatives->count; i++) {
-        run->err = &other;
-        int rc = hy__rule_run(run, alternatives->items[i], v);
-        run->err = err;
-        if (rc == HY_ETOO_LARGE) *err = other;
-        if (rc != HY_ESCHEMA) return rc;
-        if (run->told > best) {
-            best = run->told;
-            nearest = other;
-        }
-    }
-    if (best == here)
-        return hy__explain(run, v, "fits none of %u alternatives", alternatives->count);
-    *err = nearest;
-    run->told = best;
+/* --- alternatives ----------------------------------------------------------------------------- */
+
+void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err) {
+    nearest->is_only = run->told > nearest->told;
+    if (!nearest->is_only) return;
+    nearest->best = *err;
+    nearest->told = run->told;
+}
+
+/* What is wrong further down tells more than that nothing fits; of what is wrong right here only
+ * what is not the kind of value, and that only if it is not one of several. */
+int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count,
+                        hy_value_t v) {
+    unsigned here = 2 * depth_of(run->at) + 2;
+    if (nearest->told <= here - 1 || (nearest->told == here && !nearest->is_only))
+        return hy__explain(run, v, "fits none of %u alternatives", count);
+    *run->err = nearest->best;
+    run->told = nearest->told;
     return HY_ESCHEMA;
 }

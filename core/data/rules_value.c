@@ -32,12 +32,21 @@ HY__FILL(type) {
     return 0;
 }
 
+/* From so many values on they are not looked through one by one. */
+#define MANY 9u
+
 HY__FILL(enumerated) {
     if (v.kind != HY_ARRAY) return hy__compile_fail(c, "is no list of values");
     hy_value_t copy;
     int rc = hy_value_copy(v, &copy);
-    if (rc == 0) rule->enumerated = copy.as.n;
-    return rc;
+    if (rc < 0) return rc;
+    rule->enumerated = copy.as.n;
+    size_t count = hy_node_count(rule->enumerated);
+    if (count < MANY) return 0;
+    rule->table = hy__table_new(count);
+    for (size_t i = 0; rule->table && i < count; i++)
+        hy__table_find(rule->table, rule->enumerated, hy_node_at(rule->enumerated, i), i);
+    return rule->table ? 0 : HY_ENOMEM;
 }
 
 HY__FILL(constant) {
@@ -107,6 +116,24 @@ HY__FILL(min_length) {
 HY__FILL(max_length) {
     hy__string_rules_t *string = hy__rule_string(rule);
     return string ? hy__compile_count(c, v, &string->length_max) : HY_ENOMEM;
+}
+
+HY__FILL(pattern) {
+    hy__string_rules_t *string = hy__rule_string(rule);
+    if (!string) return HY_ENOMEM;
+    if (v.kind != HY_STR) return hy__compile_fail(c, "is no pattern");
+    string->pattern = hy_str_ref(v.as.s);
+    return hy__compile_regex(c, v.as.s, &string->regex);
+}
+
+HY__FILL(format) {
+    hy__string_rules_t *string = hy__rule_string(rule);
+    if (!string) return HY_ENOMEM;
+    if (v.kind != HY_STR) return hy__compile_fail(c, "is no name of a format");
+    if (c->flags & HY__FORMATS_ANNOTATE) return 0;
+    string->is_of_format = hy_format_find(v.as.s->bytes, v.as.s->len);
+    if (string->is_of_format) string->format = hy_str_ref(v.as.s);
+    return 0;
 }
 
 /* --- rules put together ----------------------------------------------------------------------- */

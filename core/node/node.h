@@ -68,7 +68,9 @@ typedef struct {
     uint64_t waiting, waiting_bytes; /* answers, for a commit: not delivered yet */
     uint64_t store_refused;          /* for want of room in the store; also in `refused` */
     uint64_t catalogue_reads;
-    uint32_t peers, sessions, routes, claims, allocated, entries, objects;
+    uint64_t watch_events;           /* what watches of the registry were told */
+    uint64_t watch_losses;           /* how often one did not keep up, and has to begin anew */
+    uint32_t peers, sessions, routes, claims, allocated, entries, watches, objects;
 } hy_node_stats_t;
 
 /* With a store it is read first: until then connections are turned away (HY_CLOSE_TRY_LATER). What

@@ -1,7 +1,8 @@
-/* Creating objects, and what their reporter asks of the sync manager afterwards: invite, evict,
- * delete (PROTOCOL.md section 5). */
+/* Creating objects, and what their reporter asks of the sync manager afterwards: invite, authorise
+ * and revoke, evict, delete (PROTOCOL.md section 5). */
 #include "../base/mem.h"
 #include "call.h"
+#include "hosted.h"
 
 void hy__create_release(hy_create_t *c) {
     hy_str_unref(c->schema);
@@ -213,7 +214,8 @@ int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void
     return rc;
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, evict ------------------------------------------------------------------------------
+ */
 
 static int check_reporter(const hy_party_t *p, hy_error_t *err) {
     if (p->is_open) return 0;
@@ -320,6 +322,91 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
     hy_free(slot);
     return rc;
 }
+
+/* --- authorise, revoke ------------------------------------------------------------------------ */
+
+static int check_who(hy_str_t **who, uint32_t count, hy_error_t *err) {
+    hy_address_t address;
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = hy_address_parse(who[i]->bytes, who[i]->len, &address, err);
+        if (rc < 0) return rc;
+        bool is_hyperty = strncmp(who[i]->bytes, "hyperty://", 10) == 0;
+        if (!is_hyperty && !hy__is_user_url(who[i]))
+            return hy_fail(err, HY_EINVALID, "%s is not the URL of a hyperty or user",
+                           who[i]->bytes);
+    }
+    return 0;
+}
+
+/* 0, with its hosted object; or why nothing can be done with it. */
+static int check_hosted(const hy_party_t *p, hy_hosted_t **out, hy_error_t *err) {
+    int rc = check_reporter(p, err);
+    if (rc == 0) rc = hy__reporter_check((const hy_reporter_t *)p, err);
+    if (rc < 0) return rc;
+    *out = hy__reporter_hosted((const hy_reporter_t *)p);
+    return *out ? 0 : hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+}
+
+/* Where the object is stored, the rows come first. On failure the call is gone. */
+static int answer_when_kept(hy_call_t *c) {
+    const hy_ledger_t *l = ((const hy_reporter_t *)c->party)->ledger;
+    if (!l) return hy__call_answer_now(c);
+    int rc = hy__call_wait(c, l->ticket);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}
+
+int hy_party_authorise(hy_party_t *p, hy_str_t **who, uint32_t count, hy_done_cb done, void *arg,
+                       hy_error_t *err) {
+    hy_hosted_t *h;
+    int rc = check_hosted(p, &h, err);
+    if (rc == 0) rc = check_who(who, count, err);
+    if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_AUTHORISE, .party = p, .hyperties = who};
+        deed.count = count;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
+    hy_call_t *c = party_call(p, done, arg);
+    rc = c ? 0 : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = hy__hosted_authorise(h, who[i]);
+    }
+    if (rc == 0) return answer_when_kept(c);
+    if (c) hy__call_free(c);
+    return rc;
+}
+
+int hy_party_revoke(hy_party_t *p, hy_str_t *who, hy_done_cb done, void *arg, hy_error_t *err) {
+    hy_hosted_t *h;
+    bool waits = false;
+    int rc = check_hosted(p, &h, err);
+    if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_REVOKE, .party = p, .hyperties = &who};
+        deed.count = 1;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
+    hy_call_t *c = party_call(p, done, arg), **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
+    if (slot) {
+        *slot = c;
+        c->slot = slot;
+    }
+    rc = slot ? hy__hosted_revoke(h, who, on_expelled, slot, &waits) : HY_ENOMEM;
+    if (rc == 0 && waits) return 0;
+    if (c) c->slot = NULL;
+    hy_free(slot);
+    if (rc == 0) return answer_when_kept(c);
+    if (c) hy__call_free(c);
+    if (rc != HY_ENOT_FOUND) return rc;
+    return hy_fail(err, rc, "%s is not on the list of %s", who->bytes, p->url->bytes);
+}
+
+/* --- delete ----------------------------------------------------------------------------------- */
 
 static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
     hy_syncher_t *s = c->syncher;

@@ -336,9 +336,10 @@ int hy__holding_call(hy_syncher_t *s, const hy_deed_call_t *call) {
 
 const char *hy__holding_waits(const hy_trial_t *t) {
     static const char *const words[] = {
-        [HY_DEED_EXECUTE] = "execute", [HY_DEED_INVITE] = "invite",
-        [HY_DEED_EVICT] = "evict",     [HY_DEED_DELEGATE] = "delegate",
-        [HY_DEED_DELETE] = "delete",   [HY_DEED_UNSUBSCRIBE] = "unsubscribe",
+        [HY_DEED_EXECUTE] = "execute",     [HY_DEED_INVITE] = "invite",
+        [HY_DEED_AUTHORISE] = "authorise", [HY_DEED_REVOKE] = "revoke",
+        [HY_DEED_EVICT] = "evict",         [HY_DEED_DELEGATE] = "delegate",
+        [HY_DEED_DELETE] = "delete",       [HY_DEED_UNSUBSCRIBE] = "unsubscribe",
         [HY_DEED_SAVED] = "saved"};
     for (hy_link_t *l = t->deeds.next; l != &t->deeds; l = l->next) {
         const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
@@ -357,6 +358,10 @@ static int make_call(hy_syncher_t *s, hy_held_deed_t *d, hy_error_t *err) {
                                   err);
     case HY_DEED_INVITE:
         return hy_party_invite(d->party, c->hyperties, c->count, c->on_done, c->arg, err);
+    case HY_DEED_AUTHORISE:
+        return hy_party_authorise(d->party, c->hyperties, c->count, c->on_done, c->arg, err);
+    case HY_DEED_REVOKE:
+        return hy_party_revoke(d->party, c->hyperties[0], c->on_done, c->arg, err);
     case HY_DEED_EVICT:
         return hy_party_evict(d->party, c->hyperties[0], c->on_done, c->arg, err);
     case HY_DEED_DELEGATE:

@@ -200,6 +200,14 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     hy_free(j);
 }
 
+static bool is_denied(hy_reporter_t *r, const hy_msg_t *m, const judging_t *j, hy_error_t *err) {
+    hy_hosted_t *h = hy__reporter_hosted(r);
+    const hy_guest_t *g = hy__hosted_guest(h, m->from);
+    if (!g || hy_str_equal(m->from, r->party.syncher->url)) return false;
+    hy_asker_t who = {.url = m->from, .user = g->user, .is_verified = g->is_verified};
+    return hy__judge_denies_child(h, &who, j->collection, err);
+}
+
 /* `child` is borrowed; `j` is taken over. */
 static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) {
     busy_t *b = hy_dict_put(&r->busy, child->key, NULL);
@@ -219,7 +227,12 @@ static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) 
     d->change = j->op->change ? hy_change_ref(j->op->change) : NULL;
     d->decided = decided;
     d->arg = j;
-    hy__decision_ask(d);
+    hy_error_t err;
+    if (is_denied(r, m, j, &err)) {
+        hy__decision_deny(d, err.text);
+    } else {
+        hy__decision_ask(d);
+    }
 }
 
 /* Answers from memory; false if the operation is new. */

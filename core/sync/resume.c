@@ -122,6 +122,7 @@ static void resumed(hy_call_t *c) {
     }
     r->party.is_resumed = r->is_waking = true;
     hy__fit_resumed(r);
+    hy__hosted_judge(h, NULL, NULL, NULL); /* by the rules of now */
     sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
     hy__hosted_doubt_later(h);

@@ -135,6 +135,8 @@ int hy__holding_keep(hy_party_t *p, hy_store_level_t level);
 typedef enum {
     HY_DEED_EXECUTE,
     HY_DEED_INVITE,
+    HY_DEED_AUTHORISE,
+    HY_DEED_REVOKE,
     HY_DEED_EVICT,
     HY_DEED_DELEGATE,
     HY_DEED_DELETE,
@@ -145,7 +147,7 @@ typedef enum {
 typedef struct {
     hy_deed_t what;
     hy_party_t *party;    /* NULL: of none */
-    hy_str_t **hyperties; /* INVITE, EVICT, DELEGATE; EXECUTE: to whom */
+    hy_str_t **hyperties; /* INVITE, AUTHORISE, REVOKE, EVICT, DELEGATE; EXECUTE: to whom */
     uint32_t count;
     const char *method; /* EXECUTE */
     hy_value_t value;   /* its params, taken over */

@@ -118,7 +118,8 @@ describe("subscribing", function()
       local url = anna:eval [[
         self.room = self.syncher:create { schema = "Resource" }
         return self.room.url]]
-      assert.same({ nil, "not accepted", "forbidden" }, { subscribe(ben, url) })
+      assert.same({ nil, 'no handler for "subscribe" in anna', "forbidden" },
+        { subscribe(ben, url) })
       assert.equal(1, #world.rt:routes())
     end)
 
