@@ -76,7 +76,7 @@ static int apply(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
     hy_error_t why;
     int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
     bool is_checked = !c->is_metadata && hy_schema_has_rule(o->schema, NULL);
-    if (rc < 0 || !is_checked || HY_MUTANT(SCHEMA_SKIPPED)) return rc;
+    if (rc < 0 || !is_checked) return rc;
     rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
     if (rc == 0) return 0;
     for (uint32_t i = c->count; i-- > 0;) {
