@@ -35,6 +35,7 @@ function Presence:start(config)
   for _, object in ipairs(kept) do -- from before a reload: nobody has come or gone
     if object.role == "observer" then self:watch(object) end
   end
+  if not self.peers[self.own.url] then self:watch(assert(self.syncher:subscribe(self.own.url))) end
   for _, peer in pairs(self.peers) do self:tell(peer.user) end
   self:look()
   hyperty.every(self.heartbeat, function()
@@ -66,7 +67,7 @@ function Presence:look()
   for _, entry in ipairs(self.syncher:discover { schema = "Context", name = self.place } or {}) do
     if not self.peers[entry.url] and entry.status ~= "disconnected" then
       self:subscribe(entry.url)
-      if entry.reporter ~= self.url then table.insert(reporters, entry.reporter) end
+      table.insert(reporters, entry.reporter)
     end
   end
   if #reporters > 0 then self.own:invite(reporters) end

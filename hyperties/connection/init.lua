@@ -77,7 +77,7 @@ function Connection:welcome(invitation)
     session:finish("closed", "the other side has called anew")
     session = nil
   end
-  if session then
+  if session then -- an invitation may come twice
     if not session.remote then session:pair(remote) end
   else
     self:ring(remote, invitation.from)

@@ -49,6 +49,7 @@ describe("presence", function()
 
   it("shows all to all, soon after they come", function()
     local ann = world:load "presence"
+    assert.equal("ann here", seen_by(ann))
     local bob = comes "bob"
     local carl = comes "carl"
     world:run(1)
