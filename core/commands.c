@@ -5,7 +5,7 @@
  * (prompt_client.c), the child is the host, and a socket pair is all that connects them. */
 #include "commands.h"
 #include "attach_listen.h"
-#include "base/buf.h"
+#include "base/json.h"
 #include "host/watch.h"
 #include "hyperty_parts.h"
 #include "log_lines.h"
@@ -96,8 +96,23 @@ static long bound_of(const hy_options_t *o, hy_option_t option) {
     return o->numbers[option] > 0 ? (long)o->numbers[option] : -1;
 }
 
+/* A table of the file as JSON; an empty text for none. NULL when out of memory. */
+static hy_str_t *table_text(const hy_options_t *o, hy_option_t option) {
+    hy_buf_t b;
+    const hy_node_t *table = hy_options_table(o, option);
+    hy_value_t lent = {.kind = HY_OBJECT, .as.n = (hy_node_t *)table};
+    hy_buf_init(&b);
+    if (table) hy_json_write(&b, lent);
+    return hy_buf_take(&b);
+}
+
+static const char *given(const hy_str_t *text) {
+    return text && text->len > 0 ? text->bytes : NULL;
+}
+
 static bool open_host(program_t *p) {
     const hy_options_t *o = p->options;
+    hy_str_t *policy = table_text(o, HY_OPTION_POLICY), *groups = table_text(o, HY_OPTION_GROUPS);
     hy_str_t *nodes = join(&o->lists[HY_OPTION_NODE], ' ');
     hy_str_t *trusted = join(&o->lists[HY_OPTION_TRUSTED], ':');
     hyperty_config_t config = {
@@ -107,14 +122,19 @@ static bool open_host(program_t *p) {
         .log = log_line,
         .print = print_line,
         .arg = p,
-        .node = nodes && nodes->len > 0 ? nodes->bytes : NULL,
+        .node = given(nodes),
         .store = o->given[HY_OPTION_STORE],
         .budget_ms = (int)bound_of(o, HY_OPTION_BUDGET),
         .memory_bytes = bound_of(o, HY_OPTION_MEMORY),
         .trusted = trusted ? trusted->bytes : NULL,
+        .policy = given(policy),
+        .groups = given(groups),
     };
     hyperty_error_t err = {.text = "out of memory"};
-    bool is_open = nodes && trusted && hyperty_open(&config, &p->host, &err) == 0;
+    bool is_whole = nodes && trusted && policy && groups;
+    bool is_open = is_whole && hyperty_open(&config, &p->host, &err) == 0;
+    hy_str_unref(policy);
+    hy_str_unref(groups);
     hy_str_unref(nodes);
     hy_str_unref(trusted);
     if (!is_open) fail(p, err.text);
@@ -148,11 +168,19 @@ static bool open_prompts(program_t *p, bool is_quiet) {
     return rc == 0;
 }
 
+static void watch_schema(void *program, const char *path) {
+    const program_t *p = program;
+    hy_watch_shared(p->watch, path);
+}
+
 /* --watch */
 static bool watch_files(program_t *p) {
     if (!p->options->given[HY_OPTION_WATCH]) return true;
-    hy_host_t *host = hy_runtime_host(hy_hyperty_runtime(p->host));
-    if (hy_watch_open(host, hy_hyperty_loop(p->host), &p->watch) == 0) return true;
+    const hy_runtime_t *rt = hy_hyperty_runtime(p->host);
+    if (hy_watch_open(hy_runtime_host(rt), hy_hyperty_loop(p->host), &p->watch) == 0) {
+        hy_runtime_each_schema_file(rt, watch_schema, p);
+        return true;
+    }
     fail(p, "--watch: out of memory");
     return false;
 }

@@ -144,8 +144,20 @@ static size_t bound_of(long given, size_t usual) {
     return given > 0 ? (size_t)given : usual;
 }
 
+/* An object; NULL: nothing. */
+static int read_object(const char *what, const char *text, hy_value_t *out, hyperty_error_t *err) {
+    hy_error_t why = {0};
+    *out = hy_absent();
+    if (!text) return 0;
+    int rc = hy_json_read(text, strlen(text), HY_JSON_DEPTH_MAX, out, &why);
+    if (rc) return hy_fail(inside(err), rc, "%s: %s", what, why.text);
+    if (out->kind == HY_OBJECT) return 0;
+    return hy_fail(inside(err), HY_EINVALID, "%s: must be a JSON object", what);
+}
+
 static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_paths_t *paths,
-                       const hy_paths_t *trusted, const hy_ways_t *ways, hyperty_error_t *err) {
+                       const hy_paths_t *trusted, const hy_ways_t *ways, const hy_node_t *policy,
+                       const hy_node_t *groups, hyperty_error_t *err) {
     hy_runtime_config_t runtime_config = {
         .domain = config->domain,
         .user = config->user,
@@ -153,6 +165,8 @@ static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_pa
         .path_count = paths->count,
         .trusted = trusted->items,
         .trusted_count = trusted->count,
+        .policy = policy,
+        .groups = groups,
         .budget = {.run_ms = (uint32_t)bound_of(config->budget_ms, HY_BUDGET_RUN_MS),
                    .turn_ms = HY_BUDGET_TURN_MS},
         .memory_max = bound_of(config->memory_bytes, HY_STATE_BYTES_MAX),
@@ -185,12 +199,19 @@ static int open_store(hyperty_t *h, const hyperty_config_t *config, hyperty_erro
 static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_error_t *err) {
     hy_paths_t paths, trusted;
     hy_ways_t ways = {0};
+    hy_value_t policy = hy_absent(), groups = hy_absent();
     hy_paths_init(&paths);
     hy_paths_init(&trusted);
     int rc = config->path ? hy_paths_add_list(&paths, config->path) : hy_paths_add_usual(&paths);
     if (!rc && config->trusted) rc = hy_paths_add_list(&trusted, config->trusted);
+    if (!rc) rc = read_object("policy", config->policy, &policy, err);
+    if (!rc) rc = read_object("groups", config->groups, &groups, err);
     if (!rc) rc = open_ways(h, config, &ways, err);
-    if (!rc) rc = new_runtime(h, config, &paths, &trusted, &ways, err);
+    if (!rc)
+        rc = new_runtime(h, config, &paths, &trusted, &ways, config->policy ? policy.as.n : NULL,
+                         config->groups ? groups.as.n : NULL, err);
+    hy_value_drop(policy);
+    hy_value_drop(groups);
     hy_ways_release(&ways);
     hy_paths_deinit(&trusted);
     hy_paths_deinit(&paths);

@@ -79,6 +79,11 @@ typedef struct {
     /* Names and files, separated by colons, of hyperties that get all of Lua's libraries, io, os,
      * package and debug too. NULL: none. */
     const char *trusted;
+    /* Who may create, observe, read, write children and execute: rules, as a JSON object
+     * {"rules": [{"name":, "effect":, "target":, "condition":}, …]}, and named groups of user and
+     * hyperty URLs that they speak of, {"friends": ["user://…"]}. The README tells more. What is
+     * wrong in them makes hyperty_open fail, which names the rule. NULL: none. */
+    const char *policy, *groups;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

@@ -54,6 +54,7 @@ typedef struct {
     hy_node_limits_t limits; /* of each node */
     uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
+    hy_schemas_t *schemas;   /* the catalogue of the first domain; NULL: it is empty */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */
@@ -133,6 +134,26 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w);
 hy_module_runtime_t *hy_module_runtime_check(lua_State *L, int arg);
 void hy_module_runtime_stop(hy_module_runtime_t *r, bool is_crash);
 void hy_module_runtime_open(lua_State *L); /* classes */
+
+/* --- tables of values (module_tables.c) ------------------------------------------------------- */
+
+#define HY_MODULE_TABLES 3 /* schemas, policy, groups */
+typedef struct {
+    int places[HY_MODULE_TABLES]; /* in the stack */
+    hy_value_t values[HY_MODULE_TABLES];
+} hy_module_tables_t;
+
+/* Pushes them from the table at 1. May raise. */
+void hy_module_tables_find(lua_State *L, hy_module_tables_t *t);
+/* Into the config, which borrows them until they are dropped. Never raises. */
+int hy_module_tables_read(lua_State *L, hy_module_tables_t *t, hy_runtime_config_t *config,
+                          hy_error_t *err);
+void hy_module_tables_drop(hy_module_tables_t *t);
+/* rt:policy([rules]), rt:group(name, {add =, remove =}), rt:groups(), rt:why(url, who) */
+int hy_module_policy(lua_State *L);
+int hy_module_group(lua_State *L);
+int hy_module_groups(lua_State *L);
+int hy_module_why(lua_State *L);
 
 /* --- disks and stores (module_disk.c) --------------------------------------------------------- */
 

@@ -198,16 +198,10 @@ static int open_ways(hy_module_runtime_t *r, hy_runtime_config_t *config, const 
     return rc;
 }
 
-/* Where options that are read later are on the stack. */
-typedef struct {
-    int schemas, store;
-} options_t;
-
 /* Nothing raises here: what is taken is let go of in the end. */
 static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_t *config,
-                        const char *node, const options_t *options, hy_error_t *err) {
+                        const char *node, int store, hy_module_tables_t *tables, hy_error_t *err) {
     hy_paths_t usual;
-    hy_value_t documents = hy_absent();
     hy_way_t pairs[HY_WORLD_DOMAINS_MAX];
     hy_ways_t ways = {0};
     hy_paths_init(&usual);
@@ -217,17 +211,15 @@ static int open_runtime(lua_State *L, hy_module_runtime_t *r, hy_runtime_config_
         config->paths = usual.items;
         config->path_count = usual.count;
     }
-    if (!rc && !lua_isnil(L, options->schemas))
-        rc = hy_plain_read(L, options->schemas, &documents, err);
-    if (documents.kind == HY_OBJECT) config->schemas = documents.as.n;
+    if (!rc) rc = hy_module_tables_read(L, tables, config, err);
     config->ways = pairs;
-    if (!rc) rc = hy_module_store_open(L, options->store, r, err);
+    if (!rc) rc = hy_module_store_open(L, store, r, err);
     config->store = r->store;
     if (!rc) rc = node ? open_ways(r, config, node, &ways, err) : make_ways(r, config, pairs, err);
     if (!rc) rc = hy_runtime_new(config, &r->runtime, err);
     if (rc) hy_module_store_close(r, false);
     hy_ways_release(&ways);
-    hy_value_drop(documents);
+    hy_module_tables_drop(tables);
     hy_paths_deinit(&usual);
     return rc;
 }
@@ -277,11 +269,12 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
     config.paths = option_texts(L, "paths", &config.path_count);
     option_bounds(L, &config);
-    lua_getfield(L, 1, "schemas");
+    hy_module_tables_t tables;
+    hy_module_tables_find(L, &tables);
     lua_getfield(L, 1, "store");
-    options_t options = {.schemas = lua_gettop(L) - 1, .store = lua_gettop(L)};
-    hy_module_store_check(L, options.store);
-    lua_pushvalue(L, options.store);
+    int store = lua_gettop(L);
+    hy_module_store_check(L, store);
+    lua_pushvalue(L, store);
     lua_setiuservalue(L, self, HY_RUNTIME_DISK);
     lua_pushvalue(L, functions);
     lua_setiuservalue(L, self, HY_RUNTIME_FUNCTIONS);
@@ -289,7 +282,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, r);
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
-    int rc = open_runtime(L, r, &config, node, &options, &err);
+    int rc = open_runtime(L, r, &config, node, store, &tables, &err);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {
@@ -460,6 +453,10 @@ static const luaL_Reg methods[] = {
     {"routes", runtime_routes},
     {"url", runtime_url},
     {"is_away", runtime_is_away},
+    {"policy", hy_module_policy},
+    {"group", hy_module_group},
+    {"groups", hy_module_groups},
+    {"why", hy_module_why},
     {"port", hy_module_port_new},
     {"intercept", hy_module_intercept},
     {"receive", hy_module_receive},

@@ -120,6 +120,7 @@ int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value
         [HY_OPTION_LIST] = "must be a string or a list of strings",
         [HY_OPTION_NUMBER] = "must be a number",
         [HY_OPTION_FLAG] = "must be true or false",
+        [HY_OPTION_TABLE] = "must be a table",
     };
     hy_option_kind_t kind = hy_option_kind(option);
     if (o->given[option]) return 0;
@@ -132,10 +133,15 @@ int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value
         if (value.as.b) o->given[option] = "true";
         return 0;
     }
+    if (kind == HY_OPTION_TABLE) return value.kind == HY_OBJECT ? 0 : wrong(key, what[kind], err);
     if (value.kind != HY_STR) return wrong(key, what[kind], err);
     if (has_zero(value.as.s)) return wrong(key, "has a zero byte in it", err);
     o->given[option] = value.as.s->bytes;
     if (kind == HY_OPTION_LIST && hy_texts_add(&o->lists[option], value.as.s->bytes) != 0)
         return out_of_memory(err);
     return 0;
+}
+
+const hy_node_t *hy_options_table(const hy_options_t *o, hy_option_t option) {
+    return o->file.kind == HY_OBJECT ? hy_get_object(o->file.as.n, hy_option_word(option)) : NULL;
 }

@@ -80,6 +80,7 @@ static int parse_option(hy_options_t *o, int argc, char **argv, int *i, hy_error
         const char *name = argument + 2;
         size_t len = strcspn(name, "=");
         option = len > 1 ? option_find(o->command, name, len) : -1;
+        if (option >= 0 && options[option].kind == HY_OPTION_TABLE) option = -1;
         if (name[len] == '=') value = name + len + 1;
     } else if (strcmp(argument, "-e") == 0) {
         option = option_find(o->command, "e", 1);
@@ -256,6 +257,7 @@ static void print_text(FILE *out, const char *text) {
 static void print_options(FILE *out, hy_command_t command) {
     for (int i = 0; i < HY_OPTION_COUNT; i++) {
         if (command != HY_COMMAND_NONE && !knows(command, i)) continue;
+        if (options[i].kind == HY_OPTION_TABLE) continue;
         char left[32];
         snprintf(left, sizeof left, "%s%s %s", i == HY_OPTION_CODE ? "-" : "--", options[i].word,
                  options[i].argument);
@@ -301,6 +303,21 @@ static void print_store(FILE *out) {
           out);
 }
 
+static void print_schema(FILE *out) {
+    fputs("hyperty schema ls                  those of the search path, a line for each\n"
+          "hyperty schema show NAME           one, as JSON\n"
+          "hyperty schema check NAME          whether it is one, and what it has\n"
+          "hyperty schema check OLD NEW       whether who has one version can read what is written\n"
+          "                                   for the other: backward (NEW reads OLD), forward (OLD\n"
+          "                                   reads NEW), both, or breaking, and where not; exit\n"
+          "                                   status 1 if it is breaking\n"
+          "hyperty schema fits NAME DATA      whether the JSON in the file DATA fits it\n\n"
+          "  A NAME is looked up as schemas/NAME.json in ./hyperties, in the folders of\n"
+          "  $HYPERTY_PATH (separated by colons), then among the installed ones; in its place the\n"
+          "  path of a file may stand.\n",
+          out);
+}
+
 static const char attach_end[] = "\n  A host is named by its process, by what it runs, or by the "
                                  "path of its socket; none is needed\n"
                                  "  if only one runs. Ctrl-D leaves it running. Without a "
@@ -314,8 +331,8 @@ static const char prompt_end[] =
 
 void hy_help_print_command(FILE *out, hy_command_t command) {
     const char *usage = commands[command].usage;
-    if (command == HY_COMMAND_STORE) {
-        print_store(out);
+    if (command == HY_COMMAND_STORE || command == HY_COMMAND_SCHEMA) {
+        (command == HY_COMMAND_STORE ? print_store : print_schema)(out);
         return;
     }
     fprintf(out, "hyperty %s [options]%s%s\n\n  %s\n\noptions:\n", commands[command].word,

@@ -22,6 +22,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
     X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
+    X(SCHEMA, "schema", "ACTION NAME|FILE ...", "look at schemas: list, check and compare them")   \
     X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
 
 typedef enum {
@@ -32,8 +33,15 @@ typedef enum {
 } hy_command_t;
 
 /* How an option is given: once; as often as one likes (in the file a string or a list of strings);
- * a number within bounds (option_values.c); without a value (in the file true or false). */
-typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG } hy_option_kind_t;
+ * a number within bounds (option_values.c); without a value (in the file true or false); in the
+ * file alone, as a table. */
+typedef enum {
+    HY_OPTION_TEXT,
+    HY_OPTION_LIST,
+    HY_OPTION_NUMBER,
+    HY_OPTION_FLAG,
+    HY_OPTION_TABLE
+} hy_option_kind_t;
 
 /* name, long name and key in the file, kind, argument, commands that know it, what it does */
 #define HY_OPTION_MAP(X)                                                                           \
@@ -55,7 +63,10 @@ typedef enum { HY_OPTION_TEXT, HY_OPTION_LIST, HY_OPTION_NUMBER, HY_OPTION_FLAG 
       "hyperty, by name or file, that gets all of Lua's libraries: io, os,\n"                      \
       "package and debug too; repeatable")                                                         \
     X(CONFIG, "config", TEXT, "FILE", "repl run check node",                                       \
-      "Lua file that returns a table of these options")                                            \
+      "Lua file that returns a table of these options, and maybe policy and groups:\n"             \
+      "who may do what")                                                                           \
+    X(POLICY, "policy", TABLE, "", "repl run check", "rules")                                      \
+    X(GROUPS, "groups", TABLE, "", "repl run check", "of user and hyperty URLs")                   \
     X(LOG, "log", TEXT, "LEVEL", "repl run check node", "error, warn, info or debug; info")        \
     X(LOG_FORMAT, "log-format", TEXT, "FORMAT", "repl run check node", "text or json; text")       \
     X(ATTACH, "attach", TEXT, "PATH", "repl run node",                                             \
@@ -112,6 +123,8 @@ int hy_options_take(hy_options_t *o, hy_option_t option, hy_str_t *key, hy_value
                     hy_error_t *err);
 /* Reads the numbers. As above. */
 int hy_options_read_numbers(hy_options_t *o, hy_error_t *err);
+/* The table that the file gives for it, lent; NULL: none. */
+const hy_node_t *hy_options_table(const hy_options_t *o, hy_option_t option);
 hy_option_kind_t hy_option_kind(hy_option_t option);
 const char *hy_option_word(hy_option_t option);
 

@@ -26,8 +26,9 @@ typedef struct {
     const char *user;   /* user URL of instances that name none; NULL: user://<domain>/me */
     char *const *paths; /* folders to look for hyperties, and for schemas/ in them */
     uint32_t path_count;
-    const hy_node_t *schemas; /* documents by name, before those in files; NULL: none */
-    hy_clock_t *clock;        /* these three outlive the runtime */
+    const hy_node_t *schemas;         /* documents by name, before those in files; NULL: none */
+    const hy_node_t *policy, *groups; /* rules and {group: [URLs]} (sync/policy.h); NULL: none */
+    hy_clock_t *clock;                /* these three outlive the runtime */
     hy_random_t *random;
     const hy_log_t *log;
     /* What survives: the runtime's URL, those of its hyperties, what they store. Outlives the
@@ -72,5 +73,8 @@ hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
 /* The embedded node; NULL: there is none. */
 const hy_node_server_t *hy_runtime_node(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
+/* Calls for each file of a schema, by its path. */
+void hy_runtime_each_schema_file(const hy_runtime_t *rt, void (*file)(void *arg, const char *path),
+                                 void *arg);
 
 #endif

@@ -32,6 +32,8 @@ static const hy_field_t metadata_fields[] = {
     {"url", 0, "string", "the address of the object"},
     {"name", 0, "string|nil", "that it goes by"},
     {"schema", 0, "string", "of its data"},
+    {"schemaVersion", 0, "integer|nil", "of that, as its document says"},
+    {"schemaDigest", 0, "string|nil", "of that document: the same for who has the same"},
     {"reporter", 0, "string", "url of the hyperty that writes it"},
     {"user", 0, "string|nil", "url of the user that one acts for"},
     {"runtime", 0, "string", "url of the runtime that one lives in"},

@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include "../base/mem.h"
+#include "../base/similar.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -152,24 +153,6 @@ static int find_path(const char *name, char *path, size_t room, hy_error_t *err)
     return hy_fail(err, HY_ENOT_FOUND, "there is no file %s%s", name, inner);
 }
 
-static int edit_distance(const char *a, const char *b) {
-    int row[HY_SIMILAR_BYTES_MAX + 1];
-    int a_len = (int)strlen(a), b_len = (int)strlen(b);
-    for (int j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (int i = 1; i <= a_len; i++) {
-        int diagonal = row[0];
-        row[0] = i;
-        for (int j = 1; j <= b_len; j++) {
-            int change = diagonal + (a[i - 1] != b[j - 1]);
-            int step = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
-            diagonal = row[j];
-            row[j] = change < step ? change : step;
-        }
-    }
-    return row[b_len];
-}
-
 /* The name of the hyperty that an entry of a folder is, into `out`; false if it is none. */
 static bool entry_name(const char *folder, const char *entry, char out[HY_SIMILAR_BYTES_MAX + 1]) {
     char path[HY_PATH_BYTES_MAX];
@@ -184,31 +167,25 @@ static bool entry_name(const char *folder, const char *entry, char out[HY_SIMILA
     return true;
 }
 
-/* The hyperty on the path whose name is most like this one, into `best`; false if none is near. */
-static bool find_similar(const hy_host_t *h, const char *name,
-                         char best[HY_SIMILAR_BYTES_MAX + 1]) {
-    int least = HY_SIMILAR_EDITS_MAX + 1;
-    if (strlen(name) > HY_SIMILAR_BYTES_MAX) return false;
+/* Offers the hyperties on the path. */
+static void find_similar(const hy_host_t *h, hy_similar_t *similar) {
     for (uint32_t i = 0; i < h->config.path_count; i++) {
         char found[HY_SIMILAR_BYTES_MAX + 1];
         DIR *folder = opendir(h->config.paths[i]);
         const struct dirent *entry;
         while (folder && (entry = readdir(folder)) != NULL) {
-            if (!entry_name(h->config.paths[i], entry->d_name, found)) continue;
-            int edits = edit_distance(name, found);
-            /* A short name has everything near. */
-            if (edits >= least || (size_t)edits >= strlen(name)) continue;
-            least = edits;
-            strcpy(best, found);
+            if (entry_name(h->config.paths[i], entry->d_name, found))
+                hy_similar_offer(similar, found);
         }
         if (folder) closedir(folder);
     }
-    return least <= HY_SIMILAR_EDITS_MAX;
 }
 
 static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
-    char similar[HY_SIMILAR_BYTES_MAX + 1];
-    bool has_similar = find_similar(h, name, similar);
+    hy_similar_t similar;
+    hy_similar_init(&similar, name);
+    find_similar(h, &similar);
+    const char *best = hy_similar_best(&similar);
     hy_buf_t folders;
     hy_buf_init(&folders);
     for (uint32_t i = 0; i < h->config.path_count; i++) {
@@ -217,9 +194,8 @@ static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
     }
     hy_fail(err, HY_ENOT_FOUND,
             "there is no hyperty \"%s\"%s%s%s; looked for %s.lua and %s/init.lua%.*s", name,
-            has_similar ? " (did you mean \"" : "", has_similar ? similar : "",
-            has_similar ? "\"?)" : "", name, name, folders.len > 0 ? (int)folders.len : 0,
-            folders.len > 0 ? folders.bytes : "");
+            best ? " (did you mean \"" : "", best ? best : "", best ? "\"?)" : "", name, name,
+            folders.len > 0 ? (int)folders.len : 0, folders.len > 0 ? folders.bytes : "");
     hy_buf_deinit(&folders);
     return HY_ENOT_FOUND;
 }

@@ -122,6 +122,8 @@ void hy__instance_give_up(hy_instance_t *i, int code, const char *text);
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
+/* Its schemas are known, as far as they can be: goes on from there. */
+void hy__instance_knows(hy_instance_t *i);
 /* What the registry is to know of it; owned by the caller. */
 int hy__instance_entry(hy_instance_t *i, hy_value_t *out);
 /* Another life of the instance, to be tried: without a Lua state, and unknown to the host. */
@@ -132,6 +134,12 @@ int hy__instance_spawn_start(hy_instance_t *i, const hy_task_end_t *end, void *a
 /* It is made of that file, too; about to be read. */
 int hy__instance_add_file(hy_instance_t *i, const char *path);
 int hy__instance_reads(hy_instance_t *i, const char *path);
+
+/* --- schemas.c -------------------------------------------------------------------------------- */
+
+/* Has the schemas that its table names looked for. 0: hy__instance_knows comes later; 1: nothing
+ * has to be waited for. HY_ENOMEM. */
+int hy__schemas_learn(hy_instance_t *i);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
 

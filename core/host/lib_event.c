@@ -398,7 +398,7 @@ void hy_asked_fire(hy_instance_t *i, hy_box_t *box, hy_handlers_t *invites, hy_d
         return;
     }
     if (!a) {
-        hy_decision_end(d);
+        hy_decision_unheard(d, i->name->bytes);
         return;
     }
     if (box) {

@@ -35,6 +35,68 @@ static int operate_node(lua_State *L) {
     return 2;
 }
 
+/* --- policy ----------------------------------------------------------------------------------- */
+
+static hy_manager_t *manager_of(lua_State *L) {
+    return hy_instance_of(L)->host->config.manager;
+}
+
+static int push_changed(lua_State *L, int rc, const hy_error_t *err) {
+    if (rc) return hy_push_failure(L, rc, err->text[0] ? err->text : hy_error_text(rc));
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int push_read(lua_State *L, int rc, hy_value_t *value) {
+    if (rc) return luaL_error(L, "%s", hy_error_text(rc));
+    hy_value_push(L, *value);
+    return 1;
+}
+
+/* policy([rules]) → the rules; or true; or nil, message, code */
+static int operate_policy(lua_State *L) {
+    hy_error_t err = {0};
+    if (lua_isnoneornil(L, 1)) {
+        hy_value_t *rules = hy_class_hold(L);
+        return push_read(L, hy_manager_policy(manager_of(L), rules), rules);
+    }
+    const hy_value_t *rules = hy_class_value(L, 1, "policy");
+    int rc = hy_is_node(*rules) ? hy_manager_set_policy(manager_of(L), rules->as.n, &err)
+                                : hy_fail(&err, HY_EINVALID, "policy: must be a table");
+    return push_changed(L, rc, &err);
+}
+
+static int operate_groups(lua_State *L) {
+    hy_value_t *groups = hy_class_hold(L);
+    return push_read(L, hy_manager_groups(manager_of(L), groups), groups);
+}
+
+/* group(name, {add =, remove =}) → true; or nil, message, code */
+static int operate_group(lua_State *L) {
+    hy_error_t err = {0};
+    luaL_checkstring(L, 1);
+    const hy_value_t *edit = hy_class_value(L, 2, "group");
+    const hy_node_t *lists = edit->kind == HY_OBJECT ? edit->as.n : NULL;
+    hy_str_t *name = hy_class_str(L, 1);
+    int rc = name ? hy_manager_group(manager_of(L), name, hy_get_array(lists, "add"),
+                                     hy_get_array(lists, "remove"), &err)
+                  : HY_ENOMEM;
+    hy_str_unref(name);
+    return push_changed(L, rc, &err);
+}
+
+/* why(url, who) → as hy_manager_why */
+static int operate_why(lua_State *L) {
+    luaL_checkstring(L, 1);
+    luaL_checkstring(L, 2);
+    hy_value_t *known = hy_class_hold(L);
+    hy_str_t *url = hy_class_str(L, 1), *who = hy_class_str(L, 2);
+    int rc = url && who ? hy_manager_why(manager_of(L), url, who, known) : HY_ENOMEM;
+    hy_str_unref(url);
+    hy_str_unref(who);
+    return push_read(L, rc, known);
+}
+
 /* --- traces ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -104,6 +166,14 @@ static int operate_trace(lua_State *L) {
     return 1;
 }
 
+static const luaL_Reg primitives[] = {{"policy", operate_policy},
+                                      {"groups", operate_groups},
+                                      {"group", operate_group},
+                                      {"why", operate_why},
+                                      {"trace", operate_trace},
+                                      {"untrace", trace_end},
+                                      {NULL, NULL}};
+
 void hy_lib_operate_open(lua_State *L, const hy_node_server_t *node) {
     if (luaL_newmetatable(L, TRACE_CLASS)) {
         lua_pushcfunction(L, trace_end);
@@ -113,8 +183,5 @@ void hy_lib_operate_open(lua_State *L, const hy_node_server_t *node) {
     lua_pushlightuserdata(L, (void *)node);
     lua_pushcclosure(L, operate_node, 1);
     lua_setfield(L, -2, "node");
-    lua_pushcfunction(L, operate_trace);
-    lua_setfield(L, -2, "trace");
-    lua_pushcfunction(L, trace_end);
-    lua_setfield(L, -2, "untrace");
+    luaL_setfuncs(L, primitives, 0);
 }

@@ -1,4 +1,4 @@
-/* What only a reporter can: write at a path or as a batch, invite, evict, delete.
+/* What only a reporter can: write at a path or as a batch, invite, authorise, evict, delete.
  *
  * Whatever a call to the core needs is made by functions that do not raise, between the last check
  * of an argument and the call. */
@@ -157,6 +157,31 @@ static int reporter_invite(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
+/* One URL or a list of them. */
+static int reporter_authorise(lua_State *L) {
+    hy_box_t *b = check(L, "authorise");
+    lua_settop(L, 2);
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        lua_createtable(L, 1, 0);
+        lua_pushvalue(L, 2);
+        lua_rawseti(L, -2, 1);
+        lua_replace(L, 2);
+    }
+    luaL_argcheck(L, hy_class_is_texts(L, 2), 2,
+                  "the URL of a hyperty or user, or a list expected");
+    if (!hy_box_is_open(b)) return hy_box_closed(L, b);
+    hy_error_t err = {0};
+    hy_str_t **who;
+    uint32_t count;
+    hy_wait_t *w = hy_wait_open(L, "authorise");
+    int rc = hy_class_strs(L, 2, &who, &count);
+    if (rc == 0) {
+        rc = hy_party_authorise(b->lua.party, who, count, hy_wait_done, w, &err);
+        hy_class_free_strs(who, count);
+    }
+    return hy_wait_end(L, w, rc, &err);
+}
+
 typedef int (*hyperty_call)(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
                             hy_error_t *err);
 
@@ -176,6 +201,10 @@ static int reporter_evict(lua_State *L) {
     return call_with(L, "evict", hy_party_evict);
 }
 
+static int reporter_revoke(lua_State *L) {
+    return call_with(L, "revoke", hy_party_revoke);
+}
+
 static int reporter_delegate(lua_State *L) {
     return call_with(L, "delegate", hy_party_delegate);
 }
@@ -193,6 +222,10 @@ const hy_method_t hy_reporter_methods[] = {
      "waits until all written so far is stored; gives the version", NULL},
     {"invite", reporter_invite, "hyperties: string[]", "true" HY_OR_WHY, "asks them to observe",
      NULL},
+    {"authorise", reporter_authorise, "who: string|string[]", "true" HY_OR_WHY,
+     "lets hyperties, or all of a user, observe without asking", NULL},
+    {"revoke", reporter_revoke, "who: string", "true" HY_OR_WHY,
+     "takes that back; who observes by it is struck off", NULL},
     {"evict", reporter_evict, "hyperty: string", "true" HY_OR_WHY, "ends the subscription of one",
      NULL},
     {"delegate", reporter_delegate, "hyperty: string", "true" HY_OR_WHY,

@@ -51,6 +51,8 @@ struct hy_node_server {
     hy_str_t *session_url;  /* mn:/session */
     hy_str_t *sm_url;       /* what tells of losses */
     hy_str_t *registry_url; /* what publishes changes of status */
+    hy_str_t *catalogue_url;
+    const hy_schemas_t *schemas; /* lent; NULL: the catalogue is empty */
     hy_node_limits_t limits;
     hy_clock_t *clock;
     hy_random_t *random;
@@ -413,9 +415,14 @@ void hy__objects_bereave(hy_session_t *s);
 
 void hy__serve_move(hy_session_t *s, hy_msg_t *m);
 
-/* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
+/* --- subscribe.c, catalogue.c, allocation.c, registry.c: functions ---------------------------- */
 
 void hy__serve_sm(hy_session_t *s, hy_msg_t *m);
+
+/* True for the addresses of the domain's catalogue: messages to them are served, never passed on.
+ */
+bool hy__catalogue_has(const hy_node_server_t *n, const hy_str_t *url);
+void hy__serve_catalogue(hy_session_t *s, hy_msg_t *m);
 
 int hy__allocation_new(hy_node_server_t *n);
 void hy__allocation_free(hy_node_server_t *n);

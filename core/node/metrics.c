@@ -40,6 +40,7 @@
     X(store_waiting_messages, gauge, "Answers that wait for the store.", s->waiting)               \
     X(store_waiting_bytes, gauge, "Their memory.", s->waiting_bytes)                               \
     X(store_refused_total, counter, "Requests refused for want of room there.", s->store_refused)  \
+    X(catalogue_reads_total, counter, "Reads of schemas in the catalogue.", s->catalogue_reads)    \
     X(session_memory_bytes, gauge, "Memory held for sessions, without queues.", held.all)          \
     X(session_memory_largest_bytes, gauge, "The same for the largest session.", held.largest)
 

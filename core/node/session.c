@@ -418,6 +418,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
         serve(s, m, at.topic->serve);
         return;
     }
+    if (hy__catalogue_has(n, m->to)) {
+        serve(s, m, hy__serve_catalogue);
+        return;
+    }
     if (hy__publish(n, &at, m, s)) return;
     hy_session_t *holder = holder_at(n, &at, m->to);
     if (!holder || holder == s)

@@ -1,7 +1,8 @@
 /* Admission: what comes to <Object>/subscription of an object that is reported here (PROTOCOL.md
  * section 5: subscribe, unsubscribe; section 8: those who are gone).
  *
- *      subscribe:   pre-authorised, observing already, public ──────► admit, snapshot, 200
+ *      subscribe:   observing already, listed, allowed, public ─────► admit, snapshot, 200
+ *                   denied by policy ───────────────────────────────► 403
  *                   else: forward to the reporter, which decides ───► the same, or 403
  *      unsubscribe: by the observer ─────────────────────────────────► struck off
  *                   by the node, as its session has ended ──► doubt ─► marked as gone
@@ -25,7 +26,9 @@ typedef struct {
 
 static void asking_free(asking_t *a);
 
-static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+/* `let` NULL: it was let in before, and that goes on. */
+static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber,
+                   const hy_judgement_t *let) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     const hy_node_t *body = hy_msg_body(request);
     hy_guest_t *g = NULL;
@@ -43,23 +46,25 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
     /* Admit goes out in the turn of the snapshot: what changes later reaches the observer. */
     if (rc == 0) hy__domain_admit(h->manager, h->url, subscriber, NULL, NULL);
     if (rc < 0) {
-        if (g && !g->is_authorised && !g->is_observing && !g->is_evicted)
+        if (g && !g->is_authorised && !g->is_listed && !g->is_observing && !g->is_evicted)
             hy__hosted_remove_guest(h, g);
         hy__answer_drop(&answer);
         hy_bus_respond(h->manager->bus, request, r ? hy_error_http(rc) : 404,
                        r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
         return;
     }
-    hy_str_t *user = hy_get_str(hy_get_object(body, "identity"), "user");
-    if (user) hy_str_ref(user);
+    hy_asker_t who = hy__asker(subscriber, body);
+    if (who.user) hy_str_ref(who.user);
     hy_str_unref(g->user);
-    g->user = user;
+    g->user = who.user;
+    g->is_verified = who.is_verified;
+    if (let) hy__guest_let(h, g, let);
     if (!g->is_observing) h->observers++;
     g->is_observing = true;
     g->is_gone = false;
     g->accepted++;
     h->admissions++;
-    g->is_evicted = false;
+    g->is_evicted = g->is_taken_back = false;
     hy__pulse_start(h->manager);
     hy__hosted_save_guest(h, subscriber);
     answer.admission = hy__hosted_admission(h);
@@ -82,6 +87,19 @@ static void withdraw(hy_hosted_t *h, const hy_str_t *hyperty) {
     }
 }
 
+/* Rules may have changed while its reporter thought. */
+static void let_in_unless_denied(hy_hosted_t *h, const asking_t *a) {
+    hy_asker_t who = hy__asker(a->subscriber, hy_msg_body(a->request));
+    hy_error_t err;
+    hy_judgement_t j = hy__judge(h, HY_ACTION_OBSERVE, &who, &err);
+    if (j.ruling == HY_RULING_DENY) {
+        hy_bus_respond(h->manager->bus, a->request, 403, err.text, hy_absent());
+        return;
+    }
+    if (j.ruling == HY_RULING_NONE) j.by = HY_LET_HANDLER;
+    accept(h, a->request, a->subscriber, &j);
+}
+
 static void let_in(void *asking) {
     asking_t *a = asking;
     hy_bus_t *bus = a->manager->bus;
@@ -91,7 +109,7 @@ static void let_in(void *asking) {
     } else if (a->is_withdrawn) {
         hy_bus_respond(bus, a->request, 403, "it has left before it was let in", hy_absent());
     } else if (!hy__delegation_defers(h, a->request)) {
-        accept(h, a->request, a->subscriber);
+        let_in_unless_denied(h, a);
     }
     asking_free(a);
 }
@@ -169,7 +187,8 @@ static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber
 static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
     hy_str_t *source = hy_get_str(hy_msg_body(request), "source");
-    if (!subscriber || (source && !hy_str_equal(source, subscriber))) {
+    if (!subscriber || hy__is_user_url(subscriber) ||
+        (source && !hy_str_equal(source, subscriber))) {
         hy_bus_respond(h->manager->bus, request, 400,
                        "subscribe needs \"subscriber\", the same as \"source\"", hy_absent());
         return;
@@ -187,9 +206,17 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        hy_absent());
         return;
     }
-    bool is_open = h->is_public && !(g && g->is_evicted); /* who was struck off is asked about */
-    if (is_open || (g && (g->is_authorised || g->is_observing || g->is_gone))) {
-        accept(h, request, subscriber);
+    if (g && (g->is_observing || g->is_gone)) {
+        accept(h, request, subscriber, NULL);
+        return;
+    }
+    hy_asker_t who = hy__asker(subscriber, hy_msg_body(request));
+    hy_error_t err;
+    hy_judgement_t j = hy__judge(h, HY_ACTION_OBSERVE, &who, &err);
+    if (j.ruling == HY_RULING_DENY) {
+        hy_bus_respond(h->manager->bus, request, 403, err.text, hy_absent());
+    } else if (j.ruling == HY_RULING_ALLOW) {
+        accept(h, request, subscriber, &j);
     } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
         hy__reporter_put_off(h->manager, request);
     } else {
@@ -218,7 +245,7 @@ static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone
     g->is_observing = false;
     g->is_gone = is_gone;
     h->observers--;
-    if (!g->is_authorised && !g->is_gone) {
+    if (!g->is_authorised && !g->is_listed && !g->is_gone) {
         hy__hosted_remove_guest(h, g);
     } else {
         hy__hosted_save_guest(h, hyperty);

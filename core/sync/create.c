@@ -1,7 +1,8 @@
-/* Creating objects, and what their reporter asks of the sync manager afterwards: invite, evict,
- * delete (PROTOCOL.md section 5). */
+/* Creating objects, and what their reporter asks of the sync manager afterwards: invite, authorise
+ * and revoke, evict, delete (PROTOCOL.md section 5). */
 #include "../base/mem.h"
 #include "call.h"
+#include "hosted.h"
 
 void hy__create_release(hy_create_t *c) {
     hy_str_unref(c->schema);
@@ -21,7 +22,7 @@ hy_party_t *hy__find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
                               const hy_str_t *name) {
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (!p->is_reporter || p->object->schema != schema) continue;
+        if (!p->is_reporter || !hy_str_equal(p->object->schema->name, schema->name)) continue;
         if (((hy_reporter_t *)p)->is_replaced) continue; /* it is another's by now */
         const hy_str_t *own = hy_get_str(p->object->metadata, "name");
         if (name ? own && hy_str_equal(own, name) : !own) return p;
@@ -34,6 +35,8 @@ static int put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, 
     char now[25];
     hy_clock_iso(hy_clock_wall(hy_bus_clock(m->bus)), now);
     int rc = hy_put(into, "schema", hy__string_ref(schema->url));
+    if (rc == 0) rc = hy_put(into, "schemaDigest", hy__string_ref(schema->digest));
+    if (rc == 0 && schema->version > 0) rc = hy_put(into, "schemaVersion", hy_int(schema->version));
     if (rc == 0) rc = hy_put(into, "reporter", hy__string_ref(c->syncher->url));
     if (rc == 0) rc = hy_put(into, "runtime", hy__string_ref(m->runtime));
     if (rc == 0 && url) rc = hy_put(into, "url", hy__string_ref(url));
@@ -128,9 +131,23 @@ static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
     return hy_absent();
 }
 
+/* Data that is not given is an empty object. */
+static int check_data(const hy_call_t *c, const hy_schema_t *schema, hy_error_t *err) {
+    hy_value_t data = c->create.data;
+    hy_node_t *empty = data.kind == HY_ABSENT ? hy_node_new(HY_OBJECT) : NULL;
+    hy_error_t why = {.text = ""};
+    if (data.kind == HY_ABSENT && !empty) return HY_ENOMEM;
+    if (empty) data = (hy_value_t){.kind = HY_OBJECT, .as.n = empty};
+    int rc = hy_schema_check(schema, NULL, data, &why);
+    if (empty) hy_node_unref(empty);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", schema->name->bytes, why.text) : 0;
+}
+
 int hy__create_anew(hy_call_t *c, hy_error_t *err) {
     hy_manager_t *m = c->syncher->manager;
     const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
+    int rc = check_data(c, schema, err);
+    if (rc < 0) return rc;
     c->take = take_created;
     return hy__call_transmit(c, HY_MSG_CREATE, m->sm, create_body(c, schema), err);
 }
@@ -156,19 +173,6 @@ static int keep_create(hy_call_t *c, const hy_create_t *what) {
     return 0;
 }
 
-/* Room for the names of the schemas, so that the advice after them fits into the text, too. */
-#define KNOWN_BYTES 200u
-
-static int fail_schema(const hy_schemas_t *schemas, const char *name, hy_error_t *err) {
-    char known[KNOWN_BYTES];
-    hy_schemas_names(schemas, known, sizeof known);
-    return hy_fail(
-        err, HY_ENOT_FOUND,
-        "there is no schema \"%s\" here (known: %s); put %s.json into the folder schemas "
-        "beside the hyperties, in ./hyperties or a folder of HYPERTY_PATH",
-        name, known, name);
-}
-
 static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err) {
     hy_address_t address;
     int rc = 0;
@@ -178,37 +182,40 @@ static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err
     return rc;
 }
 
+static int create_knowing(hy_call_t *c, hy_error_t *err) {
+    hy_syncher_t *s = c->syncher;
+    const hy_create_t *what = &c->create;
+    const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
+    hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
+    if (known) {
+        known->is_resumed = true;
+        hy__fit_move((hy_reporter_t *)known, schema);
+        c->party = hy_party_ref(known);
+        c->take = hy__call_take_party;
+        return hy__call_take_now(c);
+    }
+    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
+    return hy__create_anew(c, err);
+}
+
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err) {
-    const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
-    int rc = schema ? check_hyperties(what->observers, what->observer_count, err)
-                    : fail_schema(s->manager->schemas, what->schema->bytes, err);
+    int rc = check_hyperties(what->observers, what->observer_count, err);
     hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
     if (!c) {
         hy_value_drop(what->data);
         hy_value_drop(what->metadata);
         return rc < 0 ? rc : HY_ENOMEM;
     }
-    rc = keep_create(c, what);
-    if (rc < 0) {
-        hy__call_free(c);
-        return rc;
-    }
     c->on_party = done;
-    hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
-    if (known) {
-        known->is_resumed = true;
-        c->party = hy_party_ref(known);
-        c->take = hy__call_take_party;
-        return hy__call_answer_now(c);
-    }
-    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
-    rc = hy__create_anew(c, err);
+    rc = keep_create(c, what);
+    if (rc == 0) rc = hy__call_knowing(c, c->create.schema, create_knowing, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }
 
-/* --- invite, evict, delete -------------------------------------------------------------------- */
+/* --- invite, evict ------------------------------------------------------------------------------
+ */
 
 static int check_reporter(const hy_party_t *p, hy_error_t *err) {
     if (p->is_open) return 0;
@@ -315,6 +322,91 @@ int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg,
     hy_free(slot);
     return rc;
 }
+
+/* --- authorise, revoke ------------------------------------------------------------------------ */
+
+static int check_who(hy_str_t **who, uint32_t count, hy_error_t *err) {
+    hy_address_t address;
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = hy_address_parse(who[i]->bytes, who[i]->len, &address, err);
+        if (rc < 0) return rc;
+        bool is_hyperty = strncmp(who[i]->bytes, "hyperty://", 10) == 0;
+        if (!is_hyperty && !hy__is_user_url(who[i]))
+            return hy_fail(err, HY_EINVALID, "%s is not the URL of a hyperty or user",
+                           who[i]->bytes);
+    }
+    return 0;
+}
+
+/* 0, with its hosted object; or why nothing can be done with it. */
+static int check_hosted(const hy_party_t *p, hy_hosted_t **out, hy_error_t *err) {
+    int rc = check_reporter(p, err);
+    if (rc == 0) rc = hy__reporter_check((const hy_reporter_t *)p, err);
+    if (rc < 0) return rc;
+    *out = hy__reporter_hosted((const hy_reporter_t *)p);
+    return *out ? 0 : hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+}
+
+/* Where the object is stored, the rows come first. On failure the call is gone. */
+static int answer_when_kept(hy_call_t *c) {
+    const hy_ledger_t *l = ((const hy_reporter_t *)c->party)->ledger;
+    if (!l) return hy__call_answer_now(c);
+    int rc = hy__call_wait(c, l->ticket);
+    if (rc < 0) hy__call_free(c);
+    return rc;
+}
+
+int hy_party_authorise(hy_party_t *p, hy_str_t **who, uint32_t count, hy_done_cb done, void *arg,
+                       hy_error_t *err) {
+    hy_hosted_t *h;
+    int rc = check_hosted(p, &h, err);
+    if (rc == 0) rc = check_who(who, count, err);
+    if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_AUTHORISE, .party = p, .hyperties = who};
+        deed.count = count;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
+    hy_call_t *c = party_call(p, done, arg);
+    rc = c ? 0 : HY_ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        rc = hy__hosted_authorise(h, who[i]);
+    }
+    if (rc == 0) return answer_when_kept(c);
+    if (c) hy__call_free(c);
+    return rc;
+}
+
+int hy_party_revoke(hy_party_t *p, hy_str_t *who, hy_done_cb done, void *arg, hy_error_t *err) {
+    hy_hosted_t *h;
+    bool waits = false;
+    int rc = check_hosted(p, &h, err);
+    if (rc < 0) return rc;
+    if (hy__trial_holds(p->syncher)) {
+        hy_deed_call_t deed = {.what = HY_DEED_REVOKE, .party = p, .hyperties = &who};
+        deed.count = 1;
+        deed.on_done = done;
+        deed.arg = arg;
+        return hy__holding_call(p->syncher, &deed);
+    }
+    hy_call_t *c = party_call(p, done, arg), **slot = c ? hy_alloc(sizeof(hy_call_t *)) : NULL;
+    if (slot) {
+        *slot = c;
+        c->slot = slot;
+    }
+    rc = slot ? hy__hosted_revoke(h, who, on_expelled, slot, &waits) : HY_ENOMEM;
+    if (rc == 0 && waits) return 0;
+    if (c) c->slot = NULL;
+    hy_free(slot);
+    if (rc == 0) return answer_when_kept(c);
+    if (c) hy__call_free(c);
+    if (rc != HY_ENOT_FOUND) return rc;
+    return hy_fail(err, rc, "%s is not on the list of %s", who->bytes, p->url->bytes);
+}
+
+/* --- delete ----------------------------------------------------------------------------------- */
 
 static void take_deleted(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
     hy_syncher_t *s = c->syncher;

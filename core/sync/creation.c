@@ -166,6 +166,16 @@ static const char *unserved(const hy_manager_t *m, const hy_node_t *body, hy_err
     return NULL;
 }
 
+/* What was made before is resumed without asking. */
+static bool is_denied(hy_manager_t *m, hy_msg_t *request, const hy_schema_t *schema,
+                      hy_error_t *err) {
+    const hy_node_t *body = hy_msg_body(request);
+    const hy_syncher_t *s = hy__manager_find_syncher(m, request->from);
+    hy_asker_t who = {.url = request->from, .user = s ? s->user : NULL};
+    if (hy_get_bool(body, "resume", false)) return false;
+    return hy__judge_denies_create(m, &who, schema, body, err);
+}
+
 void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     const hy_node_t *body = hy_msg_body(request);
     hy_str_t *schema_name = hy_get_str(body, "schema"), *url = hy_get_str(body, "resource");
@@ -175,6 +185,10 @@ void hy__hosting_create(hy_manager_t *m, hy_msg_t *request) {
     if (!schema || refusal || !hy_get_object(body, "value")) {
         hy_bus_respond(m->bus, request, refusal ? 400 : 404,
                        refusal ? refusal : "there is no such schema here", hy_absent());
+        return;
+    }
+    if (is_denied(m, request, schema, &err)) {
+        hy_bus_respond(m->bus, request, 403, err.text, hy_absent());
         return;
     }
     creating_t *c = hy_alloc_zero(sizeof *c);

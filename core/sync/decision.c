@@ -49,6 +49,32 @@ void hy_decision_unref(hy_decision_t *d) {
     hy_free(d);
 }
 
+/* What a hyperty refuses others is remembered beside what policy does. */
+static void note(const hy_decision_t *d, const hy_syncher_t *s, int code, const char *reason) {
+    static const struct {
+        bool is_noted;
+        hy_action_t action;
+    } kinds[] = {
+        [HY_DECIDE_SUBSCRIBE] = {true, HY_ACTION_OBSERVE},
+        [HY_DECIDE_READ] = {true, HY_ACTION_READ},
+        [HY_DECIDE_EXECUTE] = {true, HY_ACTION_EXECUTE},
+        [HY_DECIDE_CHILD] = {true, HY_ACTION_CHILD},
+        [HY_DECIDE_CALL] = {true, HY_ACTION_EXECUTE},
+        [HY_DECIDE_DELEGATE] = {false, HY_ACTION_EXECUTE},
+    };
+    hy_error_t text;
+    if (code != HY_EFORBIDDEN || d->is_denied || d->is_cancelled || !kinds[d->kind].is_noted)
+        return;
+    hy_fail(&text, code, "%s%s%s", d->is_unheard ? "" : "refused by the hyperty",
+            d->is_unheard || !reason ? "" : ": ", reason ? reason : "");
+    hy__refusal_note(s->manager, &(hy_refusal_t){.action = kinds[d->kind].action,
+                                                 .url = d->party ? d->party->url : s->url,
+                                                 .who = d->from,
+                                                 .user = hy_get_str(d->identity, "user"),
+                                                 .by = d->is_unheard ? "no handler" : "handler",
+                                                 .text = text.text});
+}
+
 /* Ends it; `value` is taken over. */
 static int finish(hy_decision_t *d, int code, const char *reason, hy_value_t value) {
     if (!d->is_open) {
@@ -56,6 +82,7 @@ static int finish(hy_decision_t *d, int code, const char *reason, hy_value_t val
         return HY_ECONFLICT;
     }
     hy_syncher_t *s = d->syncher;
+    note(d, s, code, reason);
     hy_timer_stop(hy_bus_clock(s->manager->bus), &d->beat);
     d->is_open = false;
     d->syncher = NULL;
@@ -101,6 +128,12 @@ void hy__decision_ask(hy_decision_t *d) {
     hy_decision_unref(d);
 }
 
+void hy__decision_deny(hy_decision_t *d, const char *reason) {
+    d->is_denied = true;
+    finish(d, HY_EFORBIDDEN, reason, hy_absent());
+    hy_decision_unref(d);
+}
+
 void hy__decision_cancel(hy_decision_t *d) {
     d->is_cancelled = true;
     finish(d, d->refusal, "the hyperty has stopped", hy_absent());
@@ -116,6 +149,23 @@ int hy_decision_reject(hy_decision_t *d, int code, const char *reason) {
 
 void hy_decision_end(hy_decision_t *d) {
     if (d->is_open) finish(d, d->refusal, d->refusal < 0 ? "not accepted" : NULL, hy_absent());
+}
+
+static const char *event_of(hy_decision_kind_t kind) {
+    static const char *const words[] = {
+        [HY_DECIDE_SUBSCRIBE] = "subscribe", [HY_DECIDE_READ] = "read",
+        [HY_DECIDE_EXECUTE] = "execute",     [HY_DECIDE_CHILD] = "child",
+        [HY_DECIDE_INVITE] = "invite",       [HY_DECIDE_DELEGATE] = "delegate",
+        [HY_DECIDE_CALL] = "execute"};
+    return words[kind];
+}
+
+void hy_decision_unheard(hy_decision_t *d, const char *hyperty) {
+    hy_error_t err;
+    if (!d->is_open) return;
+    d->is_unheard = true;
+    hy_fail(&err, HY_EFORBIDDEN, "no handler for \"%s\" in %s", event_of(d->kind), hyperty);
+    finish(d, d->refusal, d->refusal < 0 ? err.text : NULL, hy_absent());
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */

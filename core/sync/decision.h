@@ -10,6 +10,8 @@ struct hy_decision {
     uint32_t refs;
     hy_decision_kind_t kind;
     bool is_open, is_cancelled; /* cancelled: the hyperty stops */
+    bool is_denied;             /* by policy */
+    bool is_unheard;            /* its hyperty has no handler for it */
     hy_syncher_t *syncher;      /* NULL once closed */
     hy_party_t *party;          /* referenced, or NULL */
     hy_link_t link;             /* in the syncher */
@@ -34,6 +36,8 @@ hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_
 void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body);
 /* Hands it to the hyperty and lets go of it. */
 void hy__decision_ask(hy_decision_t *d);
+/* Policy refuses it, for that reason; lets go of it. The hyperty does not hear of it. */
+void hy__decision_deny(hy_decision_t *d, const char *reason);
 /* The syncher goes: refused. */
 void hy__decision_cancel(hy_decision_t *d);
 

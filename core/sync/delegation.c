@@ -85,6 +85,7 @@ void hy__delegation_stay(hy_delegation_t *d, int code, const char *format, ...) 
     va_end(args);
     unnote(d);
     detach(d);
+    if (h->is_unjudged) hy__hosted_judge(h, NULL, NULL, NULL);
     if (d->missed_gone) {
         h->is_unsure = true;
         hy__hosted_renew(h);

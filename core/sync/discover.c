@@ -188,6 +188,17 @@ static void take_found(hy_call_t *c, hy_msg_t *answer, int code, const char *des
     hy_value_drop(found);
 }
 
+/* With a schema that nobody knows, its name stands for it. */
+static void look_up(void *call, int code, const char *text) {
+    hy_call_t *c = call;
+    hy_error_t err = {.text = ""};
+    (void)code;
+    (void)text;
+    int rc = hy__criteria_check(c->syncher->manager, c->criteria.as.n, &err);
+    if (rc == 0) rc = ask_registry(c, &err);
+    if (rc < 0) hy__call_end(c, rc, err.text[0] ? err.text : hy_error_text(rc), NULL, hy_absent());
+}
+
 int hy_syncher_discover(hy_syncher_t *s, hy_value_t criteria, hy_value_cb done, void *arg,
                         hy_error_t *err) {
     int rc = hy__criteria_check(s->manager, criteria.as.n, err);
@@ -203,7 +214,10 @@ int hy_syncher_discover(hy_syncher_t *s, hy_value_t criteria, hy_value_cb done, 
     c->found = hy_node_value(hy_node_new(HY_ARRAY));
     c->on_value = done;
     c->take = take_found;
-    rc = c->found.kind == HY_ARRAY ? ask_registry(c, err) : HY_ENOMEM;
+    hy__schema_wait_init(&c->schema, look_up, c);
+    const hy_str_t *schema = hy_get_str(criteria.as.n, "schema");
+    bool waits = schema && hy__schema_want(s->manager, schema, &c->schema, NULL) == 0;
+    rc = c->found.kind != HY_ARRAY ? HY_ENOMEM : waits ? 0 : ask_registry(c, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

@@ -200,9 +200,9 @@ void hy__hosted_tell_evicted(hy_hosted_t *h) {
 }
 
 /* It stays known as evicted, in case it is not there to hear of it: it will ask to come back. */
-int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
-    hy_guest_t *g = hy__hosted_guest(h, hyperty);
-    if (!g || g->is_evicted) return HY_ENOT_FOUND;
+static int strike_off(hy_hosted_t *h, hy_guest_t *g, bool is_taken_back, hy_domain_cb done,
+                      void *arg) {
+    hy_str_t *hyperty = g->key;
     int rc = HY_MUTANT(EVICTED_SERVED)
                  ? hy__domain_ask(h->manager, HY_MSG_EXECUTE, hy__domain_sm(h->manager, h->url),
                                   hy__guard_body("holder", h->url, hyperty), done, arg)
@@ -211,8 +211,20 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, "evicted");
     if (g->is_observing) h->observers--;
-    g->is_authorised = g->is_observing = g->is_gone = false;
+    g->is_authorised = g->is_observing = g->is_gone = g->is_listed = false;
     g->is_evicted = true;
+    g->is_taken_back = is_taken_back;
+    hy__guest_let(h, g, NULL);
     hy__hosted_save_guest(h, hyperty);
     return 0;
+}
+
+int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
+    hy_guest_t *g = hy__hosted_guest(h, hyperty);
+    if (!g || g->is_evicted) return HY_ENOT_FOUND;
+    return strike_off(h, g, false, done, arg);
+}
+
+int hy__hosted_take_back(hy_hosted_t *h, hy_guest_t *g, hy_domain_cb done, void *arg) {
+    return strike_off(h, g, true, done, arg);
 }

@@ -1,16 +1,36 @@
-/* The guests of a stored object as rows: who may observe, does, or was struck off, to be let in
- * again, or not, after a restart. What cannot be written is written with the next one, or in time
- * with the digests. */
+/* How guests were let in; and those of a stored object as rows: who may observe, does, or was
+ * struck off, to be let in again, or not, after a restart. What cannot be written is written with
+ * the next one, or in time with the digests. */
 #include "../base/json.h"
 #include "../base/mem.h"
 #include "hosted.h"
 
+void hy__guest_let(hy_hosted_t *h, hy_guest_t *g, const hy_judgement_t *j) {
+    hy_str_t *rule = j && j->rule ? hy_str_from(j->rule) : NULL;
+    hy_str_unref(g->rule);
+    g->rule = rule;
+    g->let = j ? j->by : HY_LET_NOT;
+    g->let_wall_ms = j ? hy_clock_wall(hy_bus_clock(h->manager->bus)) : 0;
+    if (j && hy_policy_is_timed(h->manager->judging.policy)) hy__judging_watch(h->manager);
+}
+
+static void write_flag(hy_buf_t *b, const char *key, bool flag) {
+    hy_buf_format(b, ",\"%s\":%s", key, flag ? "true" : "false");
+}
+
 static int write_row(hy_ledger_t *l, const hy_guest_t *g) {
     hy_buf_t b;
     hy_buf_init(&b);
-    hy_buf_format(&b, "{\"authorised\":%s,\"observing\":%s,\"evicted\":%s,\"gone\":%s",
-                  g->is_authorised ? "true" : "false", g->is_observing ? "true" : "false",
-                  g->is_evicted ? "true" : "false", g->is_gone ? "true" : "false");
+    hy_buf_format(&b, "{\"let\":\"%s\",\"at\":%lld", hy__let_word(g->let),
+                  (long long)g->let_wall_ms);
+    write_flag(&b, "authorised", g->is_authorised);
+    write_flag(&b, "observing", g->is_observing);
+    write_flag(&b, "evicted", g->is_evicted);
+    write_flag(&b, "gone", g->is_gone);
+    if (g->is_listed) write_flag(&b, "listed", true);
+    if (g->is_taken_back) write_flag(&b, "back", true);
+    if (g->is_verified) write_flag(&b, "verified", true);
+    if (g->rule) hy_json_write_text(&b, ",\"rule\":", g->rule);
     hy_json_write_text(&b, ",\"user\":", g->user);
     hy_buf_char(&b, '}');
     return hy__ledger_put(l, HY_TABLE_GUESTS, g->key, &b);
@@ -53,6 +73,18 @@ void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty) {
     if (rc == 0) hy__hosted_save_guests(h);
 }
 
+/* One that does not say so was let in by who reports the object, as far as is known. */
+void hy__guest_read_let(hy_guest_t *g, const hy_node_t *row) {
+    hy_str_t *rule = hy_get_str(row, "rule");
+    hy_let_t usual = g->is_observing || g->is_gone ? HY_LET_HANDLER : HY_LET_NOT;
+    g->is_listed = hy_get_bool(row, "listed", false);
+    g->is_taken_back = hy_get_bool(row, "back", false);
+    g->is_verified = hy_get_bool(row, "verified", false);
+    g->let = hy__let_find(hy_get_str(row, "let"), usual);
+    g->let_wall_ms = hy_get_int(row, "at", 0);
+    if (!g->rule && rule) g->rule = hy_str_ref(rule);
+}
+
 int hy__hosted_restore_guests(hy_hosted_t *h, const hy_node_t *guests) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < hy_node_count(guests); i++) {
@@ -66,6 +98,7 @@ int hy__hosted_restore_guests(hy_hosted_t *h, const hy_node_t *guests) {
         g->is_observing = hy_get_bool(row, "observing", false);
         g->user = hy_get_str(row, "user");
         if (g->user) hy_str_ref(g->user);
+        hy__guest_read_let(g, row);
         if (g->is_observing) h->observers++;
     }
     return rc;

@@ -7,7 +7,7 @@
  *       "object": whole answer, or its metadata alone ("without": true),
  *       "changes": as in an answer since,
  *       "guests": [{"hyperty", "user"?, "authorised", "observing", "evicted", "untold"?, "gone",
- *                   "accepted"}],
+ *                   "accepted", "let", "at", "rule"?, "listed"?, "back"?, "verified"?}],
  *       "answers": [[operation, digest, code]],
  *       "executes": answers to executes, executed.c}
  *
@@ -20,6 +20,16 @@
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+static int put_let(hy_node_t *entry, const hy_guest_t *g) {
+    int rc = hy_put(entry, "let", hy_text(hy__let_word(g->let)));
+    if (rc == 0) rc = hy_put(entry, "at", hy_int(g->let_wall_ms));
+    if (rc == 0 && g->rule) rc = hy_put(entry, "rule", hy__string_ref(g->rule));
+    if (rc == 0 && g->is_listed) rc = hy_put(entry, "listed", hy_bool(true));
+    if (rc == 0 && g->is_taken_back) rc = hy_put(entry, "back", hy_bool(true));
+    if (rc == 0 && g->is_verified) rc = hy_put(entry, "verified", hy_bool(true));
+    return rc;
+}
+
 static int put_guest(const hy_hosted_t *h, hy_node_t *list, const hy_guest_t *g) {
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = entry ? hy_put(entry, "hyperty", hy__string_ref(g->key)) : HY_ENOMEM;
@@ -30,6 +40,7 @@ static int put_guest(const hy_hosted_t *h, hy_node_t *list, const hy_guest_t *g)
     if (rc == 0 && hy__hosted_is_untold(h, g)) rc = hy_put(entry, "untold", hy_bool(true));
     if (rc == 0) rc = hy_put(entry, "gone", hy_bool(g->is_gone));
     if (rc == 0) rc = hy_put(entry, "accepted", hy_int((int64_t)g->accepted));
+    if (rc == 0) rc = put_let(entry, g);
     if (rc == 0) return hy_node_insert(list, hy_node_count(list), hy_node_value(entry));
     if (entry) hy_node_unref(entry);
     return rc;
@@ -224,6 +235,7 @@ static int read_guests(hy_hosted_t *h, const hy_node_t *list) {
         g->is_untold = hy_get_bool(entry, "untold", false);
         g->is_gone = hy_get_bool(entry, "gone", false);
         g->accepted = (uint32_t)hy_get_int(entry, "accepted", 0);
+        hy__guest_read_let(g, entry);
     }
     return 0;
 }
@@ -292,7 +304,11 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
     int rc = parts ? hy_parts_finish(parts, &o, err) : make_object(offer, whole, schema, &o, err);
     if (rc < 0) return rc;
     o->schema = schema;
-    rc = read_changes(o, hy_get_array(offer, "changes"), err);
+    hy_error_t why = {.text = ""};
+    rc = hy_object_check_fit(o, schema, &why);
+    if (rc < 0)
+        hy_fail(err, rc, "it does not fit the schema %s there: %s", schema->name->bytes, why.text);
+    if (rc == 0) rc = read_changes(o, hy_get_array(offer, "changes"), err);
     if (rc < 0) {
         hy_object_free(o);
         return rc;
@@ -361,6 +377,7 @@ static void take_leaves(hy_hosted_t *h) {
 void hy__handover_settle(hy_hosted_t *h, hy_reporter_t *r) {
     hy_manager_t *m = h->manager;
     hy__hosted_tell_evicted(h);
+    hy__hosted_inherit(h);
     take_leaves(h);
     hy__hosted_digest(h); /* before anything else of this epoch that all hear */
     h->is_unsure = true;

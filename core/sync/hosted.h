@@ -9,10 +9,16 @@ typedef struct {
     hy_str_t *key;  /* hyperty URL */
     hy_str_t *user; /* as subscribed, NULL if not told */
     bool is_authorised, is_observing;
-    bool is_evicted;   /* it may not have heard so yet */
-    bool is_untold;    /* evicted by the reporter before, and neither it nor the node may know */
-    bool is_gone;      /* its connection was lost; it is let in again without being asked about */
-    uint32_t accepted; /* how often */
+    bool is_evicted;    /* it may not have heard so yet */
+    bool is_untold;     /* evicted by the reporter before, and neither it nor the node may know */
+    bool is_gone;       /* its connection was lost; it is let in again without being asked about */
+    bool is_listed;     /* its reporter lets it in without being asked; also a user's entry */
+    bool is_taken_back; /* evicted, but not by its reporter: policy may let it in again */
+    bool is_verified;   /* its user, as subscribed */
+    uint32_t accepted;  /* how often */
+    hy_let_t let;       /* how it was let in; `is_authorised` by an invitation */
+    hy_str_t *rule;     /* that let it in, or NULL */
+    int64_t let_wall_ms;
 } hy_guest_t;
 
 typedef struct hy_delegation hy_delegation_t;
@@ -27,6 +33,7 @@ struct hy_hosted {
     uint32_t observers;
     uint64_t admissions; /* of anybody, in this epoch or since before it */
     bool is_public;
+    bool is_unjudged;    /* its guests are still to be judged (judging.h) */
     bool is_replaced;    /* another session holds the object */
     hy_job_t job;        /* holding it again */
     hy_value_t admitted; /* whom that has to admit again; ABSENT: not begun */
@@ -40,6 +47,10 @@ struct hy_hosted {
 hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* NULL; lent */
 /* guests.c: writes what is known of that guest, or that there is none, if the object is stored. */
 void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty);
+/* It is let in by that, from now on; NULL: it is not. */
+void hy__guest_let(hy_hosted_t *h, hy_guest_t *g, const hy_judgement_t *j);
+/* How it was let in, of a row or of what is handed over; its other flags are set before. */
+void hy__guest_read_let(hy_guest_t *g, const hy_node_t *row);
 /* Writes all of them, in place of what is there. */
 int hy__hosted_write_guests(hy_hosted_t *h, hy_ledger_t *l);
 /* What could not be written then is written. */
@@ -66,6 +77,8 @@ hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
 /* eviction.c: the last admission of anybody as a runtime is told of it, with the answer that lets
  * one in and when one is struck off: "<epoch>/<number>". NULL when out of memory. */
 hy_str_t *hy__hosted_admission(const hy_hosted_t *h);
+/* Strikes it off without a word of its reporter, as hy__hosted_evict; it may be let in again. */
+int hy__hosted_take_back(hy_hosted_t *h, hy_guest_t *g, hy_domain_cb done, void *arg);
 /* That it struck that hyperty off may still have to be heard. */
 bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g);
 /* Those of that list (NULL: nobody) who are struck off, ABSENT: none, or out of memory. As one of

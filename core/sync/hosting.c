@@ -16,7 +16,7 @@ hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
 
 bool hy__hosted_has_guest(const hy_hosted_t *h, const hy_str_t *hyperty) {
     const hy_guest_t *g = hy__hosted_guest(h, hyperty);
-    return g && !g->is_evicted;
+    return g && !g->is_evicted && !hy__is_user_url(hyperty);
 }
 
 bool hy__hosted_has_evicted(const hy_hosted_t *h, const hy_str_t *hyperty) {
@@ -53,7 +53,8 @@ void hy__hosted_remove_guest(hy_hosted_t *h, hy_guest_t *g) {
     hy_str_t *hyperty = hy_str_ref(g->key);
     if (g->is_observing) h->observers--;
     hy_str_unref(g->user);
-    g->user = NULL;
+    hy_str_unref(g->rule);
+    g->user = g->rule = NULL;
     hy_dict_remove(&h->guests, g);
     hy__hosted_save_guest(h, hyperty);
     hy_str_unref(hyperty);
@@ -63,7 +64,8 @@ void hy__hosted_remove_guest(hy_hosted_t *h, hy_guest_t *g) {
 static void forget_absent(hy_hosted_t *h) {
     hy_guest_t *g;
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
-        if (g->is_evicted || (g->is_gone && !g->is_authorised)) hy__hosted_remove_guest(h, g);
+        bool is_expected = g->is_authorised || g->is_listed;
+        if (g->is_evicted || (g->is_gone && !is_expected)) hy__hosted_remove_guest(h, g);
     }
 }
 
@@ -81,6 +83,7 @@ void hy__hosted_free(hy_hosted_t *h) {
     hy__delegation_free(h, "the object was deleted");
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
         hy_str_unref(g->user);
+        hy_str_unref(g->rule);
     }
     hy_dict_deinit(&h->guests);
     while (!hy_list_is_empty(&h->askings))
@@ -216,4 +219,8 @@ void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request) {
     }
     hy__hosted_delete(h);
     hy_bus_respond(m->bus, request, 200, NULL, hy_absent());
+}
+
+void hy__hosted_set_schema(hy_hosted_t *h, const hy_schema_t *schema) {
+    h->schema = schema;
 }

@@ -87,8 +87,10 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy__pulse_init(m);
     hy_link_init(&m->watchings);
     hy_link_init(&m->leavings);
+    hy__catalogue_init(m);
     hy__addresses_init(m);
     int rc = hy__outlet_init(m);
+    if (rc == 0) rc = hy__judging_init(m);
     if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
@@ -122,8 +124,10 @@ void hy_manager_free(hy_manager_t *m) {
     hy__lasting_free(m);
     hy__buried_free(m);
     hy__leavings_free(m);
+    hy__catalogue_free(m);
     hy__addresses_deinit(m);
     hy__outlet_deinit(m);
+    hy__judging_deinit(m);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);

@@ -44,6 +44,21 @@ int hy_manager_describe(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
  * reserved and is told as disconnected. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 
+/* Schemas that somebody needs, by name or catalogue URL. */
+typedef struct hy_learning hy_learning_t;
+typedef struct {
+    /* One of them is nowhere to be had; the text says why. */
+    void (*failed)(void *arg, const char *text);
+    void (*done)(void *arg); /* of each it is known whether it can be had */
+} hy_learning_events_t;
+/* Asks the catalogues of their domains for those that are not known here. `names` (strings) is
+ * lent. 0, and `done` comes later: exactly once, unless it is cancelled; 1: nothing has to be
+ * waited for, and nothing comes. `failed` may come at once. HY_ENOMEM. */
+int hy_manager_learn(hy_manager_t *m, const hy_node_t *names, const hy_learning_events_t *events,
+                     void *arg, hy_learning_t **out);
+/* Nothing is called any more. NULL allowed. Not after `done`. */
+void hy_learning_cancel(hy_learning_t *l);
+
 /* The way to a domain's message node is there (again), or is lost; `domain` NULL: to all of them.
  * `is_new`: the session is a new one, at whose node claims, routes and entries have to be set up
  * again; else it was taken over with all of them. At the first `online` there is nothing yet. What
@@ -51,6 +66,23 @@ void hy_manager_release(hy_manager_t *m, hy_str_t *url);
  * callback of a syncher. */
 void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new);
 void hy_manager_offline(hy_manager_t *m, const char *domain);
+
+/* Policy (policy.h) of the objects that are reported here. What changes judges those again who were
+ * let in by it or by a list: who would not be now is struck off in the same turn, before anything
+ * else of the object leaves. On failure the rules before stay. */
+int hy_manager_set_policy(hy_manager_t *m, const hy_node_t *rules, hy_error_t *err);
+/* Adds to and removes from a group, which is made if there is none; both lists of URLs, or NULL. */
+int hy_manager_group(hy_manager_t *m, hy_str_t *name, const hy_node_t *add, const hy_node_t *remove,
+                     hy_error_t *err);
+/* {group: [members]}, which are added. */
+int hy_manager_add_groups(hy_manager_t *m, const hy_node_t *groups, hy_error_t *err);
+int hy_manager_policy(const hy_manager_t *m, hy_value_t *out); /* as hy_policy_rules */
+int hy_manager_groups(const hy_manager_t *m, hy_value_t *out); /* as hy_policy_groups */
+/* What is known of that object and that hyperty or user: {"here": whether it is reported here,
+ * "refusals": [{action, text, at, count, struck}], "guest": {observing, listed, evicted, by, rule,
+ * at} if it is one, "now": {action: {ruling: "allow", "deny" or "ask" its hyperty, by, rule}} if it
+ * is here}. The caller owns it. */
+int hy_manager_why(const hy_manager_t *m, hy_str_t *url, hy_str_t *who, hy_value_t *out);
 
 /* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
  * state, pending} per party, with "store" (true or "sync") if a store that lasts keeps it, and of

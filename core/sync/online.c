@@ -73,6 +73,7 @@ static void follow_again(hy_manager_t *m, const char *domain) {
 
 void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     set_away(m, domain, false);
+    hy__catalogue_online(m);
     if (is_new) m->sessions++;
     if (!is_new) {
         hy__jobs_resume(m, domain);

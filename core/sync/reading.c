@@ -58,10 +58,44 @@ static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
     return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
 }
 
-static bool is_open_to(const hy_reporter_t *r, const hy_str_t *hyperty) {
-    const hy_hosted_t *h = hy__reporter_hosted(r);
-    bool is_evicted = h && hy__hosted_has_evicted(h, hyperty);
-    return is_participant(r, hyperty) || (r->is_public && !is_evicted);
+/* As it subscribed, if it did. */
+static hy_asker_t asker_of(const hy_hosted_t *h, hy_msg_t *m) {
+    const hy_guest_t *g = hy__hosted_guest(h, m->from);
+    if (g && g->user)
+        return (hy_asker_t){.url = m->from, .user = g->user, .is_verified = g->is_verified};
+    return hy__asker(m->from, hy_msg_body(m));
+}
+
+static void on_read(hy_reporter_t *r, hy_msg_t *m) {
+    hy_bus_t *bus = r->party.syncher->manager->bus;
+    hy_hosted_t *h = hy__reporter_hosted(r);
+    hy_judgement_t j = {.ruling = HY_RULING_NONE};
+    hy_error_t err;
+    if (is_struck_off(r, m)) {
+        hy_bus_respond(bus, m, 401, "evicted", hy_absent());
+        return;
+    }
+    if (is_participant(r, m->from)) {
+        j.ruling = HY_RULING_ALLOW;
+    } else if (h) {
+        hy_asker_t who = asker_of(h, m);
+        j = hy__judge(h, HY_ACTION_READ, &who, &err);
+    }
+    if (j.ruling == HY_RULING_ALLOW) {
+        answer_read(r, m);
+    } else if (j.ruling == HY_RULING_DENY) {
+        hy_bus_respond(bus, m, 401, err.text, hy_absent());
+    } else {
+        decide(r, HY_DECIDE_READ, m);
+    }
+}
+
+/* Of who takes part. */
+static bool is_denied(const hy_reporter_t *r, hy_msg_t *m, hy_error_t *err) {
+    hy_hosted_t *h = hy__reporter_hosted(r);
+    if (!h || hy_str_equal(m->from, r->party.syncher->url)) return false;
+    hy_asker_t who = asker_of(h, m);
+    return hy__judge_denies_call(h, &who, hy_get_str(hy_msg_body(m), "method"), err);
 }
 
 void hy__reporter_on_object(void *arg, hy_msg_t *m) {
@@ -72,18 +106,14 @@ void hy__reporter_on_object(void *arg, hy_msg_t *m) {
     if (hy__reporter_returns(r) && (m->type == HY_MSG_READ || m->type == HY_MSG_EXECUTE)) {
         hy__reporter_put_off(r->party.syncher->manager, m);
     } else if (m->type == HY_MSG_READ) {
-        if (is_struck_off(r, m)) {
-            hy_bus_respond(bus, m, 401, "evicted", hy_absent());
-        } else if (is_open_to(r, m->from)) {
-            answer_read(r, m);
-        } else {
-            decide(r, HY_DECIDE_READ, m);
-        }
+        on_read(r, m);
     } else if (m->type == HY_MSG_EXECUTE) {
         if (!hy_get_str(hy_msg_body(m), "method")) {
             hy_bus_respond(bus, m, 400, "execute needs \"method\"", hy_absent());
         } else if (!is_participant(r, m->from)) {
             hy_bus_respond(bus, m, 403, "only observers of the object may execute", hy_absent());
+        } else if (is_denied(r, m, &err)) {
+            hy_bus_respond(bus, m, 403, err.text, hy_absent());
         } else if (hy__ledger_check(r->ledger, &err) < 0) {
             hy_bus_respond(bus, m, 503, err.text, hy_absent());
         } else if (!hy__delegation_defers(hy__reporter_hosted(r), m)) {

@@ -62,6 +62,13 @@ static void on_call(hy_syncher_t *s, hy_msg_t *m) {
         respond(s, m, 400, "execute needs \"method\"");
         return;
     }
+    hy_asker_t who = hy__asker(m->from, hy_msg_body(m));
+    const hy_str_t *method = hy_get_str(hy_msg_body(m), "method");
+    hy_error_t err;
+    if (hy__judge_denies_hyperty(s->manager, s->url, &who, method, &err)) {
+        respond(s, m, 403, err.text);
+        return;
+    }
     hy_decision_t *d = decision(s, NULL, HY_DECIDE_CALL, m, m->from);
     if (!d) return;
     hy__decision_take_call(d, hy_msg_body(m));

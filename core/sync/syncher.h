@@ -129,7 +129,8 @@ void hy_syncher_close(hy_syncher_t *s);
  * the order of their first edits; a batch is one within that. Child operations, events and emits
  * are held; a new child is pending until the commit, changes of a child are seen here at once, and
  * one that is deleted is there until then. Calls whose doing cannot be undone and that have an
- * answer (execute on them, invite, evict, delegate, delete, unsubscribe, saved) wait for the
+ * answer (execute on them, invite, authorise, revoke, evict, delegate, delete, unsubscribe, saved)
+ * wait for the
  * commit, their `done` included. Whatever else is asked (create, subscribe, read, discover, execute
  * on other hyperties) goes on as usual and calls back in the trial; parties made in a trial are
  * told nothing before its end either, and are ended by a rollback: new objects are deleted,
@@ -178,8 +179,9 @@ typedef struct {
 } hy_create_t;
 
 /* Gives back the one of that schema and name that this syncher reports, or that the store keeps for
- * its address. A stored one is committed when it is called back. HY_ECONFLICT: the one that is kept
- * is reported by another runtime now; what is stored of it stays. */
+ * its address; it is of the current version of the schema from then on. A new one's data has to fit
+ * (HY_ESCHEMA). A stored one is committed when it is called back. HY_ECONFLICT: the one that is
+ * kept is reported by another runtime now; what is stored of it stays. */
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err);
 /* `schema` NULL: any; else the object's must be the same. `store`: the copy is kept, too, unless
@@ -233,6 +235,9 @@ hy_view_t *hy_party_data(const hy_party_t *p);     /* lent */
 hy_node_t *hy_party_metadata(const hy_party_t *p); /* lent, read only */
 const hy_children_t *hy_party_children(const hy_party_t *p);
 const hy_schema_t *hy_party_schema(const hy_party_t *p);
+/* What of a reporter's object does not fit its schema, as that is now: "place: why" (lent); NULL:
+ * it fits. Such an object was given back by the store, or has moved to another version. */
+hy_str_t *hy_party_misfit(hy_party_t *p);
 uint64_t hy_party_version(const hy_party_t *p);
 hy_str_t *hy_party_epoch(const hy_party_t *p);
 hy_party_status_t hy_party_status(const hy_party_t *p);
@@ -270,6 +275,12 @@ int hy_party_unsubscribe(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *
 int hy_party_invite(hy_party_t *p, hy_str_t **hyperties, uint32_t count, hy_done_cb done, void *arg,
                     hy_error_t *err);
 int hy_party_evict(hy_party_t *p, hy_str_t *hyperty, hy_done_cb done, void *arg, hy_error_t *err);
+/* Whom it lets observe and read without being asked: hyperty and user URLs. */
+int hy_party_authorise(hy_party_t *p, hy_str_t **who, uint32_t count, hy_done_cb done, void *arg,
+                       hy_error_t *err);
+/* Takes one off that list, with what an invitation gave: who was let in by it, and would not be
+ * now, is struck off. HY_ENOT_FOUND: it is not on it. */
+int hy_party_revoke(hy_party_t *p, hy_str_t *who, hy_done_cb done, void *arg, hy_error_t *err);
 int hy_party_delete(hy_party_t *p, hy_done_cb done, void *arg, hy_error_t *err);
 /* Hands the object over to another hyperty of its domain, which is asked whether it wants it. Until
  * that has turned out nothing can be written (HY_ECONFLICT). `done` with 0: the other one reports
@@ -314,6 +325,9 @@ int hy_decision_accept(hy_decision_t *d, hy_value_t value);
 int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_error_t *err);
 /* `code` negative, HY_EFORBIDDEN as a rule; `reason` may be NULL. */
 int hy_decision_reject(hy_decision_t *d, int code, const char *reason);
+/* The hyperty of that name has no handler for it: the same as at the end of one, but the asker is
+ * told so. */
+void hy_decision_unheard(hy_decision_t *d, const char *hyperty);
 /* The handler ended: what is still open is refused, a child kept. */
 void hy_decision_end(hy_decision_t *d);
 

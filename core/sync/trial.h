@@ -116,6 +116,8 @@ int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err);
 /* A batch within: what comes after the mark is undone. */
 void hy__holding_mark(hy_reporter_t *r);
 void hy__holding_undo_to_mark(hy_reporter_t *r);
+/* Whether what comes after the mark fits. */
+int hy__holding_check_fit(hy_reporter_t *r, hy_error_t *err);
 /* A reporter's own operation; `op` is taken over on success. */
 int hy__holding_child(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child, hy_error_t *err);
 /* What the last one did to the child's data, to be undone; taken over. */
@@ -133,6 +135,8 @@ int hy__holding_keep(hy_party_t *p, hy_store_level_t level);
 typedef enum {
     HY_DEED_EXECUTE,
     HY_DEED_INVITE,
+    HY_DEED_AUTHORISE,
+    HY_DEED_REVOKE,
     HY_DEED_EVICT,
     HY_DEED_DELEGATE,
     HY_DEED_DELETE,
@@ -143,7 +147,7 @@ typedef enum {
 typedef struct {
     hy_deed_t what;
     hy_party_t *party;    /* NULL: of none */
-    hy_str_t **hyperties; /* INVITE, EVICT, DELEGATE; EXECUTE: to whom */
+    hy_str_t **hyperties; /* INVITE, AUTHORISE, REVOKE, EVICT, DELEGATE; EXECUTE: to whom */
     uint32_t count;
     const char *method; /* EXECUTE */
     hy_value_t value;   /* its params, taken over */

@@ -13,6 +13,7 @@ local completion = require "hyperty.complete"
 local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
 local operate = require "hyperty.operate"
+local policy = require "hyperty.policy"
 
 local concat, sort, pack, unpack = table.concat, table.sort, table.pack, table.unpack
 local error, format, getmetatable, ipairs, pairs, pcall, print, rawequal, rawget, rawset, tostring,
@@ -271,7 +272,8 @@ local function install_commands(host, env, self, last)
     return observer
   end
 
-  function commands.why()
+  function commands.why(url, who)
+    if url ~= nil then return policy.why(host, url, who) end
     local failure = last.failure
     if not failure then return print "nothing has failed here" end
     print(failure.text)
@@ -292,6 +294,7 @@ local function install_commands(host, env, self, last)
   end
 
   for name, command in pairs(operate.commands(host)) do commands[name] = command end
+  for name, command in pairs(policy.commands(host)) do commands[name] = command end
 
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")

@@ -56,7 +56,7 @@ describe("executing", function()
   end)
 
   it("is refused 403 without a handler, or one that decides nothing", function()
-    assert.same({ 403, nil, "not accepted" }, { execute() })
+    assert.same({ 403, nil, 'no handler for "execute" in anna' }, { execute() })
     handle ""
     assert.same({ 403, nil, "not accepted" }, { execute() })
   end)

@@ -39,7 +39,7 @@ describe("reading", function()
     end)
 
     it("401 without a handler, or when it ends undecided", function()
-      assert.same({ 401, nil, "not accepted" }, { read() })
+      assert.same({ 401, nil, 'no handler for "read" in anna' }, { read() })
       anna:eval [[self.room:on("read", function() end)]]
       assert.same({ 401, nil, "not accepted" }, { read() })
     end)
