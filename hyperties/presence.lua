@@ -26,7 +26,7 @@ local HEARTBEAT_MIN, HEARTBEAT_MAX = 0.1, 3600 -- seconds that are believed of o
 function Presence:start(config)
   self.place, self.heartbeat = config.place or "lobby", config.heartbeat or 10
   self.peers = {} -- url of an object → a connection, our own included
-  self.syncher:on("invite", function(invitation) self:welcome(invitation) end)
+  self.is_live = {} -- url of an object → true, of all that the registry has for this place
   local kept = self.syncher:resume { schema = "Context", name = self.place } or {}
   if #kept == 0 or not self.state.told then
     self.state.told = hyperty.object {} -- user → what was told last of who is not gone
@@ -41,7 +41,7 @@ function Presence:start(config)
   hyperty.every(self.heartbeat, function()
     self.own.data.time = hyperty.now()
     self:forget_lost()
-    self:look()
+    for url in pairs(self.is_live) do self:subscribe(url) end -- those who did not answer before
   end)
 end
 
@@ -61,23 +61,13 @@ end
 
 -- --- finding the others --------------------------------------------------------------------------
 
--- All who are at this place and not watched yet; those whom it finds hear of us at once.
 function Presence:look()
-  local reporters = {}
-  for _, entry in ipairs(self.syncher:discover { schema = "Context", name = self.place } or {}) do
-    if not self.peers[entry.url] and entry.status ~= "disconnected" then
-      self:subscribe(entry.url)
-      table.insert(reporters, entry.reporter)
-    end
-  end
-  if #reporters > 0 then self.own:invite(reporters) end
-end
-
-function Presence:welcome(invitation)
-  local is_here = (invitation.schema or ""):find "Context$" and invitation.name == self.place
-  if not is_here then return invitation:decline "that is another place" end
-  invitation:accept()
-  self:subscribe(invitation.url)
+  local here = { type = "dataObject", schema = "Context", name = self.place }
+  self.syncher:on("registration", here, function(event)
+    local url = event.entry.url
+    self.is_live[url] = event.kind == "live" or nil
+    if self.is_live[url] then self:subscribe(url) end
+  end)
 end
 
 -- Does not wait: one who has died keeps nobody from seeing the others.
