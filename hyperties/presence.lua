@@ -19,6 +19,7 @@ local hyperty = require "hyperty"
 ---@class Presence : hyperty.Hyperty
 local Presence = { name = "Presence", version = 1, schemas = { "Context" } }
 
+local TAG = "presence"
 local STATUS, TEXT = 1, 2 -- where they are among the values
 local LEASE = 2 -- heartbeats
 local HEARTBEAT_MIN, HEARTBEAT_MAX = 0.1, 3600 -- seconds that are believed of others
@@ -47,9 +48,9 @@ end
 
 function Presence:report()
   self.own = assert(self.syncher:create {
-    schema = "Context", name = self.place, public = true, tags = { "presence" },
+    schema = "Context", name = self.place, public = true, tags = { TAG },
     data = {
-      id = self.url, tag = "presence", time = hyperty.now(), values = {
+      id = self.url, tag = TAG, time = hyperty.now(), values = {
         {
           name = "status", value = "here", sampleTime = hyperty.now(), updateTime = self.heartbeat,
         },
@@ -79,11 +80,13 @@ function Presence:subscribe(url)
     local copy, why = self.syncher:subscribe(url, { schema = "Context" })
     if self.peers[url] ~= pending then return end
     self.peers[url] = nil
-    local values = copy and copy.data.values
-    if values and values[TEXT] and values[STATUS].name == "status" then
-      self:tell(self:watch(copy).user)
+    if not copy then
+      hyperty.log.info("somebody is not seen yet:", why, { object = url })
+    elseif copy.data.tag ~= TAG then
+      self.is_live[url] = nil -- something else of that name
+      copy:unsubscribe()
     else
-      hyperty.log.info("somebody is not seen:", why or "not a presence", { object = url })
+      self:tell(self:watch(copy).user)
     end
   end)
 end
@@ -105,10 +108,13 @@ function Presence:watch(copy)
   return peer
 end
 
+-- What a peer writes is its own affair: it may not be there.
+local function entry_of(peer, which) return peer.copy.data.values[which] or {} end
+
 -- A sign of life. What it says of the time is by its own clock, so it is not read.
 function Presence:renew(peer)
   if peer.timer then peer.timer:cancel() end
-  local heartbeat = peer.copy.data.values[STATUS].updateTime or self.heartbeat
+  local heartbeat = entry_of(peer, STATUS).updateTime or self.heartbeat
   heartbeat = math.max(HEARTBEAT_MIN, math.min(heartbeat, HEARTBEAT_MAX))
   peer.is_silent = false
   peer.timer = hyperty.after(LEASE * heartbeat, function()
@@ -131,13 +137,13 @@ end
 
 -- Two words and a text, whatever a peer writes.
 local function status_of(peer)
-  return peer.copy.data.values[STATUS].value == "here" and "here" or "away"
+  return entry_of(peer, STATUS).value == "here" and "here" or "away"
 end
 
-local function text_of(peer) return tostring(peer.copy.data.values[TEXT].value) end
+local function text_of(peer) return tostring(entry_of(peer, TEXT).value or "") end
 
 local function said_at(peer)
-  local time = peer.copy.data.values[STATUS].sampleTime
+  local time = entry_of(peer, STATUS).sampleTime
   return type(time) == "number" and time or 0
 end
 
