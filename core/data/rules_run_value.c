@@ -1,8 +1,9 @@
 /* Running what a rule says of any value, of numbers and of strings. */
 #include "rules_run.h"
 
-#include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* --- any value -------------------------------------------------------------------------------- */
 
@@ -27,19 +28,42 @@ static bool is_said(hy_value_t v) {
     return v.kind != HY_ABSENT;
 }
 
-static double real_of(hy_value_t v) {
-    return v.kind == HY_INT ? (double)v.as.i : v.as.r;
+/* Without its sign: digits times a power of ten. */
+typedef struct {
+    uint64_t digits;
+    int tens;
+} decimal_t;
+
+/* The shortest that a double is read back from, which is what people wrote. */
+static decimal_t decimal_of(hy_value_t v) {
+    if (v.kind == HY_INT) {
+        uint64_t digits = v.as.i < 0 ? 0 - (uint64_t)v.as.i : (uint64_t)v.as.i;
+        return (decimal_t){digits, 0};
+    }
+    char text[40];
+    int places = 14;
+    do
+        snprintf(text, sizeof text, "%.*e", places, fabs(v.as.r));
+    while (strtod(text, NULL) != fabs(v.as.r) && ++places < 17);
+    decimal_t d = {0, atoi(strchr(text, 'e') + 1) - places};
+    for (const char *c = text; *c != 'e'; c++) {
+        if (*c != '.') d.digits = 10 * d.digits + (uint64_t)(*c - '0');
+    }
+    return d;
 }
 
-/* Doubles are taken for the decimals that people write: 0.3 is a multiple of 0.1, though their
- * remainder is not quite 0. */
+/* Exact for decimals: 0.3 is a multiple of 0.1, though their doubles divide not quite evenly. */
 static bool is_multiple(hy_value_t v, hy_value_t of) {
     if (v.kind == HY_INT && of.kind == HY_INT) return v.as.i % of.as.i == 0;
-    double a = real_of(v), b = real_of(of);
-    if (fmod(a, b) == 0) return true;
-    double times = round(a / b);
-    return b != floor(b) && fabs(times) < 0x1p40 && times != 0 &&
-           fabs(times * b - a) <= 2 * DBL_EPSILON * fabs(a);
+    decimal_t a = decimal_of(v), b = decimal_of(of);
+    for (; a.tens < b.tens && a.digits != 0; a.tens++) {
+        if (a.digits % 10 != 0) return false;
+        a.digits /= 10;
+    }
+    uint64_t rest = a.digits % b.digits;
+    for (; a.tens > b.tens && rest != 0; a.tens--)
+        rest = (uint64_t)((unsigned __int128)rest * 10 % b.digits);
+    return rest == 0;
 }
 
 static int run_number(hy__run_t *run, const hy__number_rules_t *n, hy_value_t v) {
