@@ -7,9 +7,9 @@
 --   > load("presence", { user = "user://localhost/bob", as = "bob" }).set("away", "lunch")
 --   > here.people()
 --
--- A connection renews its lease with each heartbeat: who leaves properly is gone at once, and who is
--- not heard for two heartbeats, too. A user with several connections counts once: is here if one of
--- them is, and gone once none is left.
+-- A connection renews its lease with each heartbeat: who leaves properly is gone at once, and who
+-- is not heard for two heartbeats, too. A user with several connections counts once: is here if one
+-- of them is, and gone once none is left.
 --
 -- config: `place` ("lobby"); `heartbeat`, seconds (10). Events, each one table { user, status,
 -- text, connections }: `here`, `away`, `gone`; again when the text changes.
