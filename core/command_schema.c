@@ -21,8 +21,7 @@
 
 typedef struct {
     hy_paths_t paths;
-    hy_schemas_t *schemas; /* of these */
-    hy_log_t log;
+    hy_schemas_t *schemas; /* of these; but for ls none is compiled before it is asked for */
 } look_t;
 
 typedef int (*action_t)(look_t *look, const char *const *words, int count);
@@ -262,7 +261,7 @@ static int misuse(const char *text, const char *what, const char *more) {
     return HY_EXIT_USAGE;
 }
 
-/* Of ls: the others speak of their own schemas only. */
+/* Of ls: the others speak only of those that they were asked for. */
 static void log_line(void *arg, hy_log_level_t level, const char *who, const char *text) {
     (void)arg;
     (void)level;
@@ -289,9 +288,11 @@ static int look_open(look_t *look, const char *const *words, int count, hy_error
     }
     if (rc == 0) rc = hy_paths_add_usual(&look->paths);
     if (rc < 0) return rc;
-    look->log = (hy_log_t){.level = HY_LOG_WARN, .sink = count == 0 ? log_line : NULL};
-    return hy_schema_files_load(look->schemas, look->paths.items, look->paths.count, &look->log,
-                                err);
+    const hy_log_t log = {.level = HY_LOG_WARN, .sink = log_line}, none = {.sink = NULL};
+    return count == 0 ? hy_schema_files_load(look->schemas, look->paths.items, look->paths.count,
+                                             &log, err)
+                      : hy_schema_files_add(look->schemas, look->paths.items, look->paths.count,
+                                            &none);
 }
 
 static int run(size_t action, const char *const *words, int count) {

@@ -212,7 +212,7 @@
  * rules may lead to rules. A pattern: its length, groups within each other, what it must repeat at
  * least and how often a quantifier may; what a match may cost (beside the text's length) and use.
  * Patterns that are costly though they do not backtrack see texts up to a length only. Places that
- * a comparison of two tells. */
+ * a comparison of two tells; its steps, and how deep they may lead to one another. */
 #define HY_SCHEMA_BYTES_MAX        (256u << 10)
 #define HY_RULES_MAX               16384u
 #define HY_SCHEMAS_FOREIGN_MAX     256u
@@ -227,6 +227,8 @@
 #define HY_RULES_REPEATS_CHEAP     256u   /* that a pattern asks for; more are costly */
 #define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
 #define HY_COMPAT_PLACES_MAX       100u
+#define HY_COMPAT_STEPS_MAX        1000000u
+#define HY_COMPAT_DEPTH_MAX        200u
 
 /* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
  * how long that is remembered; documents that one of them consists of; how many a runtime takes. */
@@ -250,6 +252,7 @@
 #define HY_REGISTRY_WATCHES_MAX        256u
 #define HY_REGISTRY_WATCHES_ALL_MAX    (1u << 16)
 #define HY_REGISTRY_CRITERIA_BYTES_MAX (4u << 10)
+#define HY_WATCHED_MAX                 65536u /* entries that one is told of */
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)

@@ -62,19 +62,13 @@ static int add_document(loading_t *l, hy_str_t *name, hy_str_t *path, hy_error_t
 }
 
 /* One file; 0 also if it cannot be used. */
-static int add_file(loading_t *l, const char *folder, const char *file) {
+static int add_file(void *loading, hy_str_t *name, hy_str_t *path) {
+    loading_t *l = loading;
     hy_error_t err = {.text = ""};
-    hy_str_t *path = hy_str_format("%s/%s", folder, file);
-    hy_str_t *name = hy_str_new(file, strlen(file) - strlen(SUFFIX));
-    int rc = path && name ? 0 : HY_ENOMEM;
-    if (!rc && !hy_schemas_find(l->schemas, name)) rc = add_document(l, name, path, &err);
-    if (rc < 0 && rc != HY_ENOMEM) {
-        leave_out(l, path, err.text);
-        rc = 0;
-    }
-    hy_str_unref(path);
-    hy_str_unref(name);
-    return rc;
+    int rc = hy_schemas_find(l->schemas, name) ? 0 : add_document(l, name, path, &err);
+    if (rc == 0 || rc == HY_ENOMEM) return rc;
+    leave_out(l, path, err.text);
+    return 0;
 }
 
 int hy_schema_documents_add(hy_schemas_t *schemas, const hy_node_t *documents, hy_error_t *err) {
@@ -97,16 +91,36 @@ static int is_schema(const struct dirent *entry) {
     return len > tail && strcmp(entry->d_name + len - tail, SUFFIX) == 0;
 }
 
-static int add_folder(loading_t *l, const char *folder) {
+static int visit(const char *folder, const char *file, hy_schema_file_cb visitor, void *arg) {
+    hy_str_t *path = hy_str_format("%s/%s", folder, file);
+    hy_str_t *name = hy_str_new(file, strlen(file) - strlen(SUFFIX));
+    int rc = path && name ? visitor(arg, name, path) : HY_ENOMEM;
+    hy_str_unref(path);
+    hy_str_unref(name);
+    return rc;
+}
+
+static int visit_folder(const char *folder, hy_schema_file_cb visitor, void *arg) {
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_schema, alphasort);
     if (count < 0) return errno == ENOMEM ? HY_ENOMEM : 0; /* most folders have no schemas */
     int rc = 0;
     for (int i = 0; i < count; i++) {
-        if (!rc) rc = add_file(l, folder, entries[i]->d_name);
+        if (!rc) rc = visit(folder, entries[i]->d_name, visitor, arg);
         free(entries[i]);
     }
     free(entries);
+    return rc;
+}
+
+int hy_schema_files_each(char *const *paths, uint32_t path_count, hy_schema_file_cb file,
+                         void *arg) {
+    int rc = 0;
+    for (uint32_t i = 0; i < path_count && rc == 0; i++) {
+        hy_str_t *folder = hy_str_format("%s/schemas", paths[i]);
+        rc = folder ? visit_folder(folder->bytes, file, arg) : HY_ENOMEM;
+        hy_str_unref(folder);
+    }
     return rc;
 }
 
@@ -120,21 +134,32 @@ static void on_failed(void *loading, const char *name, const char *text) {
     }
 }
 
+static int add_files(loading_t *l, char *const *paths, uint32_t path_count) {
+    hy_dict_init(&l->files, sizeof(file_t));
+    return hy_schema_files_each(paths, path_count, add_file, l);
+}
+
+static void forget_files(loading_t *l) {
+    const file_t *file;
+    for (uint32_t pos = 0; (file = hy_dict_next(&l->files, &pos));)
+        hy_str_unref(file->path);
+    hy_dict_deinit(&l->files);
+}
+
+int hy_schema_files_add(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
+                        const hy_log_t *log) {
+    loading_t l = {.schemas = schemas, .log = log};
+    int rc = add_files(&l, paths, path_count);
+    forget_files(&l);
+    return rc;
+}
+
 int hy_schema_files_load(hy_schemas_t *schemas, char *const *paths, uint32_t path_count,
                          const hy_log_t *log, hy_error_t *err) {
     loading_t l = {.schemas = schemas, .log = log, .err = err};
-    int rc = 0;
-    hy_dict_init(&l.files, sizeof(file_t));
-    for (uint32_t i = 0; i < path_count && rc == 0; i++) {
-        hy_str_t *folder = hy_str_format("%s/schemas", paths[i]);
-        rc = folder ? add_folder(&l, folder->bytes) : HY_ENOMEM;
-        hy_str_unref(folder);
-    }
+    int rc = add_files(&l, paths, path_count);
     if (rc == 0 && hy_schemas_compile(schemas, on_failed, &l, NULL) == HY_ENOMEM) rc = HY_ENOMEM;
-    const file_t *file;
-    for (uint32_t pos = 0; (file = hy_dict_next(&l.files, &pos));)
-        hy_str_unref(file->path);
-    hy_dict_deinit(&l.files);
+    forget_files(&l);
     return rc ? rc : l.code;
 }
 

@@ -9,7 +9,7 @@
  * What speaks of the whole node is run as a rule of its own, without the others. What was put in is
  * run as a whole; all else fitted before, and what a rule that is followed says of it still holds.
  */
-#include "rules_private.h"
+#include "rules_run.h"
 #include "touched.h"
 
 static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch);
@@ -61,24 +61,41 @@ static int follow_array(hy__run_t *run, const hy__array_rules_t *a, const hy__to
 
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static int refuse_missing(hy__run_t *run, const hy_str_t *key) {
-    return run->err ? hy__explain(run, hy_absent(), "has no \"%s\"", key->bytes) : HY_ESCHEMA;
-}
-
 /* A member that was set or removed. */
 static int run_key(hy__run_t *run, const hy__object_rules_t *o, const hy_node_t *n, hy_str_t *key) {
-    const hy__member_rule_t *member = hy_dict_get(&o->members, key);
+    const hy__member_rule_t *m = hy_dict_get(&o->members, key);
     hy_value_t v = hy_node_find(n, key);
-    if (v.kind == HY_ABSENT) return member && member->is_required ? refuse_missing(run, key) : 0;
-    if (member && member->rule) return hy__rule_run_at(run, member->rule, key, 0, v);
-    return o->rest ? hy__rule_run_at(run, o->rest, key, 0, v) : 0;
+    if (v.kind != HY_ABSENT) return hy__run_member(run, o, m, key, v);
+    return m && m->is_required ? hy__refuse_missing(run, key) : 0;
 }
 
+/* A member in which something was touched. */
 static int follow_key(hy__run_t *run, const hy__object_rules_t *o, const hy__touch_t *in) {
     hy_str_t *key = hy_node_key(in->node);
-    const hy__member_rule_t *member = hy_dict_get(&o->members, key);
-    if (member && member->rule) return follow_at(run, member->rule, key, 0, in);
-    return o->rest ? follow_at(run, o->rest, key, 0, in) : 0;
+    const hy__member_rule_t *m = hy_dict_get(&o->members, key);
+    bool has = m && m->rule;
+    int rc = has ? follow_at(run, m->rule, key, 0, in) : 0;
+    for (uint32_t i = 0; rc == 0 && i < o->pattern_count; i++) {
+        const hy__pattern_rule_t *p = &o->patterns[i];
+        rc = hy__run_pattern(run, p->regex, p->pattern, key);
+        if (rc == 0) {
+            has = true;
+            rc = follow_at(run, p->rule, key, 0, in);
+        } else if (rc == HY_ESCHEMA) {
+            rc = 0;
+        }
+    }
+    return rc == 0 && !has && o->rest ? follow_at(run, o->rest, key, 0, in) : rc;
+}
+
+/* Its rule held before, unless it is the key that has come. */
+static int follow_dependency(hy__run_t *run, const hy__dependency_t *d, const hy__touch_t *touch) {
+    if (hy_node_find(touch->node, d->key).kind == HY_ABSENT) return 0;
+    bool has_come = hy__touch_has_key(touch, d->key);
+    int rc = has_come || touch->has_gone ? hy__run_dependency_keys(run, d, touch->node) : 0;
+    if (rc < 0 || !d->rule) return rc;
+    return has_come ? hy__rule_run(run, d->rule, hy_node_value(touch->node))
+                    : follow(run, d->rule, touch);
 }
 
 static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__touch_t *touch) {
@@ -89,6 +106,9 @@ static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__
     }
     for (const hy__touch_t *in = touch->first; rc == 0 && in; in = in->next) {
         rc = follow_key(run, o, in);
+    }
+    for (uint32_t i = 0; rc == 0 && i < o->dependency_count; i++) {
+        rc = follow_dependency(run, &o->dependencies[i], touch);
     }
     return rc;
 }
@@ -127,12 +147,15 @@ static void take_object(whole_t *whole, const hy__object_rules_t *o, const hy__t
     whole->rule.object = &whole->object;
 }
 
-static int run_whole(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {
+static __attribute__((noinline)) int run_whole(hy__run_t *run, const hy_rule_t *rule,
+                                               const hy__touch_t *touch) {
     whole_t whole;
     whole.rule = (hy_rule_t){.resource = rule->resource,
                              .types = HY__TYPES_ALL,
+                             .keeps_scope = rule->keeps_scope,
                              .constant = rule->constant,
-                             .enumerated = rule->enumerated};
+                             .enumerated = rule->enumerated,
+                             .table = rule->table};
     if (rule->place) take_place(&whole, rule->place);
     if (rule->array) take_array(&whole, rule->array, touch);
     if (rule->object) take_object(&whole, rule->object, touch);
@@ -161,7 +184,7 @@ static int follow_parts(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t
 static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {
     if (rule->has_unevaluated) return hy__rule_run(run, rule, hy_node_value(touch->node));
     hy__scope_t scope = {run->scope, rule->resource};
-    run->scope = &scope;
+    if (rule->keeps_scope && rule->resource) run->scope = &scope;
     run->depth++;
     int rc = follow_parts(run, rule, touch);
     run->depth--;
@@ -174,8 +197,8 @@ static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touc
 static int check(const hy_rule_t *rule, hy_node_t *root, const hy__touched_t *touched,
                  hy_error_t *err) {
     hy__run_t run = {.err = err};
-    int rc = touched->is_whole ? hy__rule_run(&run, rule, hy_node_value(root))
-                               : follow(&run, rule, touched->root);
+    if (touched->is_whole) return hy__run_whole(&run, rule, hy_node_value(root));
+    int rc = follow(&run, rule, touched->root);
     hy__run_deinit(&run);
     return rc == HY_ETOO_LARGE ? HY_ESCHEMA : rc;
 }

@@ -26,6 +26,12 @@ int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pat
 int hy__run_value(hy__run_t *run, const hy_rule_t *rule, hy_value_t v);
 int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n);
 int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n);
+/* Of these: what is said of a member by itself (`m`: its entry, NULL if there is none), and of keys
+ * that have to be there. */
+int hy__run_member(hy__run_t *run, const hy__object_rules_t *o, const hy__member_rule_t *m,
+                   hy_str_t *key, hy_value_t v);
+int hy__refuse_missing(hy__run_t *run, const hy_str_t *key);
+int hy__run_dependency_keys(hy__run_t *run, const hy__dependency_t *d, const hy_node_t *n);
 
 /* What is left of an array or object by the rules that took it, `run->taken` from `mark` on. */
 int hy__run_array_left(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n, uint32_t mark);

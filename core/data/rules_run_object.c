@@ -3,7 +3,7 @@
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-static int refuse_missing(hy__run_t *run, const hy_str_t *key) {
+int hy__refuse_missing(hy__run_t *run, const hy_str_t *key) {
     return HY__REFUSE(run, hy_absent(), "has no \"%s\"", key->bytes);
 }
 
@@ -11,7 +11,7 @@ static int find_missing(hy__run_t *run, const hy__object_rules_t *o, const hy_no
     const hy__member_rule_t *m;
     for (uint32_t pos = 0; (m = hy_dict_next(&o->members, &pos));) {
         if (m->is_required && hy_node_find(n, m->key).kind == HY_ABSENT)
-            return refuse_missing(run, m->key);
+            return hy__refuse_missing(run, m->key);
     }
     return 0;
 }
@@ -43,6 +43,15 @@ static int run_name(hy__run_t *run, const hy_rule_t *names, hy_str_t *key) {
     return rc;
 }
 
+int hy__run_member(hy__run_t *run, const hy__object_rules_t *o, const hy__member_rule_t *m,
+                   hy_str_t *key, hy_value_t v) {
+    bool has = m && m->rule;
+    int rc = o->names ? run_name(run, o->names, key) : 0;
+    if (rc == 0 && has) rc = hy__rule_run_at(run, m->rule, key, 0, v);
+    if (rc == 0 && o->pattern_count > 0) rc = run_patterns(run, o, key, v, &has);
+    return rc == 0 && !has && o->rest ? hy__rule_run_at(run, o->rest, key, 0, v) : rc;
+}
+
 /* What the data has, key by key. */
 static int run_keys(hy__run_t *run, const hy__object_rules_t *o, const hy_node_t *n) {
     uint32_t required = 0;
@@ -51,12 +60,8 @@ static int run_keys(hy__run_t *run, const hy__object_rules_t *o, const hy_node_t
     int rc = hy__run_count(run, hy_node_count(n) / HY__CHEAP_A_STEP);
     for (uint32_t pos = 0; rc == 0 && hy_node_next(n, &pos, &key, &v);) {
         const hy__member_rule_t *m = hy_dict_get(&o->members, key);
-        bool has = m && m->rule;
         if (m && m->is_required) required++;
-        if (o->names) rc = run_name(run, o->names, key);
-        if (rc == 0 && has) rc = hy__rule_run_at(run, m->rule, key, 0, v);
-        if (rc == 0 && o->pattern_count > 0) rc = run_patterns(run, o, key, v, &has);
-        if (rc == 0 && !has && o->rest) rc = hy__rule_run_at(run, o->rest, key, 0, v);
+        rc = hy__run_member(run, o, m, key, v);
     }
     return rc == 0 && required < o->required_count ? find_missing(run, o, n) : rc;
 }
@@ -68,7 +73,7 @@ static int run_members(hy__run_t *run, const hy__object_rules_t *o, const hy_nod
     for (uint32_t pos = 0; rc == 0 && (m = hy_dict_next(&o->members, &pos));) {
         hy_value_t v = hy_node_find(n, m->key);
         if (v.kind == HY_ABSENT) {
-            rc = m->is_required ? refuse_missing(run, m->key) : 0;
+            rc = m->is_required ? hy__refuse_missing(run, m->key) : 0;
         } else if (m->rule) {
             rc = hy__rule_run_at(run, m->rule, m->key, 0, v);
         }
@@ -78,13 +83,18 @@ static int run_members(hy__run_t *run, const hy__object_rules_t *o, const hy_nod
 
 /* --- the object as a whole -------------------------------------------------------------------- */
 
-static int run_dependency(hy__run_t *run, const hy__dependency_t *d, hy_node_t *n) {
+int hy__run_dependency_keys(hy__run_t *run, const hy__dependency_t *d, const hy_node_t *n) {
     for (uint32_t i = 0; i < d->required.count; i++) {
         if (hy_node_find(n, d->required.items[i]).kind == HY_ABSENT)
             return HY__REFUSE(run, hy_absent(), "has \"%s\" without \"%s\"", d->key->bytes,
                               d->required.items[i]->bytes);
     }
-    return d->rule ? hy__rule_run(run, d->rule, hy_node_value(n)) : 0;
+    return 0;
+}
+
+static int run_dependency(hy__run_t *run, const hy__dependency_t *d, hy_node_t *n) {
+    int rc = hy__run_dependency_keys(run, d, n);
+    return rc == 0 && d->rule ? hy__rule_run(run, d->rule, hy_node_value(n)) : rc;
 }
 
 int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n) {

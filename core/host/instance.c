@@ -315,14 +315,16 @@ static void read_name(lua_State *L, void *arg) {
 /* What the registry is to know; the manager adds address, type and runtime. */
 int hy__instance_entry(hy_instance_t *i, hy_value_t *out) {
     naming_t naming = {i, NULL};
-    hy_value_t schemes = hy_absent(), resources = hy_absent();
+    hy_value_t schemes = hy_absent(), schemas = hy_absent(), resources = hy_absent();
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = hy_protected(i->L, read_name, &naming, NULL);
     if (rc == 0) rc = hy_put(entry, "name", hy_string(naming.name));
     if (rc == 0 && i->user) rc = hy_put(entry, "user", hy_string(hy_str_ref(i->user)));
-    if (rc == 0) rc = hy__state_list(i, true, &schemes);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_SCHEMES, &schemes);
     if (rc == 0) rc = hy_put(entry, "dataSchemes", schemes);
-    if (rc == 0) rc = hy__state_list(i, false, &resources);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_SCHEMAS, &schemas);
+    if (rc == 0) rc = hy_put(entry, "schemas", schemas);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_RESOURCES, &resources);
     if (rc == 0) rc = hy_put(entry, "resources", resources);
     if (rc < 0) {
         hy_node_unref(entry);

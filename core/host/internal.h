@@ -96,9 +96,10 @@ int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_com
 int hy__state_check(hy_instance_t *i, hy_error_t *err);
 /* Raises the error on top, which a failed load left, naming the file if it does not. */
 int hy__load_failed(lua_State *L, const char *file);
-/* Scheme names (is_schemes) of the schemas that the table names, or the resources that it names: an
- * array of strings. */
-int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out);
+/* What the table says of itself: URL schemes or URLs of the schemas that it names, or the resources
+ * that it names. An array of strings. */
+typedef enum { HY_SAID_SCHEMES, HY_SAID_SCHEMAS, HY_SAID_RESOURCES } hy_said_t;
+int hy__state_list(hy_instance_t *i, hy_said_t what, hy_value_t *out);
 /* Makes `self`. The address and the syncher are there. */
 int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
 /* Pushes a method of the script's table, and self; false, and nothing, if there is none. May

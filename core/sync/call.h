@@ -30,10 +30,11 @@ struct hy_call {
     bool resumes;               /* the store keeps what it asks for */
     hy_str_t *kept;             /* object that its hyperty reported, in the store */
     hy_store_level_t kept_level;
-    bool is_part;      /* of a call that resumes all, which gives them to the hyperty */
-    bool is_second;    /* it has asked for objects, now for hyperties */
-    bool may_repeat;   /* its request, if it is told to ask again */
-    hy_msg_t *message; /* that request */
+    bool is_part;        /* of a call that resumes all, which gives them to the hyperty */
+    uint32_t live_count; /* of what was found */
+    bool is_second;      /* it has asked for objects, now for hyperties */
+    bool may_repeat;     /* its request, if it is told to ask again */
+    hy_msg_t *message;   /* that request */
     hy_timer_t again;
     uint64_t again_ms, until_ms;
     hy_str_t *read; /* object that it reads, which may come in parts */
@@ -91,6 +92,12 @@ void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char 
                            hy_party_t *p);
 /* The call; if it is a subscription, with all of that object. */
 void hy__call_end_all(hy_call_t *c, int code, const char *desc, hy_party_t *p);
+
+/* discover.c: may the registry be searched by them (a schema is then by its URL)? HY_EINVALID,
+ * HY_ENOMEM. And the registry that is: that of the domain of the URL, or of the reporter, that they
+ * name. */
+int hy__criteria_check(const hy_manager_t *m, hy_node_t *criteria, hy_error_t *err);
+hy_str_t *hy__criteria_registry(const hy_manager_t *m, const hy_node_t *criteria);
 
 /* --- kept.c, resume.c ------------------------------------------------------------------------- */
 

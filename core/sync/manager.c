@@ -14,6 +14,10 @@ static void on_sm(void *arg, hy_msg_t *m) {
         hy__takeover_asked(manager, m);
         return;
     }
+    if (m->type == HY_MSG_EVENT) {
+        hy__watchings_event(manager, m);
+        return;
+    }
     bool takes_back = m->type == HY_MSG_UNSUBSCRIBE || m->type == HY_MSG_DELETE;
     if (!takes_back && !hy__manager_find_syncher(manager, m->from)) {
         hy_bus_respond(manager->bus, m, 403, "the sync manager serves hyperties of its own runtime",
@@ -81,6 +85,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->settlings);
     hy_link_init(&m->queries);
     hy__pulse_init(m);
+    hy_link_init(&m->watchings);
     hy_link_init(&m->leavings);
     hy__catalogue_init(m);
     hy__addresses_init(m);

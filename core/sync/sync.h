@@ -12,6 +12,7 @@
  * replica.h    the observers' side: one copy an object; its files are named there
  * syncher.c    a hyperty's endpoint
  * call.c       its requests, with create.c, subscribe.c, discover.c and follow.c
+ * watching.c   who is told what comes and goes at the registry
  * party.c      what reporters and observers share
  * reporter.c   with reading.c (what it is asked), answering.h (answers, in parts if need be),
  *              stamping.c (child operations done there) and moderation.c (those of others)
@@ -71,6 +72,8 @@ struct hy_manager {
     uint32_t jobs_flying;
     bool is_going; /* jobs are being begun */
     hy_timer_t pulse;
+    hy_link_t watchings; /* watching.c */
+    uint64_t watchings_made;
     hy_outlet_t outlet;
     hy_judging_t judging;
     hy_link_t leavings;    /* resting.c */
@@ -256,6 +259,19 @@ bool hy__manager_hosts(const hy_manager_t *m, const hy_str_t *url);
 /* True if it is, and its reporter hears now what it is told: it is not being handed over, nor still
  * to be told that it is the reporter, when what is asked of it has to be asked again. */
 bool hy__manager_hears(const hy_manager_t *m, const hy_str_t *url);
+
+/* --- watching.c ------------------------------------------------------------------------------- */
+
+void hy__watchings_close(hy_syncher_t *s);
+/* Of a trial: those of its life go; stay, and those of the one before go. */
+void hy__watchings_undo(hy_syncher_t *s);
+void hy__watchings_keep(hy_syncher_t *s);
+/* There is a connection to that domain again, NULL: to all. */
+void hy__watchings_renew(hy_manager_t *m, const char *domain);
+/* Asks those who are silent for long; gives when to look again, UINT64_MAX: never. */
+uint64_t hy__watchings_pulse(hy_manager_t *m);
+/* What came to <Runtime>/sm. */
+void hy__watchings_event(hy_manager_t *m, hy_msg_t *message);
 
 /* --- addresses.c ------------------------------------------------------------------------------ */
 

@@ -1,6 +1,6 @@
 /* Formats of strings: what fits and what does not, at the edges; and that any bytes are looked at
  * within their length. The many cases of the official suite of JSON Schema are run by
- * rules_suite_spec.c. */
+ * json_schema_spec.c. */
 #include <stdlib.h>
 
 #include "support.h"

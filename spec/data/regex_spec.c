@@ -1,6 +1,6 @@
 /* Patterns of schemas: what they mean, what is refused, and that neither a pattern nor a text can
  * make a match take long or use much. What the official suite of JSON Schema asks is in
- * rules_suite_spec.c. */
+ * json_schema_spec.c. */
 #include <stdlib.h>
 
 #include "support.h"

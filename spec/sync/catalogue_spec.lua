@@ -43,8 +43,8 @@ describe("a schema of the catalogue", function()
     rt:intercept(function(message)
       local schema = message.type == "read" and message.to:match "^hyperty%-catalogue://.*/(.*)$"
       if schema then table.insert(asked[name], schema) end
-      local from = message.type == "response" and message.from:match "^hyperty%-catalogue://.*/(.*)$"
-      local replaced = from and options and options.answers and options.answers[from]
+      local told = message.type == "response" and message.from:match "^hyperty%-catalogue:.*/(.*)$"
+      local replaced = told and options and options.answers and options.answers[told]
       if replaced then
         return { type = "response", id = message.id, from = message.from, to = message.to,
           body = replaced }
@@ -145,6 +145,7 @@ describe("a schema of the catalogue", function()
     anna:eval [[
       require("hyperty").spawn(function() self.syncher:create { schema = "Kitchen" } end)
       require("hyperty").spawn(function() self.syncher:discover { schema = "Kitchen" } end)]]
+    net:run(0.001)
     assert.same({ "Kitchen" }, asked.anna)
     runtimes.anna:stop() -- and nothing is left, as with every spec
   end)
