@@ -25,7 +25,8 @@ describe("who may", function()
   -- --- what the order of section 5 says ---------------------------------------------------------
 
   local ACTIONS = {
-    observe = { event = "subscribe", try = function(name) return world:observe(name) end, good = { true } },
+    observe = { event = "subscribe", good = { true },
+      try = function(name) return world:observe(name) end },
     read = { event = "read", good = { 0 }, try = function(name)
       return world[name]:eval([[
         local whole, message, code = self.syncher:read(...)
@@ -61,14 +62,19 @@ describe("who may", function()
     { "child", deny "child", true, NO },
   }
 
+  local function told(rule)
+    if not rule then return "no rule" end
+    local actions = rule.target.action
+    if type(actions) == "table" then actions = table.concat(actions, ", ") end
+    return rule.effect .. " " .. actions
+  end
+
   for _, row in ipairs(ROWS) do
     local action, policy, has_handler, wanted = row[1], row[2], row[3], row[4]
     local rule = policy and policy.rules[1]
     for _, name in ipairs { "near", "far" } do
-      it(("%s: %s, %s, %s"):format(action, name,
-        rule and rule.effect .. " " .. table.concat(
-          type(rule.target.action) == "table" and rule.target.action or { rule.target.action }, ", ")
-          or "no rule", has_handler and "a handler" or "no handler"), function()
+      it(("%s: %s, %s, %s"):format(action, name, told(rule),
+        has_handler and "a handler" or "no handler"), function()
         begin { policy = policy }
         local a = ACTIONS[action]
         world:make(false, has_handler and a.event or nil, a.joins and "subscribe" or nil)
