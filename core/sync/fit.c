@@ -88,6 +88,35 @@ void hy__fit_refuse(hy_replica_t *r, uint64_t version, const char *why) {
            r->object->schema->name->bytes, why);
 }
 
+/* --- at observers ----------------------------------------------------------------------------- */
+
+int hy__fit_take(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
+    const hy_object_t *o = r->object;
+    hy_error_t why;
+    int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
+    if (rc < 0 || c->is_metadata || !hy_schema_has_rule(o->schema, NULL)) return rc;
+    rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
+    if (rc < 0) undo(o->data, effects, c->count);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, c->version, why.text);
+    return rc;
+}
+
+int hy__fit_take_new(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child) {
+    hy_value_t data = {.kind = hy_node_kind(child->data), .as.n = child->data};
+    hy_error_t why;
+    int rc = hy__fit_check_new(r->object, child->collection, data, &why);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, s->version, why.text);
+    return rc;
+}
+
+int hy__fit_take_update(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child,
+                        const hy_change_t *change) {
+    hy_error_t why;
+    int rc = hy__fit_apply(r->object, child, change, &why);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, s->version, why.text);
+    return rc;
+}
+
 /* --- misfits ---------------------------------------------------------------------------------- */
 
 /* Should there be no memory for the text, it stays as it was. */

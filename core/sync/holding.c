@@ -159,36 +159,28 @@ void hy__holding_mark(hy_reporter_t *r) {
     r->mark_count = r->edits ? r->edits->change->count : 0;
 }
 
-/* The change at the mark, and those behind it; the first has edits from before, too. */
-static bool is_behind_mark(const hy_reporter_t *r, const hy_held_deed_t *d, bool *is_behind) {
-    if (d->kind != EDITS || d->party != &r->party) return false;
-    *is_behind |= !r->mark || d == r->mark;
-    return *is_behind;
-}
-
-static uint32_t first_behind(const hy_reporter_t *r, const hy_held_deed_t *d) {
-    return d == r->mark ? r->mark_count : 0;
+/* What the edits behind the mark did, lent; NULL: only counted. */
+static size_t collect_behind(const hy_reporter_t *r, hy_effect_t *effects) {
+    const hy_link_t *deeds = &r->party.syncher->trial->deeds;
+    bool is_behind = !r->mark;
+    size_t count = 0;
+    for (const hy_link_t *l = deeds->next; l != deeds; l = l->next) {
+        const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
+        is_behind |= d == r->mark;
+        if (!is_behind || d->kind != EDITS || d->party != &r->party) continue;
+        for (uint32_t i = d == r->mark ? r->mark_count : 0; i < d->change->count; i++, count++) {
+            if (effects) effects[count] = d->effects[i];
+        }
+    }
+    return count;
 }
 
 /* All at once, since an index that the first has named may be another one after the last. */
 int hy__holding_check_fit(hy_reporter_t *r, hy_error_t *err) {
-    const hy_link_t *deeds = &r->party.syncher->trial->deeds;
-    bool is_behind = false;
-    size_t count = 0, at = 0;
-    if (!hy_schema_has_rule(r->party.object->schema, NULL)) return 0;
-    for (hy_link_t *l = deeds->next; l != deeds; l = l->next) {
-        const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
-        if (is_behind_mark(r, d, &is_behind)) count += d->change->count - first_behind(r, d);
-    }
+    size_t count = collect_behind(r, NULL);
     hy_effect_t *effects = hy_alloc((count + 1) * sizeof *effects);
     if (!effects) return HY_ENOMEM;
-    is_behind = false;
-    for (hy_link_t *l = deeds->next; l != deeds; l = l->next) {
-        const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
-        if (!is_behind_mark(r, d, &is_behind)) continue;
-        for (uint32_t i = first_behind(r, d); i < d->change->count; i++)
-            effects[at++] = d->effects[i]; /* lent */
-    }
+    collect_behind(r, effects);
     int rc = hy__fit_check(r, effects, (uint32_t)count, err);
     hy_free(effects);
     return rc;

@@ -492,7 +492,13 @@ void hy__fit_written(hy_reporter_t *r);
 /* From now on it is of that version of its schema; in a trial until that has ended. */
 void hy__fit_move(hy_reporter_t *r, const hy_schema_t *schema);
 void hy__fit_settle(hy_reporter_t *r, bool is_committed);
-/* An object that does not fit is not taken in: logged once for each version of it. */
+/* What arrives for a copy is taken in if it fits: a change of the object (`effects` has room for
+ * what it did), a new child at its stamp (which is only looked at), an update of one. On failure
+ * nothing was done; what does not fit is logged, once for each version of the object. */
+int hy__fit_take(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects);
+int hy__fit_take_new(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child);
+int hy__fit_take_update(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child,
+                        const hy_change_t *change);
 void hy__fit_refuse(hy_replica_t *r, uint64_t version, const char *why);
 
 /* --- agree.c: the schema that a copy is checked by -------------------------------------------- */
