@@ -6,6 +6,7 @@
  * the same: a misfit, until a change makes it fit. Changes are checked by what they touch, so it
  * can be mended place by place. */
 #include "../base/mem.h"
+#include "../data/snapshot.h"
 #include "hosted.h"
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -18,6 +19,27 @@ int hy__fit_check(const hy_reporter_t *r, const hy_effect_t *effects, uint32_t c
     why.text[0] = '\0';
     int rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, count, &why);
     return rc < 0 ? hy_fail(err, rc, "%s: %s", o->url->bytes, why.text) : 0;
+}
+
+/* All at once, since an index that the first has named may be another one after the last. */
+int hy__fit_check_nested(const hy_reporter_t *r, hy_error_t *err) {
+    size_t count = hy__holding_collect(r, NULL);
+    hy_effect_t *effects = hy_alloc((count + 1) * sizeof *effects);
+    if (!effects) return HY_ENOMEM;
+    hy__holding_collect(r, effects);
+    int rc = hy__fit_check(r, effects, (uint32_t)count, err);
+    hy_free(effects);
+    return rc;
+}
+
+int hy__fit_edit(hy_reporter_t *r, hy_edit_t *edit, hy_effect_t *effect, hy_error_t *err) {
+    hy_object_t *o = r->party.object;
+    hy_object_touch(o);
+    int rc = hy_edit_apply(o->data, edit, effect, err);
+    if (rc < 0) return rc;
+    rc = hy__fit_check(r, effect, 1, err);
+    if (rc < 0) hy_effect_undo(o->data, effect);
+    return rc;
 }
 
 int hy__fit_check_new(const hy_object_t *o, const hy_str_t *collection, hy_value_t data,
@@ -196,7 +218,7 @@ void hy__fit_resumed(hy_reporter_t *r) {
 static void take_schema(hy_reporter_t *r, const hy_schema_t *schema) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     r->party.object->schema = schema;
-    if (h) hy__hosted_set_schema(h, schema);
+    if (h) h->schema = schema;
     look(r);
 }
 

@@ -131,13 +131,10 @@ int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         return rc;
     }
     d = r->edits;
-    hy_object_touch(r->party.object);
     hy_effect_t *effect = &d->effects[d->change->count - 1];
-    rc = hy_edit_apply(r->party.object->data, edit, effect, err);
-    if (rc == 0 && !r->is_nested) { /* else when the batch ends */
-        rc = hy__fit_check(r, effect, 1, err);
-        if (rc < 0) hy_effect_undo(r->party.object->data, effect);
-    }
+    hy_object_touch(r->party.object);
+    rc = r->is_nested ? hy_edit_apply(r->party.object->data, edit, effect, err)
+                      : hy__fit_edit(r, edit, effect, err); /* a batch is looked at at its end */
     if (rc < 0) {
         hy_change_drop_last(d->change);
     } else {
@@ -159,8 +156,7 @@ void hy__holding_mark(hy_reporter_t *r) {
     r->mark_count = r->edits ? r->edits->change->count : 0;
 }
 
-/* What the edits behind the mark did, lent; NULL: only counted. */
-static size_t collect_behind(const hy_reporter_t *r, hy_effect_t *effects) {
+size_t hy__holding_collect(const hy_reporter_t *r, hy_effect_t *effects) {
     const hy_link_t *deeds = &r->party.syncher->trial->deeds;
     bool is_behind = !r->mark;
     size_t count = 0;
@@ -173,17 +169,6 @@ static size_t collect_behind(const hy_reporter_t *r, hy_effect_t *effects) {
         }
     }
     return count;
-}
-
-/* All at once, since an index that the first has named may be another one after the last. */
-int hy__holding_check_fit(hy_reporter_t *r, hy_error_t *err) {
-    size_t count = collect_behind(r, NULL);
-    hy_effect_t *effects = hy_alloc((count + 1) * sizeof *effects);
-    if (!effects) return HY_ENOMEM;
-    collect_behind(r, effects);
-    int rc = hy__fit_check(r, effects, (uint32_t)count, err);
-    hy_free(effects);
-    return rc;
 }
 
 /* Those before the mark stay, and collect on. */
