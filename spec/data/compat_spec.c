@@ -223,6 +223,9 @@ static void alternatives_are_matched(void **state) {
         {"{\"oneOf\":[" NEEDS("circle", "r") "," NEEDS("square", "a") "]}",
          "{\"oneOf\":[" NEEDS("square", "a") "," NEEDS("circle", "r") "," NEEDS("line", "l") "]}",
          NULL, "none of the 2 alternatives here takes all of it, as far as can be told"},
+        {VALUE("{\"type\":\"integer\",\"oneOf\":[{\"minimum\":5},{\"multipleOf\":3}]}"),
+         VALUE("{\"type\":\"integer\",\"oneOf\":[{\"multipleOf\":3},{\"minimum\":5}]}"), NULL,
+         NULL},
         {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}",
          "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\"},{\"type\":\"null\"}]}", NULL,
          "is a number there, an integer here\n"
