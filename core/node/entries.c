@@ -339,7 +339,7 @@ static int find_room(hy__entry_t *e, const hy_session_t *s, const hy_node_t *val
 
 int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy_error_t *err) {
     hy__registry_t *registry = e->server->registry;
-    size_t bytes, cost;
+    size_t bytes = 0, cost = 0;
     keys_t k;
     int r = find_room(e, s, value, &bytes, &cost, err);
     if (r == 0) {
