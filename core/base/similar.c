@@ -1,3 +1,4 @@
+/* Comparing words (similar.h): by how many letters have to be put in, left out or changed. */
 #include "similar.h"
 
 #include <string.h>
