@@ -4,8 +4,9 @@
  *      SIGTERM, SIGINT ─► drain         told to come back later, what waits is written, then 0
  *                      again ─► at once
  *
- * With --store it reads that first and listens then; before it drains it waits for what is about to
- * be committed, so that who is told to come back has its answers.
+ * Its catalogue are the schemas of the folders that a runtime would look into, as they are when it
+ * starts. With --store it reads that first and listens then; before it drains it waits for what is
+ * about to be committed, so that who is told to come back has its answers.
  *
  * What it says goes to stderr; that it listens is said once all listeners do, a line for each. */
 #include "commands.h"
@@ -13,6 +14,8 @@
 #include "loop/random.h"
 #include "net/gate.h"
 #include "node_prompt.h"
+#include "paths.h"
+#include "schema_files.h"
 #include "store/sqlite.h"
 
 #include <signal.h>
@@ -32,6 +35,7 @@ typedef struct {
     hy_gate_t *gate;
     hy_node_prompt_t *prompt; /* where people come in */
     hy_store_t *store;        /* NULL: it remembers nothing */
+    hy_schemas_t *schemas;    /* its catalogue */
     hy_signal_t *sigint, *sigterm;
     hy_timer_t settle, look; /* whether all is committed, and the last words are taken */
     uint64_t leave_until_ms;
@@ -147,6 +151,18 @@ static bool open_store(node_t *n) {
     return fail(n, HY_EXIT_FAILED, err.text);
 }
 
+/* Those that a runtime would find here. */
+static bool load_schemas(node_t *n) {
+    hy_error_t err = {.text = "out of memory"};
+    hy_paths_t paths;
+    hy_paths_init(&paths);
+    int rc = hy_schemas_new(n->domain, &n->schemas);
+    if (!rc) rc = hy_paths_add_usual(&paths);
+    if (!rc) rc = hy_schema_files_load(n->schemas, paths.items, paths.count, &n->log, &err);
+    hy_paths_deinit(&paths);
+    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+}
+
 static bool listen_all(node_t *n);
 
 /* The store has been read. */
@@ -163,7 +179,7 @@ static bool open_parts(node_t *n) {
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
     if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
-    if (!open_store(n)) return false;
+    if (!open_store(n) || !load_schemas(n)) return false;
     hy_node_config_t node_config = {
         .domain = n->domain,
         .clock = hy_loop_clock(n->loop),
@@ -173,6 +189,7 @@ static bool open_parts(node_t *n) {
         .store = n->store,
         .ready = on_ready,
         .ready_arg = n,
+        .schemas = n->schemas,
     };
     rc = hy_node_server_new(&node_config, &n->node);
     if (rc == HY_EINVALID) {
@@ -248,6 +265,7 @@ int hy_command_node(const hy_options_t *options) {
     n.prompt = NULL;
     hy_gate_close(n.gate);
     hy_node_server_free(n.node);
+    hy_schemas_free(n.schemas);
     hy_store_close(n.store);
     hy_sockets_close(n.sockets);
     hy_loop_close(n.loop);

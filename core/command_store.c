@@ -1,17 +1,14 @@
 /* store: looks into the file that --store names. Nothing but `compact` writes there, so the file
  * may be in use by a host. */
-#include "base/buf.h"
-#include "base/json.h"
-#include "base/mem.h"
 #include "commands.h"
+#include "print.h"
 #include "store_document.h"
 
 #include <string.h>
 
-#define BIT(name)       (1u << HY_TABLE_##name)
-#define LIST_COLUMNS    7
-#define LIST_NUMBERS    4 /* columns from there on are numbers */
-#define SHOW_LINE_BYTES 80u
+#define BIT(name)    (1u << HY_TABLE_##name)
+#define LIST_COLUMNS 7
+#define LIST_NUMBERS 4 /* columns from there on are numbers */
 
 typedef int (*action_t)(const char *path, const char *url);
 
@@ -58,19 +55,6 @@ static int sum_up(hy_store_file_t *file, hy_str_t *url, sums_t *sums, hy_error_t
     return 0;
 }
 
-static int add_cell(hy_node_t *line, const hy_str_t *text) {
-    hy_value_t cell =
-        text && text->len > 0 ? hy_string(hy_str_new(text->bytes, text->len)) : hy_text("-");
-    return cell.kind == HY_ABSENT ? HY_ENOMEM : hy_node_insert(line, hy_node_count(line), cell);
-}
-
-static int add_number(hy_node_t *line, int64_t n) {
-    hy_str_t *text = hy_str_format("%lld", (long long)n);
-    int rc = text ? add_cell(line, n < 0 ? NULL : text) : HY_ENOMEM;
-    hy_str_unref(text);
-    return rc;
-}
-
 /* url, role, hyperty, name, version, children, bytes */
 static int add_line(hy_store_file_t *file, const hy_row_t *row, const hy_node_t *names,
                     hy_node_t *line, hy_error_t *err) {
@@ -81,34 +65,26 @@ static int add_line(hy_store_file_t *file, const hy_row_t *row, const hy_node_t 
              *owner = hy_str_new(row->owner, row->owner_len);
     hy_value_t name = owner ? hy_node_find(names, owner) : hy_absent();
     int rc = url && owner ? sum_up(file, url, &sums, err) : HY_ENOMEM;
-    if (rc == 0) rc = add_cell(line, url);
-    if (rc == 0) rc = add_cell(line, hy_get_str(n, "role"));
-    if (rc == 0) rc = add_cell(line, name.kind == HY_STR ? name.as.s : owner);
-    if (rc == 0) rc = add_cell(line, hy_get_str(n, "name"));
-    if (rc == 0) rc = add_number(line, sums.version);
-    if (rc == 0) rc = add_number(line, (int64_t)sums.children);
-    if (rc == 0) rc = add_number(line, (int64_t)sums.bytes);
+    if (rc == 0) rc = hy_print_add(line, url);
+    if (rc == 0) rc = hy_print_add(line, hy_get_str(n, "role"));
+    if (rc == 0) rc = hy_print_add(line, name.kind == HY_STR ? name.as.s : owner);
+    if (rc == 0) rc = hy_print_add(line, hy_get_str(n, "name"));
+    if (rc == 0) rc = hy_print_add_number(line, sums.version);
+    if (rc == 0) rc = hy_print_add_number(line, (int64_t)sums.children);
+    if (rc == 0) rc = hy_print_add_number(line, (int64_t)sums.bytes);
     hy_str_unref(url);
     hy_str_unref(owner);
     hy_value_drop(party);
     return rc;
 }
 
-static int add_heads(hy_node_t *table) {
+static int make_table(hy_store_file_t *file, hy_node_t *table, hy_error_t *err) {
     static const char *const heads[LIST_COLUMNS] = {"url",     "role",     "hyperty", "name",
                                                     "version", "children", "bytes"};
-    hy_node_t *line = hy_node_new(HY_ARRAY);
-    if (!line) return HY_ENOMEM;
-    for (size_t i = 0; i < LIST_COLUMNS; i++)
-        hy_node_insert(line, i, hy_text(heads[i]));
-    return hy_node_insert(table, 0, hy_node_value(line));
-}
-
-static int make_table(hy_store_file_t *file, hy_node_t *table, hy_error_t *err) {
     hy_rows_t *rows = NULL;
     hy_row_t row;
     hy_node_t *names = hy_node_new(HY_OBJECT);
-    int rc = names ? add_heads(table) : HY_ENOMEM;
+    int rc = names ? hy_print_add_heads(table, heads, LIST_COLUMNS) : HY_ENOMEM;
     if (rc == 0) rc = read_names(file, names, err);
     if (rc == 0) rc = hy_store_file_read(file, BIT(PARTIES), NULL, &rows, err);
     for (size_t pos = 0; rc == 0 && hy_rows_next(rows, &pos, &row);) {
@@ -123,39 +99,6 @@ static int make_table(hy_store_file_t *file, hy_node_t *table, hy_error_t *err) 
     if (rows) hy_rows_free(rows);
     if (names) hy_node_unref(names);
     return rc;
-}
-
-/* Characters, not bytes. */
-static int width_of(const hy_str_t *text) {
-    int width = 0;
-    for (size_t i = 0; i < text->len; i++)
-        width += (text->bytes[i] & 0xc0) != 0x80;
-    return width;
-}
-
-static hy_str_t *cell_at(const hy_node_t *table, size_t line, size_t column) {
-    return hy_node_at(hy_node_at(table, line).as.n, column).as.s;
-}
-
-static void print_cell(const hy_str_t *text, size_t column, int width) {
-    int gap = width - width_of(text);
-    bool is_number = column >= LIST_NUMBERS, is_last = column == LIST_COLUMNS - 1;
-    printf("%s%*s%s", column > 0 ? "  " : "", is_number ? gap : 0, "", text->bytes);
-    printf("%*s%s", is_number ? 0 : gap, "", is_last ? "\n" : "");
-}
-
-static void print_table(const hy_node_t *table) {
-    int widths[LIST_COLUMNS] = {0};
-    for (size_t i = 0; i < hy_node_count(table); i++) {
-        for (size_t c = 0; c < LIST_COLUMNS; c++) {
-            int width = width_of(cell_at(table, i, c));
-            if (width > widths[c]) widths[c] = width;
-        }
-    }
-    for (size_t i = 0; i < hy_node_count(table); i++) {
-        for (size_t c = 0; c < LIST_COLUMNS; c++)
-            print_cell(cell_at(table, i, c), c, widths[c]);
-    }
 }
 
 /* What a message node keeps, in one line; true if there is any. It is for no eyes but the node's.
@@ -200,63 +143,13 @@ static int list(const char *path, const char *url) {
     rc = table ? make_table(file, table, &err) : HY_ENOMEM;
     if (rc == 0) rc = print_node(file, path, &is_node, &err);
     bool has_objects = rc == 0 && hy_node_count(table) > 1;
-    if (rc == 0 && (has_objects || !is_node)) print_table(table);
+    if (rc == 0 && (has_objects || !is_node)) hy_print_table(table, LIST_COLUMNS, LIST_NUMBERS);
     if (table) hy_node_unref(table);
     hy_store_file_close(file);
     return rc < 0 ? fail(&err, rc) : HY_EXIT_DONE;
 }
 
 /* --- show ------------------------------------------------------------------------------------- */
-
-static void indent(hy_buf_t *b, int depth) {
-    hy_buf_char(b, '\n');
-    for (int i = 0; i < depth; i++)
-        hy_buf_text(b, "  ");
-}
-
-static bool fits(hy_value_t v) {
-    hy_buf_t b;
-    hy_buf_init(&b);
-    hy_json_write(&b, v);
-    bool is_short = b.len <= SHOW_LINE_BYTES;
-    hy_buf_deinit(&b);
-    return is_short;
-}
-
-/* As JSON of several lines; what is short stands in one. As deep as the value is. */
-static void write_value(hy_buf_t *b, hy_value_t v, int depth) {
-    bool is_object = v.kind == HY_OBJECT;
-    if (!hy_is_node(v) || hy_node_count(v.as.n) == 0 || (depth > 0 && fits(v))) {
-        hy_json_write(b, v);
-        return;
-    }
-    hy_buf_char(b, is_object ? '{' : '[');
-    uint32_t pos = 0;
-    for (size_t i = 0; i < hy_node_count(v.as.n); i++) {
-        hy_str_t *key = NULL;
-        hy_value_t item = is_object ? hy_absent() : hy_node_at(v.as.n, i);
-        if (is_object && !hy_node_next(v.as.n, &pos, &key, &item)) break;
-        if (i > 0) hy_buf_char(b, ',');
-        indent(b, depth + 1);
-        if (key) hy_json_write_str(b, key->bytes, key->len);
-        if (key) hy_buf_text(b, ": ");
-        write_value(b, item, depth + 1);
-    }
-    indent(b, depth);
-    hy_buf_char(b, is_object ? '}' : ']');
-}
-
-static int print_document(hy_value_t document) {
-    hy_buf_t b;
-    hy_buf_init(&b);
-    write_value(&b, document, 0);
-    hy_buf_char(&b, '\n');
-    hy_str_t *text = hy_buf_take(&b);
-    if (!text) return HY_ENOMEM;
-    fwrite(text->bytes, 1, text->len, stdout);
-    hy_str_unref(text);
-    return 0;
-}
 
 static int show(const char *path, const char *url) {
     hy_error_t err = {0};
@@ -270,7 +163,7 @@ static int show(const char *path, const char *url) {
     } else {
         rc = wanted ? hy_store_document(file, wanted, &document, &err) : HY_ENOMEM;
     }
-    if (rc == 0) rc = print_document(document);
+    if (rc == 0) rc = hy_print_json(document);
     hy_value_drop(document);
     hy_str_unref(wanted);
     hy_store_file_close(file);

@@ -168,11 +168,19 @@ static bool open_prompts(program_t *p, bool is_quiet) {
     return rc == 0;
 }
 
+static void watch_schema(void *program, const char *path) {
+    const program_t *p = program;
+    hy_watch_shared(p->watch, path);
+}
+
 /* --watch */
 static bool watch_files(program_t *p) {
     if (!p->options->given[HY_OPTION_WATCH]) return true;
-    hy_host_t *host = hy_runtime_host(hy_hyperty_runtime(p->host));
-    if (hy_watch_open(host, hy_hyperty_loop(p->host), &p->watch) == 0) return true;
+    const hy_runtime_t *rt = hy_hyperty_runtime(p->host);
+    if (hy_watch_open(hy_runtime_host(rt), hy_hyperty_loop(p->host), &p->watch) == 0) {
+        hy_runtime_each_schema_file(rt, watch_schema, p);
+        return true;
+    }
     fail(p, "--watch: out of memory");
     return false;
 }

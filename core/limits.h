@@ -208,17 +208,34 @@
 #define HY_WAYS_MAX             16u /* domains that a runtime speaks to */
 
 /* Schemas: a document; schemas in one, with all that it refers to; of how many other runtimes' they
- * are kept. A check: its steps (one is a rule on a value, or some of a long one), what a pattern
- * may cost in one match and how much it may nest, and how deep rules may lead to rules. Places that
- * a comparison of two tells. */
+ * are kept. A check: its steps (one is a rule on a value, or some of a long one), and how deep
+ * rules may lead to rules. A pattern: its length, groups within each other, what it must repeat at
+ * least and how often a quantifier may; what a match may cost (beside the text's length) and use.
+ * Patterns that are costly though they do not backtrack see texts up to a length only. Places that
+ * a comparison of two tells; its steps, and how deep they may lead to one another. */
 #define HY_SCHEMA_BYTES_MAX        (256u << 10)
 #define HY_RULES_MAX               16384u
 #define HY_SCHEMAS_FOREIGN_MAX     256u
 #define HY_RULES_STEPS_MAX         4000000u
 #define HY_RULES_DEPTH_MAX         512u
 #define HY_RULES_MATCH_MAX         100000u /* backtracks, as PCRE2 counts them */
+#define HY_RULES_MATCH_BYTES_MAX   (16u << 20)
+#define HY_RULES_MATCH_BYTES_KEPT  (256u << 10) /* between two matches */
 #define HY_RULES_PATTERN_BYTES_MAX 4096u
+#define HY_RULES_PATTERN_DEPTH_MAX 100u
+#define HY_RULES_REPEATS_MAX       65535u /* that a quantifier can say, as in PCRE2 */
+#define HY_RULES_REPEATS_CHEAP     256u   /* that a pattern asks for; more are costly */
+#define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
 #define HY_COMPAT_PLACES_MAX       100u
+#define HY_COMPAT_STEPS_MAX        1000000u
+#define HY_COMPAT_DEPTH_MAX        200u
+
+/* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
+ * how long that is remembered; documents that one of them consists of; how many a runtime takes. */
+#define HY_CATALOGUE_LOOKUPS_MAX   256u
+#define HY_CATALOGUE_RETRY_MS      5000u
+#define HY_CATALOGUE_DOCUMENTS_MAX 16u
+#define HY_CATALOGUE_SCHEMAS_MAX   1024u
 
 /* Policy: rules, conditions within each other, groups and their members; what is remembered of
  * refusals. */
@@ -230,14 +247,19 @@
 #define HY_REFUSALS_MAX      1024u
 #define HY_REFUSAL_LINES_MAX 60u /* in the log, a minute */
 
-/* Who is told of comings and goings at the domain registry: watches of one session. */
-#define HY_REGISTRY_WATCHES_MAX 256u
+/* Who is told of comings and goings at the domain registry: watches of one session, and of all;
+ * what one asks for, as text. */
+#define HY_REGISTRY_WATCHES_MAX        256u
+#define HY_REGISTRY_WATCHES_ALL_MAX    (1u << 16)
+#define HY_REGISTRY_CRITERIA_BYTES_MAX (4u << 10)
+#define HY_WATCHED_MAX                 65536u /* entries that one is told of */
 
 /* The domain registry. */
 #define HY_REGISTRY_BYTES_MAX       (256u << 20)
 #define HY_REGISTRY_ENTRY_BYTES_MAX (16u << 10)
 #define HY_REGISTRY_ANSWER_BYTES    (HY_MESSAGE_BYTES_MAX - (16u << 10))
 #define HY_REGISTRY_CRITERIA_MAX    32u
+#define HY_REGISTRY_KEYS_MAX        64u /* texts of an entry by which it is found */
 #define HY_REGISTRY_EXPIRES_S_MAX   (366u * 24u * 3600u)
 
 /* Hyperties: one Lua state each. */

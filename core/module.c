@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "host/api.h"
+#include "schema_files.h"
 
 #define WORLD_CLASS "hyperty.host.world"
 /* How long settle goes on when nothing is said. */
@@ -104,11 +105,28 @@ static uint32_t option_bound(lua_State *L, const char *name, lua_Number scale) {
     return (uint32_t)bound;
 }
 
+/* Nothing raises here: what is taken is let go of in the end. */
+static int stock_catalogue(lua_State *L, hy_world_t *w, const char *domain, hy_error_t *err) {
+    hy_value_t documents = hy_absent();
+    int rc = 0;
+    lua_pushliteral(L, "node_schemas");
+    if (lua_rawget(L, 1) != LUA_TNIL) rc = hy_plain_read(L, lua_gettop(L), &documents, err);
+    lua_pop(L, 1);
+    if (!rc && documents.kind == HY_OBJECT) {
+        rc = hy_schemas_new(domain, &w->schemas);
+        if (!rc) rc = hy_schema_documents_add(w->schemas, documents.as.n, err);
+        if (!rc) rc = hy_schemas_compile(w->schemas, NULL, NULL, err);
+    }
+    hy_value_drop(documents);
+    return rc;
+}
+
 /* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
- * (seconds), node_store= (a disk, for that of the first domain), and of its runtimes:
- * history_bytes=} */
+ * (seconds), and for that of the first domain: node_store= (a disk), node_schemas= (documents by
+ * name, its catalogue); and of its runtimes: history_bytes=} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
+    hy_error_t err = {.text = ""};
     uint64_t seed = option_seed(L);
     hy_network_faults_t faults = option_faults(L);
     hy_node_limits_t limits = {.queue_bytes = option_bound(L, "queue_bytes", 1),
@@ -123,13 +141,14 @@ static int host_network(lua_State *L) {
     w->limits = limits;
     w->history_bytes = history_bytes;
     w->node_disk = disk;
+    if (!rc) rc = stock_catalogue(L, w, domain, &err);
     if (!rc) rc = hy_world_add_domain(w, domain);
     if (!rc && disk) { /* it reads before anybody comes */
         lua_State *before = hy_world_enter(L, w, true);
         hy_world_rest(w);
         hy_world_leave(w, before);
     }
-    return rc ? luaL_error(L, "network: %s", hy_error_text(rc)) : 1;
+    return rc ? luaL_error(L, "network: %s", err.text[0] ? err.text : hy_error_text(rc)) : 1;
 }
 
 /* net:runtime{…} */

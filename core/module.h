@@ -54,6 +54,7 @@ typedef struct {
     hy_node_limits_t limits; /* of each node */
     uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
+    hy_schemas_t *schemas;   /* the catalogue of the first domain; NULL: it is empty */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
     bool (*is_done)(void *arg); /* ends a drive; NULL: nothing does */

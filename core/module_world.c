@@ -50,6 +50,8 @@ void hy_world_close(hy_world_t *w) {
     }
     hy_disk_unref(w->node_disk);
     w->node_disk = NULL;
+    hy_schemas_free(w->schemas);
+    w->schemas = NULL;
     if (w->loop) {
         hy_sockets_close(w->sockets);
         w->sockets = NULL;
@@ -85,6 +87,7 @@ int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
     config.store = d->store;
     config.ready = on_node_ready;
     config.ready_arg = d;
+    if (d == w->domains) config.schemas = w->schemas;
     rc = hy_node_server_new(&config, &d->node);
     if (!rc && !has_disk) hy_network_set_node(d->network, d->node);
     return rc;

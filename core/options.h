@@ -22,6 +22,7 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(CHECK, "check", "NAME|FILE.lua ...", "compile, load in a sandbox, validate, run nothing")    \
     X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
+    X(SCHEMA, "schema", "ACTION NAME|FILE ...", "look at schemas: list, check and compare them")   \
     X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
 
 typedef enum {

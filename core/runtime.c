@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "net/pair.h"
-#include "schema_files.h"
+#include "schema_folders.h"
 #include "store/memory.h"
 
 #include <assert.h>
@@ -25,6 +25,7 @@ struct hy_runtime {
     /* Whose objects are heard of by the way of all that have none of their own; NULL: all. */
     hy_str_t *default_domain;
     hy_schemas_t *schemas;
+    hy_schema_folders_t *schema_folders;
     hy_manager_t *manager;
     hy_host_t *host;
     hy_str_t *url;
@@ -178,6 +179,7 @@ static int embed_node(hy_runtime_t *rt, const hy_runtime_config_t *config, const
         .clock = config->clock,
         .random = config->random,
         .log = config->log,
+        .schemas = rt->schemas,
     };
     int rc = hy_node_server_new(&node_config, &rt->own_node);
     hy_pair_t *pair;
@@ -226,17 +228,18 @@ static int load_schemas(hy_runtime_t *rt, const hy_runtime_config_t *config, con
                         hy_error_t *err) {
     int rc = hy_schemas_new(domain, &rt->schemas);
     if (rc) return rc;
-    uint32_t pos = 0;
-    hy_str_t *name;
-    hy_value_t document;
-    while (config->schemas && hy_node_next(config->schemas, &pos, &name, &document)) {
-        if (document.kind != HY_OBJECT) {
-            return hy_fail(err, HY_EINVALID, "schema %s: is no object", name->bytes);
-        }
-        rc = hy_schemas_add(rt->schemas, name->bytes, document.as.n, err);
-        if (rc) return rc;
-    }
-    return hy_schema_files_load(rt->schemas, config->paths, config->path_count, config->log);
+    return hy_schema_folders_open(rt->schemas, config->schemas, config->paths, config->path_count,
+                                  config->log, &rt->schema_folders, err);
+}
+
+static void before_reload(void *runtime) {
+    const hy_runtime_t *rt = runtime;
+    hy_schema_folders_read_again(rt->schema_folders);
+}
+
+void hy_runtime_each_schema_file(const hy_runtime_t *rt, void (*file)(void *arg, const char *path),
+                                 void *arg) {
+    hy_schema_folders_each(rt->schema_folders, file, arg);
 }
 
 static int open_host(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *user) {
@@ -255,6 +258,8 @@ static int open_host(hy_runtime_t *rt, const hy_runtime_config_t *config, const 
         .print_arg = config->print_arg,
         .wake = config->wake,
         .wake_arg = config->wake_arg,
+        .before_reload = before_reload,
+        .before_reload_arg = rt,
     };
     return hy_host_new(&host_config, &rt->host);
 }
@@ -348,6 +353,7 @@ void hy_runtime_free(hy_runtime_t *rt) {
     close_ways(rt);
     if (rt->bus) hy_bus_free(rt->bus);
     if (rt->own_node) hy_node_server_free(rt->own_node);
+    hy_schema_folders_close(rt->schema_folders);
     if (rt->schemas) hy_schemas_free(rt->schemas);
     hy_store_close(rt->own_store);
     hy_str_unref(rt->default_domain);

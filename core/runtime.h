@@ -73,5 +73,8 @@ hy_manager_t *hy_runtime_manager(const hy_runtime_t *rt);
 /* The embedded node; NULL: there is none. */
 const hy_node_server_t *hy_runtime_node(const hy_runtime_t *rt);
 hy_str_t *hy_runtime_url(const hy_runtime_t *rt);
+/* Calls for each file of a schema, by its path. */
+void hy_runtime_each_schema_file(const hy_runtime_t *rt, void (*file)(void *arg, const char *path),
+                                 void *arg);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef HY_TEMPLATES_H
 #define HY_TEMPLATES_H
 
-#include "host/embedded.h"
+#include "base/embedded.h"
 
 extern const hy_embedded_t hy_templates[];
 extern const size_t hy_templates_count;

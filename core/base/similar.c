@@ -1,9 +1,9 @@
-/* Comparing words (similar.h): by how many letters have to be put in, left out or changed. */
+/* Names are compared by how many letters have to be put in, taken out or replaced, with one row of
+ * the usual table. Long names are not compared at all. */
 #include "similar.h"
 
 #include <string.h>
 
-/* Levenshtein's, with one row at a time. */
 static int edit_distance(const char *a, const char *b) {
     int row[HY_SIMILAR_BYTES_MAX + 1];
     int a_len = (int)strlen(a), b_len = (int)strlen(b);
@@ -22,16 +22,20 @@ static int edit_distance(const char *a, const char *b) {
     return row[b_len];
 }
 
-void hy_similar_init(hy_similar_t *s, const char *word) {
-    *s = (hy_similar_t){word, HY_SIMILAR_EDITS_MAX + 1};
+void hy_similar_init(hy_similar_t *s, const char *wanted) {
+    *s = (hy_similar_t){.wanted = wanted, .edits = HY_SIMILAR_EDITS_MAX + 1};
 }
 
-bool hy_similar_offer(hy_similar_t *s, const char *other) {
-    if (strlen(s->word) > HY_SIMILAR_BYTES_MAX || strlen(other) > HY_SIMILAR_BYTES_MAX)
-        return false;
-    int edits = edit_distance(s->word, other);
-    /* A short word has everything near. */
-    if (edits >= s->least || (size_t)edits >= strlen(s->word)) return false;
-    s->least = edits;
-    return true;
+void hy_similar_offer(hy_similar_t *s, const char *name) {
+    size_t wanted_len = strlen(s->wanted), len = strlen(name);
+    if (wanted_len > HY_SIMILAR_BYTES_MAX || len > HY_SIMILAR_BYTES_MAX) return;
+    int edits = edit_distance(s->wanted, name);
+    /* A short name has everything near. */
+    if (edits >= s->edits || (size_t)edits >= wanted_len) return;
+    s->edits = edits;
+    memcpy(s->best, name, len + 1);
+}
+
+const char *hy_similar_best(const hy_similar_t *s) {
+    return s->edits <= HY_SIMILAR_EDITS_MAX ? s->best : NULL;
 }

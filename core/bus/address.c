@@ -96,14 +96,17 @@ hy_span_t hy_address_domain(const hy_str_t *url) {
 }
 
 hy_span_t hy_address_home(const hy_str_t *url) {
-    static const char *const functions[] = {"msg-node.", "registry.", "catalogue."};
-    static const char scheme[] = "domain://";
+    static const char *const functions[][2] = {{"domain", "msg-node."},
+                                               {"domain", "registry."},
+                                               {"domain", "catalogue."},
+                                               {"hyperty-catalogue", "catalogue."}};
     hy_span_t domain = hy_address_domain(url);
-    bool is_function =
-        url->len >= sizeof scheme && memcmp(url->bytes, scheme, sizeof scheme - 1) == 0;
-    for (size_t i = 0; is_function && i < sizeof functions / sizeof functions[0]; i++) {
-        size_t len = strlen(functions[i]);
-        if (domain.len > len && memcmp(domain.bytes, functions[i], len) == 0)
+    size_t scheme = (size_t)(domain.bytes - url->bytes) - (sizeof "://" - 1);
+    for (size_t i = 0; domain.len > 0 && i < sizeof functions / sizeof functions[0]; i++) {
+        size_t len = strlen(functions[i][1]);
+        if (scheme == strlen(functions[i][0]) && domain.len > len &&
+            memcmp(url->bytes, functions[i][0], scheme) == 0 &&
+            memcmp(domain.bytes, functions[i][1], len) == 0)
             return (hy_span_t){domain.bytes + len, domain.len - len};
     }
     return domain;

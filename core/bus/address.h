@@ -31,7 +31,8 @@ int hy_address_parse(const char *url, size_t len, hy_address_t *out, hy_error_t 
 /* The domain, empty if there is none. */
 hy_span_t hy_address_domain(const hy_str_t *url);
 /* The domain whose node serves the address: as above, but a function's is in its name, so that of
- * domain://msg-node.<d>/…, domain://registry.<d> and domain://catalogue.<d> is <d>. */
+ * domain://msg-node.<d>/…, domain://registry.<d>, domain://catalogue.<d> and
+ * hyperty-catalogue://catalogue.<d>/… is <d>. */
 hy_span_t hy_address_home(const hy_str_t *url);
 /* True if both have the same domain. */
 bool hy_address_same_domain(const hy_str_t *a, const hy_str_t *b);

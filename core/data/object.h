@@ -78,6 +78,12 @@ int hy_object_load(hy_object_t *o, const hy_node_t *whole, hy_change_t **data_ch
 int hy_object_take(hy_object_t *o, hy_object_t *from, hy_change_t **data_change,
                    hy_effect_t **effects, hy_child_difference_cb event, void *arg, hy_error_t *err);
 
+/* Whether data and kept children fit that schema (NULL: anything does); the same of a whole answer,
+ * which was checked before. HY_ESCHEMA with a text that begins with the place, that of a child with
+ * its collection and id ("messages anna#3: text: …"). fitting.c. */
+int hy_object_check_fit(const hy_object_t *o, const hy_schema_t *schema, hy_error_t *err);
+int hy_object_check_whole_fit(const hy_node_t *whole, const hy_schema_t *schema, hy_error_t *err);
+
 /* Compares epochs "<n>-<random>": by n, then by the random part. < 0, > 0; 0 only for equal texts.
  */
 int hy_epoch_compare(const hy_str_t *a, const hy_str_t *b);

@@ -1,38 +1,31 @@
-/* The schemas a runtime knows, by name. A catalogue URL is looked up by its last segment, so that
- * short names and URLs of any domain find the same schema. */
+/* The schemas a runtime knows. A catalogue URL is looked up by its last segment, so that short
+ * names and URLs of any domain find the same schema.
+ *
+ *      by_name   "Kitchen" ──► current one         all   every one that was ever made: objects
+ *                                                        point to them
+ *
+ * What one refers to is compiled into it, as it is then. So an update of one makes those anew that
+ * refer to it, as versions of their own. */
 #include "schema.h"
 
 #include "../base/mem.h"
+#include "schema_private.h"
 
 #include <stdio.h>
 
-#define CATALOGUE "hyperty-catalogue://catalogue.%s/.well-known/dataschema/%s"
+#define FILE_SUFFIX ".json" /* also in references, as editors follow them */
 
 typedef struct {
     hy_str_t *key; /* name */
-    hy_schema_t *schema;
+    hy__known_t *known;
 } entry_t;
 
 struct hy_schemas {
     hy_dict_t by_name;
+    hy_link_t all;
+    uint32_t foreign_count;
     hy_str_t *domain;
 };
-
-static void free_names(hy_str_t **names, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        hy_str_unref(names[i]);
-    hy_free(names);
-}
-
-static void schema_free(hy_schema_t *s) {
-    if (!s) return;
-    free_names(s->collections, s->collection_count);
-    free_names(s->fields, s->field_count);
-    hy_str_unref(s->name);
-    hy_str_unref(s->url);
-    hy_str_unref(s->scheme);
-    hy_free(s);
-}
 
 static int add_builtin(hy_schemas_t *s) {
     static const char *const collection = "items";
@@ -45,6 +38,7 @@ static int add_builtin(hy_schemas_t *s) {
         children = NULL;
     }
     if (rc == 0) rc = hy_schemas_add(s, "Resource", document, NULL);
+    if (rc == 0) rc = hy_schemas_compile(s, NULL, NULL, NULL);
     if (children) hy_node_unref(children);
     if (document) hy_node_unref(document);
     return rc;
@@ -54,6 +48,7 @@ int hy_schemas_new(const char *domain, hy_schemas_t **out) {
     hy_schemas_t *s = hy_alloc_zero(sizeof *s);
     if (!s) return HY_ENOMEM;
     hy_dict_init(&s->by_name, sizeof(entry_t));
+    hy_link_init(&s->all);
     s->domain = hy_str_from(domain);
     int rc = s->domain ? add_builtin(s) : HY_ENOMEM;
     if (rc < 0) {
@@ -64,118 +59,284 @@ int hy_schemas_new(const char *domain, hy_schemas_t **out) {
     return 0;
 }
 
+static void free_all(hy_link_t *list) {
+    while (!hy_list_is_empty(list))
+        hy__schema_free(hy_link_owner(list->next, hy__known_t, link));
+}
+
 void hy_schemas_free(hy_schemas_t *s) {
     if (!s) return;
-    entry_t *e;
-    for (uint32_t pos = 0; (e = hy_dict_next(&s->by_name, &pos));) {
-        schema_free(e->schema);
-    }
+    free_all(&s->all);
     hy_dict_deinit(&s->by_name);
     hy_str_unref(s->domain);
     hy_free(s);
 }
 
-/* The keys of an object; NULL: it is not there. */
-static int read_names(const hy_node_t *object, hy_str_t ***names, uint32_t *names_count) {
-    size_t count = object ? hy_node_count(object) : 0;
-    *names = hy_alloc_zero((count + 1) * sizeof **names);
-    if (!*names) return HY_ENOMEM;
-    hy_str_t *key;
-    hy_value_t v;
-    for (uint32_t pos = 0; count > 0 && hy_node_next(object, &pos, &key, &v);) {
-        (*names)[(*names_count)++] = hy_str_ref(key);
-    }
-    return 0;
-}
-
-static bool is_word(const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_letter && !(i > 0 && ((c >= '0' && c <= '9') || c == '-' || c == '_')))
-            return false;
-    }
-    return len > 0 && len <= HY_NAME_BYTES_MAX;
-}
-
-/* As hy_address_parse takes it. */
-static bool is_scheme(const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        bool is_other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-        if (!is_letter && !(i > 0 && is_other)) return false;
-    }
-    return len > 0 && len <= HY_SCHEME_BYTES_MAX;
-}
-
-static int check_document(const char *name, const hy_node_t *document, hy_error_t *err) {
-    hy_value_t scheme = hy_get(document, "scheme"), children = hy_get(document, "children");
-    if (!is_word(name, strlen(name)))
-        return hy_fail(err, HY_EINVALID, "schema \"%s\": a name is letters, digits, - and _", name);
-    if (hy_node_kind(document) != HY_OBJECT)
-        return hy_fail(err, HY_EINVALID, "schema %s: the document is no object", name);
-    if (scheme.kind != HY_ABSENT &&
-        (scheme.kind != HY_STR || !is_scheme(scheme.as.s->bytes, scheme.as.s->len)))
-        return hy_fail(err, HY_EINVALID, "schema %s: \"scheme\" is no URL scheme", name);
-    if (children.kind != HY_ABSENT && children.kind != HY_OBJECT)
-        return hy_fail(err, HY_EINVALID, "schema %s: \"children\" is no object of collections",
-                       name);
-    hy_str_t *key;
-    hy_value_t v;
-    for (uint32_t pos = 0;
-         children.kind == HY_OBJECT && hy_node_next(children.as.n, &pos, &key, &v);) {
-        if (!is_word(key->bytes, key->len))
-            return hy_fail(err, HY_EINVALID,
-                           "schema %s: collection \"%s\": a name is letters, digits, - and _", name,
-                           key->bytes);
-    }
-    return 0;
+static entry_t *find_entry(const hy_schemas_t *s, const char *name, size_t len) {
+    return hy_dict_find(&s->by_name, name, len, hy_hash(name, len));
 }
 
 int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document, hy_error_t *err) {
-    int rc = check_document(name, document, err);
+    hy__known_t *known;
+    int rc = hy__schema_new(name, s->domain->bytes, document, &known, err);
     if (rc < 0) return rc;
-    hy_schema_t *schema = hy_alloc_zero(sizeof *schema);
-    if (!schema) return HY_ENOMEM;
-    hy_str_t *scheme = hy_get_str(document, "scheme");
-    schema->name = hy_str_from(name);
-    schema->url = hy_str_format(CATALOGUE, s->domain->bytes, name);
-    schema->scheme = scheme ? hy_str_ref(scheme) : hy_str_from("resource");
-    rc = schema->name && schema->url && schema->scheme ? 0 : HY_ENOMEM;
-    if (rc == 0) {
-        rc = read_names(hy_get_object(document, "children"), &schema->collections,
-                        &schema->collection_count);
-    }
-    if (rc == 0) {
-        rc = read_names(hy_get_object(document, "properties"), &schema->fields,
-                        &schema->field_count);
-    }
     bool made = false;
-    entry_t *e = rc == 0 ? hy_dict_put(&s->by_name, schema->name, &made) : NULL;
-    if (rc == 0 && !e) rc = HY_ENOMEM;
-    if (rc == 0 && !made) rc = hy_fail(err, HY_ECONFLICT, "schema %s is there already", name);
+    entry_t *e = hy_dict_put(&s->by_name, known->schema.name, &made);
+    if (!e) rc = HY_ENOMEM;
+    if (e && !made) rc = hy_fail(err, HY_ECONFLICT, "schema %s is there already", name);
     if (rc < 0) {
-        schema_free(schema);
+        hy__schema_free(known);
         return rc;
     }
-    e->schema = schema;
+    e->known = known;
+    hy_list_append(&s->all, &known->link);
     return 0;
 }
 
+/* --- compiling -------------------------------------------------------------------------------- */
+
+typedef struct {
+    const hy_schemas_t *schemas;
+    hy__known_t *known;
+    bool is_out_of_memory;
+} compiling_t;
+
+/* One more that the compiled one refers to. */
+static int note_use(hy__known_t *known, hy_str_t *name) {
+    for (uint32_t i = 0; i < known->use_count; i++) {
+        if (hy_str_equal(known->uses[i], name)) return 0;
+    }
+    hy_str_t **uses = hy_realloc(known->uses, (known->use_count + 1) * sizeof(hy_str_t *));
+    if (!uses) return HY_ENOMEM;
+    known->uses = uses;
+    known->uses[known->use_count++] = hy_str_ref(name);
+    return 0;
+}
+
+/* The last segment of a catalogue URL. */
+static bool name_in_url(const char *uri, size_t len, const char **name, size_t *name_len) {
+    static const char scheme[] = "hyperty-catalogue://";
+    if (len < strlen(scheme) || memcmp(uri, scheme, strlen(scheme)) != 0) return false;
+    const char *end = uri + len, *start = end;
+    while (start[-1] != '/')
+        start--;
+    size_t tail = strlen(FILE_SUFFIX), count = (size_t)(end - start);
+    bool is_file = count > tail && memcmp(end - tail, FILE_SUFFIX, tail) == 0;
+    *name = start;
+    *name_len = is_file ? count - tail : count;
+    return true;
+}
+
+static bool has_id(const hy_node_t *document, const char *uri, size_t len) {
+    hy_str_t *id = hy_get_str(document, "$id");
+    if (!id) id = hy_get_str(document, "id");
+    if (!id) return false;
+    size_t id_len = id->len > 0 && id->bytes[id->len - 1] == '#' ? id->len - 1 : id->len;
+    return id_len == len && memcmp(id->bytes, uri, len) == 0;
+}
+
+/* By catalogue URL, or by the identifier that the document gives itself. */
+static hy__known_t *find_document(const compiling_t *c, const char *uri, size_t len) {
+    const char *name;
+    size_t name_len;
+    if (name_in_url(uri, len, &name, &name_len)) {
+        const hy_str_t *own = c->known->schema.name;
+        if (own->len == name_len && memcmp(own->bytes, name, name_len) == 0) return c->known;
+        entry_t *e = find_entry(c->schemas, name, name_len);
+        if (e) return e->known;
+    }
+    entry_t *e;
+    for (uint32_t pos = 0; (e = hy_dict_next(&c->schemas->by_name, &pos));) {
+        if (has_id(e->known->schema.document, uri, len)) return e->known;
+    }
+    return NULL;
+}
+
+static hy_value_t lend_document(void *arg, const char *uri, size_t len) {
+    compiling_t *c = arg;
+    hy__known_t *known = find_document(c, uri, len);
+    if (!known) return hy_absent();
+    if (known != c->known && note_use(c->known, known->schema.name) < 0) {
+        c->is_out_of_memory = true;
+        return hy_absent();
+    }
+    return (hy_value_t){.kind = HY_OBJECT, .as.n = known->schema.document};
+}
+
+static int compile(const hy_schemas_t *s, hy__known_t *known, hy_error_t *err) {
+    hy_schema_t *schema = &known->schema;
+    compiling_t compiling = {.schemas = s, .known = known};
+    hy_rules_source_t source = {.find = lend_document, .arg = &compiling};
+    hy_value_t document = {.kind = HY_OBJECT, .as.n = schema->document};
+    hy_error_t why = {.text = ""};
+    int rc =
+        hy_rules_compile(document, schema->url->bytes, "children", &source, &schema->rules, &why);
+    if (compiling.is_out_of_memory) rc = HY_ENOMEM;
+    if (rc < 0) return hy_fail(err, rc, "schema %s: %s", schema->name->bytes, why.text);
+    hy__schema_take_rules(schema);
+    return 0;
+}
+
+int hy_schemas_compile(hy_schemas_t *s, hy_schema_failed_cb failed, void *arg, hy_error_t *err) {
+    hy_link_t bad;
+    hy_link_init(&bad);
+    entry_t *e;
+    int first = 0, rc = 0;
+    for (uint32_t pos = 0; rc != HY_ENOMEM && (e = hy_dict_next(&s->by_name, &pos));) {
+        hy__known_t *known = e->known;
+        hy_error_t why = {.text = ""};
+        rc = known->schema.rules ? 0 : compile(s, known, &why);
+        if (rc == 0) continue;
+        if (first == 0) first = hy_fail(err, rc, "%s", why.text);
+        if (rc == HY_ENOMEM) continue;
+        if (failed) failed(arg, known->schema.name->bytes, why.text);
+        hy_list_remove(&known->link); /* until all are compiled, its document can be referred to */
+        hy_list_append(&bad, &known->link);
+    }
+    for (hy_link_t *l = bad.next; l != &bad; l = l->next) {
+        const hy_str_t *name = hy_link_owner(l, hy__known_t, link)->schema.name;
+        hy_dict_remove(&s->by_name, find_entry(s, name->bytes, name->len));
+    }
+    free_all(&bad);
+    return rc == HY_ENOMEM ? rc : first;
+}
+
+/* --- other versions --------------------------------------------------------------------------- */
+
+static bool has_document(const hy__known_t *known, const hy__known_t *other) {
+    const hy_schema_t *a = &known->schema, *b = &other->schema;
+    return hy_str_equal(a->name, b->name) && hy_str_equal(a->digest, b->digest) &&
+           hy_value_equal((hy_value_t){.kind = HY_OBJECT, .as.n = a->document},
+                          (hy_value_t){.kind = HY_OBJECT, .as.n = b->document});
+}
+
+static bool is_current(const hy_schemas_t *s, const hy__known_t *known) {
+    const entry_t *e = find_entry(s, known->schema.name->bytes, known->schema.name->len);
+    return e && e->known == known;
+}
+
+/* One that is compiled as that document would be now. */
+static hy__known_t *find_same(const hy_schemas_t *s, const hy__known_t *fresh) {
+    for (hy_link_t *l = s->all.next; l != &s->all; l = l->next) {
+        hy__known_t *known = hy_link_owner(l, hy__known_t, link);
+        if (!known->schema.rules || !has_document(known, fresh)) continue;
+        if (known->use_count == 0 || is_current(s, known)) return known;
+    }
+    return NULL;
+}
+
+static bool refers_to(const hy__known_t *known, const hy_str_t *name) {
+    for (uint32_t i = 0; i < known->use_count; i++) {
+        if (hy_str_equal(known->uses[i], name)) return true;
+    }
+    return false;
+}
+
+/* Those that refer to that name, made and compiled anew. */
+static int remake_users(hy_schemas_t *s, const hy_str_t *name, hy_link_t *remade, hy_error_t *err) {
+    entry_t *e;
+    int rc = 0;
+    for (uint32_t pos = 0; rc == 0 && (e = hy_dict_next(&s->by_name, &pos));) {
+        const hy_schema_t *user = &e->known->schema;
+        hy__known_t *known;
+        if (!refers_to(e->known, name)) continue;
+        rc = hy__schema_new(user->name->bytes, s->domain->bytes, user->document, &known, err);
+        if (rc < 0) return rc;
+        hy_list_append(remade, &known->link);
+        rc = compile(s, known, err);
+    }
+    return rc;
+}
+
+/* `known` is in the set, or new. */
+static int make_current(hy_schemas_t *s, hy__known_t *known, hy_error_t *err) {
+    bool made;
+    entry_t *e = hy_dict_put(&s->by_name, known->schema.name, &made);
+    if (!e) return HY_ENOMEM;
+    hy__known_t *before = e->known;
+    hy_link_t remade;
+    hy_link_init(&remade);
+    e->known = known;
+    int rc = known->schema.rules ? 0 : compile(s, known, err);
+    if (rc == 0 && before) rc = remake_users(s, known->schema.name, &remade, err);
+    if (rc < 0) {
+        e->known = before;
+        if (made) hy_dict_remove(&s->by_name, e);
+        free_all(&remade);
+        return rc;
+    }
+    while (!hy_list_is_empty(&remade)) {
+        hy__known_t *user = hy_link_owner(remade.next, hy__known_t, link);
+        find_entry(s, user->schema.name->bytes, user->schema.name->len)->known = user;
+        hy_list_remove(&user->link);
+        hy_list_append(&s->all, &user->link);
+    }
+    return 0;
+}
+
+int hy_schemas_update(hy_schemas_t *s, const char *name, const hy_node_t *document,
+                      hy_error_t *err) {
+    hy__known_t *fresh;
+    int rc = hy__schema_new(name, s->domain->bytes, document, &fresh, err);
+    if (rc < 0) return rc;
+    hy__known_t *same = find_same(s, fresh);
+    if (same) {
+        hy__schema_free(fresh);
+        return is_current(s, same) ? 0 : make_current(s, same, err);
+    }
+    rc = make_current(s, fresh, err);
+    if (rc < 0) {
+        hy__schema_free(fresh);
+        return rc;
+    }
+    hy_list_append(&s->all, &fresh->link);
+    return 0;
+}
+
+static const char *last_segment(const hy_str_t *url) {
+    const char *name = url->bytes;
+    for (const char *at = name; at < url->bytes + url->len; at++) {
+        if (*at == '/') name = at + 1;
+    }
+    return name;
+}
+
+int hy_schemas_foreign(hy_schemas_t *s, const hy_str_t *url, const hy_node_t *document,
+                       const hy_schema_t **out, hy_error_t *err) {
+    hy__known_t *fresh;
+    int rc = hy__schema_new(last_segment(url), s->domain->bytes, document, &fresh, err);
+    if (rc < 0) return rc;
+    hy__known_t *same = find_same(s, fresh);
+    if (same) {
+        hy__schema_free(fresh);
+        *out = &same->schema;
+        return 0;
+    }
+    if (s->foreign_count >= HY_SCHEMAS_FOREIGN_MAX)
+        rc = hy_fail(err, HY_EFULL, "schema %s: %u of other runtimes are known, and no more fit",
+                     fresh->schema.name->bytes, HY_SCHEMAS_FOREIGN_MAX);
+    if (rc == 0) rc = compile(s, fresh, err);
+    if (rc < 0) {
+        hy__schema_free(fresh);
+        return rc;
+    }
+    s->foreign_count++;
+    hy_list_append(&s->all, &fresh->link);
+    *out = &fresh->schema;
+    return 0;
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
 const hy_schema_t *hy_schemas_next(const hy_schemas_t *s, uint32_t *pos) {
     const entry_t *e = hy_dict_next(&s->by_name, pos);
-    return e ? e->schema : NULL;
+    return e ? &e->known->schema : NULL;
 }
 
 const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_or_url) {
-    const char *name = name_or_url->bytes, *end = name + name_or_url->len;
-    for (const char *at = name; at < end; at++) {
-        if (*at == '/') name = at + 1;
-    }
-    size_t len = (size_t)(end - name);
-    entry_t *e = hy_dict_find(&s->by_name, name, len, hy_hash(name, len));
-    return e ? e->schema : NULL;
+    const char *name = last_segment(name_or_url);
+    entry_t *e = find_entry(s, name, (size_t)(name_or_url->bytes + name_or_url->len - name));
+    return e ? &e->known->schema : NULL;
 }
 
 /* The first name after `last` (NULL: of all). */
@@ -205,4 +366,31 @@ bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len
         if (c->len == len && memcmp(c->bytes, name, len) == 0) return true;
     }
     return false;
+}
+
+/* --- checking --------------------------------------------------------------------------------- */
+
+/* The rule for data of an object, or of a child of that collection; NULL: it takes anything. */
+static const hy_rule_t *rule_of(const hy_schema_t *s, const hy_str_t *collection) {
+    if (!s || !collection) return s ? s->data_rule : NULL;
+    for (uint32_t i = 0; i < s->collection_count; i++) {
+        if (hy_str_equal(s->collections[i], collection)) return s->child_rules[i];
+    }
+    return NULL;
+}
+
+bool hy_schema_has_rule(const hy_schema_t *s, const hy_str_t *collection) {
+    return rule_of(s, collection) != NULL;
+}
+
+int hy_schema_check(const hy_schema_t *s, const hy_str_t *collection, hy_value_t data,
+                    hy_error_t *err) {
+    const hy_rule_t *rule = rule_of(s, collection);
+    return rule ? hy_rule_check(rule, data, err) : 0;
+}
+
+int hy_schema_check_effects(const hy_schema_t *s, const hy_str_t *collection, hy_node_t *root,
+                            const hy_effect_t *effects, uint32_t count, hy_error_t *err) {
+    const hy_rule_t *rule = rule_of(s, collection);
+    return rule ? hy_rule_check_effects(rule, root, effects, count, err) : 0;
 }

@@ -25,6 +25,8 @@ typedef struct {
     hy_rules_t *rules; /* NULL: it is not compiled yet */
     hy_str_t **collections, **fields;
     uint32_t collection_count, field_count;
+    /* Of the data, and of the children of each collection; NULL: anything fits. */
+    const hy_rule_t *data_rule, **child_rules;
 } hy_schema_t;
 
 typedef struct hy_schemas hy_schemas_t;
@@ -60,6 +62,8 @@ void hy_schemas_names(const hy_schemas_t *s, char *out, size_t size);
 const hy_schema_t *hy_schemas_next(const hy_schemas_t *s, uint32_t *pos);
 bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len);
 
+/* False if anything fits, so that nothing need be kept for a check. */
+bool hy_schema_has_rule(const hy_schema_t *s, const hy_str_t *collection);
 /* Checks data of an object, or of a child of that collection (NULL: the object). A schema that is
  * NULL, or has no such collection, takes anything. HY_ESCHEMA with a text that begins with the
  * place in the data; the caller says of what. */

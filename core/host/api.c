@@ -32,6 +32,8 @@ static const hy_field_t metadata_fields[] = {
     {"url", 0, "string", "the address of the object"},
     {"name", 0, "string|nil", "that it goes by"},
     {"schema", 0, "string", "of its data"},
+    {"schemaVersion", 0, "integer|nil", "of that, as its document says"},
+    {"schemaDigest", 0, "string|nil", "of that document: the same for who has the same"},
     {"reporter", 0, "string", "url of the hyperty that writes it"},
     {"user", 0, "string|nil", "url of the user that one acts for"},
     {"runtime", 0, "string", "url of the runtime that one lives in"},
@@ -39,6 +41,7 @@ static const hy_field_t metadata_fields[] = {
     {"lastModified", 0, "string", "when, as far as is known"},
     {"description", 0, "string|nil", "for people"},
     {"tags", 0, "string[]|nil", "for who searches"},
+    {"resources", 0, "string[]|nil", "that it has, for who searches"},
     {"publicObservation", 0, "boolean|nil", "whoever asks may observe"},
     {NULL}};
 
@@ -56,6 +59,8 @@ static const hy_field_t entry_fields[] = {
     {"url", 0, "string", "the address of the object or hyperty"},
     {"name", 0, "string|nil", "that it goes by"},
     {"schema", 0, "string|nil", "of an object's data"},
+    {"schemas", 0, "string[]|nil", "of a hyperty: those that it has"},
+    {"dataSchemes", 0, "string[]|nil", "the schemes of their urls"},
     {"reporter", 0, "string|nil", "of an object: url of the hyperty that writes it"},
     {"user", 0, "string|nil", "url of the user that it acts for"},
     {"runtime", 0, "string", "url of the runtime that it lives in"},
@@ -63,6 +68,12 @@ static const hy_field_t entry_fields[] = {
     {"description", 0, "string|nil", "for people"},
     {"tags", 0, "string[]|nil", "for who searches"},
     {"resources", 0, "string[]|nil", "that it has"},
+    {NULL}};
+
+static const hy_field_t registration_fields[] = {
+    {"kind", 0, "hyperty.RegistrationKind", "\"live\", \"disconnected\" or \"deleted\""},
+    {"entry", 0, "hyperty.Entry", "what the registry says of it, or has said last"},
+    {"first", 0, "boolean", "it was there already when the handler was added"},
     {NULL}};
 
 static const hy_class_t status_class = {.name = "hyperty.Status",
@@ -94,13 +105,17 @@ static const hy_class_t entry_class = {.name = "hyperty.Entry",
                                        .noun = "an entry",
                                        .doc = "one of the list that syncher:discover gives",
                                        .fields = entry_fields};
+static const hy_class_t registration_class = {.name = "hyperty.Registration",
+                                              .noun = "a registration",
+                                              .doc = "what a handler of \"registration\" gets",
+                                              .fields = registration_fields};
 
 static const hy_class_t *const classes[] = {
     &hy_hyperty_class, &hy_syncher_class,     &hy_reporter_class, &hy_observer_class,
     &hy_child_class,   &hy_child_event_class, &hy_change_class,   &hy_request_class,
     &event_class,      &hy_invitation_class,  &hy_offer_class,    &left_class,
     &status_class,     &identity_class,       &metadata_class,    &reading_class,
-    &entry_class,      &hy_handler_class,     &hy_timer_class,
+    &entry_class,      &registration_class,   &hy_handler_class,  &hy_timer_class,
 };
 
 /* In the order in which they are listed. */
@@ -305,15 +320,21 @@ static void push_words(lua_State *L) {
         HY_PARTY_STATE_MAP(X)
 #undef X
     };
+    static const char *const registered[] = {
+#define X(name, word) word,
+        HY_REGISTERED_MAP(X)
+#undef X
+    };
     enum { KINDS = HY_CHILD_EVENT_EXPIRED + 1 };
     const char *kinds[KINDS];
     for (int i = 0; i < KINDS; i++)
         kinds[i] = hy_child_event_word((hy_child_event_kind_t)i);
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     set_words(L, "hyperty.Code", codes, sizeof codes / sizeof *codes);
     set_words(L, "hyperty.ChildState", child_states, sizeof child_states / sizeof *child_states);
     set_words(L, "hyperty.StatusState", party_states, sizeof party_states / sizeof *party_states);
     set_words(L, "hyperty.ChildEventKind", kinds, KINDS);
+    set_words(L, "hyperty.RegistrationKind", registered, sizeof registered / sizeof *registered);
 }
 
 void hy_api_push(lua_State *L) {

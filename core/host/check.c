@@ -4,7 +4,7 @@
 #include "api.h"
 #include "internal.h"
 
-#include "../data/schema.h"
+#include "../data/schema_hint.h"
 
 /* Longer names are not taken for misspelt ones; edits that make a misspelling: of a short word only
  * one, or any other short word would be taken for it. */
@@ -142,9 +142,9 @@ static void check_schemas(lua_State *L, const hy_instance_t *i, const char *file
         bool is_there = name && hy_schemas_find(schemas, name);
         hy_str_unref(name);
         if (!is_there) {
-            char known[HY_ERROR_TEXT_BYTES];
-            hy_schemas_names(schemas, known, sizeof known);
-            luaL_error(L, "%s: schema \"%s\" is not known here (known: %s)", file, text, known);
+            char hint[HY_ERROR_TEXT_BYTES];
+            hy_schemas_hint(schemas, text, hint, sizeof hint);
+            luaL_error(L, "%s: schema \"%s\" is not known here (%s)", file, text, hint);
         }
         lua_pop(L, 1);
     }

@@ -167,30 +167,25 @@ static bool entry_name(const char *folder, const char *entry, char out[HY_SIMILA
     return true;
 }
 
-/* The hyperty on the path whose name is most like this one, into `best`; false if none is near. */
-static bool find_similar(const hy_host_t *h, const char *name,
-                         char best[HY_SIMILAR_BYTES_MAX + 1]) {
-    bool has_found = false;
-    hy_similar_t similar;
-    hy_similar_init(&similar, name);
+/* Offers the hyperties on the path. */
+static void find_similar(const hy_host_t *h, hy_similar_t *similar) {
     for (uint32_t i = 0; i < h->config.path_count; i++) {
         char found[HY_SIMILAR_BYTES_MAX + 1];
         DIR *folder = opendir(h->config.paths[i]);
         const struct dirent *entry;
         while (folder && (entry = readdir(folder)) != NULL) {
-            if (!entry_name(h->config.paths[i], entry->d_name, found)) continue;
-            if (!hy_similar_offer(&similar, found)) continue;
-            has_found = true;
-            strcpy(best, found);
+            if (entry_name(h->config.paths[i], entry->d_name, found))
+                hy_similar_offer(similar, found);
         }
         if (folder) closedir(folder);
     }
-    return has_found;
 }
 
 static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
-    char similar[HY_SIMILAR_BYTES_MAX + 1];
-    bool has_similar = find_similar(h, name, similar);
+    hy_similar_t similar;
+    hy_similar_init(&similar, name);
+    find_similar(h, &similar);
+    const char *best = hy_similar_best(&similar);
     hy_buf_t folders;
     hy_buf_init(&folders);
     for (uint32_t i = 0; i < h->config.path_count; i++) {
@@ -199,9 +194,8 @@ static int fail_name(const hy_host_t *h, const char *name, hy_error_t *err) {
     }
     hy_fail(err, HY_ENOT_FOUND,
             "there is no hyperty \"%s\"%s%s%s; looked for %s.lua and %s/init.lua%.*s", name,
-            has_similar ? " (did you mean \"" : "", has_similar ? similar : "",
-            has_similar ? "\"?)" : "", name, name, folders.len > 0 ? (int)folders.len : 0,
-            folders.len > 0 ? folders.bytes : "");
+            best ? " (did you mean \"" : "", best ? best : "", best ? "\"?)" : "", name, name,
+            folders.len > 0 ? (int)folders.len : 0, folders.len > 0 ? folders.bytes : "");
     hy_buf_deinit(&folders);
     return HY_ENOT_FOUND;
 }

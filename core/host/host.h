@@ -37,6 +37,9 @@ typedef struct {
     /* Deferred work is there: call hy_host_turn soon. */
     void (*wake)(void *arg);
     void *wake_arg;
+    /* A hyperty is about to be reloaded: what else was edited is to be read. May be NULL. */
+    void (*before_reload)(void *arg);
+    void *before_reload_arg;
 } hy_host_config_t;
 
 int hy_host_new(const hy_host_config_t *config, hy_host_t **out);

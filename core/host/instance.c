@@ -1,6 +1,6 @@
 /* The life of an instance.
  *
- *      new ─► state, script ─► address ─► syncher ─► self ─► start() ─► running
+ *      new ─► state, script ─► schemas, address ─► syncher ─► self ─► start() ─► running
  *       │         │               │                             │          │ unload
  *       └─────────┴───── error ───┴──────────── error ──────────┘          ▼
  *                          │                                    stop(), at a turn of the host
@@ -315,14 +315,16 @@ static void read_name(lua_State *L, void *arg) {
 /* What the registry is to know; the manager adds address, type and runtime. */
 int hy__instance_entry(hy_instance_t *i, hy_value_t *out) {
     naming_t naming = {i, NULL};
-    hy_value_t schemes = hy_absent(), resources = hy_absent();
+    hy_value_t schemes = hy_absent(), schemas = hy_absent(), resources = hy_absent();
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = hy_protected(i->L, read_name, &naming, NULL);
     if (rc == 0) rc = hy_put(entry, "name", hy_string(naming.name));
     if (rc == 0 && i->user) rc = hy_put(entry, "user", hy_string(hy_str_ref(i->user)));
-    if (rc == 0) rc = hy__state_list(i, true, &schemes);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_SCHEMES, &schemes);
     if (rc == 0) rc = hy_put(entry, "dataSchemes", schemes);
-    if (rc == 0) rc = hy__state_list(i, false, &resources);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_SCHEMAS, &schemas);
+    if (rc == 0) rc = hy_put(entry, "schemas", schemas);
+    if (rc == 0) rc = hy__state_list(i, HY_SAID_RESOURCES, &resources);
     if (rc == 0) rc = hy_put(entry, "resources", resources);
     if (rc < 0) {
         hy_node_unref(entry);
@@ -332,24 +334,36 @@ int hy__instance_entry(hy_instance_t *i, hy_value_t *out) {
     return 0;
 }
 
-int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err) {
+static int allocate(hy_instance_t *i) {
     hy_value_t entry = hy_absent();
+    hy_start_t *s = i->start;
+    int rc = hy__instance_entry(i, &entry);
+    if (rc < 0) return rc;
+    s->is_allocating = true;
+    rc = hy_manager_allocate(s->manager, i->name, entry, i->is_prompt, allocated, s);
+    if (rc < 0) s->is_allocating = false;
+    return rc;
+}
+
+void hy__instance_knows(hy_instance_t *i) {
+    int rc = allocate(i);
+    if (rc < 0) hy__instance_give_up(i, rc, hy_error_text(rc));
+}
+
+int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err) {
     hy_start_t *s = hy_alloc(sizeof *s);
-    int rc = s ? hy__instance_entry(i, &entry) : HY_ENOMEM;
-    if (rc == 0) {
-        *s = (hy_start_t){.instance = i,
-                          .manager = i->host->config.manager,
-                          .done = done,
-                          .arg = arg,
-                          .is_allocating = true};
-        rc = hy_manager_allocate(s->manager, i->name, entry, i->is_prompt, allocated, s);
+    int rc = HY_ENOMEM;
+    if (s) {
+        *s = (hy_start_t){
+            .instance = i, .manager = i->host->config.manager, .done = done, .arg = arg};
+        i->start = s;
+        rc = hy__schemas_learn(i);
+        if (rc == 1) rc = allocate(i);
     }
-    if (rc < 0) {
-        hy_free(s);
-        return hy_fail(err, rc, "%s: %s", i->name->bytes, hy_error_text(rc));
-    }
-    i->start = s;
-    return 0;
+    if (rc == 0) return 0;
+    i->start = NULL;
+    hy_free(s);
+    return hy_fail(err, rc, "%s: %s", i->name->bytes, hy_error_text(rc));
 }
 
 int hy__instance_restart(hy_instance_t *i, hy_error_t *err) {
@@ -412,6 +426,8 @@ static void close_borrower(hy_instance_t *i) {
 
 /* All but what it is known by. */
 static void undo(hy_instance_t *i) {
+    hy_learning_cancel(i->learning);
+    i->learning = NULL;
     if (i->L) hy__task_cancel_all(i);
     hy__lib_timer_stop_all(i);
     if (i->syncher) hy_syncher_close(i->syncher);

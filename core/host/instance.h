@@ -95,7 +95,8 @@ struct hy_instance {
     bool is_leaving;      /* host.c: unloading is queued */
     bool is_prompt;       /* a person's: starts without a node too, is given more time */
     hy_link_t leaving;
-    hy_start_t *start; /* instance.c: until loaded or given up */
+    hy_start_t *start;       /* instance.c: until loaded or given up */
+    hy_learning_t *learning; /* schemas.c: what it waits for before it has its address */
 };
 
 static inline hy_instance_t *hy_instance_of(lua_State *L) {

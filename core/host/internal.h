@@ -96,9 +96,10 @@ int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_com
 int hy__state_check(hy_instance_t *i, hy_error_t *err);
 /* Raises the error on top, which a failed load left, naming the file if it does not. */
 int hy__load_failed(lua_State *L, const char *file);
-/* Scheme names (is_schemes) of the schemas that the table names, or the resources that it names: an
- * array of strings. */
-int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out);
+/* What the table says of itself: URL schemes or URLs of the schemas that it names, or the resources
+ * that it names. An array of strings. */
+typedef enum { HY_SAID_SCHEMES, HY_SAID_SCHEMAS, HY_SAID_RESOURCES } hy_said_t;
+int hy__state_list(hy_instance_t *i, hy_said_t what, hy_value_t *out);
 /* Makes `self`. The address and the syncher are there. */
 int hy__state_make_self(hy_instance_t *i, hy_error_t *err);
 /* Pushes a method of the script's table, and self; false, and nothing, if there is none. May
@@ -121,6 +122,8 @@ void hy__instance_give_up(hy_instance_t *i, int code, const char *text);
 int hy__instance_start(hy_instance_t *i, hy_loaded_cb done, void *arg, hy_error_t *err);
 /* Stops it and undoes all it owns; the memory is gone afterwards. Not from inside its Lua. */
 void hy__instance_close(hy_instance_t *i);
+/* Its schemas are known, as far as they can be: goes on from there. */
+void hy__instance_knows(hy_instance_t *i);
 /* What the registry is to know of it; owned by the caller. */
 int hy__instance_entry(hy_instance_t *i, hy_value_t *out);
 /* Another life of the instance, to be tried: without a Lua state, and unknown to the host. */
@@ -131,6 +134,12 @@ int hy__instance_spawn_start(hy_instance_t *i, const hy_task_end_t *end, void *a
 /* It is made of that file, too; about to be read. */
 int hy__instance_add_file(hy_instance_t *i, const char *path);
 int hy__instance_reads(hy_instance_t *i, const char *path);
+
+/* --- schemas.c -------------------------------------------------------------------------------- */
+
+/* Has the schemas that its table names looked for. 0: hy__instance_knows comes later; 1: nothing
+ * has to be waited for. HY_ENOMEM. */
+int hy__schemas_learn(hy_instance_t *i);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
 

@@ -22,6 +22,8 @@ typedef struct {
 typedef struct {
     hy_link_t link;
     hy_handlers_t *set; /* NULL once taken off the list */
+    void *of;           /* that it is bound to, NULL: nothing */
+    void (*end)(void *of);
     int self_ref, fn_ref;
     bool is_cancelled;
     bool has_pattern, has_rest;
@@ -225,9 +227,17 @@ void hy_handlers_init(hy_handlers_t *set) {
     }
 }
 
+void hy_handlers_bind(lua_State *L, int index, void *of, void (*end)(void *of)) {
+    handler_t *h = lua_touserdata(L, index);
+    h->of = of;
+    h->end = end;
+}
+
 static void take_off(lua_State *L, handler_t *h) {
     hy_list_remove(&h->link);
     h->set = NULL;
+    if (h->end) h->end(h->of);
+    h->end = NULL;
     hy_unref(L, &h->fn_ref);
     hy_unref(L, &h->self_ref); /* last: nothing else may keep the handler */
 }
@@ -261,12 +271,17 @@ void hy_handlers_cancel(lua_State *L, hy_handlers_t *set) {
     sweep(L, set);
 }
 
-static int handler_cancel(lua_State *L) {
-    handler_t *h = luaL_checkudata(L, 1, HY_HANDLER_CLASS);
-    if (h->is_cancelled || !h->set) return 0;
+void hy_handlers_drop(lua_State *L, int index) {
+    handler_t *h = lua_touserdata(L, index);
+    if (h->is_cancelled || !h->set) return;
     h->is_cancelled = true;
     h->set->has_cancelled = true;
     sweep(L, h->set);
+}
+
+static int handler_cancel(lua_State *L) {
+    luaL_checkudata(L, 1, HY_HANDLER_CLASS);
+    hy_handlers_drop(L, 1);
     return 0;
 }
 
@@ -348,7 +363,7 @@ void hy_handlers_fire(lua_State *L, const hy_firing_t *f) {
     int args = lua_gettop(L) + 1, nargs = -1;
     for (hy_link_t *l = head->next; l != head; l = l->next) {
         const handler_t *h = hy_link_owner(l, handler_t, link);
-        if (!h->is_cancelled && matches(h, f->place)) {
+        if (!h->is_cancelled && h->of == f->of && matches(h, f->place)) {
             if (nargs < 0) nargs = f->push(L, f->arg);
             start(L, f, h, args, nargs);
         }

@@ -13,7 +13,7 @@
  * that. What only reporters can is in lib_reporter.c. */
 #include "lib_syncher.h"
 
-enum { URL = 1, ROLE, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS };
+enum { URL = 1, ROLE, DATA, VERSION, EPOCH, METADATA, RESUMED, OBSERVERS, MISFIT };
 static const hy_field_t fields[] = {
     {"url", URL, "string", "the address of the object"},
     {"role", ROLE, "\"reporter\"|\"observer\"", "which end of it this is"},
@@ -24,7 +24,9 @@ static const hy_field_t fields[] = {
     {"resumed", RESUMED, "boolean", "it was there before, and goes on"},
     {NULL}};
 static const hy_field_t reporter_fields[] = {
-    {"observers", OBSERVERS, "string[]", "urls of the hyperties that observe it"}, {NULL}};
+    {"observers", OBSERVERS, "string[]", "urls of the hyperties that observe it"},
+    {"misfit", MISFIT, "string|nil", "what of it does not fit its schema any more; nil: all fits"},
+    {NULL}};
 
 /* upvalues of __index */
 enum { REPORTER_NAMES = 1, OBSERVER_NAMES };
@@ -204,6 +206,10 @@ static int box_index(lua_State *L) {
         return 1;
     case OBSERVERS:
         return push_observers(L, b);
+    case MISFIT:
+        if (!hy_party_misfit(p)) return 0;
+        hy_class_push_str(L, hy_party_misfit(p));
+        return 1;
     default:
         return 1;
     }

@@ -47,7 +47,7 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, URL, NEW };
+enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, RESOURCES, URL, NEW };
 static const hy_option_t create_options[] = {
     [SCHEMA] = {"schema", HY_OPTION_NEEDED_TEXT, "its name; any data goes with \"Resource\""},
     [NAME] = {"name", HY_OPTION_TEXT, "by which others find it"},
@@ -58,6 +58,7 @@ static const hy_option_t create_options[] = {
     [PUBLIC] = {"public", HY_OPTION_FLAG, "whoever asks may observe"},
     [DESCRIPTION] = {"description", HY_OPTION_TEXT, "for people"},
     [TAGS] = {"tags", HY_OPTION_TEXTS, "for who searches"},
+    [RESOURCES] = {"resources", HY_OPTION_TEXTS, "that it has, for who searches: \"audio\""},
     [URL] = {"url", HY_OPTION_TEXT, "an address of one's own choice"},
     [NEW] = {"new", HY_OPTION_FLAG, "a new one, also if there is one of that name"},
     {NULL, HY_OPTION_VALUE, NULL},
@@ -76,10 +77,10 @@ static int optional_str(lua_State *L, int index, hy_str_t **out) {
     return *out ? 0 : HY_ENOMEM;
 }
 
-/* Holds {description, tags} as far as they are given; ABSENT if neither is. */
+/* Holds {description, tags, resources} as far as they are given; ABSENT if none is. */
 static hy_value_t *hold_metadata(lua_State *L, int options) {
     hy_value_t *metadata = hy_class_hold(L);
-    int given[] = {DESCRIPTION, TAGS};
+    int given[] = {DESCRIPTION, TAGS, RESOURCES};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
         const char *name = create_options[given[i]].name;
         if (lua_isnil(L, options + given[i])) continue;
@@ -235,38 +236,21 @@ static int syncher_resume(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-static const hy_option_t discover_options[] = {
-    {"name", HY_OPTION_TEXT, "of the object or hyperty"},
-    {"schema", HY_OPTION_TEXT, "of the object, or one that the hyperty has"},
-    {"user", HY_OPTION_TEXT, "url of the user it belongs to"},
-    {"resources", HY_OPTION_TEXTS, "that it has, all of them"},
-    {"reporter", HY_OPTION_TEXT, "url of the hyperty that reports it"},
-    {"url", HY_OPTION_TEXT, "its address"},
-    {NULL, HY_OPTION_VALUE, NULL},
-};
-
 static int syncher_discover(lua_State *L) {
-    const hy_option_t *options = discover_options;
     hy_instance_t *i = check(L, "discover");
-    int first = hy_class_options(L, 2, "discover", options);
-    hy_value_t *criteria = hy_class_hold(L);
-    *criteria = hy_node_value(hy_node_new(HY_OBJECT));
-    hy_node_t *n = hy_is_node(*criteria) ? criteria->as.n : NULL;
-    for (int at = 0; options[at].name; at++) {
-        if (lua_isnil(L, first + at)) continue;
-        hy_value_t *value = hy_class_value(L, first + at, options[at].name);
-        int rc = hy_put(n, options[at].name, hy_value_take(value));
-        if (rc < 0) return luaL_error(L, "discover: %s", hy_error_text(rc));
-    }
+    hy_value_t *criteria = hy_discover_criteria(L, 2, "discover");
     hy_error_t err = {0};
     hy_wait_t *w = hy_wait_open(L, "discover");
-    int rc = n ? hy_syncher_discover(i->syncher, hy_value_take(criteria), hy_wait_value, w, &err)
-               : HY_ENOMEM;
+    int rc = hy_syncher_discover(i->syncher, hy_value_take(criteria), hy_wait_value, w, &err);
     return hy_wait_end(L, w, rc, &err);
 }
 
 static int syncher_on(lua_State *L) {
     check(L, "on");
+    const char *event = lua_tostring(L, 2);
+    if (event && strcmp(event, "registration") == 0) {
+        return hy_registration_on(L, &find(L)->handlers);
+    }
     return hy_handlers_on(L, &find(L)->handlers, HY_ROLE_SYNCHER, "the syncher");
 }
 
@@ -398,6 +382,13 @@ static void on_status(void *arg, hy_party_t *party, hy_party_status_t status) {
     if (b) hy_box_fire(b, HY_ON_STATUS, push_status, &status, NULL);
 }
 
+static void on_registered(void *arg, hy_watching_t *w, hy_registered_t kind, const hy_node_t *entry,
+                          bool is_first) {
+    hy_instance_t *i = arg;
+    lua_syncher_t *s = find(i->L);
+    if (s) hy_registration_fire(i, &s->handlers, w, kind, entry, is_first);
+}
+
 static void on_emitted(void *arg, hy_str_t *hyperty, hy_str_t *name, const hy_node_t *args) {
     hy_lib_hyperty_emitted(arg, hyperty, name, args);
 }
@@ -412,6 +403,7 @@ const hy_syncher_events_t hy_lib_syncher_events = {
     .ended = on_ended,
     .status = on_status,
     .emitted = on_emitted,
+    .registered = on_registered,
 };
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -426,7 +418,7 @@ static const hy_method_t methods[] = {
     {"resume", syncher_resume, "which?: options", "(hyperty.Reporter|hyperty.Observer)[]" HY_OR_WHY,
      "the reporters and observers kept from before", resume_options},
     {"discover", syncher_discover, "what: options", "hyperty.Entry[]" HY_OR_WHY,
-     "what the registry knows, those that are live first", discover_options},
+     "what the registry knows, those that are live first", hy_discover_options},
     {"on", syncher_on, "event: string, fn: function", "hyperty.Handler",
      "calls the function when that happens", NULL},
     {NULL}};

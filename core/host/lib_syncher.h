@@ -1,5 +1,6 @@
 /* Inside the Lua side of the syncher: what lib_syncher.c, lib_party.c, lib_reporter.c, lib_child.c,
- * lib_handler.c, lib_change.c, lib_event.c and lib_class.c share. convert.c needs hy_lua_party_t.
+ * lib_handler.c, lib_change.c, lib_event.c, lib_registration.c and lib_class.c share. convert.c
+ * needs hy_lua_party_t.
  *
  *      hy_party_t ── tag ──► box (Lua userdata "hyperty.party") ── lists ──► handlers (userdata)
  *                            anchored while the party is open              anchored while listed
@@ -95,6 +96,8 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
       "a reporter asks us to observe")                                                             \
     X(DELEGATE, "delegate", HY_ROLE_SYNCHER, "offer: hyperty.Offer",                               \
       "a reporter wants to hand its object over to us")                                            \
+    X(REGISTRATION, "registration", HY_ROLE_SYNCHER, "event: hyperty.Registration",                \
+      "an object or hyperty comes or goes; criteria before the function pick which")               \
     X(RESUME, "resume", HY_ROLE_SYNCHER, "object: hyperty.Reporter|hyperty.Observer",              \
       "a task of the code before a reload has got that object")
 
@@ -136,6 +139,11 @@ static inline bool hy_handlers_has(const hy_handlers_t *set, hy_on_t event) {
 }
 /* The body of obj:on(event, [pattern,] fn) with obj at 1: returns a handle with :cancel(). */
 int hy_handlers_on(lua_State *L, hy_handlers_t *set, unsigned role, const char *noun);
+/* The handler at `index` is about something of its own: it is called where the firing is `of` it,
+ * and when it is not listed any more, `end` is called, once. */
+void hy_handlers_bind(lua_State *L, int index, void *of, void (*end)(void *of));
+/* Takes off the handler at `index`. */
+void hy_handlers_drop(lua_State *L, int index);
 /* "handler of change", for the log. */
 const char *hy_on_label(hy_on_t event);
 /* Around every walk: between them handlers are only marked as cancelled. The set must stay where it
@@ -160,6 +168,7 @@ typedef struct {
     int (*push)(lua_State *L, void *arg); /* pushes the arguments, at most 4; returns how many */
     void *arg;
     hy_asked_t *asked; /* NULL: nothing to decide */
+    const void *of;    /* for those that are bound to it; NULL: for those that are to nothing */
 } hy_firing_t;
 
 /* Starts a task per handler. In a protected call on the instance's main thread, between enter and
@@ -246,6 +255,17 @@ hy_asked_t *hy_asked_ref(hy_asked_t *a);
 /* The last one ends the decision. */
 void hy_asked_unref(hy_asked_t *a);
 extern const hy_task_end_t hy_asked_end;
+
+/* --- the registry (lib_registration.c) -------------------------------------------------------- */
+
+extern const hy_option_t hy_discover_options[];
+/* The named arguments at `index` as an object, held by the value that it leaves on top. */
+hy_value_t *hy_discover_criteria(lua_State *L, int index, const char *function);
+/* The body of syncher:on("registration", [criteria,] fn), with the syncher at 1. */
+int hy_registration_on(lua_State *L, hy_handlers_t *set);
+/* An event of a watching, to its handler. */
+void hy_registration_fire(hy_instance_t *i, hy_handlers_t *set, hy_watching_t *w,
+                          hy_registered_t kind, const hy_node_t *entry, bool is_first);
 
 /* --- self.syncher (lib_syncher.c) ------------------------------------------------------------- */
 

@@ -418,6 +418,7 @@ static int reload(hy_host_t *h, const char *name_or_url, const char *source, siz
         return hy_fail(err, HY_EINVALID, "%s was loaded from a text: there is no file to read",
                        i->name->bytes);
     }
+    if (h->config.before_reload) h->config.before_reload(h->config.before_reload_arg);
     hy_reload_t *r = hy_alloc(sizeof *r);
     int rc = r ? 0 : hy_fail(err, HY_ENOMEM, "%s: %s", i->name->bytes, hy_error_text(HY_ENOMEM));
     if (rc == 0) rc = load(i, source, len, &life, err);

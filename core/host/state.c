@@ -263,7 +263,7 @@ int hy__state_load(hy_instance_t *i, const char *source, size_t len, bool is_com
 
 typedef struct {
     hy_instance_t *instance;
-    bool is_schemes;
+    hy_said_t what;
     hy_node_t *list;
     int rc;
 } list_t;
@@ -279,16 +279,17 @@ static void collect(lua_State *L, void *arg) {
     list_t *l = arg;
     const hy_schemas_t *schemas = hy_manager_schemas(l->instance->host->config.manager);
     lua_rawgeti(L, LUA_REGISTRYINDEX, l->instance->hyperty_ref);
-    lua_pushstring(L, l->is_schemes ? "schemas" : "resources");
+    bool is_resources = l->what == HY_SAID_RESOURCES;
+    lua_pushstring(L, is_resources ? "resources" : "schemas");
     if (lua_rawget(L, 1) != LUA_TTABLE) return;
     for (lua_Integer at = 1; l->rc == 0 && lua_rawgeti(L, 2, at) == LUA_TSTRING; at++) {
         size_t len;
         const char *text = lua_tolstring(L, -1, &len);
         hy_str_t *name = hy_utf8_is_valid(text, len) ? hy_str_new(text, len) : NULL;
-        const hy_schema_t *schema = name && l->is_schemes ? hy_schemas_find(schemas, name) : NULL;
+        const hy_schema_t *schema = name && !is_resources ? hy_schemas_find(schemas, name) : NULL;
         if (schema) {
-            add_once(l, schema->scheme);
-        } else if (name && !l->is_schemes) {
+            add_once(l, l->what == HY_SAID_SCHEMES ? schema->scheme : schema->url);
+        } else if (name && is_resources) {
             add_once(l, name);
         }
         hy_str_unref(name);
@@ -296,8 +297,8 @@ static void collect(lua_State *L, void *arg) {
     }
 }
 
-int hy__state_list(hy_instance_t *i, bool is_schemes, hy_value_t *out) {
-    list_t l = {i, is_schemes, hy_node_new(HY_ARRAY), 0};
+int hy__state_list(hy_instance_t *i, hy_said_t what, hy_value_t *out) {
+    list_t l = {i, what, hy_node_new(HY_ARRAY), 0};
     int rc = l.list ? hy_protected(i->L, collect, &l, NULL) : HY_ENOMEM;
     if (rc == 0) rc = l.rc;
     if (rc == 0) {

@@ -9,9 +9,14 @@
 #include "../loop/files.h"
 #include "internal.h"
 
+typedef struct {
+    hy_str_t *key; /* path */
+} shared_t;
+
 struct hy_watch {
     hy_host_t *host;
     hy_files_t *files;
+    hy_dict_t shared;
     hy_timer_t again; /* for those that could not be reloaded */
 };
 
@@ -59,9 +64,11 @@ static void on_again(void *arg) {
 
 static void on_changed(void *arg, const char *path) {
     hy_watch_t *w = arg;
+    size_t len = strlen(path);
+    bool is_shared = hy_dict_find(&w->shared, path, len, hy_hash(path, len));
     for (hy_instance_t *i = hy_host_next_instance(w->host, NULL); i;
          i = hy_host_next_instance(w->host, i)) {
-        if (i->has_file && hy_instance_uses(i, path)) reload(w, i);
+        if (i->has_file && (is_shared || hy_instance_uses(i, path))) reload(w, i);
     }
 }
 
@@ -73,6 +80,12 @@ static void add(hy_watch_t *w, const char *path) {
     }
 }
 
+void hy_watch_shared(hy_watch_t *w, const char *path) {
+    hy_str_t *key = hy_str_from(path);
+    if (key && hy_dict_put(&w->shared, key, NULL)) add(w, path);
+    hy_str_unref(key);
+}
+
 void hy__watch_add(hy_host_t *h, const char *path) {
     if (h->watch) add(h->watch, path);
 }
@@ -82,6 +95,7 @@ int hy_watch_open(hy_host_t *h, hy_loop_t *loop, hy_watch_t **out) {
     const char *path;
     if (!w) return HY_ENOMEM;
     *w = (hy_watch_t){.host = h};
+    hy_dict_init(&w->shared, sizeof(shared_t));
     hy_timer_init(&w->again, on_again, w);
     int rc = hy_files_open(loop, on_changed, w, &w->files);
     if (rc < 0) {
@@ -102,5 +116,6 @@ void hy_watch_close(hy_watch_t *w) {
     w->host->watch = NULL;
     hy_timer_stop(hy__host_clock(w->host), &w->again);
     hy_files_close(w->files);
+    hy_dict_deinit(&w->shared);
     hy_free(w);
 }

@@ -210,7 +210,8 @@ int hy__claim_check(const hy_node_server_t *n, const hy__owner_t *o, hy_str_t *u
     if (a || others_below(n, o, url))
         return hy_fail(err, HY_ECONFLICT, "%s is held by another session", url->bytes);
     bool is_runtime = is_runtime_scheme(parts.scheme) && !hy_str_equal(url, o->runtime);
-    bool is_nodes = hy__span_is(parts.scheme, "domain") || hy__span_is(parts.scheme, "mn");
+    bool is_nodes = hy__span_is(parts.scheme, "domain") || hy__span_is(parts.scheme, "mn") ||
+                    hy__span_is(parts.scheme, "hyperty-catalogue");
     if (is_nodes || (is_runtime && !is_stub(&parts)))
         return hy_fail(err, HY_EFORBIDDEN, "%s cannot be claimed by %s", url->bytes,
                        o->runtime->bytes);

@@ -4,7 +4,8 @@
  *      index[hyperty][user]           user -> bucket ──► entry ──► entry
  *      index[dataObject][schema]      …
  *
- * An entry is in one bucket for each field that it has; so reading by a field walks nothing else.
+ * An entry is in one bucket for each field that it has, or each item of it; so reading by a field
+ * walks nothing else, and so does finding who watches for it.
  * An entry belongs to the session that created it or kept it alive last; without session it is
  * kept, disconnected, until room is needed. Changes of status are published on <URL>/registration.
  */
@@ -13,7 +14,9 @@
 #include "../base/buf.h"
 #include "../base/json.h"
 
-#define ENTRY_BYTES (sizeof(hy__entry_t) + 512) /* what an entry costs beside its text */
+/* What an entry costs beside its text, and each of its keys. */
+#define ENTRY_BYTES (sizeof(hy__entry_t) + 512)
+#define KEY_BYTES   (sizeof(hy__key_t) + sizeof(hy__bucket_t) + sizeof(hy__slot_t))
 
 static const char *const TYPES[HY__TYPES] = {"hyperty", "dataObject"};
 static const char *const FIELDS[HY__FIELDS] = {
@@ -48,7 +51,18 @@ bool hy__field_find(const char *word, size_t len, hy__field_t *out) {
 
 /* --- the index -------------------------------------------------------------------------------- */
 
-static hy__bucket_t *bucket_open(hy_dict_t *index, hy_str_t *key) {
+hy__entry_t *hy__entry_find(const hy__registry_t *r, const char *url, size_t len) {
+    return hy__slot_find(&r->entries, url, len);
+}
+
+hy__bucket_t *hy__bucket_find(const hy__registry_t *r, hy__type_t type, hy__field_t field,
+                              const char *key, size_t len) {
+    return hy__slot_find(&r->index[type][field], key, len);
+}
+
+hy__bucket_t *hy__bucket_open(hy__registry_t *r, hy__type_t type, hy__field_t field,
+                              hy_str_t *key) {
+    hy_dict_t *index = &r->index[type][field];
     hy__bucket_t *b = hy__slot_get(index, key);
     if (b) return b;
     if (!(b = hy_alloc_zero(sizeof *b))) return NULL;
@@ -58,57 +72,99 @@ static hy__bucket_t *bucket_open(hy_dict_t *index, hy_str_t *key) {
     }
     b->key = hy_str_ref(key);
     hy_link_init(&b->entries);
+    hy_link_init(&b->watches);
     return b;
 }
 
-static void unlink_field(hy__entry_t *e, unsigned field) {
-    hy__bucket_t *b = e->buckets[field];
-    if (!b) return;
-    e->buckets[field] = NULL;
-    hy_list_remove(&e->links[field]);
-    if (!hy_list_is_empty(&b->entries)) return;
-    hy__slot_remove(&e->server->registry->index[e->type][field], b->key);
+void hy__bucket_tidy(hy__registry_t *r, hy__type_t type, hy__field_t field, hy__bucket_t *b) {
+    if (!hy_list_is_empty(&b->entries) || !hy_list_is_empty(&b->watches)) return;
+    hy__slot_remove(&r->index[type][field], b->key);
     hy_str_unref(b->key);
     hy_free(b);
 }
 
-/* The text by which the entry is found in that field; NULL if it has none. *owned: to let go of. */
-static hy_str_t *field_of(const hy__entry_t *e, unsigned field, bool *ok) {
-    if (field != HY__BY_IDENTIFIER) {
-        hy_str_t *text = hy_get_str(e->value, FIELDS[field]);
-        return text ? hy_str_ref(text) : NULL;
-    }
+hy_span_t hy__schema_word(const char *schema, size_t len) {
+    size_t at = len;
+    while (at > 0 && schema[at - 1] != '/')
+        at--;
+    if (at == len) at = 0;
+    return (hy_span_t){schema + at, len - at};
+}
+
+/* The keys that an entry is to have, as they are found. */
+typedef struct {
+    hy__registry_t *registry;
+    hy__type_t type;
+    hy__key_t keys[HY_REGISTRY_KEYS_MAX];
+    uint32_t count;
+    int rc;
+} keys_t;
+
+/* Each bucket once. `text` is taken over, NULL: out of memory. */
+static void add_key(keys_t *k, hy__field_t field, hy_str_t *text) {
+    bool fits = k->count < HY_REGISTRY_KEYS_MAX;
+    hy__bucket_t *b = NULL;
+    if (text && fits && k->rc == 0) b = hy__bucket_open(k->registry, k->type, field, text);
+    hy_str_unref(text);
+    if (k->rc == 0 && !b) k->rc = text && !fits ? HY_ETOO_LARGE : HY_ENOMEM;
+    for (uint32_t i = 0; b && i < k->count; i++)
+        if (k->keys[i].bucket == b) return;
+    if (b) k->keys[k->count++] = (hy__key_t){.bucket = b, .field = field};
+}
+
+static void add_value(keys_t *k, hy__field_t field, hy_value_t v) {
+    for (size_t i = 0; v.kind == HY_ARRAY && i < hy_node_count(v.as.n); i++)
+        if (hy_node_at(v.as.n, i).kind == HY_STR) add_value(k, field, hy_node_at(v.as.n, i));
+    if (v.kind != HY_STR) return;
+    hy_span_t word = {v.as.s->bytes, v.as.s->len};
+    if (field == HY__BY_SCHEMA) word = hy__schema_word(word.bytes, word.len);
+    add_key(k, field, hy_str_new(word.bytes, word.len));
+}
+
+static void drop_key(hy__registry_t *r, hy__type_t type, hy__key_t *key) {
+    hy_list_remove(&key->link);
+    hy__bucket_tidy(r, type, key->field, key->bucket);
+}
+
+static void unindex(hy__entry_t *e) {
+    while (e->key_count > 0)
+        drop_key(e->server->registry, e->type, &e->keys[--e->key_count]);
+    hy_free(e->keys);
+    e->keys = NULL;
+}
+
+/* Finds (and makes) the buckets of a value. On failure there are none. */
+static int find_keys(const hy__entry_t *e, const hy_node_t *value, keys_t *k) {
+    *k = (keys_t){.registry = e->server->registry, .type = e->type};
+    for (unsigned field = 0; field < HY__BY_IDENTIFIER; field++)
+        add_value(k, (hy__field_t)field, hy_get(value, FIELDS[field]));
+    add_value(k, HY__BY_SCHEMA, hy_get(value, "schemas"));
     hy_span_t id = hy_address_identifier(e->url);
-    hy_str_t *text = hy_str_new(id.bytes, id.len);
-    if (!text) *ok = false;
-    return text;
+    add_key(k, HY__BY_IDENTIFIER, hy_str_new(id.bytes, id.len));
+    return k->rc;
 }
 
-/* Puts the entry into the buckets of its present value. */
-static int index_entry(hy__entry_t *e) {
-    bool ok = true;
-    for (unsigned field = 0; field < HY__FIELDS && ok; field++) {
-        hy_str_t *key = field_of(e, field, &ok);
-        hy__bucket_t *b = e->buckets[field];
-        if (!key || !b || !hy_str_equal(key, b->key)) {
-            unlink_field(e, field);
-            b = key ? bucket_open(&e->server->registry->index[e->type][field], key) : NULL;
-            ok = ok && (b || !key);
-            if (b) hy_list_append(&b->entries, &e->links[field]);
-            e->buckets[field] = b;
-        }
-        hy_str_unref(key);
+static void drop_keys(keys_t *k) {
+    while (k->count > 0) {
+        k->count--;
+        hy__bucket_tidy(k->registry, k->type, k->keys[k->count].field, k->keys[k->count].bucket);
     }
-    return ok ? 0 : HY_ENOMEM;
 }
 
-hy__entry_t *hy__entry_find(const hy__registry_t *r, const char *url, size_t len) {
-    return hy__slot_find(&r->entries, url, len);
-}
-
-const hy__bucket_t *hy__bucket_find(const hy__registry_t *r, hy__type_t type, hy__field_t field,
-                                    const char *key, size_t len) {
-    return hy__slot_find(&r->index[type][field], key, len);
+/* Puts the entry into those buckets instead of those that it is in. */
+static int index_entry(hy__entry_t *e, const keys_t *k) {
+    hy__key_t *keys = hy_alloc(k->count * sizeof *keys);
+    if (!keys) return HY_ENOMEM;
+    for (uint32_t i = 0; i < k->count; i++) {
+        keys[i] = k->keys[i];
+        keys[i].entry = e;
+        hy_link_init(&keys[i].link);
+        hy_list_append(&keys[i].bucket->entries, &keys[i].link);
+    }
+    unindex(e);
+    e->keys = keys;
+    e->key_count = k->count;
+    return 0;
 }
 
 /* --- status ----------------------------------------------------------------------------------- */
@@ -143,16 +199,23 @@ void hy__entry_set_live(hy__entry_t *e, bool is_live, bool is_lapsed) {
     if (was_live != is_live) publish_status(e);
 }
 
+/* Its holder is gone, or has not kept it alive. */
+static void set_left(hy__entry_t *e) {
+    hy__watched_t w;
+    hy__watched_begin(e, &w);
+    hy__entry_set_live(e, false, true);
+    if (e->session) hy__keep_entry(e); /* else what ended with the session is known by its id */
+    hy__watched_end(e, &w);
+}
+
 static void on_expired(void *arg) {
-    hy__entry_set_live(arg, false, true);
-    hy__keep_entry(arg);
+    set_left(arg);
 }
 
 /* Who keeps it alive pays for it. */
 static void belong(hy__entry_t *e, hy_session_t *s) {
-    size_t bytes = e->bytes + ENTRY_BYTES;
-    if (e->session) e->session->held -= bytes;
-    if (s) s->held += bytes;
+    if (e->session) e->session->held -= e->cost;
+    if (s) s->held += e->cost;
     if (s && s != e->session) e->is_kept = false; /* what it left is known by its id */
     e->session = s;
     hy_list_remove(&e->link);
@@ -173,17 +236,17 @@ void hy__registry_leave(hy_session_t *s) {
     while (!hy_list_is_empty(&entries)) {
         hy__entry_t *e = hy_link_owner(entries.next, hy__entry_t, link);
         belong(e, NULL);
-        if (e->is_live) hy__entry_set_live(e, false, true);
         hy_timer_stop(s->server->clock, &e->timer);
+        if (e->is_live) set_left(e);
     }
 }
 
 /* --- making and dropping ---------------------------------------------------------------------- */
 
-static int measure(hy_node_t *value, const hy_str_t *url, size_t *bytes, hy_error_t *err) {
+static int measure(const hy_node_t *value, const hy_str_t *url, size_t *bytes, hy_error_t *err) {
     hy_buf_t b;
     hy_buf_init(&b);
-    hy_json_write(&b, hy_node_value(value));
+    hy_json_write(&b, hy_node_value((hy_node_t *)value));
     bool failed = b.failed;
     *bytes = b.len;
     hy_buf_deinit(&b);
@@ -208,18 +271,20 @@ static bool make_room(hy__registry_t *r, size_t bytes, const hy__entry_t *keep) 
 
 void hy__entry_drop(hy__entry_t *e) {
     hy_node_server_t *n = e->server;
+    hy__watched_t w;
+    hy__watched_begin(e, &w);
     hy__keep_entry_end(e);
     hy_timer_stop(n->clock, &e->timer);
-    if (e->session) e->session->held -= e->bytes + ENTRY_BYTES;
+    if (e->session) e->session->held -= e->cost;
     hy_list_remove(&e->link);
-    for (unsigned field = 0; field < HY__FIELDS; field++)
-        unlink_field(e, field);
+    unindex(e);
     hy__slot_remove(&n->registry->entries, e->url);
-    n->registry->bytes -= e->bytes + ENTRY_BYTES;
+    n->registry->bytes -= e->cost;
     n->stats.entries--;
     hy_node_unref(e->value);
     hy_str_unref(e->url);
     hy_free(e);
+    hy__watched_end(NULL, &w);
 }
 
 static hy__entry_t *entry_make(hy_node_server_t *n, hy_str_t *url, hy__type_t type) {
@@ -228,10 +293,9 @@ static hy__entry_t *entry_make(hy_node_server_t *n, hy_str_t *url, hy__type_t ty
     e->server = n;
     e->type = type;
     e->is_live = true;
+    e->cost = ENTRY_BYTES;
     hy_timer_init(&e->timer, on_expired, e);
     hy_link_init(&e->link);
-    for (unsigned field = 0; field < HY__FIELDS; field++)
-        hy_link_init(&e->links[field]);
     if (hy__slot_put(&n->registry->entries, url, e) < 0) {
         hy_free(e);
         return NULL;
@@ -242,14 +306,48 @@ static hy__entry_t *entry_make(hy_node_server_t *n, hy_str_t *url, hy__type_t ty
     return e;
 }
 
+static uint32_t count_texts(hy_value_t v) {
+    uint32_t count = v.kind == HY_STR;
+    for (size_t i = 0; v.kind == HY_ARRAY && i < hy_node_count(v.as.n); i++)
+        count += hy_node_at(v.as.n, i).kind == HY_STR;
+    return count;
+}
+
+/* What it costs with its keys, of which there may be fewer in the end. */
+static int price(const hy_node_t *value, const hy_str_t *url, size_t bytes, size_t *cost,
+                 hy_error_t *err) {
+    uint32_t count = count_texts(hy_get(value, "schemas")) + 1;
+    for (unsigned field = 0; field < HY__BY_IDENTIFIER; field++)
+        count += count_texts(hy_get(value, FIELDS[field]));
+    *cost = bytes + ENTRY_BYTES + count * KEY_BYTES;
+    if (count <= HY_REGISTRY_KEYS_MAX) return 0;
+    return hy_fail(err, HY_ETOO_LARGE,
+                   "the entry of %s has %u schemas and resources and the like; at most %u are kept",
+                   url->bytes, count, HY_REGISTRY_KEYS_MAX);
+}
+
+static int find_room(hy__entry_t *e, const hy_session_t *s, const hy_node_t *value, size_t *bytes,
+                     size_t *cost, hy_error_t *err) {
+    int r = measure(value, e->url, bytes, err);
+    if (r == 0) r = price(value, e->url, *bytes, cost, err);
+    if (r == 0 && s && (e->session != s || *cost > e->cost))
+        r = hy__session_check_room(s, *cost, err);
+    if (r == 0 && !make_room(e->server->registry, *cost - ENTRY_BYTES, e))
+        r = hy_fail(err, HY_EFULL, "the registry is full: no room for %s", e->url->bytes);
+    return r;
+}
+
 int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy_error_t *err) {
     hy__registry_t *registry = e->server->registry;
-    size_t bytes;
-    int r = measure(value, e->url, &bytes, err);
-    if (r == 0 && s && (e->session != s || bytes > e->bytes))
-        r = hy__session_check_room(s, bytes + ENTRY_BYTES, err);
-    if (r == 0 && !make_room(registry, bytes, e))
-        r = hy_fail(err, HY_EFULL, "the registry is full: no room for %s", e->url->bytes);
+    size_t bytes = 0, cost = 0;
+    keys_t k;
+    int r = find_room(e, s, value, &bytes, &cost, err);
+    if (r == 0) {
+        r = find_keys(e, value, &k);
+        if (r == 0) r = index_entry(e, &k);
+        if (r < 0) drop_keys(&k);
+        if (r < 0) hy_fail(err, r, "%s not registered: out of memory", e->url->bytes);
+    }
     if (r < 0) {
         hy_node_unref(value);
         return r;
@@ -257,12 +355,12 @@ int hy__entry_change(hy__entry_t *e, const hy_session_t *s, hy_node_t *value, hy
     hy_node_unref(e->value);
     e->value = value;
     e->is_kept = false;
-    registry->bytes += bytes;
-    registry->bytes -= e->bytes;
-    if (e->session) e->session->held = e->session->held + bytes - e->bytes;
+    registry->bytes += cost;
+    registry->bytes -= e->cost;
+    if (e->session) e->session->held = e->session->held + cost - e->cost;
     e->bytes = bytes;
-    if (index_entry(e) == 0) return 0;
-    return hy_fail(err, HY_ENOMEM, "%s is not fully indexed: out of memory", e->url->bytes);
+    e->cost = cost;
+    return 0;
 }
 
 int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *value,
@@ -271,8 +369,7 @@ int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *va
     hy__entry_t *e = hy__entry_find(n->registry, url->bytes, url->len);
     bool is_new = !e;
     if (e && e->type != type) {
-        for (unsigned field = 0; field < HY__FIELDS; field++)
-            unlink_field(e, field);
+        unindex(e);
         e->type = type;
     }
     if (is_new) e = make_room(n->registry, ENTRY_BYTES, NULL) ? entry_make(n, url, type) : NULL;
@@ -316,6 +413,7 @@ int hy__registry_new(hy_node_server_t *n) {
         for (unsigned field = 0; field < HY__FIELDS; field++)
             hy_dict_init(&r->index[type][field], sizeof(hy__slot_t));
     hy_link_init(&r->left);
+    hy__watches_init(r);
     n->registry = r;
     return 0;
 }

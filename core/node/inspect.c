@@ -87,6 +87,7 @@ static void add_session(walk_t *w, hy_session_t *s) {
     put_count(w, row, "waiting_bytes", s->outgoing.bytes);
     put_count(w, row, "routes", s->routes.count);
     put_count(w, row, "claims", s->owner->claims_count);
+    put_count(w, row, "watches", s->watch_count);
     put_count(w, row, "allocated", s->owner->allocated_count);
     put_count(w, row, "memory", hy__session_bytes(s));
     add_row(w, row);
@@ -234,6 +235,9 @@ int hy_node_server_list(const hy_node_server_t *n, hy_node_list_t which, const c
     X(claims)                                                                                      \
     X(allocated)                                                                                   \
     X(entries)                                                                                     \
+    X(watches)                                                                                     \
+    X(watch_events)                                                                                \
+    X(watch_losses)                                                                                \
     X(objects)
 
 int hy_node_server_figures(const hy_node_server_t *n, hy_value_t *out) {

@@ -27,7 +27,7 @@ hy_node_list_t hy_node_list_find(const char *word);
 
 /* A list of objects, the caller's:
  *
- *   sessions     runtime, connected, waiting, waiting_bytes, routes, claims, memory
+ *   sessions     runtime, connected, waiting, waiting_bytes, routes, claims, watches, memory
  *   routes       url, runtime, sources, gets (what is sent there; else it waits to be admitted)
  *   allocations  url, runtime, how ("allocated" or "claimed"), connected
  *   objects      url, runtime and hyperty (that hold it), guarded, admitted, subscribers

@@ -37,6 +37,7 @@ typedef struct hy__block hy__block_t;
 typedef struct hy__entry hy__entry_t;
 typedef struct hy__keep hy__keep_t;
 typedef struct hy__lot hy__lot_t;
+typedef struct hy__watch hy__watch_t;
 
 static inline bool hy__span_is(hy_span_t span, const char *text) {
     return strlen(text) == span.len && memcmp(span.bytes, text, span.len) == 0;
@@ -50,6 +51,8 @@ struct hy_node_server {
     hy_str_t *session_url;  /* mn:/session */
     hy_str_t *sm_url;       /* what tells of losses */
     hy_str_t *registry_url; /* what publishes changes of status */
+    hy_str_t *catalogue_url;
+    const hy_schemas_t *schemas; /* lent; NULL: the catalogue is empty */
     hy_node_limits_t limits;
     hy_clock_t *clock;
     hy_random_t *random;
@@ -98,9 +101,11 @@ struct hy_session {
     hy_str_t *last_from; /* an address that it held when claims_turn was … */
     uint64_t last_from_turn;
     hy_dict_t routes;  /* of hy__slot_t: URL -> hy__route_t */
-    size_t held;       /* memory of its routes, admissions and registrations, roughly */
+    size_t held;       /* memory of its routes, admissions, registrations, watches, roughly */
     hy_link_t objects; /* that it holds and has subscribed */
     hy_link_t entries; /* in the registry that end with it */
+    hy_link_t watches; /* of the registry */
+    uint32_t watch_count;
     hy_link_t waiting; /* answers that wait for a commit */
     hy__rate_t messages, bytes, allocations;
 };
@@ -410,9 +415,14 @@ void hy__objects_bereave(hy_session_t *s);
 
 void hy__serve_move(hy_session_t *s, hy_msg_t *m);
 
-/* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
+/* --- subscribe.c, catalogue.c, allocation.c, registry.c: functions ---------------------------- */
 
 void hy__serve_sm(hy_session_t *s, hy_msg_t *m);
+
+/* True for the addresses of the domain's catalogue: messages to them are served, never passed on.
+ */
+bool hy__catalogue_has(const hy_node_server_t *n, const hy_str_t *url);
+void hy__serve_catalogue(hy_session_t *s, hy_msg_t *m);
 
 int hy__allocation_new(hy_node_server_t *n);
 void hy__allocation_free(hy_node_server_t *n);
@@ -432,6 +442,16 @@ void hy__registry_leave(hy_session_t *s);
 void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to);
 /* The address is nobody's any more. */
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
+
+/* --- watches.c: who is told what comes and goes in the registry ------------------------------- */
+
+void hy__watches_leave(hy_session_t *s); /* all of it end */
+/* True if the message tells a watch of an entry; *id gets which one. */
+bool hy__watch_has(const hy_session_t *s, hy_msg_t *m, int64_t *id);
+hy__watch_t *hy__watch_find(const hy_session_t *s, int64_t id);
+/* Something that it is told does not reach it: what it is told instead. NULL when out of memory. */
+hy_msg_t *hy__watch_lose(hy__watch_t *w);
+bool hy__watch_is_lost(const hy__watch_t *w);
 
 /* --- keep.c, lots.c, keep_start.c: what goes into the store, if there is one (keep.h) --------- */
 

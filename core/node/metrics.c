@@ -22,6 +22,9 @@
     X(allocated_addresses, gauge, "Addresses allocated and not given back.", s->allocated)         \
     X(registry_entries, gauge, "Entries of the domain registry.", s->entries)                      \
     X(registry_bytes, gauge, "Memory of the domain registry.", n->registry->bytes)                 \
+    X(registry_watches, gauge, "Who wants to be told of entries.", s->watches)                     \
+    X(registry_events_total, counter, "What they were told.", s->watch_events)                     \
+    X(registry_losses_total, counter, "How often one did not keep up.", s->watch_losses)           \
     X(messages_received_total, counter, "Messages from sessions.", s->received)                    \
     X(messages_delivered_total, counter, "Messages to sessions, each counted.", s->delivered)      \
     X(messages_sent_total, counter, "Messages and notices taken by connections.", s->sent)         \
@@ -37,6 +40,7 @@
     X(store_waiting_messages, gauge, "Answers that wait for the store.", s->waiting)               \
     X(store_waiting_bytes, gauge, "Their memory.", s->waiting_bytes)                               \
     X(store_refused_total, counter, "Requests refused for want of room there.", s->store_refused)  \
+    X(catalogue_reads_total, counter, "Reads of schemas in the catalogue.", s->catalogue_reads)    \
     X(session_memory_bytes, gauge, "Memory held for sessions, without queues.", held.all)          \
     X(session_memory_largest_bytes, gauge, "The same for the largest session.", held.largest)
 

@@ -17,6 +17,7 @@
 #include "../base/random.h"
 #include "../bus/address.h"
 #include "../bus/message.h"
+#include "../data/schema.h"
 #include "../loop/clock.h"
 #include "../store/store.h"
 
@@ -43,6 +44,7 @@ typedef struct {
     hy_store_t *store;      /* lent, for as long as there is the node; NULL: it remembers nothing */
     hy_node_ready_cb ready; /* with a store: called once, in a turn of its own; may be NULL */
     void *ready_arg;
+    const hy_schemas_t *schemas; /* its catalogue; lent as the store is; NULL: it is empty */
 } hy_node_config_t;
 
 /* What is delivered is sent, waits, or was dropped for a reason that is counted:
@@ -65,7 +67,10 @@ typedef struct {
     uint64_t queued, queued_bytes;
     uint64_t waiting, waiting_bytes; /* answers, for a commit: not delivered yet */
     uint64_t store_refused;          /* for want of room in the store; also in `refused` */
-    uint32_t peers, sessions, routes, claims, allocated, entries, objects;
+    uint64_t catalogue_reads;
+    uint64_t watch_events; /* what watches of the registry were told */
+    uint64_t watch_losses; /* how often one did not keep up, and has to begin anew */
+    uint32_t peers, sessions, routes, claims, allocated, entries, watches, objects;
 } hy_node_stats_t;
 
 /* With a store it is read first: until then connections are turned away (HY_CLOSE_TRY_LATER). What

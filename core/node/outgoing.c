@@ -5,6 +5,8 @@
  *               bounded in bytes: beyond
  *                 - what is published on an object is dropped, with all of that object that waits;
  *                   one `lost` stands in for it and counts on until it is sent
+ *                 - what tells a watch of the registry of an entry is dropped, with all of that
+ *                   watch that waits; it is told to begin anew (watches.c)
  *                 - a request is refused to its sender
  *                 - answers and the rest may fill as much again; then the connection is closed
  *
@@ -147,6 +149,11 @@ static bool is_of_object(hy_msg_t *m, uint32_t since_ms, const void *arg) {
     return true;
 }
 
+typedef struct {
+    const hy_session_t *session;
+    int64_t id;
+} of_watch_t;
+
 /* --- full ------------------------------------------------------------------------------------- */
 
 /* For `m` and all that waits of its object. */
@@ -188,6 +195,42 @@ static int lose(hy_session_t *s, const hy__object_t *o) {
     return 0;
 }
 
+static bool is_of_watch(hy_msg_t *m, uint32_t since_ms, const void *arg) {
+    const of_watch_t *of = arg;
+    int64_t id;
+    (void)since_ms;
+    return hy__watch_has(of->session, m, &id) && id == of->id;
+}
+
+/* What tells a watch: dropped with all that waits of it. What is late for one that knows already,
+ * or has ended, is just dropped. HY_EFULL: it cannot be told so. */
+static int lose_watched(hy_session_t *s, int64_t id) {
+    hy_node_stats_t *stats = &s->server->stats;
+    hy__watch_t *w = hy__watch_find(s, id);
+    stats->delivered++;
+    stats->lost++;
+    if (!w || hy__watch_is_lost(w)) return 0;
+    const of_watch_t of = {s, id};
+    stats->lost += sift(s, is_of_watch, &of);
+    hy_msg_t *notice = hy__watch_lose(w);
+    int rc = notice ? 0 : HY_ENOMEM;
+    if (notice && s->outgoing.bytes + hy_msg_bytes(notice) > 2 * s->server->limits.queue_bytes)
+        rc = HY_EFULL;
+    if (rc == 0) rc = push(s, notice);
+    if (rc == 0) stats->notices++;
+    hy_msg_unref(notice);
+    return rc;
+}
+
+/* It did not get something that it has to get. */
+static void cut_off(hy_session_t *s, int rc) {
+    bool is_slow = rc == HY_EFULL;
+    s->server->stats.full++;
+    if (is_slow && s->peer) s->server->stats.queue_closed++;
+    hy__peer_end(s->peer, is_slow ? HY_CLOSE_TRY_LATER : HY_CLOSE_INTERNAL,
+                 is_slow ? "it does not read what is sent to it" : "out of memory");
+}
+
 static bool deliver_slowly(hy_session_t *s, hy_msg_t *m) {
     hy_node_server_t *n = s->server;
     hy__place_t at = hy__place_find(n, m->to);
@@ -195,8 +238,11 @@ static bool deliver_slowly(hy_session_t *s, hy_msg_t *m) {
     bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
     bool is_of = at.object && hy__kind_is_guarded(at.kind) && m->type != HY_MSG_RESPONSE;
     bool is_holder = is_of && hy__object_holder(n, at.object) == s;
+    int64_t watch;
     int rc = 0;
-    if (is_of && !is_holder && (bytes > max || hy_dict_get(&s->notices, at.object->url))) {
+    if (bytes > max && hy__watch_has(s, m, &watch)) {
+        rc = lose_watched(s, watch);
+    } else if (is_of && !is_holder && (bytes > max || hy_dict_get(&s->notices, at.object->url))) {
         rc = lose(s, at.object);
     } else if (bytes <= max || (!is_request && !is_of && bytes <= 2 * max)) {
         rc = push(s, m);
@@ -205,13 +251,9 @@ static bool deliver_slowly(hy_session_t *s, hy_msg_t *m) {
         n->stats.queue_refused++;
         return false;
     } else {
-        n->stats.full++;
-        if (s->peer) n->stats.queue_closed++;
-        hy__peer_end(s->peer, HY_CLOSE_TRY_LATER, "it does not read what is sent to it");
+        rc = HY_EFULL;
     }
-    if (rc == 0) return true;
-    n->stats.full++;
-    hy__peer_end(s->peer, HY_CLOSE_INTERNAL, "out of memory");
+    if (rc < 0) cut_off(s, rc);
     return true;
 }
 

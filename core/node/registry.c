@@ -1,66 +1,16 @@
 /* The function domain://registry.<d>: create, update, delete and read of entries (PROTOCOL.md
- * section 4); how they are kept is in entries.c.
- *
- * What a request names (R) is a URL, /<type>/<identifier>, /<type>/url/<URL>, or
- * /<type>/<field>/<value> for the fields that are indexed; /hyperty/user/<user> for one. Only the
+ * section 4); how they are kept is in entries.c, found in lookup.c, watched in watches.c. Only the
  * holder of a URL writes its entry; everybody reads. */
 #include "entries.h"
 
-/* What R stands for: one entry, or a bucket of them. */
-typedef struct {
-    hy__entry_t *one;
-    const hy__bucket_t *many;
-    hy__field_t field;
-} found_t;
-
-static int find(const hy_node_server_t *n, const hy_str_t *resource, found_t *out,
-                hy_error_t *err) {
-    const hy__registry_t *r = n->registry;
-    *out = (found_t){.one = NULL};
-    if (!resource) return hy_fail(err, HY_EINVALID, "no resource named");
-    const char *at = resource->bytes, *end = at + resource->len;
-    if (resource->len == 0 || *at != '/') {
-        out->one = hy__entry_find(r, at, resource->len);
-        return 0;
-    }
-    hy__type_t type;
-    const char *word = at + 1, *slash = memchr(word, '/', (size_t)(end - word));
-    if (!slash || slash + 1 == end || !hy__type_find(word, (size_t)(slash - word), &type))
-        return hy_fail(err, HY_EINVALID, "%s: expected /hyperty/… or /dataObject/…", at);
-    word = slash + 1;
-    size_t len = (size_t)(end - word), value_len = 0;
-    if ((slash = memchr(word, '/', len))) value_len = (size_t)(end - slash) - 1;
-    size_t word_len = len - value_len - (slash ? 1 : 0);
-    if (slash && hy__field_find(word, word_len, &out->field))
-        out->many = hy__bucket_find(r, type, out->field, slash + 1, value_len);
-    else if (slash && word_len == 3 && memcmp(word, "url", 3) == 0)
-        out->one = hy__entry_find(r, slash + 1, value_len);
-    else if (strstr(word, "://"))
-        out->one = hy__entry_find(r, word, len);
-    else
-        out->many = hy__bucket_find(r, type, out->field = HY__BY_IDENTIFIER, word, len);
-    return 0;
-}
-
-/* Walks what was found: start with *link = NULL; NULL at the end. */
-static hy__entry_t *next_found(const found_t *f, hy_link_t **link) {
-    if (!f->many) {
-        hy__entry_t *e = *link ? NULL : f->one;
-        if (e) *link = &e->link;
-        return e;
-    }
-    *link = *link ? (*link)->next : f->many->entries.next;
-    return *link == &f->many->entries ? NULL : hy__bucket_entry(*link, f->field);
-}
-
 /* The entry that the session may write: the one of those found whose URL it holds. */
 static int find_own(hy_session_t *s, const hy_str_t *resource, hy__entry_t **out, hy_error_t *err) {
-    found_t f;
-    int r = find(s->server, resource, &f, err);
+    hy__found_t f;
+    int r = hy__found_by(s->server, resource, &f, err);
     if (r < 0) return r;
-    hy_link_t *link = NULL;
+    hy__walk_t walk = {.pos = 0};
     bool found = false;
-    for (hy__entry_t *e; (e = next_found(&f, &link)); found = true) {
+    for (hy__entry_t *e; (e = hy__found_next(&f, &walk)); found = true) {
         if (!hy__claim_by_use(s, e->url)) continue;
         *out = e;
         return 0;
@@ -133,11 +83,15 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
         hy_node_unref(copy);
         return hy_fail(err, HY_ENOMEM, "out of memory");
     }
-    hy__entry_t *e = NULL;
-    r = hy__entry_put(s, hy_get_str(value, "url"), type, copy, &e, err);
+    hy_str_t *url = hy_get_str(value, "url");
+    hy__entry_t *e = hy__entry_find(s->server->registry, url->bytes, url->len);
+    hy__watched_t w;
+    hy__watched_begin(e, &w);
+    r = hy__entry_put(s, url, type, copy, &e, err);
     if (r == 0) r = hy__entry_touch(e, s, expires_ms, err);
     if (r == 0) hy__entry_set_live(e, is_live, false);
     if (r == 0) hy__keep_entry(e);
+    hy__watched_end(e, &w);
     return r;
 }
 
@@ -164,10 +118,8 @@ static int merge(hy_node_t *copy, const hy_node_t *body, hy_error_t *err) {
 
 /* Without anything to change an update keeps alive; so does every other. Who had only been given up
  * is back; who said of itself that it is disconnected stays so until it says otherwise. */
-static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
-    hy__entry_t *e;
-    int r = find_own(s, hy_get_str(body, "resource"), &e, err);
-    if (r < 0) return r;
+static int change(hy_session_t *s, hy__entry_t *e, const hy_node_t *body, hy_error_t *err) {
+    int r = 0;
     bool is_live = e->is_live || e->is_lapsed;
     uint64_t expires_ms = e->expires_ms;
     if (hy_get(body, "value").kind != HY_ABSENT || hy_get(body, "attribute").kind != HY_ABSENT) {
@@ -190,98 +142,49 @@ static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     return r;
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
-
-static bool has(hy_value_t have, hy_value_t wanted) {
-    if (have.kind != HY_ARRAY) return hy_value_equal(have, wanted);
-    for (size_t i = 0; i < hy_node_count(have.as.n); i++)
-        if (hy_value_equal(hy_node_at(have.as.n, i), wanted)) return true;
-    return false;
-}
-
-/* True if the entry has all that is asked for, field by field. */
-static bool matches(const hy__entry_t *e, const hy_node_t *criteria) {
-    hy_str_t *key;
-    hy_value_t wanted;
-    for (uint32_t pos = 0; criteria && hy_node_next(criteria, &pos, &key, &wanted);) {
-        hy_value_t have = hy_node_find(e->value, key);
-        if (wanted.kind == HY_NULL) continue;
-        if (wanted.kind != HY_ARRAY) {
-            if (!has(have, wanted)) return false;
-            continue;
-        }
-        for (size_t i = 0; i < hy_node_count(wanted.as.n); i++)
-            if (!has(have, hy_node_at(wanted.as.n, i))) return false;
-    }
-    return true;
-}
-
-static int check_criteria(const hy_node_t *body, hy_error_t *err) {
-    const hy_node_t *criteria = hy_get_object(body, "criteria");
-    hy_value_t v = hy_get(body, "criteria");
-    if (v.kind != HY_ABSENT && v.kind != HY_NULL && !criteria)
-        return hy_fail(err, HY_EINVALID, "criteria must be an object");
-    size_t count = 0;
-    hy_str_t *key;
-    for (uint32_t pos = 0; criteria && hy_node_next(criteria, &pos, &key, &v);)
-        count += v.kind == HY_ARRAY ? hy_node_count(v.as.n) : 1;
-    if (count <= HY_REGISTRY_CRITERIA_MAX) return 0;
-    return hy_fail(err, HY_EINVALID, "more than %u criteria", HY_REGISTRY_CRITERIA_MAX);
-}
-
-/* Adds copies of the entries that match and are live, or are not, to `list`. */
-static int collect(const found_t *f, const hy_node_t *criteria, bool live, hy_node_t *list,
-                   size_t *bytes, hy_error_t *err) {
-    hy_link_t *link = NULL;
-    for (const hy__entry_t *e; (e = next_found(f, &link));) {
-        if (e->is_live != live || !matches(e, criteria)) continue;
-        *bytes += e->bytes + sizeof ",\"disconnected\"";
-        if (*bytes > HY_REGISTRY_ANSWER_BYTES)
-            return hy_fail(err, HY_ETOO_LARGE, "too many entries for one answer; add criteria");
-        hy_node_t *copy = copy_node(e->value, err);
-        if (!copy) return HY_ENOMEM;
-        if (hy_node_insert(list, hy_node_count(list), hy_node_value(copy)) < 0)
-            return hy_fail(err, HY_ENOMEM, "out of memory");
-    }
-    return 0;
-}
-
-/* Who looks for somebody wants those first who are there; of the others, as many as fit. */
-static int collect_all(const found_t *f, const hy_node_t *criteria, hy_node_t *list, bool *any_live,
-                       hy_error_t *err) {
-    size_t bytes = 0;
-    int r = collect(f, criteria, true, list, &bytes, err);
-    *any_live = hy_node_count(list) > 0;
+static int update(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
+    hy__entry_t *e;
+    int r = find_own(s, hy_get_str(body, "resource"), &e, err);
     if (r < 0) return r;
-    r = collect(f, criteria, false, list, &bytes, err);
-    return r == HY_ETOO_LARGE && *any_live ? 0 : r;
+    hy__watched_t w;
+    hy__watched_begin(e, &w);
+    r = change(s, e, body, err);
+    hy__watched_end(e, &w);
+    return r;
 }
+
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_all(hy_session_t *s, const hy_node_t *body, hy_value_t *value, int *code,
                     hy_error_t *err) {
     const hy_str_t *resource = hy_get_str(body, "resource");
-    found_t f;
-    int r = find(s->server, resource, &f, err);
-    if (r == 0) r = check_criteria(body, err);
+    hy_node_t *criteria;
+    hy__collection_t collected;
+    hy__found_t f;
+    int r = hy__found_by(s->server, resource, &f, err);
+    if (r == 0) r = hy__criteria_of(body, &criteria, err);
+    if (r == 0) r = hy__entries_collect(&f, 1, criteria, &collected, err);
     if (r < 0) return r;
-    hy_node_t *list = hy_node_new(HY_ARRAY);
-    if (!list) return hy_fail(err, HY_ENOMEM, "out of memory");
-    bool any_live = false;
-    r = collect_all(&f, hy_get_object(body, "criteria"), list, &any_live, err);
-    if (r == 0 && hy_node_count(list) == 0)
+    if (!collected.is_complete && !collected.any_live)
+        r = hy_fail(err, HY_ETOO_LARGE, "too many entries for one answer; add criteria");
+    else if (hy_node_count(collected.list) == 0)
         r = hy_fail(err, HY_ENOT_FOUND, "nothing is registered as %s", resource->bytes);
     if (r < 0) {
-        hy_node_unref(list);
+        hy_node_unref(collected.list);
         return r;
     }
-    *code = any_live ? 200 : 408;
-    *value = hy_node_value(list);
+    *code = collected.any_live ? 200 : 408;
+    *value = hy_node_value(collected.list);
     return 0;
 }
 
 /* --- the function ----------------------------------------------------------------------------- */
 
 void hy__serve_registry(hy_session_t *s, hy_msg_t *m) {
+    if (m->type == HY_MSG_SUBSCRIBE || m->type == HY_MSG_UNSUBSCRIBE) {
+        hy__serve_watch(s, m);
+        return;
+    }
     const hy_node_t *body = hy_msg_body(m);
     hy_value_t value = hy_absent();
     int code = 200, r;

@@ -107,7 +107,8 @@ static int build(hy_node_server_t *n, const char *domain) {
     n->session_url = hy_str_from(HY_SESSION_URL);
     n->sm_url = hy_str_format("domain://msg-node.%s/sm", domain);
     n->registry_url = hy_str_format("domain://registry.%s", domain);
-    if (!n->session_url || !n->sm_url || !n->registry_url) return HY_ENOMEM;
+    n->catalogue_url = hy_str_format("hyperty-catalogue://catalogue.%s", domain);
+    if (!n->session_url || !n->sm_url || !n->registry_url || !n->catalogue_url) return HY_ENOMEM;
     hy_address_t parts;
     int r = hy_address_parse(n->registry_url->bytes, n->registry_url->len, &parts, NULL);
     if (r < 0 || parts.path.len > 0 || n->domain->len > HY_DOMAIN_BYTES_MAX) return HY_EINVALID;
@@ -122,6 +123,7 @@ int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out) {
     n->random = config->random;
     n->log = config->log;
     n->limits = config->limits;
+    n->schemas = config->schemas;
     if (!n->limits.queue_bytes) n->limits.queue_bytes = HY_SESSION_QUEUE_BYTES_MAX;
     if (!n->limits.grace_ms) n->limits.grace_ms = HY_SESSION_GRACE_MS;
     if (!n->limits.stuck_ms) n->limits.stuck_ms = HY_SESSION_STUCK_MS;
@@ -169,6 +171,7 @@ void hy_node_server_free(hy_node_server_t *n) {
     hy_str_unref(n->session_url);
     hy_str_unref(n->sm_url);
     hy_str_unref(n->registry_url);
+    hy_str_unref(n->catalogue_url);
     hy_free(n);
 }
 

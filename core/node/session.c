@@ -57,6 +57,7 @@ static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
     hy_dict_init(&s->routes, sizeof(hy__slot_t));
     hy_link_init(&s->objects);
     hy_link_init(&s->entries);
+    hy_link_init(&s->watches);
     hy_link_init(&s->waiting);
     return s;
 }
@@ -116,6 +117,7 @@ static void clear(hy_session_t *s) {
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
         hy__route_drop(slot->item);
+    hy__watches_leave(s);
     hy__registry_leave(s);
     hy__keep_forget(s);
     hy__outgoing_clear(s);
@@ -414,6 +416,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     }
     if (at.topic && at.topic->serve) {
         serve(s, m, at.topic->serve);
+        return;
+    }
+    if (hy__catalogue_has(n, m->to)) {
+        serve(s, m, hy__serve_catalogue);
         return;
     }
     if (hy__publish(n, &at, m, s)) return;

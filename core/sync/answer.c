@@ -99,9 +99,42 @@ static int take_changes(hy_replica_t *r, const hy_node_t *answer, hy_error_t *er
 /* --- the whole object ------------------------------------------------------------------------- */
 
 static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
-    hy_str_t *url = hy_get_str(whole, "schema");
-    const hy_schema_t *schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
-    return hy_object_from_whole(r->url, schema, whole, &r->object, err);
+    const hy_schema_t *schema;
+    hy_error_t why = {.text = ""};
+    int rc = hy__agree(r, hy_get_str(whole, "schema"), &schema, err);
+    if (rc == 0) {
+        rc = hy_object_check_whole_fit(whole, schema, &why);
+        if (rc < 0) return hy_fail(err, rc, "%s: %s", r->url->bytes, why.text);
+    }
+    return rc < 0 ? rc : hy_object_from_whole(r->url, schema, whole, &r->object, err);
+}
+
+/* An object that came in parts, taken over. */
+static int take_copy(hy_replica_t *r, hy_object_t *from, hy_error_t *err) {
+    hy_error_t why = {.text = ""};
+    int rc = hy__agree(r, hy_get_str(from->metadata, "schema"), &from->schema, err);
+    if (rc == 0) {
+        rc = hy_object_check_fit(from, from->schema, &why);
+        if (rc < 0) hy_fail(err, rc, "%s: %s", r->url->bytes, why.text);
+    }
+    if (rc < 0) {
+        hy_object_free(from);
+    } else {
+        r->object = from;
+    }
+    return rc;
+}
+
+/* The copy that is there stays as it is if what was sent does not fit. */
+static int check_fit(hy_replica_t *r, const hy_node_t *whole, const hy_object_t *from,
+                     uint64_t version, hy_error_t *err) {
+    const hy_schema_t *schema = r->object->schema;
+    hy_error_t why = {.text = ""};
+    int rc = from ? hy_object_check_fit(from, schema, &why)
+                  : hy_object_check_whole_fit(whole, schema, &why);
+    if (HY_MUTANT(SCHEMA_SKIPPED)) return 0;
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, version, why.text);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", r->url->bytes, why.text) : 0;
 }
 
 typedef struct {
@@ -127,10 +160,13 @@ static int bring_level(hy_replica_t *r, const hy_node_t *whole, hy_object_t *fro
     hy_change_t *change;
     hy_effect_t *effects;
     differences_t differences = {0};
-    int rc = from ? hy_object_take(o, from, &change, &effects, note, &differences, err)
-                  : hy_object_load(o, whole, &change, &effects, note, &differences, err);
+    int rc = check_fit(r, whole, from, version, err);
+    if (rc < 0) return rc;
+    rc = from ? hy_object_take(o, from, &change, &effects, note, &differences, err)
+              : hy_object_load(o, whole, &change, &effects, note, &differences, err);
     if (rc == 0 && order > 0) r->head = version;
     if (rc == 0) hy__copy_renewed(r->ledger);
+    if (rc == 0) r->refused = 0;
     if (order > 0) hy__arrival_drop_ops(r); /* their numbers may mean something else there */
     hy__outbox_level(r);
     if (rc == 0 && !HY_MUTANT(QUIET_RESYNC)) hy__replica_each(r, tell_resync, &news);
@@ -169,9 +205,7 @@ int hy__answer_take_object(hy_replica_t *r, hy_collecting_t *c, const char *reas
         rc = bring_level(r, NULL, from, reason, err);
         hy_object_free(from);
     } else {
-        hy_str_t *url = hy_get_str(from->metadata, "schema");
-        from->schema = url ? hy_schemas_find(r->manager->schemas, url) : NULL;
-        r->object = from;
+        rc = take_copy(r, from, err);
     }
     if (rc == 0 && head > r->head) r->head = head;
     return rc;

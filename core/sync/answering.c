@@ -12,6 +12,7 @@ typedef struct {
     hy_link_t link; /* in the frozen state */
     hy_msg_t *request;
     hy_str_t *hyperty, *admission;
+    const hy_schema_t *schema;       /* whose document goes with the first part; NULL: none */
     uint32_t next, end;              /* parts from … to before; or, */
     uint32_t wanted[HY_PARTS_AHEAD]; /* if it asks for these: indices into this list */
     bool is_choosy;
@@ -40,6 +41,7 @@ typedef struct {
     uint32_t part, count;
     uint64_t head; /* the object's version by now; 0: the part's */
     hy_str_t *text, *admission;
+    const hy_schema_t *schema; /* NULL: none goes along */
 } part_t;
 
 static void part_write(const hy_payload_t *p, hy_buf_t *b) {
@@ -50,6 +52,10 @@ static void part_write(const hy_payload_t *p, hy_buf_t *b) {
     hy_buf_text(b, "\"value\":");
     hy_buf_add(b, part->text->bytes, part->text->len);
     hy_json_write_text(b, ",\"admission\":", part->admission);
+    if (part->schema) {
+        hy_buf_text(b, ",\"dataschema\":");
+        hy_json_write(b, (hy_value_t){.kind = HY_OBJECT, .as.n = part->schema->document});
+    }
     hy_buf_char(b, '}');
 }
 
@@ -60,7 +66,8 @@ static void part_free(hy_payload_t *p) {
 }
 
 static size_t part_bytes(const hy_payload_t *p) {
-    return sizeof(part_t) + ((const part_t *)p)->text->len;
+    const part_t *part = (const part_t *)p;
+    return sizeof *part + part->text->len + (part->schema ? HY_SCHEMA_BYTES_MAX : 0);
 }
 
 static const hy_payload_ops_t part_payload = {.name = "part",
@@ -79,6 +86,7 @@ static int send_part(const hy_frozen_t *f, const reader_t *reader, uint32_t i, b
                      .count = hy_snapshot_count(f->snapshot),
                      .text = hy_str_ref(hy_snapshot_part(f->snapshot, i))};
     if (reader->admission) part->admission = hy_str_ref(reader->admission);
+    if (i == 0) part->schema = reader->schema;
     if (o->version > hy_snapshot_version(f->snapshot)) part->head = o->version;
     hy_value_t id = reader->request->id;
     if (id.kind == HY_STR) hy_str_ref(id.as.s);
@@ -277,23 +285,32 @@ static hy_frozen_t *find_recent(const hy_reporter_t *r) {
 }
 
 /* It is written to be sure, unless it is small. */
-static bool fits(hy_value_t v) {
+static bool fits(hy_value_t v, size_t beside) {
     if (hy_value_bytes(v) < HY_MESSAGE_BYTES_MAX / 8) return true;
     hy_buf_t text;
     hy_buf_init(&text);
     hy_json_write(&text, v);
-    bool is_small = !text.failed && text.len <= HY_MESSAGE_BYTES_MAX - 2 * HY_URL_BYTES_MAX - 256;
+    size_t room = HY_MESSAGE_BYTES_MAX - 2 * HY_URL_BYTES_MAX - 256 - beside;
+    bool is_small = !text.failed && text.len <= room;
     hy_buf_deinit(&text);
     return is_small;
+}
+
+/* Who says which version of the schema it has (Ext) is told of another one. */
+static const hy_schema_t *other_schema(const hy_reporter_t *r, const hy_node_t *body) {
+    const hy_str_t *known = hy_get_str(body, "dataschema");
+    const hy_schema_t *schema = r->party.object->schema;
+    return known && schema && !hy_str_equal(known, schema->digest) ? schema : NULL;
 }
 
 int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
     const hy_node_t *since = hy_get_object(body, "since");
     *out = (hy_answer_t){.value = hy_absent(), .struck = hy_absent()};
+    out->schema = other_schema(r, body);
     if (hy_get_array(body, "parts")) out->frozen = find_asked(r, body);
     if (out->frozen) return 0;
     int rc = since ? hy_object_since(r->party.object, since, &out->value) : HY_ENOT_FOUND;
-    if (rc == 0 && fits(out->value)) return 0;
+    if (rc == 0 && fits(out->value, out->schema ? HY_SCHEMA_BYTES_MAX : 0)) return 0;
     hy_value_drop(out->value);
     out->value = hy_absent();
     if (rc < 0 && rc != HY_ENOT_FOUND) return rc;
@@ -310,12 +327,20 @@ void hy__answer_drop(hy_answer_t *a) {
     a->value = a->struck = hy_absent(); /* what is frozen goes after a while */
 }
 
+/* Without it the observer does as if it were the one that it knows. */
+static void put_document(hy_msg_t *m, const hy_schema_t *schema) {
+    hy_value_t copy;
+    if (hy_value_copy((hy_value_t){.kind = HY_OBJECT, .as.n = schema->document}, &copy) == 0)
+        hy_put(hy_msg_body(m), "dataschema", copy);
+}
+
 static void send_value(hy_reporter_t *r, hy_msg_t *request, hy_answer_t *a) {
     hy_msg_t *m =
         hy_msg_has_id(request) ? hy_msg_response(request, NULL, 200, NULL, a->value) : NULL;
     if (!hy_msg_has_id(request)) hy_value_drop(a->value);
     a->value = hy_absent();
     if (m && a->admission) hy_put(hy_msg_body(m), "admission", hy__string_ref(a->admission));
+    if (m && a->schema) put_document(m, a->schema);
     if (m && a->struck.kind == HY_ARRAY) {
         hy_put(hy_msg_body(m), "struck", a->struck);
         a->struck = hy_absent();
@@ -340,6 +365,7 @@ void hy__answer_send(hy_reporter_t *r, hy_msg_t *request, hy_str_t *hyperty, hy_
     reader->request = hy_msg_ref(request);
     reader->hyperty = hy_str_ref(hyperty);
     reader->admission = a->admission;
+    reader->schema = a->schema;
     a->admission = NULL;
     hy__answer_drop(a);
     hy_list_append(&f->readers, &reader->link);

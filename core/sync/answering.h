@@ -16,7 +16,8 @@ typedef struct {
     hy_value_t value;
     hy_frozen_t *frozen; /* instead of the value */
     hy_str_t *admission; /* owned: which one it tells of (hosted.h); NULL: none, or out of memory */
-    hy_value_t struck;   /* owned: a list of fellows who are struck off; ABSENT: none */
+    const hy_schema_t *schema; /* whose document goes along; NULL: none */
+    hy_value_t struck;         /* owned: a list of fellows who are struck off; ABSENT: none */
 } hy_answer_t;
 
 /* What a request with that body (since, parts) is to be answered with; of the state that the object

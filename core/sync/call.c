@@ -15,6 +15,7 @@ void hy__call_free(hy_call_t *c) {
     if (c->slot) *c->slot = NULL;
     if (c->syncher->manager->store) hy_store_read_cancel(c->rows);
     hy__commit_cancel(&c->commit);
+    hy__schema_wait_end(&c->schema);
     if (c->ledger) hy_object_free(c->ledger->object);
     hy__ledger_free(c->ledger);
     hy_value_drop(c->value);
@@ -97,10 +98,23 @@ static void take_done(hy_call_t *c, hy_msg_t *answer, int code, const char *desc
     hy__call_end(c, code, desc, NULL, hy_absent());
 }
 
+/* What was read fits the schema, where that is known here. */
+static int check_read(const hy_call_t *c, hy_value_t whole, hy_error_t *err) {
+    const hy_node_t *n = whole.kind == HY_OBJECT ? whole.as.n : NULL;
+    const hy_str_t *url = hy_get_str(n, "schema");
+    hy_error_t why = {.text = ""};
+    if (!c->read || !url || !hy_is_node(hy_get(n, "data"))) return 0;
+    const hy_schema_t *schema = hy_schemas_find(c->syncher->manager->schemas, url);
+    int rc = hy_object_check_whole_fit(n, schema, &why);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", c->read->bytes, why.text) : 0;
+}
+
 void hy__call_take_value(hy_call_t *c, hy_msg_t *answer, int code, const char *desc) {
+    hy_value_t value = code == 0 ? hy_get(hy_msg_body(answer), "value") : hy_absent();
+    hy_error_t err = {.text = ""};
+    int rc = code == 0 ? check_read(c, value, &err) : code;
     hy_msg_ref(answer);
-    hy__call_end(c, code, desc, NULL,
-                 code == 0 ? hy_get(hy_msg_body(answer), "value") : hy_absent());
+    hy__call_end(c, rc, err.text[0] ? err.text : desc, NULL, rc == 0 ? value : hy_absent());
     hy_msg_unref(answer);
 }
 
@@ -142,6 +156,11 @@ static void end_read(hy_call_t *c) {
     if (rc == 0) {
         rc = hy_object_whole(o, &whole);
         hy_object_free(o);
+    }
+    if (rc == 0) rc = check_read(c, whole, &err);
+    if (rc < 0) {
+        hy_value_drop(whole);
+        whole = hy_absent();
     }
     hy__call_end(c, rc, rc < 0 ? err.text : "", NULL, whole);
     hy_value_drop(whole);
@@ -211,6 +230,15 @@ static void on_now(void *arg) {
     c->take(c, NULL, 0, "");
 }
 
+static void on_schema(void *call, int code, const char *text) {
+    hy_call_t *c = call;
+    hy_error_t err = {.text = ""};
+    int rc = code < 0 ? code : c->knowing(c, &err);
+    if (rc == 0) return;
+    const char *why = code < 0 ? text : err.text;
+    hy__call_end_all(c, rc, why[0] ? why : hy_error_text(rc), NULL);
+}
+
 hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
     hy_call_t *c = hy_alloc_zero(sizeof *c);
     if (!c) return NULL;
@@ -220,6 +248,7 @@ hy_call_t *hy__call_new(hy_syncher_t *s, void *arg) {
     c->arg = arg;
     hy_timer_init(&c->now, on_now, c);
     hy_timer_init(&c->again, on_again, c);
+    hy__schema_wait_init(&c->schema, on_schema, c);
     hy_list_append(&s->calls, &c->link);
     return c;
 }
@@ -266,10 +295,23 @@ int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body
     return rc;
 }
 
+int hy__call_take_now(hy_call_t *c) {
+    return hy_timer_start(hy_bus_clock(c->syncher->manager->bus), &c->now, 0);
+}
+
 int hy__call_answer_now(hy_call_t *c) {
-    int rc = hy_timer_start(hy_bus_clock(c->syncher->manager->bus), &c->now, 0);
+    int rc = hy__call_take_now(c);
     if (rc < 0) hy__call_free(c);
     return rc;
+}
+
+/* --- schemas ---------------------------------------------------------------------------------- */
+
+int hy__call_knowing(hy_call_t *c, const hy_str_t *schema,
+                     int (*knowing)(hy_call_t *c, hy_error_t *err), hy_error_t *err) {
+    c->knowing = knowing;
+    int rc = hy__schema_want(c->syncher->manager, schema, &c->schema, err);
+    return rc > 0 ? knowing(c, err) : rc;
 }
 
 /* --- read, execute ---------------------------------------------------------------------------- */

@@ -11,13 +11,15 @@ struct hy_call {
     hy_syncher_t *syncher;
     hy_party_t *party; /* referenced, or NULL */
     hy_request_t *request;
-    hy_timer_t now;             /* for an answer that is known at once */
-    hy_store_read_t *rows;      /* being read */
-    void (*next)(hy_call_t *c); /* when they are there */
-    hy_ledger_t *ledger;        /* restored, with its object; owned */
-    hy_commit_t commit;         /* that is waited for */
-    hy_value_t value;           /* to call back with then */
-    hy_party_t **parties;       /* of a resume */
+    hy_timer_t now;                                /* for an answer that is known at once */
+    hy_store_read_t *rows;                         /* being read */
+    void (*next)(hy_call_t *c);                    /* when they are there */
+    hy_schema_wait_t schema;                       /* that it needs, and … */
+    int (*knowing)(hy_call_t *c, hy_error_t *err); /* goes on with */
+    hy_ledger_t *ledger;                           /* restored, with its object; owned */
+    hy_commit_t commit;                            /* that is waited for */
+    hy_value_t value;                              /* to call back with then */
+    hy_party_t **parties;                          /* of a resume */
     uint32_t party_count, awaited;
     int failure; /* of one of them */
     hy_str_t *why;
@@ -28,10 +30,11 @@ struct hy_call {
     bool resumes;               /* the store keeps what it asks for */
     hy_str_t *kept;             /* object that its hyperty reported, in the store */
     hy_store_level_t kept_level;
-    bool is_part;      /* of a call that resumes all, which gives them to the hyperty */
-    bool is_second;    /* it has asked for objects, now for hyperties */
-    bool may_repeat;   /* its request, if it is told to ask again */
-    hy_msg_t *message; /* that request */
+    bool is_part;        /* of a call that resumes all, which gives them to the hyperty */
+    uint32_t live_count; /* of what was found */
+    bool is_second;      /* it has asked for objects, now for hyperties */
+    bool may_repeat;     /* its request, if it is told to ask again */
+    hy_msg_t *message;   /* that request */
     hy_timer_t again;
     uint64_t again_ms, until_ms;
     hy_str_t *read; /* object that it reads, which may come in parts */
@@ -62,6 +65,13 @@ int hy__call_transmit(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t
 int hy__call_ask(hy_call_t *c, hy_msg_type_t type, hy_str_t *to, hy_value_t body, hy_error_t *err);
 /* Calls back in the next turn; on failure the call is gone. */
 int hy__call_answer_now(hy_call_t *c);
+/* Calls `take` in the next turn; on failure the call goes on. */
+int hy__call_take_now(hy_call_t *c);
+/* Goes on with `knowing` when that schema is known: at once, or after it was asked for at its
+ * catalogue. On failure, also that of `knowing`, the call goes on if this fails at once; later it
+ * is ended, with all that wait with it. */
+int hy__call_knowing(hy_call_t *c, const hy_str_t *schema,
+                     int (*knowing)(hy_call_t *c, hy_error_t *err), hy_error_t *err);
 /* Calls back, with its party or value if it gives one, once that ticket is committed; on failure it
  * goes on. */
 int hy__call_wait(hy_call_t *c, uint64_t ticket);
@@ -83,9 +93,15 @@ void hy__subscriptions_end(hy_syncher_t *s, hy_str_t *url, int code, const char 
 /* The call; if it is a subscription, with all of that object. */
 void hy__call_end_all(hy_call_t *c, int code, const char *desc, hy_party_t *p);
 
+/* discover.c: may the registry be searched by them (a schema is then by its URL)? HY_EINVALID,
+ * HY_ENOMEM. And the registry that is: that of the domain of the URL, or of the reporter, that they
+ * name. */
+int hy__criteria_check(const hy_manager_t *m, hy_node_t *criteria, hy_error_t *err);
+hy_str_t *hy__criteria_registry(const hy_manager_t *m, const hy_node_t *criteria);
+
 /* --- kept.c, resume.c ------------------------------------------------------------------------- */
 
-/* Calls `next` when the syncher knows what the store keeps for it; on failure the call is gone. */
+/* Calls `next` when the syncher knows what the store keeps for it; on failure the call goes on. */
 int hy__kept_then(hy_call_t *c, void (*next)(hy_call_t *c));
 /* True if it is of that schema and name; NULL: of any. */
 bool hy__kept_is(const hy_kept_t *k, const hy_schemas_t *schemas, hy_str_t *schema,

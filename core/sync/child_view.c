@@ -64,7 +64,12 @@ static int own_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
         hy_change_unref(change);
         return rc;
     }
-    rc = send_update(a, change, err);
+    rc = hy__fit_check_child(a->party->object, child, a->view->root, &effect, err);
+    if (rc == 0) {
+        rc = send_update(a, change, err);
+    } else {
+        hy_change_unref(change);
+    }
     if (rc < 0) {
         hy_effect_undo(a->view->root, &effect);
     } else if (a->party->is_reporter && hy__trial_holds(a->party->syncher)) {

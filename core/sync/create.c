@@ -22,7 +22,7 @@ hy_party_t *hy__find_reporter(const hy_syncher_t *s, const hy_schema_t *schema,
                               const hy_str_t *name) {
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy_party_t *p = hy_link_owner(l, hy_party_t, link);
-        if (!p->is_reporter || p->object->schema != schema) continue;
+        if (!p->is_reporter || !hy_str_equal(p->object->schema->name, schema->name)) continue;
         if (((hy_reporter_t *)p)->is_replaced) continue; /* it is another's by now */
         const hy_str_t *own = hy_get_str(p->object->metadata, "name");
         if (name ? own && hy_str_equal(own, name) : !own) return p;
@@ -35,6 +35,8 @@ static int put_metadata(hy_call_t *c, const hy_schema_t *schema, hy_str_t *url, 
     char now[25];
     hy_clock_iso(hy_clock_wall(hy_bus_clock(m->bus)), now);
     int rc = hy_put(into, "schema", hy__string_ref(schema->url));
+    if (rc == 0) rc = hy_put(into, "schemaDigest", hy__string_ref(schema->digest));
+    if (rc == 0 && schema->version > 0) rc = hy_put(into, "schemaVersion", hy_int(schema->version));
     if (rc == 0) rc = hy_put(into, "reporter", hy__string_ref(c->syncher->url));
     if (rc == 0) rc = hy_put(into, "runtime", hy__string_ref(m->runtime));
     if (rc == 0 && url) rc = hy_put(into, "url", hy__string_ref(url));
@@ -129,9 +131,23 @@ static hy_value_t create_body(hy_call_t *c, const hy_schema_t *schema) {
     return hy_absent();
 }
 
+/* Data that is not given is an empty object. */
+static int check_data(const hy_call_t *c, const hy_schema_t *schema, hy_error_t *err) {
+    hy_value_t data = c->create.data;
+    hy_node_t *empty = data.kind == HY_ABSENT ? hy_node_new(HY_OBJECT) : NULL;
+    hy_error_t why = {.text = ""};
+    if (data.kind == HY_ABSENT && !empty) return HY_ENOMEM;
+    if (empty) data = (hy_value_t){.kind = HY_OBJECT, .as.n = empty};
+    int rc = hy_schema_check(schema, NULL, data, &why);
+    if (empty) hy_node_unref(empty);
+    return rc < 0 ? hy_fail(err, rc, "%s: %s", schema->name->bytes, why.text) : 0;
+}
+
 int hy__create_anew(hy_call_t *c, hy_error_t *err) {
     hy_manager_t *m = c->syncher->manager;
     const hy_schema_t *schema = hy_schemas_find(m->schemas, c->create.schema);
+    int rc = check_data(c, schema, err);
+    if (rc < 0) return rc;
     c->take = take_created;
     return hy__call_transmit(c, HY_MSG_CREATE, m->sm, create_body(c, schema), err);
 }
@@ -157,19 +173,6 @@ static int keep_create(hy_call_t *c, const hy_create_t *what) {
     return 0;
 }
 
-/* Room for the names of the schemas, so that the advice after them fits into the text, too. */
-#define KNOWN_BYTES 200u
-
-static int fail_schema(const hy_schemas_t *schemas, const char *name, hy_error_t *err) {
-    char known[KNOWN_BYTES];
-    hy_schemas_names(schemas, known, sizeof known);
-    return hy_fail(
-        err, HY_ENOT_FOUND,
-        "there is no schema \"%s\" here (known: %s); put %s.json into the folder schemas "
-        "beside the hyperties, in ./hyperties or a folder of HYPERTY_PATH",
-        name, known, name);
-}
-
 static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err) {
     hy_address_t address;
     int rc = 0;
@@ -179,32 +182,34 @@ static int check_hyperties(hy_str_t **hyperties, uint32_t count, hy_error_t *err
     return rc;
 }
 
+static int create_knowing(hy_call_t *c, hy_error_t *err) {
+    hy_syncher_t *s = c->syncher;
+    const hy_create_t *what = &c->create;
+    const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
+    hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
+    if (known) {
+        known->is_resumed = true;
+        hy__fit_move((hy_reporter_t *)known, schema);
+        c->party = hy_party_ref(known);
+        c->take = hy__call_take_party;
+        return hy__call_take_now(c);
+    }
+    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
+    return hy__create_anew(c, err);
+}
+
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err) {
-    const hy_schema_t *schema = hy_schemas_find(s->manager->schemas, what->schema);
-    int rc = schema ? check_hyperties(what->observers, what->observer_count, err)
-                    : fail_schema(s->manager->schemas, what->schema->bytes, err);
+    int rc = check_hyperties(what->observers, what->observer_count, err);
     hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
     if (!c) {
         hy_value_drop(what->data);
         hy_value_drop(what->metadata);
         return rc < 0 ? rc : HY_ENOMEM;
     }
-    rc = keep_create(c, what);
-    if (rc < 0) {
-        hy__call_free(c);
-        return rc;
-    }
     c->on_party = done;
-    hy_party_t *known = what->is_new ? NULL : hy__find_reporter(s, schema, what->name);
-    if (known) {
-        known->is_resumed = true;
-        c->party = hy_party_ref(known);
-        c->take = hy__call_take_party;
-        return hy__call_answer_now(c);
-    }
-    if (s->manager->is_lasting && !what->is_new) return hy__kept_then(c, hy__create_or_resume);
-    rc = hy__create_anew(c, err);
+    rc = keep_create(c, what);
+    if (rc == 0) rc = hy__call_knowing(c, c->create.schema, create_knowing, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

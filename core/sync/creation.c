@@ -61,7 +61,7 @@ static void create_registered(void *arg, int code, const char *desc, hy_node_t *
 }
 
 hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata) {
-    static const char *const copied[] = {"name", "description", "tags", "user"};
+    static const char *const copied[] = {"name", "description", "tags", "resources", "user"};
     hy_node_t *entry = hy_node_new(HY_OBJECT);
     int rc = entry ? hy_put(entry, "url", hy__string_ref(h->url)) : HY_ENOMEM;
     for (size_t i = 0; rc == 0 && i < sizeof copied / sizeof copied[0]; i++) {

@@ -304,7 +304,11 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
     int rc = parts ? hy_parts_finish(parts, &o, err) : make_object(offer, whole, schema, &o, err);
     if (rc < 0) return rc;
     o->schema = schema;
-    rc = read_changes(o, hy_get_array(offer, "changes"), err);
+    hy_error_t why = {.text = ""};
+    rc = hy_object_check_fit(o, schema, &why);
+    if (rc < 0)
+        hy_fail(err, rc, "it does not fit the schema %s there: %s", schema->name->bytes, why.text);
+    if (rc == 0) rc = read_changes(o, hy_get_array(offer, "changes"), err);
     if (rc < 0) {
         hy_object_free(o);
         return rc;

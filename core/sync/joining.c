@@ -14,11 +14,15 @@ static void refuse(hy_member_t *m, int http, const char *desc) {
     hy__member_leave(m, false);
 }
 
+static const char *last_segment(const hy_str_t *name_or_url) {
+    const char *slash = strrchr(name_or_url->bytes, '/');
+    return slash ? slash + 1 : name_or_url->bytes;
+}
+
 bool hy__replica_has_schema(const hy_replica_t *r, const hy_str_t *wanted) {
     const hy_str_t *url = hy_get_str(r->object->metadata, "schema");
-    const hy_schema_t *schema = hy_schemas_find(r->manager->schemas, wanted);
     if (!url || hy_str_equal(url, wanted)) return true;
-    return schema && schema == hy_schemas_find(r->manager->schemas, url);
+    return strcmp(last_segment(url), last_segment(wanted)) == 0;
 }
 
 /* Where two subscribed at once, the first answer made the copy. What the second has seen more is on
@@ -67,7 +71,8 @@ static void admit(hy_member_t *m, hy_msg_t *answer) {
         return;
     }
     hy_str_t *before = r->object ? hy_str_ref(r->object->epoch) : NULL;
-    int rc = take_subscribed(m, value, &err);
+    int rc = r->object ? hy__agree_again(r, &err) : 0;
+    if (rc == 0) rc = take_subscribed(m, value, &err);
     if (before) hy__replica_subscribe_again(r, before, m);
     hy_str_unref(before);
     hy__collecting_end(&m->collecting);
@@ -136,6 +141,7 @@ static bool hear_yes(hy_member_t *m, hy_msg_t *answer, bool is_final) {
         hy__replica_say_left(m->manager, m->url, m->hyperty);
         return false;
     }
+    hy__agree_hear(m->replica, body);
     int got = hy__collect(&m->collecting, m->url, body, &err);
     bool is_whole = got == HY_COLLECT_ALL || is_copied_meanwhile(m);
     if (!is_final && !is_whole) {
@@ -200,6 +206,9 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
     if (rc == 0 && s) rc = hy__put_identity(body, s);
     if (rc == 0) rc = put_fellows(body, m);
+    if (rc == 0)
+        rc = hy__agree_put(body, r,
+                           hy_get_str(m->request ? hy_msg_body(m->request) : NULL, "schema"));
     if (rc == 0 && r->object) rc = hy__put_since(body, r->object);
     if (rc == 0 && m->state == HY_MEMBER_IN) rc = hy_put(body, "again", hy_bool(true));
     if (rc == 0 && r->is_old) rc = hy_put(body, "restored", hy_bool(true));

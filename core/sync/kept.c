@@ -236,11 +236,9 @@ int hy__kept_then(hy_call_t *c, void (*next)(hy_call_t *c)) {
     c->next = next;
     if (s->knows_kept || !s->manager->store || !s->manager->is_lasting) {
         c->take = go_on;
-        return hy__call_answer_now(c);
+        return hy__call_take_now(c);
     }
-    int rc = hy_store_read(s->manager->store, 1u << HY_TABLE_PARTIES, s->url, on_rows, c, &c->rows);
-    if (rc < 0) hy__call_free(c);
-    return rc;
+    return hy_store_read(s->manager->store, 1u << HY_TABLE_PARTIES, s->url, on_rows, c, &c->rows);
 }
 
 hy_value_t hy__level_value(hy_store_level_t level) {

@@ -14,6 +14,10 @@ static void on_sm(void *arg, hy_msg_t *m) {
         hy__takeover_asked(manager, m);
         return;
     }
+    if (m->type == HY_MSG_EVENT) {
+        hy__watchings_event(manager, m);
+        return;
+    }
     bool takes_back = m->type == HY_MSG_UNSUBSCRIBE || m->type == HY_MSG_DELETE;
     if (!takes_back && !hy__manager_find_syncher(manager, m->from)) {
         hy_bus_respond(manager->bus, m, 403, "the sync manager serves hyperties of its own runtime",
@@ -81,7 +85,9 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->settlings);
     hy_link_init(&m->queries);
     hy__pulse_init(m);
+    hy_link_init(&m->watchings);
     hy_link_init(&m->leavings);
+    hy__catalogue_init(m);
     hy__addresses_init(m);
     int rc = hy__outlet_init(m);
     if (rc == 0) rc = hy__judging_init(m);
@@ -118,6 +124,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy__lasting_free(m);
     hy__buried_free(m);
     hy__leavings_free(m);
+    hy__catalogue_free(m);
     hy__addresses_deinit(m);
     hy__outlet_deinit(m);
     hy__judging_deinit(m);

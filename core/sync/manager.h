@@ -44,6 +44,21 @@ int hy_manager_describe(hy_manager_t *m, hy_str_t *url, hy_value_t entry);
  * reserved and is told as disconnected. Nothing is called. */
 void hy_manager_release(hy_manager_t *m, hy_str_t *url);
 
+/* Schemas that somebody needs, by name or catalogue URL. */
+typedef struct hy_learning hy_learning_t;
+typedef struct {
+    /* One of them is nowhere to be had; the text says why. */
+    void (*failed)(void *arg, const char *text);
+    void (*done)(void *arg); /* of each it is known whether it can be had */
+} hy_learning_events_t;
+/* Asks the catalogues of their domains for those that are not known here. `names` (strings) is
+ * lent. 0, and `done` comes later: exactly once, unless it is cancelled; 1: nothing has to be
+ * waited for, and nothing comes. `failed` may come at once. HY_ENOMEM. */
+int hy_manager_learn(hy_manager_t *m, const hy_node_t *names, const hy_learning_events_t *events,
+                     void *arg, hy_learning_t **out);
+/* Nothing is called any more. NULL allowed. Not after `done`. */
+void hy_learning_cancel(hy_learning_t *l);
+
 /* The way to a domain's message node is there (again), or is lost; `domain` NULL: to all of them.
  * `is_new`: the session is a new one, at whose node claims, routes and entries have to be set up
  * again; else it was taken over with all of them. At the first `online` there is nothing yet. What

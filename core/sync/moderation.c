@@ -139,9 +139,8 @@ static void go_on(hy_reporter_t *r, const hy_str_t *key) {
 }
 
 /* Keeps or refuses the operation, which makes a version, and answers. */
-static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *j, int code,
-                     const char *reason) {
-    hy_child_t *child = d->child;
+static void conclude(hy_reporter_t *r, hy_msg_t *request, hy_child_t *child, const judging_t *j,
+                     int code, const char *reason) {
     hy_error_t err = {.text = ""};
     hy_stamp_t *s = hy__reporter_make_stamp(r, j->collection, child, j->op);
     int rc = code;
@@ -157,7 +156,7 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
     }
     if (is_undone) { /* to be tried again */
         hy_stamp_unref(s);
-        respond(r, d->request, 503, "the reporter has no room just now");
+        respond(r, request, 503, "the reporter has no room just now");
         return;
     }
     if (rc == HY_EGAP) rc = HY_ESCHEMA;
@@ -174,8 +173,7 @@ static void conclude(hy_reporter_t *r, const hy_decision_t *d, const judging_t *
     }
     int http = rc < 0 ? hy_error_http(rc) : 200;
     remember(r, child->reporter, j, http);
-    respond(r, d->request, http,
-            rc < 0 ? reason : NULL); /* before the stamp, which has no reason */
+    respond(r, request, http, rc < 0 ? reason : NULL); /* before the stamp, which has no reason */
     hy__reporter_stamp(r, s, j->op);
 }
 
@@ -193,7 +191,7 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
         if (j->op->kind != HY_CHILDOP_CREATE && child->state != HY_CHILD_KEPT) {
             respond(r, d->request, 410, "the child was deleted"); /* while the hyperty thought */
         } else {
-            conclude(r, d, j, code, reason);
+            conclude(r, d->request, d->child, j, code, reason);
         }
         go_on(r, child->key);
     }
@@ -290,6 +288,16 @@ static int make_child(hy_reporter_t *r, hy_msg_t *m, const judging_t *j, hy_chil
     return 0;
 }
 
+/* Data that does not fit is no matter of taste: the hyperty is not asked. */
+static int check_fit(const hy_reporter_t *r, const hy_child_t *child, const hy_childop_t *op,
+                     hy_error_t *err) {
+    const hy_object_t *o = r->party.object;
+    if (HY_MUTANT(SCHEMA_SKIPPED)) return 0;
+    if (op->kind == HY_CHILDOP_CREATE)
+        return hy__fit_check_new(o, child->collection, op->data, err);
+    return op->change ? hy__fit_try(o, child, op->change, err) : 0;
+}
+
 static void judge(hy_reporter_t *r, hy_msg_t *m, judging_t *j) {
     hy_error_t err = {.text = ""};
     uint64_t n = hy_child_number(m->from, j->op->id);
@@ -308,7 +316,9 @@ static void judge(hy_reporter_t *r, hy_msg_t *m, judging_t *j) {
     } else if (rc == 0) {
         child = hy_child_ref(hy_children_find(r->party.object->children, m->from, n));
     }
-    if (rc == 0) {
+    bool is_misfit = rc == 0 && check_fit(r, child, j->op, &err) == HY_ESCHEMA;
+    if (is_misfit) conclude(r, m, child, j, HY_ESCHEMA, err.text);
+    if (rc == 0 && !is_misfit) {
         ask(r, m, child, j);
     } else {
         if (rc < 0) respond(r, m, hy_error_http(rc), err.text[0] ? err.text : hy_error_text(rc));

@@ -73,17 +73,20 @@ static void follow_again(hy_manager_t *m, const char *domain) {
 
 void hy_manager_online(hy_manager_t *m, const char *domain, bool is_new) {
     set_away(m, domain, false);
+    hy__catalogue_online(m);
     if (is_new) m->sessions++;
     if (!is_new) {
         hy__jobs_resume(m, domain);
         each_hosted(m, domain, hy__hosted_digest);
         each_replica(m, domain, hy__replica_online);
+        hy__watchings_renew(m, domain); /* what they were told last may have been lost */
         return;
     }
     if (hy__is_in(m->runtime, domain)) hy__registrations_renew(m);
     each_hosted(m, domain, hy__hosted_renew);
     hy__buried_renew(m, domain);
     follow_again(m, domain);
+    hy__watchings_renew(m, domain);
     each_replica(m, domain, hy__replica_rejoin);
     hy__jobs_resume(m, domain); /* what else was under way */
 }
@@ -105,6 +108,8 @@ static void on_pulse(void *manager) {
         at_ms = hy__replica_pulse(e->part);
         if (at_ms < next_ms) next_ms = at_ms;
     }
+    at_ms = hy__watchings_pulse(m);
+    if (at_ms < next_ms) next_ms = at_ms;
     if (next_ms == UINT64_MAX) { /* nothing to watch; who comes starts it again */
         hy_timer_stop(clock, &m->pulse);
         return;

@@ -389,6 +389,7 @@ int hy_party_add_child(hy_party_t *p, hy_str_t *collection, hy_value_t data, hy_
                        hy_error_t *err) {
     int rc = p->is_open ? check_collection(p, collection, err)
                         : hy_fail(err, HY_ECLOSED, "%s is closed", p->url->bytes);
+    if (rc == 0) rc = hy__fit_check_new(p->object, collection, data, err);
     if (rc < 0) {
         hy_value_drop(data);
         return rc;

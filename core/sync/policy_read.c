@@ -65,14 +65,14 @@ static int out_of_memory(reading_t *rd) {
 static int fail_word(reading_t *rd, const char *what, const char *word, const char *const *words) {
     char list[HY_ERROR_TEXT_BYTES / 2] = "";
     hy_similar_t similar;
-    const char *best = NULL;
     size_t len = 0;
     hy_similar_init(&similar, word);
     for (size_t i = 0; words[i]; i++) {
-        if (hy_similar_offer(&similar, words[i])) best = words[i];
+        hy_similar_offer(&similar, words[i]);
         int more = snprintf(list + len, sizeof list - len, "%s%s", len > 0 ? ", " : "", words[i]);
         if (more > 0 && len + (size_t)more < sizeof list) len += (size_t)more;
     }
+    const char *best = hy_similar_best(&similar);
     if (best)
         return fail(rd, HY_EINVALID, "%sthere is no \"%s\"; did you mean %s?", what, word, best);
     return fail(rd, HY_EINVALID, "%sthere is no \"%s\"; there are %s", what, word, list);
@@ -148,13 +148,13 @@ static int check_text(reading_t *rd, hy__part_what_t what, const char *text) {
 
 static int check_group(reading_t *rd, const hy_str_t *name) {
     hy_similar_t similar;
-    const char *best = NULL;
     const hy__group_t *g;
     if (hy_policy_has_group(rd->policy, name)) return 0;
     hy_similar_init(&similar, name->bytes);
     for (uint32_t pos = 0; (g = hy_dict_next(&rd->policy->groups, &pos));) {
-        if (hy_similar_offer(&similar, g->key->bytes)) best = g->key->bytes;
+        hy_similar_offer(&similar, g->key->bytes);
     }
+    const char *best = hy_similar_best(&similar);
     if (best)
         return fail(rd, HY_EINVALID, "group: there is no \"%s\"; did you mean %s?", name->bytes,
                     best);

@@ -50,6 +50,16 @@ static void take_answer(hy_member_t *m, hy_msg_t *answer) {
     if (r->has_lost || r->head > r->object->version) hy__replica_read(r, "reconnected");
 }
 
+/* What the reporter writes by now may be beyond what is known here: then what does not fit is not
+ * taken in, and the copy stays behind. */
+static void agree(hy_replica_t *r, hy_msg_t *answer) {
+    hy_error_t err = {.text = ""};
+    hy__agree_hear(r, hy_msg_body(answer));
+    if (r->object && hy__agree_again(r, &err) < 0)
+        hy_log(hy_bus_log(r->manager->bus), HY_LOG_ERROR, "sync", "%s: %s", r->url->bytes,
+               err.text);
+}
+
 static void on_subscribed(void *member, int http, hy_msg_t *answer) {
     hy_member_t *m = member;
     hy_replica_t *r = m->replica;
@@ -57,6 +67,7 @@ static void on_subscribed(void *member, int http, hy_msg_t *answer) {
     if (http < 300) {
         hy__job_end(&m->job);
         hy__member_admitted(m, hy_msg_body(answer));
+        agree(r, answer);
         take_answer(m, answer);
     } else if (http == 401 || http == 403) {
         hy__member_end(m, true);

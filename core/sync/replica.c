@@ -183,6 +183,7 @@ void hy__replica_free(hy_replica_t *r) {
     hy_listener_close(r->on_registration);
     hy__arrival_drop(r);
     hy_dict_deinit(&r->ops);
+    hy_value_drop(r->dataschema);
     hy__ledger_free(r->ledger);
     hy_object_free(r->object);
     hy_str_unref(r->url);

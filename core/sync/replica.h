@@ -72,6 +72,8 @@ struct hy_replica {
     hy_dict_t ops; /* "<child key>@<version>" → operation without its stamp */
     uint64_t head; /* highest version heard of */
     uint64_t heard_ms;
+    hy_value_t dataschema; /* the document that the reporter sent; ABSENT: none (agree.c) */
+    uint64_t refused;      /* one above the last version that did not fit; 0: none did (fit.c) */
 };
 
 typedef enum { HY_MEMBER_ASKING, HY_MEMBER_IN, HY_MEMBER_OUT } hy_member_state_t;

@@ -52,6 +52,7 @@ static void publish(hy_reporter_t *r, hy_change_t *change) {
     hy__reporter_send(r, m);
     hy_msg_unref(m);
     hy__reporter_settle(r);
+    hy__fit_written(r);
 }
 
 int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change, hy_effect_t *effects) {
@@ -126,6 +127,37 @@ static int view_refuse(const hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err)
     return hy_fail(err, HY_ECLOSED, "%s is closed", r->party.url->bytes);
 }
 
+/* Anything fits: it is written down first, as then nothing need be kept to undo it. */
+static int write_free(hy_reporter_t *r, hy_edit_t *edit, hy_change_t *change, hy_error_t *err) {
+    size_t mark = hy__ledger_mark(r->ledger);
+    int rc = prepare(r, change);
+    if (rc < 0) {
+        hy_value_drop(edit->value);
+        return rc;
+    }
+    hy_object_touch(r->party.object);
+    rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
+    if (rc < 0) hy__ledger_undo(r->ledger, mark);
+    return rc;
+}
+
+/* Done, then looked at; it stays if it fits. */
+static int write_checked(hy_reporter_t *r, hy_edit_t *edit, hy_change_t *change, hy_error_t *err) {
+    hy_object_t *o = r->party.object;
+    hy_effect_t effect;
+    hy_object_touch(o);
+    int rc = hy_edit_apply(o->data, edit, &effect, err);
+    if (rc < 0) return rc;
+    rc = hy__fit_check(r, &effect, 1, err);
+    if (rc == 0) rc = prepare(r, change);
+    if (rc < 0) {
+        hy_effect_undo(o->data, &effect);
+    } else {
+        hy_effect_release(&effect);
+    }
+    return rc;
+}
+
 static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_reporter_t *r = owner;
     if (!r->party.is_open) return view_refuse(r, edit, err);
@@ -135,14 +167,12 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
-    size_t mark = hy__ledger_mark(r->ledger);
-    if (rc == 0) rc = prepare(r, change);
     if (rc < 0) {
         hy_value_drop(edit->value);
+    } else if (hy_schema_has_rule(r->party.object->schema, NULL)) {
+        rc = write_checked(r, edit, change, err);
     } else {
-        hy_object_touch(r->party.object);
-        rc = hy_edit_apply(r->party.object->data, edit, NULL, err);
-        if (rc < 0) hy__ledger_undo(r->ledger, mark);
+        rc = write_free(r, edit, change, err);
     }
     if (rc < 0) {
         hy_change_unref(change);
@@ -186,14 +216,23 @@ static int view_begin(void *owner, hy_error_t *err) {
     return r->batch ? 0 : HY_ENOMEM;
 }
 
+/* Of a trial: what was written is in the change that this makes. */
+static int commit_nested(hy_reporter_t *r, hy_error_t *err) {
+    int rc = hy__holding_check_fit(r, err);
+    if (rc < 0) view_rollback(r);
+    r->is_nested = false;
+    return rc;
+}
+
 static int view_commit(void *owner, hy_error_t *err) {
     hy_reporter_t *r = owner;
     hy_change_t *change = r->batch;
-    r->is_nested = false; /* of a trial: it is in the one that this makes */
+    if (r->is_nested) return commit_nested(r, err);
     if (!change) return 0;
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0) rc = hy__fit_check(r, r->batch_effects, change->count, err);
     if (rc == 0 && change->count > 0) rc = prepare(r, change);
     if (rc < 0) {
         view_rollback(r);
@@ -214,21 +253,37 @@ static int view_commit(void *owner, hy_error_t *err) {
 static const hy_view_ops_t reporter_view = {
     .edit = view_edit, .begin = view_begin, .commit = view_commit, .rollback = view_rollback};
 
-/* One key of the metadata; NULL: it stays as it is. */
-static int set_metadata(hy_change_t *c, const char *key, hy_str_t *value) {
-    hy_step_t step = {.key = value ? hy_str_from(key) : NULL};
-    if (!value) return 0;
-    int rc = step.key ? hy_change_add(c, HY_OP_SET, &step, 1, hy__string_ref(value), 0) : HY_ENOMEM;
+/* One key of the metadata; `value` is taken over, ABSENT: out of memory. */
+static int set_metadata(hy_change_t *c, const char *key, hy_value_t value) {
+    hy_step_t step = {.key = value.kind == HY_ABSENT ? NULL : hy_str_from(key)};
+    if (!step.key) {
+        hy_value_drop(value);
+        return HY_ENOMEM;
+    }
+    int rc = hy_change_add(c, HY_OP_SET, &step, 1, value, 0);
     hy_str_unref(step.key);
     return rc;
 }
 
-int hy__reporter_sign(hy_reporter_t *r) {
-    const hy_syncher_t *s = r->party.syncher;
-    hy_change_t *c = hy_change_new();
-    int rc = c ? set_metadata(c, "reporter", s->url) : HY_ENOMEM;
-    if (rc == 0) rc = set_metadata(c, "runtime", s->manager->runtime);
-    if (rc == 0) rc = set_metadata(c, "user", s->user);
+static int unset_metadata(hy_change_t *c, const char *key) {
+    hy_step_t step = {.key = hy_str_from(key)};
+    int rc = step.key ? hy_change_add(c, HY_OP_REMOVE, &step, 1, hy_absent(), 0) : HY_ENOMEM;
+    hy_str_unref(step.key);
+    return rc;
+}
+
+/* Which version of its schema it is. */
+static int add_schema(const hy_reporter_t *r, hy_change_t *c) {
+    const hy_object_t *o = r->party.object;
+    int rc = set_metadata(c, "schemaDigest", hy__string_ref(o->schema->digest));
+    if (rc == 0 && o->schema->version > 0)
+        return set_metadata(c, "schemaVersion", hy_int(o->schema->version));
+    bool has_other = hy_get(o->metadata, "schemaVersion").kind != HY_ABSENT;
+    return rc == 0 && has_other ? unset_metadata(c, "schemaVersion") : rc;
+}
+
+/* `c` is taken over; NULL: out of memory. */
+static int write_metadata(hy_reporter_t *r, hy_change_t *c, int rc) {
     size_t mark = hy__ledger_mark(r->ledger);
     if (rc == 0) {
         c->is_metadata = c->is_batch = true;
@@ -242,6 +297,21 @@ int hy__reporter_sign(hy_reporter_t *r) {
     }
     publish(r, c);
     return 0;
+}
+
+int hy__reporter_sign(hy_reporter_t *r) {
+    const hy_syncher_t *s = r->party.syncher;
+    hy_change_t *c = hy_change_new();
+    int rc = c ? set_metadata(c, "reporter", hy__string_ref(s->url)) : HY_ENOMEM;
+    if (rc == 0) rc = set_metadata(c, "runtime", hy__string_ref(s->manager->runtime));
+    if (rc == 0 && s->user) rc = set_metadata(c, "user", hy__string_ref(s->user));
+    if (rc == 0 && !r->misfit) rc = add_schema(r, c);
+    return write_metadata(r, c, rc);
+}
+
+int hy__reporter_sign_schema(hy_reporter_t *r) {
+    hy_change_t *c = hy_change_new();
+    return write_metadata(r, c, c ? add_schema(r, c) : HY_ENOMEM);
 }
 
 /* --- after a lost session --------------------------------------------------------------------- */
@@ -296,6 +366,7 @@ int hy__reporter_make(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_r
     hy_link_init(&r->echoes);
     hy_link_init(&r->frozen);
     hy__moderation_init(r);
+    hy__fit_init(r);
     r->changes = hy__url_below(object->url, "/changes");
     r->children = hy__url_below(object->url, "/children/");
     r->party.view = hy_view_new(object->data, &reporter_view, r, object->url);
@@ -333,6 +404,7 @@ int hy__reporter_new(hy_syncher_t *s, hy_object_t *object, bool is_public, hy_re
 
 void hy__reporter_deinit(hy_reporter_t *r) {
     if (r->batch) view_rollback(r);
+    hy__fit_deinit(r);
     hy__answers_close(r);
     hy__moderation_deinit(r);
     hy__reporter_drop_own(r);

@@ -93,13 +93,17 @@ static int report(hy_call_t *c, hy_hosted_t *h, hy_reporter_t **out) {
     return rc;
 }
 
-/* It was handed over, and its heir was killed before it could say so in the metadata. Should it not
- * be possible now, it can be resumed, but not handed on. */
+/* It was handed over, and its heir was killed before it could say so in the metadata; or its schema
+ * is another version by now, which it fits. Should it not be possible now, it can be resumed, but
+ * not handed on. */
 static void sign(hy_hosted_t *h, hy_reporter_t *r) {
     const hy_node_t *metadata = r->party.object->metadata;
+    hy_str_t *digest = hy_get_str(metadata, "schemaDigest");
+    bool is_of_version =
+        r->misfit || (digest && hy_str_equal(digest, r->party.object->schema->digest));
     hy_str_t *reporter = hy_get_str(metadata, "reporter");
     hy_str_t *runtime = hy_get_str(metadata, "runtime");
-    bool is_signed = reporter && runtime && hy_str_equal(reporter, h->reporter) &&
+    bool is_signed = is_of_version && reporter && runtime && hy_str_equal(reporter, h->reporter) &&
                      hy_str_equal(runtime, h->manager->runtime);
     if (is_signed) return;
     hy__hosted_digest(h); /* before anything else of this epoch */
@@ -117,6 +121,7 @@ static void resumed(hy_call_t *c) {
         return;
     }
     r->party.is_resumed = r->is_waking = true;
+    hy__fit_resumed(r);
     hy__hosted_judge(h, NULL, NULL, NULL); /* by the rules of now */
     sign(h, r);
     hy__job_want(&h->job); /* admits its observers, and says where it stands */
@@ -177,6 +182,18 @@ static hy_value_t resume_body(const hy_call_t *c) {
     return hy_absent();
 }
 
+static int resume_knowing(hy_call_t *c, hy_error_t *err) {
+    hy_manager_t *m = c->syncher->manager;
+    hy_object_t *o = c->ledger->object;
+    const hy_str_t *schema = hy_get_str(o->metadata, "schema");
+    if (!o->schema && schema) o->schema = hy_schemas_find(m->schemas, schema);
+    if (!o->schema)
+        return hy_fail(err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
+                       o->url->bytes);
+    c->take = take_resumed;
+    return hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), err);
+}
+
 static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_call_t *c = call;
     hy_manager_t *m = c->syncher->manager;
@@ -193,12 +210,10 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
         make_anew(c);
         return;
     }
-    if (code == 0 && !c->ledger->object->schema)
-        code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
-                       c->kept->bytes);
     if (code == 0) {
-        c->take = take_resumed;
-        code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), &err);
+        const hy_object_t *o = c->ledger->object;
+        const hy_str_t *schema = o->schema ? NULL : hy_get_str(o->metadata, "schema");
+        code = schema ? hy__call_knowing(c, schema, resume_knowing, &err) : resume_knowing(c, &err);
     }
     if (code < 0) fail(c, code, &err);
 }
@@ -318,6 +333,7 @@ void hy__create_or_resume(hy_call_t *c) {
     const hy_kept_t *k = known ? NULL : find_kept(c);
     if (known) { /* made while it was being looked for */
         known->is_resumed = true;
+        hy__fit_move((hy_reporter_t *)known, schema);
         hy__call_end_all(c, 0, "", known);
     } else if (k) {
         hy__resume_reporter(c, k);

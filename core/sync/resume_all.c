@@ -124,5 +124,7 @@ int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_part
     c->create.schema = schema ? hy_str_ref(schema) : NULL;
     c->create.name = name ? hy_str_ref(name) : NULL;
     c->on_parties = done;
-    return hy__kept_then(c, resume_all);
+    int rc = hy__kept_then(c, resume_all);
+    if (rc < 0) hy__call_free(c);
+    return rc;
 }

@@ -33,6 +33,7 @@ void hy__reporter_stamp(hy_reporter_t *r, hy_stamp_t *s, hy_childop_t *op) {
     hy__reporter_send(r, m);
     hy_msg_unref(m);
     hy__reporter_settle(r);
+    hy__fit_written(r);
 }
 
 static int keep_new(hy_object_t *o, hy_child_t *child) {
@@ -52,8 +53,7 @@ static int keep(hy_reporter_t *r, hy_child_t *child, hy_childop_t *op, bool is_a
         return keep_new(o, child);
     case HY_CHILDOP_UPDATE:
         hy_children_touch(o->children, child);
-        if (!is_applied && !HY_MUTANT(UPDATE_LOST))
-            rc = hy_change_apply(op->change, child->data, NULL, err);
+        if (!is_applied && !HY_MUTANT(UPDATE_LOST)) rc = hy__fit_apply(o, child, op->change, err);
         if (rc == 0) child->version = op->version;
         return rc;
     default:

@@ -93,6 +93,11 @@ static int keep(hy_party_t *p, hy_store_level_t level, hy_error_t *err) {
     return hy__member_keep(((hy_observer_t *)p)->member, level, err);
 }
 
+static int subscribe_knowing(hy_call_t *c, hy_error_t *err) {
+    if (c->syncher->manager->is_lasting) return hy__kept_then(c, hy__subscribe_or_resume);
+    return hy__subscribe_anew(c, err);
+}
+
 int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_store_level_t store,
                          hy_party_cb done, void *arg, hy_error_t *err) {
     hy_party_t *known = hy__syncher_find_party(s, url, false);
@@ -115,8 +120,8 @@ int hy_syncher_subscribe(hy_syncher_t *s, hy_str_t *url, hy_str_t *schema, hy_st
     if (joins) return 0;
     c->create.schema = schema ? hy_str_ref(schema) : NULL;
     c->create.store = store;
-    if (s->manager->is_lasting) return hy__kept_then(c, hy__subscribe_or_resume);
-    int rc = hy__subscribe_anew(c, err);
+    int rc =
+        schema ? hy__call_knowing(c, schema, subscribe_knowing, err) : subscribe_knowing(c, err);
     if (rc < 0) hy__call_free(c);
     return rc;
 }

@@ -180,6 +180,7 @@ void hy_syncher_close(hy_syncher_t *s) {
     }
     hy__takeovers_close(s);
     hy__calls_close(s);
+    hy__watchings_close(s);
     while (!hy_list_is_empty(&s->parties)) {
         end_party(hy_link_owner(s->parties.next, hy_party_t, link));
     }

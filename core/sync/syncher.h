@@ -56,6 +56,19 @@ typedef struct {
     uint64_t age_ms;  /* since something of the object was heard */
 } hy_party_status_t;
 
+/* name, word in Lua: what has become of an entry of the registry */
+#define HY_REGISTERED_MAP(X)                                                                       \
+    X(LIVE, "live")                                                                                \
+    X(DISCONNECTED, "disconnected")                                                                \
+    X(DELETED, "deleted")
+typedef enum {
+#define X(name, word) HY_REGISTERED_##name,
+    HY_REGISTERED_MAP(X)
+#undef X
+} hy_registered_t;
+const char *hy_registered_word(hy_registered_t kind);
+typedef struct hy_watching hy_watching_t;
+
 typedef struct {
     /* Somebody wants something and the hyperty decides (see hy_decision_*). Subscribe, read,
      * execute on an object and children come with their party; invite, delegate and an execute on
@@ -82,6 +95,10 @@ typedef struct {
     void (*status)(void *arg, hy_party_t *party, hy_party_status_t status);
     /* An event that a followed hyperty emitted. */
     void (*emitted)(void *arg, hy_str_t *hyperty, hy_str_t *name, const hy_node_t *args);
+    /* An object or hyperty that is watched for comes or goes; `entry` is as the registry has it, or
+     * had it last. `is_first`: it was there already when the watching began. */
+    void (*registered)(void *arg, hy_watching_t *watching, hy_registered_t kind,
+                       const hy_node_t *entry, bool is_first);
 } hy_syncher_events_t;
 
 /* `url`: the hyperty's address, allocated before (hy_manager_allocate). `user`: its user URL or
@@ -162,8 +179,9 @@ typedef struct {
 } hy_create_t;
 
 /* Gives back the one of that schema and name that this syncher reports, or that the store keeps for
- * its address. A stored one is committed when it is called back. HY_ECONFLICT: the one that is kept
- * is reported by another runtime now; what is stored of it stays. */
+ * its address; it is of the current version of the schema from then on. A new one's data has to fit
+ * (HY_ESCHEMA). A stored one is committed when it is called back. HY_ECONFLICT: the one that is
+ * kept is reported by another runtime now; what is stored of it stays. */
 int hy_syncher_create(hy_syncher_t *s, hy_create_t *what, hy_party_cb done, void *arg,
                       hy_error_t *err);
 /* `schema` NULL: any; else the object's must be the same. `store`: the copy is kept, too, unless
@@ -179,8 +197,9 @@ int hy_syncher_resume(hy_syncher_t *s, hy_str_t *schema, hy_str_t *name, hy_part
 /* Metadata, data and children once: {metadata…, "data", "epoch", "version", "childrenObjects",
  * "childMarks"}. */
 int hy_syncher_read(hy_syncher_t *s, hy_str_t *url, hy_value_cb done, void *arg, hy_error_t *err);
-/* Registry entries that match all criteria given (keys: name, schema, user, reporter, url,
- * resources): an array. `criteria` is an object, taken over. No match is an empty array. */
+/* Registry entries that match all criteria given (keys: name, schema, user, reporter, url, type:
+ * texts; resources: a list of them; at least one but type): an array, those that are live first.
+ * `criteria` is an object, taken over. No match is an empty array. */
 int hy_syncher_discover(hy_syncher_t *s, hy_value_t criteria, hy_value_cb done, void *arg,
                         hy_error_t *err);
 /* Asks an object's reporter or another hyperty. `params` is an array, taken over. */
@@ -190,6 +209,19 @@ int hy_syncher_execute(hy_syncher_t *s, hy_str_t *to, const char *method, hy_val
 int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error_t *err);
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err);
+
+/* --- watching the registry -------------------------------------------------------------------- */
+
+/* The hyperty is told by `registered` what matches the criteria (as for discover, and there may be
+ * none): first what is there, then what comes and goes, each once, also across losses of messages
+ * and of nodes. What the registry refuses for good is logged. In a trial it is one of the new life,
+ * told after the commit; then those of the old one are closed. `criteria` is an object, taken over.
+ * The caller may keep a reference; the syncher closes it at its end. HY_EINVALID with a text. */
+int hy_syncher_watch(hy_syncher_t *s, hy_value_t criteria, hy_watching_t **out, hy_error_t *err);
+hy_watching_t *hy_watching_ref(hy_watching_t *w);
+void hy_watching_unref(hy_watching_t *w); /* NULL allowed */
+/* Nothing of it is told any more. Again is harmless. */
+void hy_watching_close(hy_watching_t *w);
 
 /* --- parties ---------------------------------------------------------------------------------- */
 
@@ -203,6 +235,9 @@ hy_view_t *hy_party_data(const hy_party_t *p);     /* lent */
 hy_node_t *hy_party_metadata(const hy_party_t *p); /* lent, read only */
 const hy_children_t *hy_party_children(const hy_party_t *p);
 const hy_schema_t *hy_party_schema(const hy_party_t *p);
+/* What of a reporter's object does not fit its schema, as that is now: "place: why" (lent); NULL:
+ * it fits. Such an object was given back by the store, or has moved to another version. */
+hy_str_t *hy_party_misfit(hy_party_t *p);
 uint64_t hy_party_version(const hy_party_t *p);
 hy_str_t *hy_party_epoch(const hy_party_t *p);
 hy_party_status_t hy_party_status(const hy_party_t *p);

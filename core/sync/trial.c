@@ -145,6 +145,7 @@ static void drop_calls(hy_syncher_t *s) {
         hy__call_drop(c);
     }
     hy__follows_undo(s);
+    hy__watchings_undo(s);
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy__party_drop_awaits(hy_link_owner(l, hy_party_t, link));
     }
@@ -155,6 +156,7 @@ static void keep_calls(hy_syncher_t *s) {
         hy_link_owner(l, hy_call_t, link)->is_tried = false;
     }
     hy__follows_keep(s);
+    hy__watchings_keep(s);
     for (hy_link_t *l = s->parties.next; l != &s->parties; l = l->next) {
         hy__party_keep_awaits(hy_link_owner(l, hy_party_t, link));
     }

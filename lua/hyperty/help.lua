@@ -198,7 +198,7 @@ local function add_class(lines, class, title)
   for _, event in ipairs(class.events) do
     local names = {}
     for i, parameter in ipairs(each_parameter(event.params)) do names[i] = parameter.name end
-    local pattern = event.name == "change" and "[pattern,] " or ""
+    local pattern = ({ change = "[pattern,] ", registration = "[criteria,] " })[event.name] or ""
     row(lines, format(':on("%s", %sfn(%s))', event.name, pattern, concat(names, ", ")), event.doc)
   end
   if class.more then

@@ -24,7 +24,7 @@ end
 ---@param self @Name@
 function @Name@.api.add(self, n)
   local data = self.object.data
-  data.value = data.value + (n or 1) -- an assignment is a change, and is published
+  data.value = data.value + (n or 1) -- a change: published, unless it breaks the schema's rules
   hyperty.emit("changed", data.value)
   return data.value
 end

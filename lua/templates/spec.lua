@@ -11,6 +11,16 @@ describe("@name@", function()
     assert.same({ 1, 3 }, changed)
   end)
 
+  it("refuses what its schema does not allow, and is as it was", function()
+    local world <close> = spec.world()
+    local @name@ = world:load "@name@"
+    @name@.add(2)
+    local ok, text = pcall(@name@.add, -3)
+    assert.is_false(ok)
+    assert.truthy(text:find("value", 1, true), text)
+    assert.equal(2, @name@.value())
+  end)
+
   it("goes on where it was when its process was killed", function()
     local world <close> = spec.world { store = true }
     world:load("@name@").add(5)

@@ -116,10 +116,16 @@ static void length_is_bounded(void **state) {
 static void a_function_of_a_domain_is_at_home_there(void **state) {
     (void)state;
     static const char *const homes[][2] = {
-        {"domain://msg-node.d.e/sm", "d.e"},    {"domain://registry.d", "d"},
-        {"domain://catalogue.d/x", "d"},        {"domain://other.d/x", "other.d"},
-        {"domain://msg-node./sm", "msg-node."}, {"hyperty://msg-node.d/x", "msg-node.d"},
-        {"resource://d/x/changes", "d"},        {"domain://", ""},
+        {"domain://msg-node.d.e/sm", "d.e"},
+        {"domain://registry.d", "d"},
+        {"domain://catalogue.d/x", "d"},
+        {"domain://other.d/x", "other.d"},
+        {"domain://msg-node./sm", "msg-node."},
+        {"hyperty://msg-node.d/x", "msg-node.d"},
+        {"resource://d/x/changes", "d"},
+        {"domain://", ""},
+        {"hyperty-catalogue://catalogue.d.e/.well-known/dataschema/A", "d.e"},
+        {"hyperty-catalogue://registry.d/x", "registry.d"},
     };
     for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
         hy_str_t *url = hy_str_from(homes[i][0]);

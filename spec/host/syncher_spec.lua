@@ -21,7 +21,7 @@ describe("the syncher", function()
     assert.equal("syncher of " .. anna.url, anna:eval "return tostring(self.syncher)")
     has('the syncher has no "nothing" (it has: ', raised(anna, "return self.syncher.nothing"))
     has("is read-only", raised(anna, "self.syncher.create = print"))
-    has('"accept" is no event of the syncher (known: invite, delegate, resume)',
+    has('"accept" is no event of the syncher (known: invite, delegate, registration, resume)',
       raised(anna, [[self.syncher:on("accept", print)]]))
   end)
 

@@ -45,7 +45,9 @@ static void take(runtime_t *r, hy_msg_t *m) {
     }
     /* Nothing but answers comes back to its sender. */
     hy_str_t *origin = hy_node_server_origin(the_node), *own = hy_peer_runtime(r->peer);
-    bool is_nodes = strcmp(m->from->bytes, SM) == 0; /* who moves an object to itself is told so */
+    /* Who moves an object to itself is told so, and who watches what it registers. */
+    bool is_nodes = strcmp(m->from->bytes, SM) == 0 ||
+                    (m->type == HY_MSG_EVENT && strcmp(m->from->bytes, REGISTRY) == 0);
     assert_true(!origin || !own || m->type == HY_MSG_RESPONSE || is_nodes ||
                 !hy_str_equal(origin, own));
     assert_true(r->count < INBOX);

@@ -66,6 +66,12 @@ describe("the layer rule", function()
     has("sqlite3.h", rules.includes("core/runtime.c", '#include "sqlite3.h"'))
   end)
 
+  it("keeps PCRE2 in the data", function()
+    none(rules.includes("core/data/regex.c", "#include <pcre2.h>"))
+    has("is not for host", rules.includes("core/host/lib_string.c", "#include <pcre2.h>"))
+    has("is not for base", rules.includes("core/base/str.c", "#include <pcre2posix.h>"))
+  end)
+
   it("keeps foreign JSON out", function()
     has("cJSON.h", rules.includes("core/base/json.c", "#include <cJSON.h>"))
     has("cjson/cJSON.h", rules.includes("core/host/state.c", "#include <cjson/cJSON.h>"))

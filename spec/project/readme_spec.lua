@@ -141,6 +141,27 @@ describe("the README's prompt", function()
       '{ { by = "user://localhost/bob", text = "the blue one" } }' }, result.out)
   end)
 
+  it("gives what the table of services lets one type", function()
+    local typed = {}
+    for cell in README:gmatch "\n|[^|\n]*|[^|\n]*`[%w_]+`: [^|\n]*| ([^|\n]*load[^|\n]*) |" do
+      for line in cell:gmatch "`([^`]+)`" do typed[#typed + 1] = line end
+    end
+    assert.equal(7, #typed)
+    local result = program.repl(table.concat(typed, "\n") .. "\n")
+    assert.equal("", result.err)
+    matches({
+      ROOM,
+      "thermometer %(hyperty://localhost/" .. UUID .. "%): every, heat, on, set, url, values",
+      "{", "  {", "    alarms = {},", '    room = "kitchen",', '    state = "live",',
+      "    values = { heating = false, humidity = 45, temperature = 19 }", "  }", "}",
+      "{", '  { connections = 1, status = "here", text = "", user = "user://localhost/me" }', "}",
+      "connection %(hyperty://localhost/" .. UUID .. "%): accept, call, calls, .*",
+      '"connection://localhost/' .. UUID .. '"',
+      '"' .. UUID .. '"',
+    }, result.out)
+    assert.equal(0, result.status)
+  end)
+
   it("takes its lines from a pipe", function()
     local line = indented("printf ")[1]
     assert.truthy(line:find(" | build/release/hyperty repl", 1, true))

@@ -16,10 +16,11 @@ local M = {}
 local World = setmetatable({}, { __index = network.World })
 World.__index = World
 
----`without`: names of those that have no disk.
+---`without`: names of those that have no disk. `schemas`: by name, what each knows; may be changed
+---in the world (`world.schemas`) before one is started again.
 function M.world(options)
   local world = setmetatable({ logged = {}, warned = {}, blocks = host.blocks(), runtimes = {},
-    disks = {}, options = options }, World)
+    disks = {}, options = options, schemas = options.schemas or {} }, World)
   world.net = host.network {
     seed = options.seed or 1, delay = options.delay, grace = options.grace,
   }
@@ -35,7 +36,7 @@ end
 ---The runtime of that name, on its disk, with its instance.
 function World:start(name)
   local rt = self.net:runtime {
-    paths = {}, store = self.disks[name],
+    paths = {}, store = self.disks[name], schemas = self.schemas[name],
     policy = self.options.policy, groups = self.options.groups,
     log = function(level, who, text)
       if level == "error" then table.insert(self.logged, who .. ": " .. text) end

@@ -35,11 +35,11 @@ function M.load(rt, name, user)
   return instance
 end
 
----A runtime with instances by these names (anna and ben unless told).
-function M.world(names)
+---A runtime with instances by these names (anna and ben unless told), which knows these schemas.
+function M.world(names, schemas)
   local world = setmetatable({ logged = {} }, World)
   world.rt = host.runtime {
-    clock = "virtual", seed = 1,
+    clock = "virtual", seed = 1, schemas = schemas,
     log = function(level, who, text)
       if level == "error" then table.insert(world.logged, who .. ": " .. text) end
     end,

@@ -19,6 +19,7 @@ local FOREIGN = {
   { "^uv[%w/]*%.h$", "loop", "store", "net", "host", "top" },
   { "^histedit%.h$", "prompt_line.h" },
   { "^sqlite3%.h$", "store" },
+  { "^pcre2[%w]*%.h$", "data" },
   { "^wslay/", "net" },
   { "^http_parser%.h$", "net" },
   { "^openssl/", "net" },

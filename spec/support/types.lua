@@ -103,6 +103,9 @@ local function add_events(lines, class)
     add(lines, '---@field on fun(self, event: "%s", %s', event.name, tail)
     if event.name == "change" then
       add(lines, '---@field on fun(self, event: "change", path: hyperty.Path, %s', tail)
+    elseif event.name == "registration" then
+      add(lines, '---@field on fun(self, event: "registration", criteria: %s, %s',
+        options_class(class, { name = "discover" }), tail)
     end
   end
 end

@@ -28,9 +28,9 @@ end
 
 ---A world of objects.world whose messages are all kept. `world.rule(message)` may be set; it gives
 ---"drop", or a message to put in its place.
-function M.world(names)
+function M.world(names, schemas)
   local blocks = host.blocks()
-  local world = objects.world(names)
+  local world = objects.world(names, schemas)
   world.messages, world.blocks = {}, blocks
   world.rt:intercept(function(message)
     local verdict = world.rule and world.rule(message) or "pass"
@@ -116,8 +116,7 @@ end
 function Reporter:whole(fields)
   local whole = {
     url = self.url, name = "it", reporter = "hyperty://localhost/far", epoch = self.epoch,
-    schema = "hyperty-catalogue://catalogue.localhost/.well-known/dataschema/Resource",
-    version = self.version, data = self.data, childrenObjects = self.children,
+    schema = self.schema, version = self.version, data = self.data, childrenObjects = self.children,
     childMarks = self.marks,
   }
   for key, value in pairs(fields or {}) do whole[key] = value end
@@ -158,11 +157,12 @@ end
 
 ---A port that plays the reporter of `url`: answers subscribe and read with the whole object, unless
 ---`on_subscribe` or `on_read` is set; keeps what came in `asked` and child operations in `ops`.
----@param fields {data: table|nil, epoch: string|nil, version: integer|nil}|nil
+---@param fields {data: table|nil, epoch: string|nil, version: integer|nil, schema: string|nil}|nil
 function M.reporter(world, url, fields)
   local self = setmetatable({
     world = world, url = url, epoch = "1-aaaaaaaa", version = 0, data = {}, children = {},
     marks = {},
+    schema = "hyperty-catalogue://catalogue.localhost/.well-known/dataschema/Resource",
     asked = {}, ops = {}, port = world.rt:port(url),
     subscription = world.rt:port(url .. "/subscription"),
   }, Reporter)

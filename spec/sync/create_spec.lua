@@ -46,7 +46,8 @@ describe("creating an object", function()
   end)
 
   it("has a URL allocated in the scheme of the schema", function()
-    create { schema = "Communication", name = "talk" }
+    create { schema = "Communication", name = "talk",
+      data = { status = "open", participants = host.array {} } }
     local request = world:only { type = "create", to = NODE .. "/address-allocation" }
     assert.equal(sm, request.from)
     assert.same({ scheme = "comm", value = { number = 1 } }, request.body)

@@ -43,22 +43,37 @@ describe("discovering", function()
   end
 
   it("asks the registry by what narrows most, and checks the rest itself", function()
+    local by_schema = { "/dataObject/schema/" .. SCHEMA .. "Communication",
+      "/hyperty/schema/" .. SCHEMA .. "Communication" }
     for _, case in ipairs {
-      { { name = "lunch" }, "/dataObject/name/lunch", lunch },
-      { { name = "team", reporter = anna.url }, "/dataObject/name/team", team },
-      { { name = "team", schema = "Communication" }, "/dataObject/name/team" },
-      { { url = team, name = "team" }, team, team },
-      { { url = team, name = "lunch" }, team },
+      { { name = "lunch" }, { "/dataObject/name/lunch", "/hyperty/name/lunch" }, lunch },
+      { { name = "lunch", type = "dataObject" }, { "/dataObject/name/lunch" }, lunch },
+      { { name = "lunch", type = "hyperty" }, { "/hyperty/name/lunch" } },
+      { { name = "team", reporter = anna.url }, { "/dataObject/name/team" }, team },
+      { { name = "team", schema = "Communication" },
+        { "/dataObject/name/team", "/hyperty/name/team" } },
+      { { url = team, name = "team" }, { team }, team },
+      { { url = team, name = "lunch" }, { team } },
       { { reporter = anna.url, schema = "Communication" },
-        "/dataObject/reporter/" .. anna.url, talk },
-      { { schema = "Communication" }, "/dataObject/schema/" .. SCHEMA .. "Communication", talk },
-      { { schema = SCHEMA .. "Communication" },
-        "/dataObject/schema/" .. SCHEMA .. "Communication", talk },
+        { "/dataObject/reporter/" .. anna.url }, talk },
+      { { schema = "Communication" }, by_schema, talk },
+      { { schema = SCHEMA .. "Communication", resources = { "audio" } }, by_schema },
+      { { resources = { "audio", "video" } },
+        { "/dataObject/resources/audio", "/hyperty/resources/audio" } },
     } do
       world:forget()
       assert.same({ case[3] }, find(case[1]))
-      assert.same({ case[2] }, asked())
+      assert.same(case[2], asked())
     end
+  end)
+
+  it("has the registry leave out what does not match, as far as it can", function()
+    find { name = "team", schema = "Communication", resources = { "audio" } }
+    for _, message in ipairs(world:sent { type = "read", to = REGISTRY }) do
+      assert.same({ name = "team", schema = SCHEMA .. "Communication", resources = { "audio" } },
+        message.body.criteria)
+    end
+    assert.equal(2, #world:sent { type = "response", from = REGISTRY, code = 404 })
   end)
 
   it("of a user alone asks twice: for its objects and its hyperties", function()
@@ -80,7 +95,7 @@ describe("discovering", function()
 
   it("gives an empty list for what is not there: the 404 is an answer", function()
     assert.same({}, find { name = "nothing" })
-    world:only { type = "response", from = REGISTRY, code = 404 }
+    assert.equal(2, #world:sent { type = "response", from = REGISTRY, code = 404 })
   end)
 
   it("gives the entries of what is disconnected, too: their 408 is an answer", function()
@@ -108,11 +123,14 @@ describe("discovering", function()
   end)
 
   it("needs something to look for", function()
-    for _, criteria in ipairs { {}, { resources = { "chat" } } } do
+    for _, criteria in ipairs { {}, { resources = {} }, { type = "hyperty" } } do
       local gave, text, code = ben:eval("return self.syncher:discover(...)", criteria)
-      assert.same({ nil, "discover needs a name, schema, user, reporter or url", "invalid" },
-        { gave, text, code })
+      assert.same({ nil, "discover needs a name, schema, user, reporter, url or resources",
+        "invalid" }, { gave, text, code })
     end
     has('there is no argument "nmae"', raised(ben, [[self.syncher:discover { nmae = "x" }]]))
+    local gave, text, code = ben:eval [[return self.syncher:discover { name = "x", type = "X" }]]
+    assert.same({ nil, 'type must be "hyperty" or "dataObject", not "X"', "invalid" },
+      { gave, text, code })
   end)
 end)

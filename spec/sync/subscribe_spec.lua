@@ -68,11 +68,12 @@ describe("subscribing", function()
       assert.same({ resource = url, childrenResources = { "items" } }, answer.body.value)
     end)
 
-    it("asks the reporter's sync manager, saying for whom", function()
+    it("asks the reporter's sync manager, saying for whom, and which schema it has", function()
       local request = world:only { type = "subscribe", to = url .. "/subscription" }
+      local digest = anna:eval "return self.room.metadata.schemaDigest"
       assert.equal(sm, request.from)
       assert.same({ subscriber = ben.url, source = ben.url, ext = 1, window = 8,
-        identity = { user = "user://localhost/me", verified = false } }, request.body)
+        dataschema = digest, identity = { user = "user://localhost/me", verified = false } }, request.body)
     end)
 
     it("which asks the reporter", function()

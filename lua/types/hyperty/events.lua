@@ -136,6 +136,7 @@ local Identity = {}
 ---@field lastModified string # when, as far as is known
 ---@field description? string # for people
 ---@field tags? string[] # for who searches
+---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
 local Metadata = {}
 
@@ -151,6 +152,7 @@ local Metadata = {}
 ---@field lastModified string # when, as far as is known
 ---@field description? string # for people
 ---@field tags? string[] # for who searches
+---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
 ---@field data table # the data, as plain tables
 ---@field version integer # of the data
@@ -165,6 +167,8 @@ local Reading = {}
 ---@field url string # the address of the object or hyperty
 ---@field name? string # that it goes by
 ---@field schema? string # of an object's data
+---@field schemas? string[] # of a hyperty: those that it has
+---@field dataSchemes? string[] # the schemes of their urls
 ---@field reporter? string # of an object: url of the hyperty that writes it
 ---@field user? string # url of the user that it acts for
 ---@field runtime string # url of the runtime that it lives in
@@ -173,6 +177,13 @@ local Reading = {}
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has
 local Entry = {}
+
+---A registration: what a handler of "registration" gets
+---@class hyperty.Registration
+---@field kind hyperty.RegistrationKind # "live", "disconnected" or "deleted"
+---@field entry hyperty.Entry # what the registry says of it, or has said last
+---@field first boolean # it was there already when the handler was added
+local Registration = {}
 
 ---A handler: what :on gives
 ---@class hyperty.Handler
@@ -218,6 +229,11 @@ function Timer:cancel() end
 ---| "unreachable"
 ---| "closed"
 
+---@alias hyperty.RegistrationKind
+---| "live"
+---| "disconnected"
+---| "deleted"
+
 ---@alias hyperty.StatusState
 ---| "live"
 ---| "syncing"
@@ -228,6 +244,7 @@ function Timer:cancel() end
 
 ---@alias hyperty.OnInvite fun(invitation: hyperty.Invitation)
 ---@alias hyperty.OnDelegate fun(offer: hyperty.Offer)
+---@alias hyperty.OnRegistration fun(event: hyperty.Registration)
 ---@alias hyperty.OnResume fun(object: hyperty.Reporter|hyperty.Observer)
 ---@alias hyperty.OnSubscribe fun(request: hyperty.Request)
 ---@alias hyperty.OnUnsubscribe fun(left: hyperty.Left)

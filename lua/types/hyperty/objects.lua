@@ -39,6 +39,7 @@ function Hyperty:migrate(old, version) end
 ---@field public? boolean # whoever asks may observe
 ---@field description? string # for people
 ---@field tags? string[] # for who searches
+---@field resources? string[] # that it has, for who searches: "audio"
 ---@field url? string # an address of one's own choice
 ---@field new? boolean # a new one, also if there is one of that name
 
@@ -58,6 +59,7 @@ function Hyperty:migrate(old, version) end
 ---@field resources? string[] # that it has, all of them
 ---@field reporter? string # url of the hyperty that reports it
 ---@field url? string # its address
+---@field type? string # "dataObject" or "hyperty"; both without it
 
 ---The syncher: makes data objects, and finds those of others
 ---@class hyperty.Syncher
@@ -65,6 +67,9 @@ function Hyperty:migrate(old, version) end
 ---@field on fun(self, event: "invite", fn: hyperty.OnInvite): hyperty.Handler
 ---A reporter wants to hand its object over to us
 ---@field on fun(self, event: "delegate", fn: hyperty.OnDelegate): hyperty.Handler
+---An object or hyperty comes or goes; criteria before the function pick which
+---@field on fun(self, event: "registration", fn: hyperty.OnRegistration): hyperty.Handler
+---@field on fun(self, event: "registration", criteria: hyperty.Syncher.discover, fn: hyperty.OnRegistration): hyperty.Handler
 ---A task of the code before a reload has got that object
 ---@field on fun(self, event: "resume", fn: hyperty.OnResume): hyperty.Handler
 local Syncher = {}

@@ -1,0 +1,176 @@
+/* Texts for people about what does not fit. */
+#include "rules_private.h"
+
+#include "../base/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+    PLACE_BYTES = 160,
+    VALUE_BYTES = 60, /* of a value that is named */
+    LIST_BYTES = 240
+};
+
+/* --- pieces ----------------------------------------------------------------------------------- */
+
+static unsigned depth_of(const hy__at_t *at) {
+    unsigned depth = 0;
+    for (; at; at = at->up)
+        depth++;
+    return depth;
+}
+
+/* "participants.3.name"; of what is too long the end, which is what tells. */
+static void write_place(const hy__at_t *at, char *out, size_t size) {
+    char *end = out + size - 1, *from = end;
+    *end = '\0';
+    for (; at; at = at->up) {
+        char index[24];
+        size_t len = (size_t)snprintf(index, sizeof index, "%zu", at->index + 1);
+        const char *text = at->key ? at->key->bytes : index;
+        if (at->key) len = at->key->len;
+        if (len + 1 > (size_t)(from - out)) break;
+        if (from != end) *--from = '.';
+        from -= len;
+        memcpy(from, text, len);
+    }
+    memmove(out, from, (size_t)(end - from) + 1);
+}
+
+/* So many bytes of a text, or fewer, so that no character is cut. */
+static size_t cut(const char *text, size_t len, size_t max) {
+    if (len <= max) return len;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
+void hy__value_write(hy_value_t v, char *out, size_t size) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    bool is_cut = v.kind == HY_STR && v.as.s->len > size - 8;
+    if (hy_is_node(v)) {
+        hy_buf_text(&b, v.kind == HY_ARRAY ? "a list" : "an object");
+    } else if (is_cut) {
+        hy_json_write_str(&b, v.as.s->bytes, cut(v.as.s->bytes, v.as.s->len, size / 2));
+    } else {
+        hy_json_write(&b, v);
+    }
+    size_t len = b.failed ? 0 : cut(b.bytes, b.len, size - 4);
+    memcpy(out, b.bytes ? b.bytes : "", len);
+    snprintf(out + len, size - len, "%s", is_cut || len < b.len ? "…" : "");
+    hy_buf_deinit(&b);
+}
+
+static void tell(hy__run_t *run, int code, hy_value_t v, const char *what) {
+    char place[PLACE_BYTES], value[VALUE_BYTES];
+    write_place(run->at, place, sizeof place);
+    hy__value_write(v, value, sizeof value);
+    bool has_value = v.kind != HY_ABSENT;
+    run->told = 2 * depth_of(run->at) + 2;
+    hy_fail(run->err, code, "%s%s%s%s%s%s", place, *place ? ": " : "",
+            run->is_name ? "the name " : "", has_value ? value : "", has_value ? " " : "", what);
+}
+
+int hy__explain(hy__run_t *run, hy_value_t v, const char *format, ...) {
+    char what[HY_ERROR_TEXT_BYTES / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    tell(run, HY_ESCHEMA, v, what);
+    return HY_ESCHEMA;
+}
+
+int hy__explain_with(hy__run_t *run, hy_value_t v, const char *what, hy_value_t other) {
+    char value[VALUE_BYTES];
+    hy__value_write(other, value, sizeof value);
+    return hy__explain(run, v, "%s %s", what, value);
+}
+
+int hy__explain_bound(hy__run_t *run, const char *format, ...) {
+    char what[HY_ERROR_TEXT_BYTES / 2];
+    va_list args;
+    if (!run->err) return HY_ETOO_LARGE;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    tell(run, HY_ESCHEMA, hy_absent(), what);
+    return HY_ETOO_LARGE;
+}
+
+/* --- rules with a list in their text ---------------------------------------------------------- */
+
+typedef struct {
+    char text[LIST_BYTES];
+    size_t len;
+    bool is_full;
+} list_t;
+
+static void list_add(list_t *l, const char *between, const char *item) {
+    size_t need = strlen(item) + (l->len > 0 ? strlen(between) : 0);
+    if (l->is_full) return;
+    if (l->len + need + 8 > sizeof l->text) {
+        l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len, ", …");
+        l->is_full = true;
+        return;
+    }
+    l->len += (size_t)snprintf(l->text + l->len, sizeof l->text - l->len, "%s%s",
+                               l->len > 0 ? between : "", item);
+}
+
+int hy__explain_type(hy__run_t *run, uint32_t types, hy_value_t v) {
+    static const struct {
+        uint32_t types;
+        const char *name;
+    } names[] = {{1u << HY_STR, "string"},    {1u << HY_INT | 1u << HY_REAL, "number"},
+                 {1u << HY_INT, "integer"},   {1u << HY_BOOL, "boolean"},
+                 {1u << HY_OBJECT, "object"}, {1u << HY_ARRAY, "list"},
+                 {1u << HY_NULL, "null"}};
+    list_t list = {.len = 0};
+    int count = 0;
+    if (types == 0) return hy__explain(run, hy_absent(), "is not allowed here");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if ((types & names[i].types) != names[i].types) continue;
+        types &= ~names[i].types;
+        list_add(&list, count == 1 && types == 0 ? " or " : ", ", names[i].name);
+        count++;
+    }
+    hy__explain(run, v, "is no %s", list.text);
+    run->told--;
+    return HY_ESCHEMA;
+}
+
+int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
+    list_t list = {.len = 0};
+    for (size_t i = 0; i < hy_node_count(values) && !list.is_full; i++) {
+        char text[VALUE_BYTES];
+        hy_value_t value = hy_node_at(values, i);
+        bool is_bare = value.kind == HY_STR && value.as.s->len < sizeof text;
+        if (!is_bare) hy__value_write(value, text, sizeof text);
+        list_add(&list, ", ", is_bare ? value.as.s->bytes : text);
+    }
+    return hy__explain(run, v, "is none of %s", list.text);
+}
+
+/* --- alternatives ----------------------------------------------------------------------------- */
+
+void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err) {
+    nearest->is_only = run->told > nearest->told;
+    if (!nearest->is_only) return;
+    nearest->best = *err;
+    nearest->told = run->told;
+}
+
+/* What is wrong further down tells more than that nothing fits; of what is wrong right here only
+ * what is not the kind of value, and that only if it is not one of several. */
+int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count,
+                        hy_value_t v) {
+    unsigned here = 2 * depth_of(run->at) + 2;
+    if (nearest->told <= here - 1 || (nearest->told == here && !nearest->is_only))
+        return hy__explain(run, v, "fits none of %u alternatives", count);
+    *run->err = nearest->best;
+    run->told = nearest->told;
+    return HY_ESCHEMA;
+}

@@ -1,0 +1,114 @@
+/* Running what a rule says of arrays. */
+#include "rules_run.h"
+
+#include "../base/mem.h"
+
+static int run_items(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n) {
+    size_t count = hy_node_count(n), end = a->rest ? count : a->prefix.count;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < end && i < count; i++) {
+        const hy_rule_t *rule = i < a->prefix.count ? a->prefix.items[i] : a->rest;
+        rc = hy__rule_run_at(run, rule, NULL, i, hy_node_at(n, i));
+    }
+    return rc;
+}
+
+/* --- uniqueItems ------------------------------------------------------------------------------ */
+
+/* Up to here each is compared with each. */
+#define FEW 8u
+
+static int refuse_same(hy__run_t *run, size_t one, size_t other) {
+    return HY__REFUSE(run, hy_absent(), "items %zu and %zu are the same", one + 1, other + 1);
+}
+
+static int run_unique_few(hy__run_t *run, const hy_node_t *n, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (hy__rules_equal(hy_node_at(n, i), hy_node_at(n, k))) return refuse_same(run, k, i);
+        }
+    }
+    return 0;
+}
+
+static int run_unique(hy__run_t *run, const hy_node_t *n) {
+    size_t count = hy_node_count(n);
+    int rc = hy__run_count(run, count);
+    if (rc < 0 || count <= FEW) return rc < 0 ? rc : run_unique_few(run, n, count);
+    hy__table_t *table = hy__table_new(count);
+    if (!table) return HY_ENOMEM;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        size_t other = hy__table_find(table, n, hy_node_at(n, i), i);
+        if (other != SIZE_MAX) rc = refuse_same(run, other, i);
+    }
+    hy_free(table);
+    return rc;
+}
+
+/* --- contains --------------------------------------------------------------------------------- */
+
+/* Up to the item that decides it. */
+static int count_fitting(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n,
+                         uint64_t *fitting) {
+    bool has_max = a->contains_max < UINT64_MAX;
+    for (size_t i = 0; i < hy_node_count(n); i++) {
+        int rc = hy__run_try_at(run, a->contains, hy_node_at(n, i));
+        if (rc < 0 && rc != HY_ESCHEMA) return rc;
+        if (rc == 0) ++*fitting;
+        if (has_max ? *fitting > a->contains_max : *fitting >= a->contains_min) return 0;
+    }
+    return 0;
+}
+
+static int run_contains(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n) {
+    uint64_t fitting = 0;
+    int rc = count_fitting(run, a, n, &fitting);
+    if (rc < 0) return rc;
+    if (fitting == 0 && a->contains_min == 1)
+        return HY__REFUSE(run, hy_absent(), "has no item that fits \"contains\"");
+    if (fitting < a->contains_min)
+        return HY__REFUSE(run, hy_absent(), "has %llu items that fit \"contains\", fewer than %llu",
+                          (unsigned long long)fitting, (unsigned long long)a->contains_min);
+    if (fitting > a->contains_max)
+        return HY__REFUSE(run, hy_absent(), "has more than %llu items that fit \"contains\"",
+                          (unsigned long long)a->contains_max);
+    return 0;
+}
+
+int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n) {
+    size_t count = hy_node_count(n);
+    if (count < a->count_min)
+        return HY__REFUSE(run, hy_absent(), "has fewer than %llu items: %zu",
+                          (unsigned long long)a->count_min, count);
+    if (count > a->count_max)
+        return HY__REFUSE(run, hy_absent(), "has more than %llu items: %zu",
+                          (unsigned long long)a->count_max, count);
+    int rc = a->prefix.count > 0 || a->rest ? run_items(run, a, n) : 0;
+    if (rc == 0 && a->contains) rc = run_contains(run, a, n);
+    return rc == 0 && a->is_unique ? run_unique(run, n) : rc;
+}
+
+/* --- unevaluatedItems ------------------------------------------------------------------------- */
+
+/* 1: that rule has a rule for the item; 0: it has none; or what ends the run. */
+static int has_item(hy__run_t *run, const hy__array_rules_t *a, size_t i, hy_value_t item) {
+    if (i < a->prefix.count || a->rest) return 1;
+    if (!a->contains || !a->contains_evaluates) return 0;
+    int rc = hy__run_try_at(run, a->contains, item);
+    return rc == 0 ? 1 : rc == HY_ESCHEMA ? 0 : rc;
+}
+
+int hy__run_array_left(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n, uint32_t mark) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < hy_node_count(n); i++) {
+        hy_value_t item = hy_node_at(n, i);
+        int has = has_item(run, a, i, item);
+        for (uint32_t k = mark; has == 0 && k < run->taken_count; k++) {
+            const hy__array_rules_t *other = run->taken[k]->array;
+            if (other) has = other->unevaluated ? 1 : has_item(run, other, i, item);
+        }
+        rc = has < 0 ? has : has ? 0 : hy__rule_run_at(run, a->unevaluated, NULL, i, item);
+        if (rc == 0) rc = hy__run_count(run, (run->taken_count - mark) / HY__CHEAP_A_STEP);
+    }
+    return rc;
+}
