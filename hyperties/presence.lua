@@ -19,6 +19,7 @@ local hyperty = require "hyperty"
 ---@class Presence : hyperty.Hyperty
 local Presence = { name = "Presence", version = 1, schemas = { "Context" } }
 
+local TAG = "presence"
 local STATUS, TEXT = 1, 2 -- where they are among the values
 local LEASE = 2 -- heartbeats
 local HEARTBEAT_MIN, HEARTBEAT_MAX = 0.1, 3600 -- seconds that are believed of others
@@ -26,7 +27,7 @@ local HEARTBEAT_MIN, HEARTBEAT_MAX = 0.1, 3600 -- seconds that are believed of o
 function Presence:start(config)
   self.place, self.heartbeat = config.place or "lobby", config.heartbeat or 10
   self.peers = {} -- url of an object → a connection, our own included
-  self.syncher:on("invite", function(invitation) self:welcome(invitation) end)
+  self.is_live = {} -- url of an object → true, of all that the registry has for this place
   local kept = self.syncher:resume { schema = "Context", name = self.place } or {}
   if #kept == 0 or not self.state.told then
     self.state.told = hyperty.object {} -- user → what was told last of who is not gone
@@ -35,20 +36,21 @@ function Presence:start(config)
   for _, object in ipairs(kept) do -- from before a reload: nobody has come or gone
     if object.role == "observer" then self:watch(object) end
   end
+  if not self.peers[self.own.url] then self:watch(assert(self.syncher:subscribe(self.own.url))) end
   for _, peer in pairs(self.peers) do self:tell(peer.user) end
   self:look()
   hyperty.every(self.heartbeat, function()
     self.own.data.time = hyperty.now()
     self:forget_lost()
-    self:look()
+    for url in pairs(self.is_live) do self:subscribe(url) end -- those who did not answer before
   end)
 end
 
 function Presence:report()
   self.own = assert(self.syncher:create {
-    schema = "Context", name = self.place, public = true, tags = { "presence" },
+    schema = "Context", name = self.place, public = true, tags = { TAG },
     data = {
-      id = self.url, tag = "presence", time = hyperty.now(), values = {
+      id = self.url, tag = TAG, time = hyperty.now(), values = {
         {
           name = "status", value = "here", sampleTime = hyperty.now(), updateTime = self.heartbeat,
         },
@@ -60,23 +62,13 @@ end
 
 -- --- finding the others --------------------------------------------------------------------------
 
--- All who are at this place and not watched yet; those whom it finds hear of us at once.
 function Presence:look()
-  local reporters = {}
-  for _, entry in ipairs(self.syncher:discover { schema = "Context", name = self.place } or {}) do
-    if not self.peers[entry.url] and entry.status ~= "disconnected" then
-      self:subscribe(entry.url)
-      if entry.reporter ~= self.url then table.insert(reporters, entry.reporter) end
-    end
-  end
-  if #reporters > 0 then self.own:invite(reporters) end
-end
-
-function Presence:welcome(invitation)
-  local is_here = (invitation.schema or ""):find "Context$" and invitation.name == self.place
-  if not is_here then return invitation:decline "that is another place" end
-  invitation:accept()
-  self:subscribe(invitation.url)
+  local here = { type = "dataObject", schema = "Context", name = self.place }
+  self.syncher:on("registration", here, function(event)
+    local url = event.entry.url
+    self.is_live[url] = event.kind == "live" or nil
+    if self.is_live[url] then self:subscribe(url) end
+  end)
 end
 
 -- Does not wait: one who has died keeps nobody from seeing the others.
@@ -88,11 +80,13 @@ function Presence:subscribe(url)
     local copy, why = self.syncher:subscribe(url, { schema = "Context" })
     if self.peers[url] ~= pending then return end
     self.peers[url] = nil
-    local values = copy and copy.data.values
-    if values and values[TEXT] and values[STATUS].name == "status" then
-      self:tell(self:watch(copy).user)
+    if not copy then
+      hyperty.log.info("somebody is not seen yet:", why, { object = url })
+    elseif copy.data.tag ~= TAG then
+      self.is_live[url] = nil -- something else of that name
+      copy:unsubscribe()
     else
-      hyperty.log.info("somebody is not seen:", why or "not a presence", { object = url })
+      self:tell(self:watch(copy).user)
     end
   end)
 end
@@ -114,10 +108,13 @@ function Presence:watch(copy)
   return peer
 end
 
+-- What a peer writes is its own affair: it may not be there.
+local function entry_of(peer, which) return peer.copy.data.values[which] or {} end
+
 -- A sign of life. What it says of the time is by its own clock, so it is not read.
 function Presence:renew(peer)
   if peer.timer then peer.timer:cancel() end
-  local heartbeat = peer.copy.data.values[STATUS].updateTime or self.heartbeat
+  local heartbeat = entry_of(peer, STATUS).updateTime or self.heartbeat
   heartbeat = math.max(HEARTBEAT_MIN, math.min(heartbeat, HEARTBEAT_MAX))
   peer.is_silent = false
   peer.timer = hyperty.after(LEASE * heartbeat, function()
@@ -140,13 +137,13 @@ end
 
 -- Two words and a text, whatever a peer writes.
 local function status_of(peer)
-  return peer.copy.data.values[STATUS].value == "here" and "here" or "away"
+  return entry_of(peer, STATUS).value == "here" and "here" or "away"
 end
 
-local function text_of(peer) return tostring(peer.copy.data.values[TEXT].value) end
+local function text_of(peer) return tostring(entry_of(peer, TEXT).value or "") end
 
 local function said_at(peer)
-  local time = peer.copy.data.values[STATUS].sampleTime
+  local time = entry_of(peer, STATUS).sampleTime
   return type(time) == "number" and time or 0
 end
 

@@ -7,8 +7,7 @@
 --
 -- config: `limits`, by the names of values ({ temperature = { low = 18, high = 25 } });
 -- `hysteresis`, how far a value has to come back until it is normal again (0.5); `rooms`, the names
--- of those to watch (all); `heat`, false: only tells; `look`, seconds between two looks for new
--- ones (5).
+-- of those to watch (all); `heat`, false: only tells.
 --
 -- Events, each with one table: `alarm` { room, name, value, kind = "low"|"high", limit }, `normal`
 -- { room, name, value }, `silent` { room, state }, `heard` { room } when a silent one is back.
@@ -18,6 +17,7 @@ local hyperty = require "hyperty"
 ---@class RoomMonitor : hyperty.Hyperty
 local RoomMonitor = { name = "RoomMonitor", version = 1, schemas = { "Context" } }
 
+local PAUSE = 5 -- seconds until what failed is tried again
 local HISTORY = 100 -- values that are remembered of each name in each room
 
 function RoomMonitor:start(config)
@@ -28,8 +28,13 @@ function RoomMonitor:start(config)
   for _, name in ipairs(config.rooms or {}) do self.is_wanted[name] = true end
   self.rooms = {} -- url → what we know of a room
   self.state.alarms = self.state.alarms or {} -- url → name of a value → "low" or "high"
-  self:look()
-  hyperty.every(config.look or 5, function() self:look() end)
+  local sensors = { type = "dataObject", schema = "Context" }
+  for _, entry in ipairs(self.syncher:discover(sensors) or {}) do
+    if entry.status == "live" then self:watch(entry) end
+  end
+  self.syncher:on("registration", sensors, function(event)
+    if event.kind == "live" then self:watch(event.entry) end
+  end)
 end
 
 -- --- finding and losing rooms --------------------------------------------------------------------
@@ -41,22 +46,19 @@ local function has_tag(entry, tag)
   return false
 end
 
-function RoomMonitor:look()
-  for _, entry in ipairs(self.syncher:discover { schema = "Context" } or {}) do
-    local is_new = not self.rooms[entry.url] and entry.status ~= "disconnected"
-    if is_new and has_tag(entry, "thermometer")
-      and (not self.is_wanted or self.is_wanted[entry.name]) then
-      self:watch(entry)
-    end
-  end
+function RoomMonitor:is_ours(entry)
+  return has_tag(entry, "thermometer") and (not self.is_wanted or self.is_wanted[entry.name])
 end
 
 function RoomMonitor:watch(entry)
+  if self.rooms[entry.url] or not self:is_ours(entry) then return end
   self.rooms[entry.url] = { name = entry.name } -- nobody else does it meanwhile
-  local copy, why = self.syncher:subscribe(entry.url, { schema = "Context" })
+  local copy, why, code = self.syncher:subscribe(entry.url, { schema = "Context" })
   if not copy then
     self.rooms[entry.url] = nil
-    return hyperty.log.info("cannot watch a room:", why, { room = entry.name })
+    hyperty.log.info("a room cannot be watched:", why, { room = entry.name })
+    if code == "timeout" then hyperty.after(PAUSE, function() self:watch(entry) end) end
+    return
   end
   local alarms = self.state.alarms
   alarms[entry.url] = alarms[entry.url] or hyperty.object {}

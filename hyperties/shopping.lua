@@ -34,7 +34,9 @@ end
 
 function Shopping:start(config)
   local name = config.name or "shopping"
-  local found = assert(self.syncher:discover { name = name, schema = "Resource" })
+  local found = assert(self.syncher:discover {
+    type = "dataObject", name = name, schema = "Resource",
+  })
   local is_there = found[1] and found[1].status ~= "disconnected"
   if is_there and found[1].reporter ~= self.url then -- those who are there come first
     self.copy = assert(self.syncher:subscribe(found[1].url))

@@ -77,7 +77,7 @@ function Connection:welcome(invitation)
     session:finish("closed", "the other side has called anew")
     session = nil
   end
-  if session then
+  if session then -- an invitation may come twice
     if not session.remote then session:pair(remote) end
   else
     self:ring(remote, invitation.from)
@@ -104,10 +104,12 @@ local function look_up(self, who)
     return nil, ("%s is no person: give a user or hyperty url"):format(tostring(who)), "invalid"
   end
   local is_hyperty = who:find "^hyperty://" ~= nil
-  local found, why, code = self.syncher:discover { [is_hyperty and "url" or "user"] = who }
+  local found, why, code = self.syncher:discover {
+    type = "hyperty", [is_hyperty and "url" or "user"] = who,
+  }
   if not found then return nil, why, code end
   for _, entry in ipairs(found) do
-    local is_one = entry.type == "hyperty" and entry.name == self.name and entry.url ~= self.url
+    local is_one = entry.name == self.name and entry.url ~= self.url
     if is_one and entry.status ~= "disconnected" then return entry end
   end
   return nil, ("%s has no connection running"):format(who), "not_found"

@@ -22,6 +22,7 @@ local Session = {}
 Session.__index = Session
 
 local IS_END = { closed = true, failed = true }
+local AGAIN = 2 -- seconds after which the other side is invited anew
 local ENDED = "ended by the other side"
 
 -- `hub` is the hyperty: its url, sessions, endpoint module and config.
@@ -55,11 +56,28 @@ function Session:open(answers)
   self.own, self.id = own, own.url
   own:on("execute", function(request) self:answer(request) end)
   self:set_deadline(self.hub.patience.ring, "there is no answer")
+  self.inviting = hyperty.every(AGAIN, function() self:invite_again() end)
   self:advance()
   return true
 end
 
--- Who is busy says so without an object.
+function Session:is_observed()
+  for _, url in ipairs(self.own.observers) do
+    if url == self.peer then return true end
+  end
+  return false
+end
+
+-- An invitation may have been lost.
+function Session:invite_again()
+  if self:is_observed() then
+    self.inviting:cancel()
+  else
+    self.own:invite { self.peer }
+  end
+end
+
+-- Who is busy says so without an object, and who declines at once, before it is seen.
 function Session:answer(request)
   if request.from ~= self.peer or request.method ~= "decline" then
     return request:reject "a connection knows only decline, from its peer"
@@ -220,15 +238,18 @@ function Session:tell(event, reason)
   hyperty.emit(event, fields)
 end
 
--- The last word on our own object tells the other side; then both objects go.
+-- The last word on our own object tells the other side, or where that does not see it yet, a call
+-- does; then both objects go.
 function Session:finish(status, reason)
   if self.is_over then return end
   self.is_over, self.status = true, status
   if self.hub.sessions[self.peer] == self then self.hub.sessions[self.peer] = nil end
   if self.deadline then self.deadline:cancel() end
   if self.lost then self.lost:cancel() end
+  if self.inviting then self.inviting:cancel() end
   if self.endpoint then self.endpoint:close() end
   self:tell(status, reason)
+  local is_known = self.own and self:is_observed()
   if self.own then
     self.own:batch(function()
       self.own.data.reason = reason
@@ -237,7 +258,10 @@ function Session:finish(status, reason)
   end
   hyperty.spawn(function()
     if self.own then self.own:delete() end
-    if self.remote then self.remote:unsubscribe() end
+    if self.remote then
+      if not is_known then self.remote:execute("decline", reason) end
+      self.remote:unsubscribe()
+    end
   end)
 end
 

@@ -164,7 +164,9 @@ end
 
 -- The url of the one room of that name that is alive.
 local function look_up(self, name)
-  local found, why, code = self.syncher:discover { name = name, schema = "Communication" }
+  local found, why, code = self.syncher:discover {
+    type = "dataObject", name = name, schema = "Communication",
+  }
   if not found then
     return nil, why, code
   end

@@ -24,12 +24,14 @@ Moderator.__index = Moderator
 
 local PATIENCE = 10 -- seconds
 
+local function owner(chat) return chat.user or chat.url end
+
 function Moderator.open(chat, name, is_closed)
   local object, why, code = chat.syncher:create {
     schema = "Communication", name = name, new = true, store = true,
     data = {
-      status = "open", startingTime = hyperty.now(), closed = is_closed,
-      participants = hyperty.array {},
+      status = "open", owner = owner(chat), startingTime = hyperty.now(), closed = is_closed,
+      resources = { { type = "chat", direction = "inout" } }, participants = hyperty.array {},
     },
   }
   if not object then
@@ -44,7 +46,7 @@ function Moderator.resume(chat, object)
   local known = object.data.handover
   if known then
     chat.state.moderated[object.url] = known
-    object.data.handover = nil
+    object:batch(function() object.data.handover, object.data.owner = nil, owner(chat) end)
   end
   return Moderator.new(chat, object)
 end
@@ -108,9 +110,13 @@ end
 
 function Moderator:admit(url)
   if not self:position(url) then
-    table.insert(self.object.data.participants, {
-      user = self.guests[url], hyperty = url, status = "open", since = hyperty.now(),
-    })
+    local data, now = self.object.data, hyperty.now()
+    self.object:batch(function()
+      table.insert(data.participants, {
+        user = self.guests[url], hyperty = url, status = "open", since = now,
+      })
+      data.lastModified = now
+    end)
   end
   return true
 end
@@ -118,7 +124,11 @@ end
 function Moderator:strike(url)
   local position = self:position(url)
   if position then
-    table.remove(self.object.data.participants, position)
+    local data = self.object.data
+    self.object:batch(function()
+      table.remove(data.participants, position)
+      data.lastModified = hyperty.now()
+    end)
   end
 end
 

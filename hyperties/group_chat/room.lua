@@ -162,7 +162,7 @@ function Room:send(text)
   if type(text) ~= "string" then
     return nil, "send needs a text", "invalid"
   end
-  local child, why, code = self.object:add_child(MESSAGES, { text = text })
+  local child, why, code = self.object:add_child(MESSAGES, { type = "chat", text = text })
   if not child then
     return nil, why, code
   end

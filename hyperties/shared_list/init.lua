@@ -40,7 +40,9 @@ end
 function SharedList:join()
   local url = self.list and self.list.url
   if not url then
-    local found, why, code = self.syncher:discover { schema = "List", name = self.list_name }
+    local found, why, code = self.syncher:discover {
+      type = "dataObject", schema = "List", name = self.list_name,
+    }
     if not found then return nil, why, code end
     if found[1] and found[1].status ~= "disconnected" then url = found[1].url end
   end

@@ -21,8 +21,8 @@ describe("a connection", function()
   local world, ann, bob, there
 
   -- Each in a process of their own; `config` is that of both, `of_bob` on top of it.
-  local function meet(config, of_bob)
-    world = spec.world { network = { delay = { 0.01, 0.03 } }, user = ANN }
+  local function meet(config, of_bob, network)
+    world = spec.world { network = network or { delay = { 0.01, 0.03 } }, user = ANN }
     there = world:place("there", { user = BOB })
     local merged = {}
     for key, value in pairs(config or {}) do merged[key] = value end
@@ -108,6 +108,17 @@ describe("a connection", function()
     assert.equal("later", closed[1].reason)
   end)
 
+  it("is declined before the caller sees by whom", function()
+    meet()
+    local closed = world:events(ann, "closed")
+    ann.call(BOB)
+    while #bob.calls() == 0 or not bob.calls()[1].call do world:run(0.005) end
+    assert.is_true(bob.decline(bob.calls()[1].call))
+    world:run(3)
+    are("none", "none")
+    assert.equal("declined", closed[1].reason)
+  end)
+
   it("is refused by who is busy", function()
     meet(nil, { auto = true })
     local carl = there:load("connection", { user = "user://localhost/carl", as = "carl" })
@@ -152,6 +163,28 @@ describe("a connection", function()
       assert.same({ "answer", "offer" }, types)
       world:close()
     end
+  end)
+
+  it("is found while the network is slow and cut, or fails for both", function()
+    local found = 0
+    for moment = 1, 6 do
+      meet(nil, { auto = true }, { delay = { 0.01, 0.5 } })
+      local ends = { world:events(ann, "failed"), world:events(ann, "closed") }
+      world:eval(ann, ("require 'hyperty'.spawn(self.api.call, self, %q)"):format(BOB))
+      for _ = 1, 3 do
+        world:run(0.3 * moment)
+        world.network:interrupt(there.runtime, true)
+        world:run(1)
+        world.network:interrupt(there.runtime, false)
+      end
+      world:run(30)
+      assert.equal(status_of(ann), status_of(bob))
+      local is_found = status_of(ann) == "connected"
+      assert.equal(is_found and 0 or 1, #ends[1] + #ends[2])
+      found = found + (is_found and 1 or 0)
+      world:close()
+    end
+    assert.truthy(found >= 4, found)
   end)
 
   it("is accepted by who calls the caller", function()

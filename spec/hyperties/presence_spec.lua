@@ -49,6 +49,7 @@ describe("presence", function()
 
   it("shows all to all, soon after they come", function()
     local ann = world:load "presence"
+    assert.equal("ann here", seen_by(ann))
     local bob = comes "bob"
     local carl = comes "carl"
     world:run(1)
@@ -193,6 +194,7 @@ describe("presence", function()
 
   it("does without what other things report under its name", function()
     local ann = world:load "presence"
+    local objects = #world.here.runtime:objects()
     world:load_text [[
       local hyperty = require "hyperty"
       local Other = { name = "Other", version = 1 }
@@ -203,5 +205,18 @@ describe("presence", function()
       return Other]]
     world:run(30)
     assert.equal("ann here", seen_by(ann))
+    assert.equal(objects + 1, #world.here.runtime:objects())
+  end)
+
+  it("makes do with what others write", function()
+    local ann = world:load "presence"
+    local bob = comes "bob"
+    world:run(1)
+    world:eval(bob, "self.own.data.values[1].value = 'gone'")
+    world:run(1)
+    assert.equal("ann here, bob away", seen_by(ann))
+    world:eval(bob, "self.own.data.values = require 'hyperty'.array {}")
+    world:run(1)
+    assert.equal("ann here, bob away", seen_by(ann))
   end)
 end)

@@ -6,7 +6,9 @@ local function list(...) return setmetatable({ ... }, { is_list = true }) end
 
 -- The value as JSON text, with keys in the order of the alphabet.
 local function json(value)
-  if type(value) == "string" then return ("%q"):format(value):gsub("\\\n", "\\n") end
+  if type(value) == "string" then
+    return '"' .. value:gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"'
+  end
   if type(value) ~= "table" then return tostring(value) end
   local parts = {}
   if getmetatable(value) then

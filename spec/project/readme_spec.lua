@@ -141,6 +141,27 @@ describe("the README's prompt", function()
       '{ { by = "user://localhost/bob", text = "the blue one" } }' }, result.out)
   end)
 
+  it("gives what the table of services lets one type", function()
+    local typed = {}
+    for cell in README:gmatch "\n|[^|\n]*|[^|\n]*`[%w_]+`: [^|\n]*| ([^|\n]*load[^|\n]*) |" do
+      for line in cell:gmatch "`([^`]+)`" do typed[#typed + 1] = line end
+    end
+    assert.equal(7, #typed)
+    local result = program.repl(table.concat(typed, "\n") .. "\n")
+    assert.equal("", result.err)
+    matches({
+      ROOM,
+      "thermometer %(hyperty://localhost/" .. UUID .. "%): every, heat, on, set, url, values",
+      "{", "  {", "    alarms = {},", '    room = "kitchen",', '    state = "live",',
+      "    values = { heating = false, humidity = 45, temperature = 19 }", "  }", "}",
+      "{", '  { connections = 1, status = "here", text = "", user = "user://localhost/me" }', "}",
+      "connection %(hyperty://localhost/" .. UUID .. "%): accept, call, calls, .*",
+      '"connection://localhost/' .. UUID .. '"',
+      '"' .. UUID .. '"',
+    }, result.out)
+    assert.equal(0, result.status)
+  end)
+
   it("takes its lines from a pipe", function()
     local line = indented("printf ")[1]
     assert.truthy(line:find(" | build/release/hyperty repl", 1, true))
@@ -155,6 +176,33 @@ describe("the README's prompt", function()
     local result = program.repl "help()\nhelp(load)\n"
     assert.equal("", result.err)
     assert.truthy(result.out:find("load(name [, config])", 1, true))
+  end)
+end)
+
+describe("the README's rules", function()
+  -- What is typed after that mark.
+  local function typed()
+    local text = README:match "<!%-%- spec: who may, typed %-%->\n(.-)\n\n"
+    return (text:gsub("%f[^\n%z]    > ", "")) .. "\n"
+  end
+
+  it("keep Eve out until she is a friend, which why() tells", function()
+    program.with_dir(function(dir)
+      program.write(dir .. "/home.lua", block "who may")
+      assert.equal(1, #indented "build/release/hyperty repl --config home.lua")
+      local result = program.repl(typed(), { args = { "--config", dir .. "/home.lua" } })
+      matches({
+        CHAT, ROOM, CHAT, 'nil\t"refused by policy rule \\"not Eve\\""\t"forbidden"',
+        "refused:", '  observe: refused by policy rule "not Eve" %(%d+%-.*%)', "now:",
+        '  observe: denied by policy rule "not Eve"', '  read: denied by policy rule "not Eve"',
+        '  child: denied by policy rule "not Eve"', '  execute: denied by policy rule "not Eve"',
+        '{ "user://localhost/alice", "user://localhost/bob", "user://localhost/eve" }', ROOM,
+      }, result.out)
+      matches({
+        'policy: comm://localhost/%S+: hyperty://localhost/%S+ may not observe: refused by policy '
+          .. 'rule "not Eve"',
+      }, result.err)
+    end)
   end)
 end)
 

@@ -89,6 +89,11 @@ describe("the rooms of a group chat", function()
       refused("not_found", 'there is no room named "team"', bob.join "team")
     end)
 
+    it("takes no chat for a room, whatever that is named", function()
+      local room = assert(anna.create "GroupChat")
+      assert.equal(room, bob.join "GroupChat")
+    end)
+
     it("fails on a name that several rooms have, and tells their addresses", function()
       local one, two = assert(anna.create "team"), assert(carl.create "team")
       local _, text, code = bob.join "team"

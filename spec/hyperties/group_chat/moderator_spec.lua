@@ -13,6 +13,28 @@ describe("who opened a room", function()
 
   after_each(function() world:stop() end)
 
+  it("is its owner until it is handed over, and the room says so", function()
+    local room = assert(anna.create "team")
+    local function said()
+      local data = carl.instance:eval([[
+        local self, url = ...
+        return require("hyperty").copy(self.rooms[url].object.data)]], room)
+      return { data.owner, data.resources[1].type, data.lastModified }
+    end
+    assert(carl.join(room))
+    world:run()
+    local before = said()
+    assert.same({ anna.user, "chat" }, { before[1], before[2] })
+    assert(bob.join(room))
+    world:run()
+    assert.truthy(said()[3] > before[3])
+    before = said()
+    assert(anna.leave(room))
+    world:run()
+    assert.same({ carl.user, "chat" }, { said()[1], said()[2] })
+    assert.truthy(said()[3] > before[3])
+  end)
+
   describe("a closed room", function()
     local room
 
