@@ -220,8 +220,8 @@ static int check_two(look_t *look, const char *older_word, const char *newer_wor
 
 static int check(look_t *look, const char *const *words, int count) {
     hy_error_t err = {.text = ""};
-    int rc = count == 1 ? check_one(look, words[0], &err)
-                        : check_two(look, words[0], words[1], &err);
+    int rc =
+        count == 1 ? check_one(look, words[0], &err) : check_two(look, words[0], words[1], &err);
     return rc < 0 ? fail(&err, rc) : rc;
 }
 
@@ -289,10 +289,10 @@ static int look_open(look_t *look, const char *const *words, int count, hy_error
     if (rc == 0) rc = hy_paths_add_usual(&look->paths);
     if (rc < 0) return rc;
     const hy_log_t log = {.level = HY_LOG_WARN, .sink = log_line}, none = {.sink = NULL};
-    return count == 0 ? hy_schema_files_load(look->schemas, look->paths.items, look->paths.count,
-                                             &log, err)
-                      : hy_schema_files_add(look->schemas, look->paths.items, look->paths.count,
-                                            &none);
+    return count == 0
+               ? hy_schema_files_load(look->schemas, look->paths.items, look->paths.count, &log,
+                                      err)
+               : hy_schema_files_add(look->schemas, look->paths.items, look->paths.count, &none);
 }
 
 static int run(size_t action, const char *const *words, int count) {

@@ -304,18 +304,19 @@ static void print_store(FILE *out) {
 }
 
 static void print_schema(FILE *out) {
-    fputs("hyperty schema ls                  those of the search path, a line for each\n"
-          "hyperty schema show NAME           one, as JSON\n"
-          "hyperty schema check NAME          whether it is one, and what it has\n"
-          "hyperty schema check OLD NEW       whether who has one version can read what is written\n"
-          "                                   for the other: backward (NEW reads OLD), forward (OLD\n"
-          "                                   reads NEW), both, or breaking, and where not; exit\n"
-          "                                   status 1 if it is breaking\n"
-          "hyperty schema fits NAME DATA      whether the JSON in the file DATA fits it\n\n"
-          "  A NAME is looked up as schemas/NAME.json in ./hyperties, in the folders of\n"
-          "  $HYPERTY_PATH (separated by colons), then among the installed ones; in its place the\n"
-          "  path of a file may stand.\n",
-          out);
+    fputs(
+        "hyperty schema ls                  those of the search path, a line for each\n"
+        "hyperty schema show NAME           one, as JSON\n"
+        "hyperty schema check NAME          whether it is one, and what it has\n"
+        "hyperty schema check OLD NEW       whether who has one version can read what is written\n"
+        "                                   for the other: backward (NEW reads OLD), forward (OLD\n"
+        "                                   reads NEW), both, or breaking, and where not; exit\n"
+        "                                   status 1 if it is breaking\n"
+        "hyperty schema fits NAME DATA      whether the JSON in the file DATA fits it\n\n"
+        "  A NAME is looked up as schemas/NAME.json in ./hyperties, in the folders of\n"
+        "  $HYPERTY_PATH (separated by colons), then among the installed ones; in its place the\n"
+        "  path of a file may stand.\n",
+        out);
 }
 
 static const char attach_end[] = "\n  A host is named by its process, by what it runs, or by the "

@@ -14,7 +14,8 @@ int hy_print_add_text(hy_node_t *line, const char *text);
 int hy_print_add_number(hy_node_t *line, int64_t n);
 /* Adds a line of heads to a table. */
 int hy_print_add_heads(hy_node_t *table, const char *const *heads, size_t count);
-/* Lines of as many cells each, in columns: texts to the left, from that one on numbers to the right.
+/* Lines of as many cells each, in columns: texts to the left, from that one on numbers to the
+ * right.
  */
 void hy_print_table(const hy_node_t *table, size_t columns, size_t numbers);
 /* As JSON of several lines, what is short in one. HY_ENOMEM. */

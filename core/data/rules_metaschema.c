@@ -171,7 +171,7 @@ static int check(hy__compiler_t *c, const hy_rule_t *checker, hy_value_t schema,
 }
 
 int hy__metaschema_check(hy__compiler_t *c, const hy__site_t *site) {
-    const hy_rule_t *checker;
+    const hy_rule_t *checker = NULL;
     if (c->flags & HY__UNCHECKED) return 0;
     int rc = find_checker(c, site, &checker);
     if (rc == 0) rc = check(c, checker, hy_node_value(site->node), NULL);

@@ -168,7 +168,7 @@ static int survey(hy__compiler_t *c, const hy__site_t *above, hy_value_t schema,
     if (schema.kind != HY_OBJECT || hy__site_find(c, schema.as.n)) return 0;
     if (depth > HY_VALUE_DEPTH_MAX)
         return hy_fail(c->err, HY_ETOO_LARGE, "it is nested deeper than %u", HY_VALUE_DEPTH_MAX);
-    hy__site_t like = *above, *site;
+    hy__site_t like = *above, *site = NULL;
     like.node = schema.as.n;
     like.rule = NULL;
     int rc = site_add(c, &like, &site);

@@ -68,8 +68,8 @@ typedef struct {
     uint64_t waiting, waiting_bytes; /* answers, for a commit: not delivered yet */
     uint64_t store_refused;          /* for want of room in the store; also in `refused` */
     uint64_t catalogue_reads;
-    uint64_t watch_events;           /* what watches of the registry were told */
-    uint64_t watch_losses;           /* how often one did not keep up, and has to begin anew */
+    uint64_t watch_events; /* what watches of the registry were told */
+    uint64_t watch_losses; /* how often one did not keep up, and has to begin anew */
     uint32_t peers, sessions, routes, claims, allocated, entries, watches, objects;
 } hy_node_stats_t;
 

@@ -59,8 +59,7 @@ static void note(const hy_decision_t *d, const hy_syncher_t *s, int code, const 
         [HY_DECIDE_READ] = {true, HY_ACTION_READ},
         [HY_DECIDE_EXECUTE] = {true, HY_ACTION_EXECUTE},
         [HY_DECIDE_CHILD] = {true, HY_ACTION_CHILD},
-        [HY_DECIDE_CALL] = {true, HY_ACTION_EXECUTE},
-        [HY_DECIDE_DELEGATE] = {false, HY_ACTION_EXECUTE},
+        [HY_DECIDE_CALL] = {false, HY_ACTION_EXECUTE}, /* what a function gives is its own matter */
     };
     hy_error_t text;
     if (code != HY_EFORBIDDEN || d->is_denied || d->is_cancelled || !kinds[d->kind].is_noted)

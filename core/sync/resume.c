@@ -182,6 +182,18 @@ static hy_value_t resume_body(const hy_call_t *c) {
     return hy_absent();
 }
 
+static int resume_knowing(hy_call_t *c, hy_error_t *err) {
+    hy_manager_t *m = c->syncher->manager;
+    hy_object_t *o = c->ledger->object;
+    const hy_str_t *schema = hy_get_str(o->metadata, "schema");
+    if (!o->schema && schema) o->schema = hy_schemas_find(m->schemas, schema);
+    if (!o->schema)
+        return hy_fail(err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
+                       o->url->bytes);
+    c->take = take_resumed;
+    return hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), err);
+}
+
 static void on_original(void *call, int code, const hy_rows_t *rows) {
     hy_call_t *c = call;
     hy_manager_t *m = c->syncher->manager;
@@ -198,12 +210,10 @@ static void on_original(void *call, int code, const hy_rows_t *rows) {
         make_anew(c);
         return;
     }
-    if (code == 0 && !c->ledger->object->schema)
-        code = hy_fail(&err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
-                       c->kept->bytes);
     if (code == 0) {
-        c->take = take_resumed;
-        code = hy__call_transmit(c, HY_MSG_CREATE, m->sm, resume_body(c), &err);
+        const hy_object_t *o = c->ledger->object;
+        const hy_str_t *schema = o->schema ? NULL : hy_get_str(o->metadata, "schema");
+        code = schema ? hy__call_knowing(c, schema, resume_knowing, &err) : resume_knowing(c, &err);
     }
     if (code < 0) fail(c, code, &err);
 }

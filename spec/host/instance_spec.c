@@ -153,6 +153,22 @@ static void unloading_while_the_address_is_on_its_way_tells_the_loader_once(void
     assert_string_equal(printed, "");
 }
 
+static void unloading_while_its_schemas_are_asked_for_tells_the_loader_once(void **state) {
+    (void)state;
+    heard_t h;
+    load("return { name = 'One', schemas = { 'Nowhere', 'Either' },\n"
+         "  start = function() print 'started' end }",
+         &h);
+    hy_instance_unload(hy_host_find_instance(host, "one"));
+    hy_host_turn(host);
+    assert_int_equal(h.count, 1);
+    assert_int_equal(h.code, HY_ECLOSED);
+    assert_null(h.instance);
+    run_until(100000);
+    assert_int_equal(h.count, 1);
+    assert_string_equal(printed, "");
+}
+
 static void unloading_while_it_starts_tells_the_loader_once(void **state) {
     (void)state;
     heard_t h;
@@ -224,6 +240,7 @@ int main(void) {
     const struct CMUnitTest specs[] = {
         SPEC(an_instance_unloads_itself_from_its_own_handler),
         SPEC(unloading_while_the_address_is_on_its_way_tells_the_loader_once),
+        SPEC(unloading_while_its_schemas_are_asked_for_tells_the_loader_once),
         SPEC(unloading_while_it_starts_tells_the_loader_once),
         SPEC(the_end_of_the_runtime_tells_who_still_waits),
         SPEC(a_result_may_come_before_the_call_returns),

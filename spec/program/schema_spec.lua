@@ -297,3 +297,27 @@ describe("a folder of schemas", function()
     assert.truthy(os.time() - began < 60)
   end)
 end)
+
+describe("hyperty node", function()
+  it("gives the schemas of its folders to runtimes that do not have them", function()
+    program.with_dir(function(dir)
+      program.make_dir(dir .. "/node/hyperties/schemas", { ["Kitchen.json"] = KITCHEN })
+      program.make_dir(dir .. "/elsewhere", { ["chef.lua"] = [[
+        local Chef = { name = "Chef", schemas = { "Kitchen" }, api = {} }
+        function Chef:start()
+          self.room = assert(self.syncher:create { schema = "Kitchen", data = { value = 20 } })
+        end
+        function Chef.api.warm(self, by) self.room.data.value = by return self.room.url end
+        return Chef]] })
+      local address = "unix://" .. dir .. "/node.sock"
+      local result = program.run({ "repl", "--node", address, "./chef.lua" }, {
+        dir = dir .. "/elsewhere", input = "chef.warm(21)\nchef.warm('hot')\n",
+        shell = ("cd %s/node; timeout 60 %s node --attach none --listen %s 2>../said & pid=$!; "
+          .. "for i in $(seq 500); do grep -q 'listens on' ../said && break; sleep 0.02; done; "
+          .. "cd %s/elsewhere; %%s; kill $pid; wait $pid"):format(dir, program.path, address, dir),
+      })
+      assert.truthy(result.out:find('^"ctxt://localhost/'), result.out .. result.err)
+      assert.truthy(result.err:find('value: "hot"', 1, true), result.err)
+    end)
+  end)
+end)

@@ -179,6 +179,33 @@ describe("the README's prompt", function()
   end)
 end)
 
+describe("the README's rules", function()
+  -- What is typed after that mark.
+  local function typed()
+    local text = README:match "<!%-%- spec: who may, typed %-%->\n(.-)\n\n"
+    return (text:gsub("%f[^\n%z]    > ", "")) .. "\n"
+  end
+
+  it("keep Eve out until she is a friend, which why() tells", function()
+    program.with_dir(function(dir)
+      program.write(dir .. "/home.lua", block "who may")
+      assert.equal(1, #indented "build/release/hyperty repl --config home.lua")
+      local result = program.repl(typed(), { args = { "--config", dir .. "/home.lua" } })
+      matches({
+        CHAT, ROOM, CHAT, 'nil\t"refused by policy rule \\"not Eve\\""\t"forbidden"',
+        "refused:", '  observe: refused by policy rule "not Eve" %(%d+%-.*%)', "now:",
+        '  observe: denied by policy rule "not Eve"', '  read: denied by policy rule "not Eve"',
+        '  child: denied by policy rule "not Eve"', '  execute: denied by policy rule "not Eve"',
+        '{ "user://localhost/alice", "user://localhost/bob", "user://localhost/eve" }', ROOM,
+      }, result.out)
+      matches({
+        'policy: comm://localhost/%S+: hyperty://localhost/%S+ may not observe: refused by policy '
+          .. 'rule "not Eve"',
+      }, result.err)
+    end)
+  end)
+end)
+
 describe("the README's diary", function()
   -- The line typed after that mark.
   local function typed(mark)

@@ -4,7 +4,9 @@
 --   local world = durable.world { delay = { 0, 0.01 }, "anna", "ben" }
 --   world:crash "anna"  world:start "anna"
 --
--- `eval` runs code inside an instance, as in objects.lua; `listen` and `heard` as in network.lua.
+-- `users`, `policy` and `groups` are as in network.lua, and may be changed for the next start in
+-- `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and `heard` as
+-- in network.lua.
 local host = require "hyperty.host"
 local network = require "spec.support.network"
 local objects = require "spec.support.objects"
@@ -18,7 +20,7 @@ World.__index = World
 ---in the world (`world.schemas`) before one is started again.
 function M.world(options)
   local world = setmetatable({ logged = {}, warned = {}, blocks = host.blocks(), runtimes = {},
-    disks = {}, schemas = options.schemas or {} }, World)
+    disks = {}, options = options, schemas = options.schemas or {} }, World)
   world.net = host.network {
     seed = options.seed or 1, delay = options.delay, grace = options.grace,
   }
@@ -35,13 +37,14 @@ end
 function World:start(name)
   local rt = self.net:runtime {
     paths = {}, store = self.disks[name], schemas = self.schemas[name],
+    policy = self.options.policy, groups = self.options.groups,
     log = function(level, who, text)
       if level == "error" then table.insert(self.logged, who .. ": " .. text) end
       if level == "warn" then table.insert(self.warned, who .. ": " .. text) end
     end,
   }
   self.runtimes[name] = rt
-  self[name] = objects.load(rt, name)
+  self[name] = objects.load(rt, name, self.options.users and "user://localhost/" .. name)
   return self[name]
 end
 

@@ -4,8 +4,10 @@
 --
 -- Each name is an instance in a runtime of its own, those in a list share one, which may be of
 -- another domain, { "eve", domain = "far" }, and know schemas of its own: { "ben", schemas = {…} }
--- (those of the options are known by all others). `eval` runs code inside an instance, as in
--- objects.lua; what the code raises is raised here.
+-- (those of the options are known by all others). With `users` each acts for
+-- user://localhost/<name>; `policy` and `groups` are those of each runtime, `lines` what policy has
+-- logged. `eval` runs code inside an instance, as in objects.lua; what the code raises is raised
+-- here.
 local host = require "hyperty.host"
 local objects = require "spec.support.objects"
 
@@ -16,7 +18,8 @@ World.__index = World
 M.World = World -- for those that extend it
 
 function M.world(options)
-  local world = setmetatable({ logged = {}, warned = {}, blocks = host.blocks(), runtimes = {} }, World)
+  local world = setmetatable({ logged = {}, warned = {}, lines = {}, blocks = host.blocks(),
+    runtimes = {} }, World)
   if options.node_disk then world.disk = host.disk(options.node_disk) end
   world.net = host.network { seed = 1, delay = options.delay, queue_bytes = options.queue_bytes,
     grace = options.grace, node_store = world.disk, history_bytes = options.history_bytes }
@@ -26,13 +29,15 @@ function M.world(options)
   local function log(level, who, text)
     if level == "error" then table.insert(world.logged, who .. ": " .. text) end
     if level == "warn" then table.insert(world.warned, who .. ": " .. text) end
+    if who == "policy" then table.insert(world.lines, text) end
   end
   for _, names in ipairs(options) do
     local domain = type(names) == "table" and names.domain or nil
     local schemas = type(names) == "table" and names.schemas or options.schemas
-    local rt = world.net:runtime { log = log, paths = {}, domain = domain, schemas = schemas }
+    local rt = world.net:runtime { log = log, paths = {}, domain = domain, schemas = schemas,
+      policy = options.policy, groups = options.groups }
     for _, name in ipairs(type(names) == "table" and names or { names }) do
-      world[name] = objects.load(rt, name)
+      world[name] = objects.load(rt, name, options.users and "user://localhost/" .. name)
       world.runtimes[name] = rt
     end
   end

@@ -27,9 +27,10 @@ local function eval(instance, code, ...)
   return check(plain(instance, "return true, (function(self, ...) " .. code .. "\nend)(...)", ...))
 end
 
----An instance of that name in a runtime; what code raises in its `eval` is raised here.
-function M.load(rt, name)
-  local instance = assert(rt:load_text(SOURCE, { as = name }, name .. ".lua"))
+---An instance of that name in a runtime, maybe of a user; what code raises in its `eval` is raised
+---here.
+function M.load(rt, name, user)
+  local instance = assert(rt:load_text(SOURCE, { as = name, user = user }, name .. ".lua"))
   instance.eval = eval
   return instance
 end

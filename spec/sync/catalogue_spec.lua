@@ -33,7 +33,8 @@ describe("a schema of the catalogue", function()
   -- An instance in a runtime of its own; what its runtime asks the catalogue for is in asked[name].
   local function join(name, options)
     local rt = net:runtime {
-      paths = {}, schemas = options and options.schemas,
+      domain = options and options.domain,
+      paths = {}, schemas = options and options.schemas, store = options and options.store,
       log = function(level, who, text)
         assert.not_equal("error", level, text)
         if level == "warn" then table.insert(warned, who .. ": " .. text) end
@@ -129,6 +130,34 @@ describe("a schema of the catalogue", function()
       return It]], {}, "it.lua"))
     assert.same({ "Kitchen" }, asked.anna)
     assert.same({ "ctxt" }, hyperty:call "schemes")
+  end)
+
+  it("is asked for again by who comes back for what it has stored", function()
+    local disk = host.disk { seed = 1 }
+    local anna = join("anna", { store = disk })
+    local url = anna:eval [[
+      local room = assert(self.syncher:create {
+        schema = "Kitchen", name = "k", store = true, data = { value = 7 } })
+      assert(room:saved())
+      return room.url]]
+    runtimes.anna:crash()
+    anna = join("anna", { store = disk })
+    assert.same({ url, 7 }, { anna:eval [[
+      local list = assert(self.syncher:resume {})
+      return list[1].url, list[1].data.value]] })
+    assert.same({ "Kitchen" }, asked.anna)
+    runtimes.anna:stop()
+    disk:close()
+  end)
+
+  it("of another domain is asked for there", function()
+    net:domain "far"
+    local anna = join("anna", { domain = "far" })
+    local text, code = select(2, anna:eval(CREATE, "Kitchen"))
+    assert.equal("not_found", code)
+    assert.truthy(text:find("nor in the catalogue of far; ", 1, true), text)
+    assert.truthy(anna:eval(CREATE, FOLDER .. "Kitchen"))
+    assert.same({ "Kitchen", "Kitchen" }, asked.anna)
   end)
 
   it("that is nowhere is told of, and who names it starts all the same", function()
@@ -265,6 +294,19 @@ describe("a schema of the catalogue", function()
       local text, code = refused(anna, "Chain1")
       assert.same({ "schema Chain1 refers to 15 others and more", "too_large" }, { text, code })
       assert.equal(16, #asked.anna)
+    end)
+
+    it("its node has given enough", function()
+      local answers, most = {}, 1024
+      for i = 1, most + 1 do answers["Many" .. i] = value {} end
+      local anna = join("anna", { answers = answers })
+      for i = 1, most do
+        anna:eval([[self.syncher:discover { schema = ... }]], "Many" .. i)
+      end
+      assert.truthy(anna:eval(CREATE, "Many" .. most))
+      local text, code = refused(anna, "Many" .. most + 1)
+      assert.same({ most .. " schemas came from catalogues, and no more are taken", "full" },
+        { text, code })
     end)
 
     it("and nothing of it remains", function()

@@ -186,6 +186,20 @@ function Reporter:saved(timeout) end
 ---@return hyperty.Code? code
 function Reporter:invite(hyperties) end
 
+---Lets hyperties, or all of a user, observe without asking
+---@param who string|string[]
+---@return true|nil
+---@return string? message
+---@return hyperty.Code? code
+function Reporter:authorise(who) end
+
+---Takes that back; who observes by it is struck off
+---@param who string
+---@return true|nil
+---@return string? message
+---@return hyperty.Code? code
+function Reporter:revoke(who) end
+
 ---Ends the subscription of one
 ---@param hyperty string
 ---@return true|nil

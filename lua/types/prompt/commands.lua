@@ -69,8 +69,32 @@ function trace(url, on) end
 ---@type table<string, function>
 node = {}
 
----Tells the last error once more, with the calls that led to it.
-function why() end
+---Tells the last error once more, with the calls that led to it. why(url, who) tells of an object that
+---is reported here and of a hyperty or user: how that was let in, what it was refused and by what,
+---and what it would be now.
+---@param url? string
+---@param who? string
+function why(url, who) end
+
+---Gives the rules about who may create, observe, read, write children and execute; or takes others:
+---  policy { rules = { { name = "no guests at night", effect = "deny",
+---    target = { action = "observe" }, condition = { time = "22:00-06:00" } } } }
+---Who observes by a rule, a group or a list, and would not be let in now, is struck off at once.
+---policy {} does without.
+---@param rules? table
+---@return table|nil
+function policy(rules) end
+
+---Gives the groups that rules speak of: URLs of users and hyperties by name.
+---@return table<string, string[]>
+function groups() end
+
+---Gives the members of a group; group("friends", { add = { "user://localhost/ann" } }) adds or removes
+---some first, and makes it if there is none.
+---@param name string
+---@param edit? table
+---@return string[]
+function group(name, edit) end
 
 ---Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.
 ---@param text string
