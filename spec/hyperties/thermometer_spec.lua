@@ -92,6 +92,7 @@ describe("a thermometer", function()
       world:run(seconds)
       return world:eval(sensor, "return self.sensor.version") - before
     end
+    assert.is_true(sensor.every(2))
     assert.is_true(sensor.every(1))
     assert.equal(5, samples(5.5))
     assert.is_true(sensor.set("temperature", 30))
@@ -201,6 +202,22 @@ describe("a room monitor", function()
     assert.same({ room = "kitchen", on = false }, heating[2])
     assert.truthy(#monitor.history "kitchen" == 100)
     for _, sample in ipairs(monitor.history "kitchen") do assert.truthy(sample.value > 16) end
+  end)
+
+  it("heats again what was silent and is too cold", function()
+    local world <close> = spec.world { network = true, user = ANNA }
+    local there = world:place "there"
+    local sensor = there:load("thermometer", { room = "kitchen", start = 10 })
+    world:load "room_monitor"
+    world:run(1)
+    assert.is_true(sensor.values().heating)
+    world.network:interrupt(there.runtime, true)
+    world:eval(sensor, "self:switch(false)")
+    world:run(60)
+    assert.is_false(sensor.values().heating)
+    world.network:interrupt(there.runtime, false)
+    world:run(10)
+    assert.is_true(sensor.values().heating)
   end)
 
   it("heats when it is told, where it may", function()
