@@ -324,16 +324,19 @@ describe("a connection", function()
     local liar = there:load_text [[
       local hyperty = require "hyperty"
       local Liar = { name = "Liar", version = 1, schemas = { "Connection" }, api = {} }
-      function Liar.api.call(self, who, owner)
+      function Liar.api.call(self, who, owner, answers)
         self.own = assert(self.syncher:create { schema = "Connection", new = true,
           observers = { who }, data = { status = "inviting", owner = owner, peer = who,
-            ownerPeer = { iceCandidates = hyperty.array {} } } })
+            answers = answers, ownerPeer = { iceCandidates = hyperty.array {} } } })
       end
       function Liar.api.write(self, candidate)
         table.insert(self.own.data.ownerPeer.iceCandidates, candidate)
       end
       return Liar]]
     liar.call(world:url(ann), world:url(bob))
+    world:run(1)
+    are("none", "none")
+    liar.call(world:url(ann), world:url(liar), "connection://localhost/over")
     world:run(1)
     are("none", "none")
     liar.call(world:url(ann), world:url(liar))
