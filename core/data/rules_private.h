@@ -170,8 +170,9 @@ typedef struct hy__scope {
 /* One run. A fast one has no `err` and keeps no `at`; where it says no, another one with both tells
  * why. Zeroed but for these two. */
 typedef struct {
-    hy_error_t *err;    /* NULL: none is wanted */
-    const hy__at_t *at; /* the value that is looked at, where `err` is wanted */
+    hy_error_t *err;      /* NULL: none is wanted */
+    hy_error_t *silenced; /* who wants none about what fits not, but about bounds; NULL: nobody */
+    const hy__at_t *at;   /* the value that is looked at, where `err` is wanted */
     const hy__scope_t *scope;
     uint32_t steps, depth;
     /* The rules that took the value that is looked at, for "unevaluated…" to see what they named.
