@@ -118,7 +118,6 @@ static void clear(hy_session_t *s) {
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
         hy__route_drop(slot->item);
-    hy__watches_leave(s);
     hy__registry_leave(s);
     hy__keep_forget(s);
     hy__outgoing_clear(s);
