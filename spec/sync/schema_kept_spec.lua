@@ -1,5 +1,7 @@
 -- An object outlives versions of its schema: what is stored is given back also if it does not fit
 -- any more, nothing of it is lost, and it can be mended place by place.
+local host = require "hyperty.host"
+local json = require "dkjson"
 local durable = require "spec.support.durable"
 local kitchen = require "spec.support.kitchen"
 
@@ -111,10 +113,7 @@ describe("a stored object", function()
   end)
 end)
 
--- --- edited while it runs -------------------------------------------------------------------------
-
-local host = require "hyperty.host"
-local json = require "dkjson"
+-- --- edited while it runs ------------------------------------------------------------------------
 
 local SOURCE = [[
 local hyperty = require "hyperty"
