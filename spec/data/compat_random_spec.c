@@ -39,9 +39,12 @@ static hy_node_t *some_node(world_t *w, hy_node_t *n, hy_str_t **key) {
 static hy_value_t some_schema(world_t *w) {
     hy_str_t *text = random_schema(&w->random, 1);
     hy_value_t v = value_of(text->bytes);
-    hy_str_t *definitions = str_of("$defs");
-    hy_node_unset(v.as.n, definitions, NULL);
-    hy_str_unref(definitions);
+    const char *const of_documents[] = {"$schema", "$defs"};
+    for (size_t i = 0; i < COUNT_OF(of_documents); i++) {
+        hy_str_t *key = str_of(of_documents[i]);
+        hy_node_unset(v.as.n, key, NULL);
+        hy_str_unref(key);
+    }
     hy_str_unref(text);
     return v;
 }
