@@ -112,11 +112,18 @@ void hy__fit_refuse(hy_replica_t *r, uint64_t version, const char *why) {
 
 /* --- at observers ----------------------------------------------------------------------------- */
 
+/* Its reporter is in this runtime, and has checked by the same rules what it published. */
+static bool is_checked_here(const hy_replica_t *r) {
+    const hy_hosted_t *h = hy__part_find(&r->manager->hosted, r->url);
+    return h && !h->is_replaced && h->schema == r->object->schema;
+}
+
 int hy__fit_take(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
     const hy_object_t *o = r->object;
     hy_error_t why;
     int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
     if (rc < 0 || c->is_metadata || !hy_schema_has_rule(o->schema, NULL)) return rc;
+    if (is_checked_here(r)) return 0;
     rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
     if (rc < 0) undo(o->data, effects, c->count);
     if (rc == HY_ESCHEMA) hy__fit_refuse(r, c->version, why.text);
