@@ -123,8 +123,9 @@ struct hy_rule {
     uint32_t types; /* bits 1 << hy_kind_t that fit; `true` has all, `false` none. INT without REAL:
                      * "integer", which takes also a double without fraction */
     bool is_never;  /* `false` */
-    bool has_unevaluated; /* of `array` or `object` */
-    bool keeps_scope;     /* there is a "$dynamicRef" that needs to know how one came to it */
+    bool has_unevaluated;     /* of `array` or `object` */
+    bool keeps_scope;         /* there is a "$dynamicRef" that needs to know how one came to it */
+    const hy_rule_t *instead; /* it says no more than "$ref": what that leads to; NULL: it does */
     uint32_t height;     /* how many rules lead to rules from here, on the same value; at least 1 */
     hy_value_t constant; /* const; ABSENT: not said */
     hy_node_t *enumerated; /* enum: an array; NULL: not said */

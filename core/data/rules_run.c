@@ -181,12 +181,19 @@ static int run_in_scope(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return rc;
 }
 
-int hy__rule_run(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+int hy__run_enter(hy__run_t *run) {
     int rc = hy__run_count(run, 1);
     if (rc < 0) return rc;
     if (run->depth >= HY_RULES_DEPTH_MAX)
         return hy__explain_bound(run, "rules lead to rules deeper than %u", HY_RULES_DEPTH_MAX);
     run->depth++;
+    return 0;
+}
+
+int hy__rule_run(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+    int rc = hy__run_enter(run);
+    if (rc < 0) return rc;
+    if (rule->instead) rule = rule->instead;
     rc = rule->keeps_scope ? run_in_scope(run, rule, v) : run_rule(run, rule, v);
     run->depth--;
     return rc;

@@ -97,7 +97,7 @@ int hy_class_options(lua_State *L, int index, const char *function, const hy_opt
     X(DELEGATE, "delegate", HY_ROLE_SYNCHER, "offer: hyperty.Offer",                               \
       "a reporter wants to hand its object over to us")                                            \
     X(REGISTRATION, "registration", HY_ROLE_SYNCHER, "event: hyperty.Registration",                \
-      "an object or hyperty comes or goes; criteria before the function pick which")               \
+      "an object or hyperty comes or goes")                                                        \
     X(RESUME, "resume", HY_ROLE_SYNCHER, "object: hyperty.Reporter|hyperty.Observer",              \
       "a task of the code before a reload has got that object")
 

@@ -232,6 +232,7 @@ int hy__entry_touch(hy__entry_t *e, hy_session_t *s, uint64_t expires_ms, hy_err
 
 void hy__registry_leave(hy_session_t *s) {
     hy_link_t entries;
+    hy__watches_leave(s);
     hy_list_take(&s->entries, &entries);
     while (!hy_list_is_empty(&entries)) {
         hy__entry_t *e = hy_link_owner(entries.next, hy__entry_t, link);

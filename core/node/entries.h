@@ -1,5 +1,6 @@
 /* The entries of the domain registry: kept, indexed, expiring (entries.c), looked up (lookup.c) and
- * watched (watches.c). Only the files of the registry use it, and who writes and lists entries. */
+ * watched (watches.c). Only the files of the registry use it, and who writes, lists or delivers
+ * what is theirs. */
 #ifndef HY_NODE_ENTRIES_H
 #define HY_NODE_ENTRIES_H
 
@@ -139,6 +140,7 @@ int hy__entries_collect(const hy__found_t *found, uint32_t count, const hy_node_
 /* --- watches.c -------------------------------------------------------------------------------- */
 
 void hy__watches_init(hy__registry_t *r);
+void hy__watches_leave(hy_session_t *s); /* all of it end */
 /* `subscribe` and `unsubscribe` of the registry. */
 void hy__serve_watch(hy_session_t *s, hy_msg_t *m);
 
@@ -153,5 +155,13 @@ typedef struct {
 /* `e` NULL: there is none yet; none any more. */
 void hy__watched_begin(const hy__entry_t *e, hy__watched_t *change);
 void hy__watched_end(const hy__entry_t *e, hy__watched_t *change);
+
+/* For who cannot deliver: true if the message tells a watch of an entry; *id gets which one. */
+bool hy__watch_has(const hy_session_t *s, hy_msg_t *m, int64_t *id);
+hy__watch_t *hy__watch_find(const hy_session_t *s, int64_t id); /* NULL: it has ended */
+/* It is told nothing more until it is subscribed again: the message that tells it so. NULL when out
+ * of memory. */
+hy_msg_t *hy__watch_lose(hy__watch_t *w);
+bool hy__watch_is_lost(const hy__watch_t *w);
 
 #endif

@@ -415,14 +415,9 @@ void hy__objects_bereave(hy_session_t *s);
 
 void hy__serve_move(hy_session_t *s, hy_msg_t *m);
 
-/* --- subscribe.c, catalogue.c, allocation.c, registry.c: functions ---------------------------- */
+/* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
 
 void hy__serve_sm(hy_session_t *s, hy_msg_t *m);
-
-/* True for the addresses of the domain's catalogue: messages to them are served, never passed on.
- */
-bool hy__catalogue_has(const hy_node_server_t *n, const hy_str_t *url);
-void hy__serve_catalogue(hy_session_t *s, hy_msg_t *m);
 
 int hy__allocation_new(hy_node_server_t *n);
 void hy__allocation_free(hy_node_server_t *n);
@@ -436,22 +431,12 @@ void hy__serve_allocation(hy_session_t *s, hy_msg_t *m);
 int hy__registry_new(hy_node_server_t *n);
 void hy__registry_free(hy_node_server_t *n);
 void hy__serve_registry(hy_session_t *s, hy_msg_t *m);
-/* Its entries become disconnected. */
+/* Its watches end, its entries become disconnected. */
 void hy__registry_leave(hy_session_t *s);
 /* Its entry, if there is one, belongs to that session now. */
 void hy__registry_pass(hy_node_server_t *n, hy_str_t *url, hy_session_t *to);
 /* The address is nobody's any more. */
 void hy__registry_forget(hy_node_server_t *n, hy_str_t *url);
-
-/* --- watches.c: who is told what comes and goes in the registry ------------------------------- */
-
-void hy__watches_leave(hy_session_t *s); /* all of it end */
-/* True if the message tells a watch of an entry; *id gets which one. */
-bool hy__watch_has(const hy_session_t *s, hy_msg_t *m, int64_t *id);
-hy__watch_t *hy__watch_find(const hy_session_t *s, int64_t id);
-/* Something that it is told does not reach it: what it is told instead. NULL when out of memory. */
-hy_msg_t *hy__watch_lose(hy__watch_t *w);
-bool hy__watch_is_lost(const hy__watch_t *w);
 
 /* --- keep.c, lots.c, keep_start.c: what goes into the store, if there is one (keep.h) --------- */
 

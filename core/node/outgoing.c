@@ -12,7 +12,7 @@
  *
  * Messages are shared: to queue one is to count up. The queue belongs to the session, so what waits
  * outlives a connection; requests that have become too old by then are not delivered any more. */
-#include "internal.h"
+#include "entries.h"
 #include "peer.h"
 
 /* --- lost ------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  * reporter that publishes to `<Object>/changes`, costs one look-up: the topic leads to its object,
  * the object knows its holder, and an address below one's own object needs no further check. Any
  * other `from` is looked up once and then remembered, until ownership changes anywhere. */
+#include "catalogue.h"
 #include "internal.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -117,7 +118,6 @@ static void clear(hy_session_t *s) {
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&s->routes, &pos));)
         hy__route_drop(slot->item);
-    hy__watches_leave(s);
     hy__registry_leave(s);
     hy__keep_forget(s);
     hy__outgoing_clear(s);

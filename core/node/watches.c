@@ -166,7 +166,7 @@ static void note_after(hy__watch_t *w, hy__watched_t *change) {
 void hy__watched_begin(const hy__entry_t *e, hy__watched_t *change) {
     *change = (hy__watched_t){.value = NULL};
     hy_link_init(&change->watches);
-    if (!e || e->server->is_closing || e->server->stats.watches == 0) return;
+    if (!e || !e->value || e->server->is_closing || e->server->stats.watches == 0) return;
     change->value = hy_node_ref(e->value);
     change->was_live = e->is_live;
     each(e, change, note_before);

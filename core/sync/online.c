@@ -6,6 +6,7 @@
  * ones ask when they have heard nothing for too long. */
 #include "../base/mem.h"
 #include "sync.h"
+#include "watching.h"
 
 bool hy__is_in(const hy_str_t *url, const char *domain) {
     if (!domain) return true;

@@ -5,6 +5,7 @@
 
 #include "../base/mem.h"
 #include "handover.h"
+#include "watching.h"
 
 /* --- what arrives ----------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "../base/mem.h"
 #include "call.h"
 #include "handover.h"
+#include "watching.h"
 
 bool hy__trial_holds(const hy_syncher_t *s) {
     return s->trial && s->trial->is_on && !s->trial->is_committing;

@@ -12,6 +12,7 @@
  *
  * A list that is not complete leaves out some that are disconnected: one that was live, and is not
  * in it, is told as disconnected. */
+#include "watching.h"
 #include "../base/mem.h"
 #include "call.h"
 

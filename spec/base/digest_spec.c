@@ -28,11 +28,24 @@ static void the_order_of_keys_does_not_count(void **state) {
 
 static void everything_else_does(void **state) {
     (void)state;
-    static const char *const texts[] = {
-        "{}",          "[]",           "null",        "\"\"",      "0",
-        "[1,2]",       "[2,1]",        "[12]",        "{\"a\":1}", "{\"a\":1.0}",
-        "{\"a\":\"1\"}", "{\"a\":[1]}",  "{\"b\":1}",   "[[],[]]",   "[[[]]]",
-        "{\"a\":{}}",  "{\"a\":{\"b\":1},\"c\":2}", "{\"a\":{\"b\":1,\"c\":2}}"};
+    static const char *const texts[] = {"{}",
+                                        "[]",
+                                        "null",
+                                        "\"\"",
+                                        "0",
+                                        "[1,2]",
+                                        "[2,1]",
+                                        "[12]",
+                                        "{\"a\":1}",
+                                        "{\"a\":1.0}",
+                                        "{\"a\":\"1\"}",
+                                        "{\"a\":[1]}",
+                                        "{\"b\":1}",
+                                        "[[],[]]",
+                                        "[[[]]]",
+                                        "{\"a\":{}}",
+                                        "{\"a\":{\"b\":1},\"c\":2}",
+                                        "{\"a\":{\"b\":1,\"c\":2}}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         for (size_t k = 0; k < i; k++)
             assert_false(same(texts[i], texts[k]));

@@ -26,6 +26,7 @@ function Walker:start()
   seen.Hyperty, seen.Syncher = self, self.syncher
   self.syncher:on("invite", keep("Invitation", "accept"))
   self.syncher:on("delegate", keep("Offer", "decline"))
+  self.syncher:on("registration", keep "Registration")
   local r = assert(self.syncher:create {
     schema = "Resource", name = "walk", description = "d", tags = { "t" },
     data = { n = 1 },
@@ -212,7 +213,7 @@ describe("the annotations", function()
   it("name what a table has that a hyperty is given", function()
     walk(function(walker)
       for _, short in ipairs {
-        "Status", "Event", "Left", "Metadata", "Reading", "Entry", "Identity", "Hyperty",
+        "Status", "Event", "Left", "Registration", "Metadata", "Reading", "Entry", "Identity", "Hyperty",
       } do
         local class, met = class_named(short), set_of(walker.names(short))
         local told = told_names(class)

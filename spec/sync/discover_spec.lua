@@ -14,11 +14,12 @@ describe("discovering", function()
     world = wire.world { "anna", "ben" }
     anna, ben = world.anna, world.ben
     team, lunch, talk = anna:eval [[
-      local function create(schema, name)
-        return self.syncher:create { schema = schema, name = name }.url
+      local function create(schema, name, data)
+        return assert(self.syncher:create { schema = schema, name = name, data = data }).url
       end
+      local open = { status = "open", participants = require("hyperty").array {} }
       return create("Resource", "team"), create("Resource", "lunch"),
-        create("Communication", "talk")]]
+        create("Communication", "talk", open)]]
     ben:eval [[self.syncher:create { schema = "Resource", name = "team" }]]
     world:forget()
   end)

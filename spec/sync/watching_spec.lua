@@ -26,7 +26,9 @@ local function create(who, name, schema)
   return who:eval([[
     local name, schema = ...
     self.objects = self.objects or {}
-    local object = assert(self.syncher:create { schema = schema, name = name })
+    local open = { status = "open", participants = require("hyperty").array {} }
+    local data = schema == "Communication" and open or nil
+    local object = assert(self.syncher:create { schema = schema, name = name, data = data })
     self.objects[name] = object
     return object.url]], name, schema or "Resource")
 end

@@ -5,7 +5,7 @@
  * end. Built and run by tools/fuzz/run. */
 #include "base/mem.h"
 #include "must.h"
-#include "node/internal.h"
+#include "node/entries.h"
 #include "node/peer.h"
 
 #define CONNECTIONS 4
@@ -100,6 +100,10 @@ static const char *const BODIES[] = {
     "{\"resource\":\"%s\",\"attribute\":\"status\",\"value\":\"disconnected\"}",
     "{\"resource\":\"/dataObject/reporter/%s\",\"criteria\":{\"dataSchemes\":[\"comm\"]}}",
     "{\"resource\":\"/hyperty/url/%s\"}",
+    "{\"resource\":\"/hyperty/resources/%s\",\"criteria\":{\"schema\":\"%s\"}}",
+    "{\"watch\":1,\"criteria\":{\"url\":\"%s\",\"name\":\"n\"},\"source\":\"%s\"}",
+    "{\"watch\":2,\"criteria\":{\"reporter\":\"%s\",\"type\":\"dataObject\"}}",
+    "{\"watch\":2,\"n\":1}",
     "{\"source\":\"%s\",\"subscriber\":\"%s\"}",
     "{\"code\":200}",
     "{\"a\":1,\"a\":2}",
@@ -120,8 +124,13 @@ static void check_delivery(const connection_t *c, const hy_msg_t *m) {
     MUST(runtime);
     const hy_session_t *s = hy__session_find(the_node, runtime->bytes, runtime->len);
     MUST(s);
-    bool is_nodes = hy_str_equal(m->from, the_node->sm_url);
+    bool is_watched = m->type == HY_MSG_EVENT && hy_str_equal(m->from, the_node->registry_url);
+    bool is_nodes = hy_str_equal(m->from, the_node->sm_url) || is_watched;
     MUST(is_nodes || the_node->origin != s);
+    if (is_watched) {
+        MUST(hy__watch_find(s, hy_get_int(hy_get_object(hy_msg_body(m), "value"), "watch", 0)));
+        return;
+    }
     const hy__route_t *r = hy__route_find(s, m->to);
     hy_span_t all = hy_address_collections(m->to);
     hy_str_t *cover = all.len > 0 ? hy_str_new(all.bytes, all.len) : NULL;
@@ -203,7 +212,7 @@ static void step_function(connection_t *c, unsigned which) {
     char own[64];
     const char *object = draw(2) ? "comm://d/o" : "comm://d/p";
     snprintf(own, sizeof own, "hyperty://d/h%u", which);
-    unsigned form = draw(8);
+    unsigned form = draw(10);
     static const char *const tails[] = {"", "/changes", "/children/m", "/children/",
                                         "/subscription"};
     const char *tail = pick(tails, COUNT(tails));
@@ -221,10 +230,16 @@ static void step_function(connection_t *c, unsigned which) {
                  "{\"method\":\"%s\",\"params\":[\"%s\",\"hyperty://d/h%u\",\"%u-x\"]}",
                  pick(methods, 3), object, draw(CONNECTIONS), draw(200));
         say(c, "execute", own, "domain://msg-node.d/sm", body);
-    } else {
-        snprintf(body, sizeof body, "{\"value\":{\"url\":\"%s\",\"expires\":%u}}",
-                 draw(2) ? object : own, draw(4));
+    } else if (form < 9) {
+        static const char *const forms[] = {"name", "schema", "resources", "reporter", "user"};
+        snprintf(body, sizeof body, "{\"value\":{\"url\":\"%s\",\"%s\":\"w%u\",\"expires\":%u}}",
+                 draw(2) ? object : own, pick(forms, COUNT(forms)), draw(2), draw(4));
         say(c, "create", own, "domain://registry.d", body);
+    } else {
+        static const char *const forms[] = {"name", "schema", "resources", "reporter", "user"};
+        snprintf(body, sizeof body, "{\"watch\":%u,\"criteria\":{\"%s\":\"w%u\"}}", draw(3),
+                 pick(forms, COUNT(forms)), draw(2));
+        say(c, draw(4) ? "subscribe" : "unsubscribe", own, "domain://registry.d", body);
     }
 }
 
@@ -304,7 +319,7 @@ static size_t held_by_routes(const hy_session_t *s) {
 
 static void check_owners(const hy_node_stats_t *stats) {
     uint64_t bytes = 0, waiting = 0;
-    uint32_t sessions = 0, claims = 0, allocated = 0;
+    uint32_t sessions = 0, claims = 0, allocated = 0, watches = 0;
     const hy__slot_t *slot;
     for (uint32_t pos = 0; (slot = hy_dict_next(&the_node->owners, &pos));) {
         const hy__owner_t *o = slot->item;
@@ -316,13 +331,17 @@ static void check_owners(const hy_node_stats_t *stats) {
         sessions++;
         bytes += s->outgoing.bytes;
         waiting += s->outgoing.count;
+        watches += s->watch_count;
+        MUST(hy_list_is_empty(&s->watches) == (s->watch_count == 0));
         MUST(s->held >= held_by_routes(s));
-        bool has_more = !hy_list_is_empty(&s->objects) || !hy_list_is_empty(&s->entries);
+        bool has_more =
+            !hy_list_is_empty(&s->objects) || !hy_list_is_empty(&s->entries) || s->watch_count > 0;
         MUST(has_more || s->held == held_by_routes(s));
         MUST(s->peer || s->is_lapsed || hy_timer_is_started(&s->grace));
         MUST(hy__session_bytes(s) < HY_SESSION_BYTES_MAX);
     }
     MUST(sessions == stats->sessions && claims == stats->claims && allocated == stats->allocated);
+    MUST(watches == stats->watches);
     MUST(bytes == stats->queued_bytes && waiting == stats->queued);
 }
 

@@ -129,6 +129,8 @@ local Identity = {}
 ---@field url string # the address of the object
 ---@field name? string # that it goes by
 ---@field schema string # of its data
+---@field schemaVersion? integer # of that, as its document says
+---@field schemaDigest? string # of that document: the same for who has the same
 ---@field reporter string # url of the hyperty that writes it
 ---@field user? string # url of the user that one acts for
 ---@field runtime string # url of the runtime that one lives in
@@ -145,6 +147,8 @@ local Metadata = {}
 ---@field url string # the address of the object
 ---@field name? string # that it goes by
 ---@field schema string # of its data
+---@field schemaVersion? integer # of that, as its document says
+---@field schemaDigest? string # of that document: the same for who has the same
 ---@field reporter string # url of the hyperty that writes it
 ---@field user? string # url of the user that one acts for
 ---@field runtime string # url of the runtime that one lives in

@@ -67,7 +67,7 @@ function Hyperty:migrate(old, version) end
 ---@field on fun(self, event: "invite", fn: hyperty.OnInvite): hyperty.Handler
 ---A reporter wants to hand its object over to us
 ---@field on fun(self, event: "delegate", fn: hyperty.OnDelegate): hyperty.Handler
----An object or hyperty comes or goes; criteria before the function pick which
+---An object or hyperty comes or goes
 ---@field on fun(self, event: "registration", fn: hyperty.OnRegistration): hyperty.Handler
 ---@field on fun(self, event: "registration", criteria: hyperty.Syncher.discover, fn: hyperty.OnRegistration): hyperty.Handler
 ---A task of the code before a reload has got that object
@@ -120,6 +120,7 @@ function Syncher:discover(what) end
 ---@field metadata? hyperty.Metadata # name, schema, reporter and more
 ---@field resumed boolean # it was there before, and goes on
 ---@field observers string[] # urls of the hyperties that observe it
+---@field misfit? string # what of it does not fit its schema any more; nil: all fits
 ---Somebody wants to observe; without a handler nobody gets in
 ---@field on fun(self, event: "subscribe", fn: hyperty.OnSubscribe): hyperty.Handler
 ---An observer has left
