@@ -231,7 +231,7 @@ void hy__fit_move(hy_reporter_t *r, const hy_schema_t *schema) {
     sign(r);
 }
 
-void hy__fit_settle(hy_reporter_t *r, bool is_committed) {
+static void settle(hy_reporter_t *r, bool is_committed) {
     const hy_schema_t *before = r->settled_schema;
     r->settled_schema = NULL;
     if (before && !is_committed) {
@@ -240,4 +240,11 @@ void hy__fit_settle(hy_reporter_t *r, bool is_committed) {
         look(r);
     }
     if (is_committed) sign(r);
+}
+
+void hy__fit_settle(hy_trial_t *t, bool is_committed) {
+    for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
+        hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
+        if (r->party.is_reporter) settle(r, is_committed);
+    }
 }

@@ -7,6 +7,7 @@
 #include "replica.h"
 
 typedef struct hy_reporter hy_reporter_t;
+typedef struct hy_trial hy_trial_t;
 
 void hy__fit_init(hy_reporter_t *r);
 void hy__fit_deinit(hy_reporter_t *r);
@@ -34,7 +35,7 @@ void hy__fit_resumed(hy_reporter_t *r);
 void hy__fit_written(hy_reporter_t *r);
 /* From now on it is of that version of its schema; in a trial until that has ended. */
 void hy__fit_move(hy_reporter_t *r, const hy_schema_t *schema);
-void hy__fit_settle(hy_reporter_t *r, bool is_committed);
+void hy__fit_settle(hy_trial_t *t, bool is_committed);
 /* What arrives for a copy is taken in if it fits: a change of the object (`effects` has room for
  * what it did), a new child at its stamp (which is only looked at), an update of one. On failure
  * nothing was done; what does not fit is logged, once for each version of the object. */

@@ -438,24 +438,24 @@ static void do_deed(hy_trial_t *t, hy_held_deed_t *d) {
 }
 
 /* Of the reporters: nothing is collected any more, and no batch is open within. */
-static void settle(hy_trial_t *t, bool is_committed) {
+static void settle(hy_trial_t *t) {
     for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
         hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
         if (!r->party.is_reporter) continue;
         r->edits = r->mark = NULL;
         r->is_nested = false;
-        hy__fit_settle(r, is_committed);
         hy__ledger_settle(r->ledger);
     }
 }
 
 void hy__holding_commit(hy_trial_t *t) {
+    hy__fit_settle(t, true); /* who observes hears of another version before what is in it */
     while (!hy_list_is_empty(&t->deeds)) {
         hy_held_deed_t *d = hy_link_owner(t->deeds.next, hy_held_deed_t, link);
         do_deed(t, d);
         deed_free(d);
     }
-    settle(t, true);
+    settle(t);
 }
 
 static void undo(hy_held_deed_t *d) {
@@ -478,7 +478,8 @@ void hy__holding_rollback(hy_trial_t *t) {
         undo(d);
         deed_free(d);
     }
-    settle(t, false);
+    hy__fit_settle(t, false);
+    settle(t);
 }
 
 void hy__holding_forget(hy_party_t *p) {

@@ -369,8 +369,8 @@ struct hy_reporter {
     hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_waking;      /* it is there, and its hyperty has not got it yet */
     bool is_ending;      /* its store is forgetting it: nobody is told any more how it was */
-    hy_str_t *misfit; /* what of the object does not fit its schema; NULL: it does */
-    bool is_written;  /* since that was looked at */
+    hy_str_t *misfit;    /* what of the object does not fit its schema; NULL: it does */
+    bool is_written;     /* since that was looked at */
     hy_timer_t fit_turn;
     const hy_schema_t *settled_schema; /* of before the trial that has moved it; NULL: none has */
     bool is_public;
