@@ -151,16 +151,23 @@ static bool open_store(node_t *n) {
     return fail(n, HY_EXIT_FAILED, err.text);
 }
 
+static bool fail_domain(node_t *n) {
+    hy_error_t err;
+    hy_fail(&err, HY_EINVALID, "\"%s\" is no domain name; write one like example.com", n->domain);
+    return fail(n, HY_EXIT_FAILED, err.text);
+}
+
 /* Those that a runtime would find here. */
 static bool load_schemas(node_t *n) {
-    hy_error_t err = {.text = "out of memory"};
+    hy_error_t err = {.text = ""};
     hy_paths_t paths;
-    hy_paths_init(&paths);
     int rc = hy_schemas_new(n->domain, &n->schemas);
+    if (rc == HY_EINVALID) return fail_domain(n);
+    hy_paths_init(&paths);
     if (!rc) rc = hy_paths_add_usual(&paths);
     if (!rc) rc = hy_schema_files_load(n->schemas, paths.items, paths.count, &n->log, &err);
     hy_paths_deinit(&paths);
-    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+    return rc ? fail(n, HY_EXIT_FAILED, err.text[0] ? err.text : hy_error_text(rc)) : true;
 }
 
 static bool listen_all(node_t *n);
@@ -192,11 +199,7 @@ static bool open_parts(node_t *n) {
         .schemas = n->schemas,
     };
     rc = hy_node_server_new(&node_config, &n->node);
-    if (rc == HY_EINVALID) {
-        hy_error_t err;
-        hy_fail(&err, rc, "\"%s\" is no domain name; write one like example.com", n->domain);
-        return fail(n, HY_EXIT_FAILED, err.text);
-    }
+    if (rc == HY_EINVALID) return fail_domain(n);
     hy_gate_config_t gate_config = {
         .loop = n->loop,
         .sockets = n->sockets,

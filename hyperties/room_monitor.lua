@@ -11,6 +11,7 @@
 --
 -- Events, each with one table: `alarm` { room, name, value, kind = "low"|"high", limit }, `normal`
 -- { room, name, value }, `silent` { room, state }, `heard` { room } when a silent one is back.
+-- heat(room, true) at the prompt switches by hand.
 
 local hyperty = require "hyperty"
 
@@ -19,6 +20,7 @@ local RoomMonitor = { name = "RoomMonitor", version = 1, schemas = { "Context" }
 
 local PAUSE = 5 -- seconds until what failed is tried again
 local HISTORY = 100 -- values that are remembered of each name in each room
+local NAMES_MAX = 100 -- of values that are looked at in a room
 
 function RoomMonitor:start(config)
   self.limits = config.limits or { temperature = { low = 18, high = 25 } }
@@ -63,8 +65,10 @@ function RoomMonitor:watch(entry)
   local alarms = self.state.alarms
   alarms[entry.url] = alarms[entry.url] or hyperty.object {}
   local room = {
-    name = entry.name, copy = copy, alarms = alarms[entry.url], history = {}, is_silent = false,
+    name = entry.name, copy = copy, alarms = alarms[entry.url], history = {}, names = 0,
+    is_silent = false,
   }
+  self:replace(room)
   self.rooms[entry.url] = room
   for _, value in ipairs(copy.data.values) do self:take(room, value) end
   copy:on("change", "values.*", function(change)
@@ -79,6 +83,17 @@ function RoomMonitor:watch(entry)
     self.rooms[entry.url], alarms[entry.url] = nil, nil
     if not room.is_silent then hyperty.emit("silent", { room = room.name, state = "gone" }) end
   end)
+end
+
+-- A thermometer that was started anew has a new object: the silent one of that name was its own.
+function RoomMonitor:replace(room)
+  for url, old in pairs(self.rooms) do
+    if old.name == room.name and old.is_silent then
+      self.rooms[url], self.state.alarms[url] = nil, nil
+      hyperty.spawn(function() old.copy:unsubscribe() end)
+      hyperty.emit("heard", { room = room.name })
+    end
+  end
 end
 
 -- "syncing" and "lagging" may be over in a moment; but what "lagging" shows is not true any more.
@@ -98,8 +113,12 @@ end
 function RoomMonitor:take(room, entry)
   local name, value = entry.name, entry.value
   if type(value) ~= "number" then return end
-  local history = room.history[name] or {}
-  room.history[name] = history
+  local history = room.history[name]
+  if not history then
+    if room.names == NAMES_MAX then return end
+    history, room.names = {}, room.names + 1
+    room.history[name] = history
+  end
   table.insert(history, { at = entry.sampleTime or hyperty.now(), value = value })
   if #history > HISTORY then table.remove(history, 1) end
   local limits = self.limits[name]
@@ -165,17 +184,33 @@ function api.rooms(self)
   return hyperty.array(list)
 end
 
+-- The room of that name.
+local function find(self, name)
+  for _, room in pairs(self.rooms) do
+    if room.name == name and room.copy then return room end
+  end
+  return nil, ("no room %s is watched"):format(tostring(name)), "not_found"
+end
+
+---Asks the thermometer of a room to switch its heating, as the user of this monitor; gives what it
+---is then.
+---@param self RoomMonitor
+---@param name string of the room
+---@param on boolean
+function api.heat(self, name, on)
+  local room, why, code = find(self, name)
+  if not room then return nil, why, code end
+  return room.copy:execute("heating", on)
+end
+
 ---The latest values of a room: { { at =, value = }, … }.
 ---@param self RoomMonitor
----@param room string its name
----@param name? string of the value: "temperature"
-function api.history(self, room, name)
-  for _, known in pairs(self.rooms) do
-    if known.name == room and known.history then
-      return hyperty.array(hyperty.copy(known.history[name or "temperature"] or {}))
-    end
-  end
-  return nil, ("no room %s is watched"):format(tostring(room)), "not_found"
+---@param name string of the room
+---@param value? string its name: "temperature"
+function api.history(self, name, value)
+  local room, why, code = find(self, name)
+  if not room then return nil, why, code end
+  return hyperty.array(hyperty.copy(room.history[value or "temperature"] or {}))
 end
 
 return RoomMonitor

@@ -245,6 +245,30 @@ static void two_hosts_share_nothing(void **state) {
     hyperty_close(other.host);
 }
 
+static void rules_are_taken_or_refused_with_their_place(void **state) {
+    static const struct {
+        const char *policy, *groups, *text;
+    } rows[] = {
+        {"{\"rules\": [{\"effect\": \"deny\", \"condition\": {\"group\": \"a\"}}]}",
+         "{\"a\": [\"user://localhost/b\"]}", NULL},
+        {"{\"rules\": [{\"effect\": \"deny\", \"condition\": {\"group\": \"a\"}}]}", NULL,
+         "policy: rule 1: condition: group: there is no \"a\"; add it to the groups first"},
+        {"[]", NULL, "policy: must be a JSON object"},
+        {"{", NULL, "policy: malformed JSON at byte 1: expected a key"},
+        {NULL, "{\"a\": 1}", "groups: a must be a list of URLs"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        hyperty_config_t config = {.path = "", .policy = rows[i].policy, .groups = rows[i].groups};
+        hyperty_error_t err = {.text = ""};
+        hyperty_t *host = NULL;
+        int rc = hyperty_open(&config, &host, &err);
+        assert_string_equal(err.text, rows[i].text ? rows[i].text : "");
+        assert_true(rows[i].text ? strcmp(hyperty_error_word(rc), "invalid") == 0 : rc == 0);
+        if (host) hyperty_close(host);
+    }
+}
+
 static void a_load_under_way_is_told_once_at_the_close(void **state) {
     world_t *w = *state;
     int rc = hyperty_load_text(w->host, "counter.lua", counter, strlen(counter), NULL, on_loaded, w,
@@ -270,6 +294,7 @@ int main(void) {
         TEST(what_was_posted_is_called_at_the_close),
         TEST(two_hosts_share_nothing),
         TEST(a_load_under_way_is_told_once_at_the_close),
+        TEST(rules_are_taken_or_refused_with_their_place),
     };
     return cmocka_run_group_tests_name("libhyperty", tests, NULL, NULL);
 }

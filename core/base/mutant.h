@@ -43,8 +43,7 @@
     X(HEIR_MARKS, 2000, "which children were seen is not handed over")                             \
     X(HEIR_GUESTS, 300, "who observes is not handed over")                                         \
     X(TORN_TURN, 2000, "what is written in one turn is committed row by row")                      \
-    X(COPY_STALE, 500, "a copy that is kept is not written on")                                    \
-    X(SCHEMA_SKIPPED, 300, "what is written is not checked by the schema")
+    X(COPY_STALE, 500, "a copy that is kept is not written on")
 /* clang-format on */
 
 typedef enum {

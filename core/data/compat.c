@@ -100,8 +100,8 @@ bool hy__pattern_matches(hy__compat_t *c, const hy__pattern_rule_t *pattern, con
     return rc == 1;
 }
 
-int hy__value_fits(hy__compat_t *c, const hy_rule_t *rule, hy_value_t v) {
-    hy__run_t run = {.err = NULL, .steps = c->run_steps};
+int hy__value_fits(hy__compat_t *c, const hy_rule_t *rule, hy_value_t v, hy_error_t *err) {
+    hy__run_t run = {.err = err, .steps = c->run_steps};
     int rc = hy__rule_run(&run, rule, v);
     c->run_steps = run.steps;
     hy__run_deinit(&run);

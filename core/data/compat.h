@@ -6,6 +6,11 @@
  * field that the reader knows and the writer does not name is simply not there (so it must not be
  * required by the reader). Which data a reader does not know it keeps and passes on.
  *
+ * Named is a field by properties or required, or with others by patternProperties, propertyNames,
+ * and an additionalProperties or unevaluatedProperties that says what they are; "true" names
+ * nothing. Items of a list are not named: where the writer says nothing of them they may be
+ * anything.
+ *
  *      backward   the newer reads what the older wrote
  *      forward    the older reads what the newer writes */
 #ifndef HY_DATA_COMPAT_H

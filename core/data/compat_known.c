@@ -298,10 +298,10 @@ bool hy__fits_known(hy__compat_t *c, const hy__known_t *k, hy_value_t v) {
     if (k->present && v.kind == HY_OBJECT && hy_node_find(v.as.n, k->present).kind == HY_ABSENT)
         return false;
     for (uint32_t i = 0; i < k->fits.count; i++) {
-        if (hy__value_fits(c, k->fits.items[i], v) == HY_ESCHEMA) return false;
+        if (hy__value_fits(c, k->fits.items[i], v, NULL) == HY_ESCHEMA) return false;
     }
     for (uint32_t i = 0; i < k->misses.count; i++) {
-        if (hy__value_fits(c, k->misses.items[i], v) == 0) return false;
+        if (hy__value_fits(c, k->misses.items[i], v, NULL) == 0) return false;
     }
     return true;
 }

@@ -33,7 +33,7 @@ static bool is_evaluated(members_t *m, const hy_str_t *key) {
 
 static bool covers_name(members_t *m, const hy_str_t *key) {
     hy_value_t name = {.kind = HY_STR, .as.s = (hy_str_t *)key};
-    if (!m->object->names || hy__value_fits(m->c, m->object->names, name) == 0) return true;
+    if (!m->object->names || hy__value_fits(m->c, m->object->names, name, NULL) == 0) return true;
     return hy__breaks(m->c, "is a name that is not allowed here");
 }
 

@@ -150,7 +150,7 @@ bool hy__known_values(const hy__known_t *k, hy__values_t *values);
 hy_value_t hy__value_at(const hy__values_t *values, uint32_t i);
 bool hy__fits_known(hy__compat_t *c, const hy__known_t *k, hy_value_t v);
 /* As hy_rule_check; HY_ETOO_LARGE: it gave up. */
-int hy__value_fits(hy__compat_t *c, const hy_rule_t *rule, hy_value_t v);
+int hy__value_fits(hy__compat_t *c, const hy_rule_t *rule, hy_value_t v, hy_error_t *err);
 
 typedef struct {
     hy_value_t low, high; /* ABSENT: none */

@@ -41,7 +41,7 @@ static bool break_values(hy__compat_t *c, const hy_rule_t *reader, const hy__val
     if (hy__known_values(&k, &taken) && taken.count > 0)
         return hy__breaks(c, "may be %s there, here only %s", list(c, values, false),
                           list(c, &taken, taken.count > 1));
-    hy_rule_check(reader, hy__value_at(values, 0), &err);
+    hy__value_fits(c, reader, hy__value_at(values, 0), &err);
     return hy__breaks(c, "may be %s there; here %s", list(c, values, false), err.text);
 }
 
@@ -51,7 +51,7 @@ bool hy__covers_values(hy__compat_t *c, const hy_rule_t *reader, const hy__known
     bool covers = true;
     for (uint32_t i = 0; i < values->count && (covers || missed); i++) {
         hy_value_t v = hy__value_at(values, i), copy;
-        if (!hy__fits_known(c, known, v) || hy__value_fits(c, reader, v) == 0) continue;
+        if (!hy__fits_known(c, known, v) || hy__value_fits(c, reader, v, NULL) == 0) continue;
         covers = false;
         if (missed && hy_value_copy(v, &copy) == 0)
             hy_node_insert(missed, hy_node_count(missed), copy);

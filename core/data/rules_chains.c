@@ -1,5 +1,5 @@
 /* Chains of rules on one value: from "$ref", "allOf" and the like. One that comes back to where it
- * began would never end. */
+ * began would never end. And those that need not be gone step by step. */
 #include "rules_compile.h"
 
 enum { UNDER_WAY = UINT32_MAX };
@@ -38,6 +38,19 @@ static int walk_place(walk_t *w, const hy__place_rules_t *p, uint32_t *height) {
     return rc < 0 ? rc : step(w, p->otherwise, height);
 }
 
+/* Where only a reference is, a run begins behind it at once; who came by which resource is lost on
+ * that way. */
+static const hy_rule_t *find_instead(const hy_rule_t *rule) {
+    const hy__place_rules_t *p = rule->place;
+    bool says_more = rule->types != HY__TYPES_ALL || rule->constant.kind != HY_ABSENT ||
+                     rule->enumerated || rule->number || rule->string || rule->array ||
+                     rule->object || rule->keeps_scope;
+    if (says_more || !p || !p->ref || p->dynamic || p->all_of.count > 0 || p->any_of.count > 0 ||
+        p->one_of.count > 0 || p->negated || p->condition)
+        return NULL;
+    return p->ref->instead ? p->ref->instead : p->ref;
+}
+
 static int walk(walk_t *w, hy_rule_t *rule) {
     if (rule->height == UNDER_WAY) {
         w->looping = rule;
@@ -53,6 +66,7 @@ static int walk(walk_t *w, hy_rule_t *rule) {
         rc = step(w, rule->object->dependencies[i].rule, &height);
     w->above--;
     rule->height = height;
+    rule->instead = find_instead(rule);
     return rc;
 }
 

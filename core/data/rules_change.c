@@ -147,6 +147,23 @@ static void take_object(whole_t *whole, const hy__object_rules_t *o, const hy__t
     whole->rule.object = &whole->object;
 }
 
+/* Few rules say anything of that kind, so most are spared making one. */
+static bool says_of_whole(const hy_rule_t *rule, const hy__touch_t *touch) {
+    if (rule->constant.kind != HY_ABSENT || rule->enumerated) return true;
+    const hy__place_rules_t *p = rule->place;
+    if (p && (p->any_of.count > 0 || p->one_of.count > 0 || p->negated || p->condition ||
+              p->dynamic_anchor))
+        return true;
+    if (hy_node_kind(touch->node) == HY_ARRAY) {
+        const hy__array_rules_t *a = rule->array;
+        return a && (a->contains || a->is_unique || (touch->has_gone && a->count_min > 0) ||
+                     (touch->has_come && a->count_max != UINT64_MAX));
+    }
+    const hy__object_rules_t *o = rule->object;
+    return o && ((touch->has_gone && o->count_min > 0) ||
+                 (touch->has_come && o->count_max != UINT64_MAX));
+}
+
 static __attribute__((noinline)) int run_whole(hy__run_t *run, const hy_rule_t *rule,
                                                const hy__touch_t *touch) {
     whole_t whole;
@@ -174,7 +191,7 @@ static int follow_place(hy__run_t *run, const hy__place_rules_t *place, const hy
 
 static int follow_parts(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {
     bool is_array = hy_node_kind(touch->node) == HY_ARRAY;
-    int rc = run_whole(run, rule, touch);
+    int rc = says_of_whole(rule, touch) ? run_whole(run, rule, touch) : 0;
     if (rc == 0 && is_array && rule->array) rc = follow_array(run, rule->array, touch);
     if (rc == 0 && !is_array && rule->object) rc = follow_object(run, rule->object, touch);
     if (rc == 0 && rule->place) rc = follow_place(run, rule->place, touch);
@@ -182,11 +199,13 @@ static int follow_parts(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t
 }
 
 static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {
+    if (rule->instead) rule = rule->instead;
     if (rule->has_unevaluated) return hy__rule_run(run, rule, hy_node_value(touch->node));
+    int rc = hy__run_enter(run);
+    if (rc < 0) return rc;
     hy__scope_t scope = {run->scope, rule->resource};
     if (rule->keeps_scope && rule->resource) run->scope = &scope;
-    run->depth++;
-    int rc = follow_parts(run, rule, touch);
+    rc = follow_parts(run, rule, touch);
     run->depth--;
     run->scope = scope.outer;
     return rc;

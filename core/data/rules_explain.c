@@ -14,11 +14,13 @@ enum {
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-static unsigned depth_of(const hy__at_t *at) {
-    unsigned depth = 0;
-    for (; at; at = at->up)
-        depth++;
-    return depth;
+/* How well a text tells what is wrong: the deeper in the data the better. There is room below for
+ * one that tells only of the kind of a value. */
+static unsigned told_here(const hy__run_t *run) {
+    unsigned told = 2;
+    for (const hy__at_t *at = run->at; at; at = at->up)
+        told += 2;
+    return told;
 }
 
 /* "participants.3.name"; of what is too long the end, which is what tells. */
@@ -63,13 +65,12 @@ void hy__value_write(hy_value_t v, char *out, size_t size) {
     hy_buf_deinit(&b);
 }
 
-static void tell(hy__run_t *run, int code, hy_value_t v, const char *what) {
+static void tell(const hy__run_t *run, hy_error_t *err, hy_value_t v, const char *what) {
     char place[PLACE_BYTES], value[VALUE_BYTES];
     write_place(run->at, place, sizeof place);
     hy__value_write(v, value, sizeof value);
     bool has_value = v.kind != HY_ABSENT;
-    run->told = 2 * depth_of(run->at) + 2;
-    hy_fail(run->err, code, "%s%s%s%s%s%s", place, *place ? ": " : "",
+    hy_fail(err, HY_ESCHEMA, "%s%s%s%s%s%s", place, *place ? ": " : "",
             run->is_name ? "the name " : "", has_value ? value : "", has_value ? " " : "", what);
 }
 
@@ -79,7 +80,8 @@ int hy__explain(hy__run_t *run, hy_value_t v, const char *format, ...) {
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    tell(run, HY_ESCHEMA, v, what);
+    tell(run, run->err, v, what);
+    run->told = told_here(run);
     return HY_ESCHEMA;
 }
 
@@ -92,11 +94,12 @@ int hy__explain_with(hy__run_t *run, hy_value_t v, const char *what, hy_value_t 
 int hy__explain_bound(hy__run_t *run, const char *format, ...) {
     char what[HY_ERROR_TEXT_BYTES / 2];
     va_list args;
-    if (!run->err) return HY_ETOO_LARGE;
+    hy_error_t *err = run->err ? run->err : run->silenced;
+    if (!err) return HY_ETOO_LARGE;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    tell(run, HY_ESCHEMA, hy_absent(), what);
+    tell(run, err, hy_absent(), what);
     return HY_ETOO_LARGE;
 }
 
@@ -157,18 +160,19 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
 /* --- alternatives ----------------------------------------------------------------------------- */
 
 void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err) {
-    nearest->is_only = run->told > nearest->told;
-    if (!nearest->is_only) return;
+    if (run->told == nearest->told) nearest->is_only = false;
+    if (run->told <= nearest->told) return;
     nearest->best = *err;
     nearest->told = run->told;
+    nearest->is_only = true;
 }
 
 /* What is wrong further down tells more than that nothing fits; of what is wrong right here only
  * what is not the kind of value, and that only if it is not one of several. */
 int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count,
                         hy_value_t v) {
-    unsigned here = 2 * depth_of(run->at) + 2;
-    if (nearest->told <= here - 1 || (nearest->told == here && !nearest->is_only))
+    unsigned here = told_here(run);
+    if (nearest->told < here || (nearest->told == here && !nearest->is_only))
         return hy__explain(run, v, "fits none of %u alternatives", count);
     *run->err = nearest->best;
     run->told = nearest->told;

@@ -123,8 +123,9 @@ struct hy_rule {
     uint32_t types; /* bits 1 << hy_kind_t that fit; `true` has all, `false` none. INT without REAL:
                      * "integer", which takes also a double without fraction */
     bool is_never;  /* `false` */
-    bool has_unevaluated; /* of `array` or `object` */
-    bool keeps_scope;     /* there is a "$dynamicRef" that needs to know how one came to it */
+    bool has_unevaluated;     /* of `array` or `object` */
+    bool keeps_scope;         /* there is a "$dynamicRef" that needs to know how one came to it */
+    const hy_rule_t *instead; /* it says no more than "$ref": what that leads to; NULL: it does */
     uint32_t height;     /* how many rules lead to rules from here, on the same value; at least 1 */
     hy_value_t constant; /* const; ABSENT: not said */
     hy_node_t *enumerated; /* enum: an array; NULL: not said */
@@ -169,8 +170,9 @@ typedef struct hy__scope {
 /* One run. A fast one has no `err` and keeps no `at`; where it says no, another one with both tells
  * why. Zeroed but for these two. */
 typedef struct {
-    hy_error_t *err;    /* NULL: none is wanted */
-    const hy__at_t *at; /* the value that is looked at, where `err` is wanted */
+    hy_error_t *err;      /* NULL: none is wanted */
+    hy_error_t *silenced; /* who wants none about what fits not, but about bounds; NULL: nobody */
+    const hy__at_t *at;   /* the value that is looked at, where `err` is wanted */
     const hy__scope_t *scope;
     uint32_t steps, depth;
     /* The rules that took the value that is looked at, for "unevaluated…" to see what they named.

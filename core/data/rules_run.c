@@ -9,20 +9,22 @@ int hy__run_count(hy__run_t *run, size_t steps) {
     return hy__explain_bound(run, "takes more than %u steps to check", HY_RULES_STEPS_MAX);
 }
 
-int hy__run_try(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
-    hy_error_t *err = run->err;
+static int run_silenced(hy__run_t *run, const hy_rule_t *rule, hy_value_t v, bool is_below) {
+    hy_error_t *err = run->err, *silenced = run->silenced;
+    if (err) run->silenced = err;
     run->err = NULL;
-    int rc = hy__rule_run(run, rule, v);
+    int rc = is_below ? hy__rule_run_at(run, rule, NULL, 0, v) : hy__rule_run(run, rule, v);
     run->err = err;
+    run->silenced = silenced;
     return rc;
 }
 
+int hy__run_try(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+    return run_silenced(run, rule, v, false);
+}
+
 int hy__run_try_at(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
-    hy_error_t *err = run->err;
-    run->err = NULL;
-    int rc = hy__rule_run_at(run, rule, NULL, 0, v);
-    run->err = err;
-    return rc;
+    return run_silenced(run, rule, v, true);
 }
 
 int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pattern,
@@ -179,12 +181,19 @@ static int run_in_scope(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return rc;
 }
 
-int hy__rule_run(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+int hy__run_enter(hy__run_t *run) {
     int rc = hy__run_count(run, 1);
     if (rc < 0) return rc;
     if (run->depth >= HY_RULES_DEPTH_MAX)
         return hy__explain_bound(run, "rules lead to rules deeper than %u", HY_RULES_DEPTH_MAX);
     run->depth++;
+    return 0;
+}
+
+int hy__rule_run(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+    int rc = hy__run_enter(run);
+    if (rc < 0) return rc;
+    if (rule->instead) rule = rule->instead;
     rc = rule->keeps_scope ? run_in_scope(run, rule, v) : run_rule(run, rule, v);
     run->depth--;
     return rc;

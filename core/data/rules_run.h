@@ -15,6 +15,9 @@ enum { HY__CHEAP_A_STEP = 16 };
 
 /* HY_ETOO_LARGE: these were too many. */
 int hy__run_count(hy__run_t *run, size_t steps);
+/* One rule more on the way to a value: counted, and run->depth is one more until the caller takes
+ * it back. HY_ETOO_LARGE: there are too many, and it is as before. */
+int hy__run_enter(hy__run_t *run);
 /* Whether it fits, without a word about why not: 0, HY_ESCHEMA, or what ends the run. */
 int hy__run_try(hy__run_t *run, const hy_rule_t *rule, hy_value_t v);
 int hy__run_try_at(hy__run_t *run, const hy_rule_t *rule, hy_value_t v); /* an item, a member */

@@ -1,7 +1,7 @@
 /* The catalogue of the domain: the documents that describe its data objects, each at
  * hyperty-catalogue://catalogue.<d>/.well-known/dataschema/<Name> (PROTOCOL.md section 2).
  * Everybody may read them. The node was given them when it was made (node.h), and changes none. */
-#include "internal.h"
+#include "catalogue.h"
 
 #include "../data/schema.h"
 

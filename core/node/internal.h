@@ -415,14 +415,9 @@ void hy__objects_bereave(hy_session_t *s);
 
 void hy__serve_move(hy_session_t *s, hy_msg_t *m);
 
-/* --- subscribe.c, catalogue.c, allocation.c, registry.c: functions ---------------------------- */
+/* --- subscribe.c, allocation.c, registry.c: functions ----------------------------------------- */
 
 void hy__serve_sm(hy_session_t *s, hy_msg_t *m);
-
-/* True for the addresses of the domain's catalogue: messages to them are served, never passed on.
- */
-bool hy__catalogue_has(const hy_node_server_t *n, const hy_str_t *url);
-void hy__serve_catalogue(hy_session_t *s, hy_msg_t *m);
 
 int hy__allocation_new(hy_node_server_t *n);
 void hy__allocation_free(hy_node_server_t *n);

@@ -7,6 +7,7 @@
  * reporter that publishes to `<Object>/changes`, costs one look-up: the topic leads to its object,
  * the object knows its holder, and an address below one's own object needs no further check. Any
  * other `from` is looked up once and then remembered, until ownership changes anywhere. */
+#include "catalogue.h"
 #include "internal.h"
 
 /* --- life ------------------------------------------------------------------------------------- */

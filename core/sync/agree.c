@@ -98,16 +98,22 @@ int hy__agree_again(hy_replica_t *r, hy_error_t *err) {
     const hy_schema_t *schema;
     if (r->dataschema.kind != HY_OBJECT) return 0;
     int rc = hy__agree(r, url, &schema, err);
-    bool has_own = r->object->schema && url && hy_schemas_find(r->manager->schemas, url);
-    if (rc == 0 && !has_own) r->object->schema = schema;
+    if (rc == 0) r->object->schema = schema;
     return rc;
 }
 
-/* Subscribing again brings the document. */
+/* What is not known here comes with the answer to another subscription. */
 void hy__agree_changed(hy_replica_t *r) {
+    const hy_node_t *metadata = r->object->metadata;
     const hy_schema_t *known = r->object->schema;
-    const hy_str_t *digest = hy_get_str(r->object->metadata, "schemaDigest");
-    if (!digest || (known && hy_str_equal(known->digest, digest))) return;
+    const hy_str_t *url = hy_get_str(metadata, "schema");
+    const hy_str_t *digest = hy_get_str(metadata, "schemaDigest");
+    if (!url || !digest || (known && hy_str_equal(known->digest, digest))) return;
+    known = hy_schemas_find(r->manager->schemas, url);
+    if (known && hy_str_equal(known->digest, digest)) {
+        r->object->schema = known;
+        return;
+    }
     for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
         hy_member_t *m = hy_link_owner(l, hy_member_t, link);
         if (m->state != HY_MEMBER_IN) continue;

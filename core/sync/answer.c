@@ -132,7 +132,6 @@ static int check_fit(hy_replica_t *r, const hy_node_t *whole, const hy_object_t 
     hy_error_t why = {.text = ""};
     int rc = from ? hy_object_check_fit(from, schema, &why)
                   : hy_object_check_whole_fit(whole, schema, &why);
-    if (HY_MUTANT(SCHEMA_SKIPPED)) return 0;
     if (rc == HY_ESCHEMA) hy__fit_refuse(r, version, why.text);
     return rc < 0 ? hy_fail(err, rc, "%s: %s", r->url->bytes, why.text) : 0;
 }

@@ -70,22 +70,6 @@ static hy_outcome_t compare(hy_replica_t *r, const hy_str_t *epoch, uint64_t ver
     return version <= o->version ? HY_DONE : HY_AHEAD;
 }
 
-/* What does not fit is undone; it counts as what cannot be applied. */
-static int apply(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
-    const hy_object_t *o = r->object;
-    hy_error_t why;
-    int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
-    bool is_checked = !c->is_metadata && hy_schema_has_rule(o->schema, NULL);
-    if (rc < 0 || !is_checked || HY_MUTANT(SCHEMA_SKIPPED)) return rc;
-    rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
-    if (rc == 0) return 0;
-    for (uint32_t i = c->count; i-- > 0;) {
-        hy_effect_undo(o->data, &effects[i]);
-    }
-    if (rc == HY_ESCHEMA) hy__fit_refuse(r, c->version, why.text);
-    return rc;
-}
-
 hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     hy_object_t *o = r->object;
     hy_outcome_t place = compare(r, c->epoch, c->version);
@@ -97,7 +81,7 @@ hy_outcome_t hy__arrival_apply_change(hy_replica_t *r, hy_change_t *c) {
     if (!effects) return HY_BROKEN;
     uint32_t count = c->count;
     if (HY_MUTANT(HALF_BATCH) && count > 1) c->count--;
-    int rc = apply(r, c, effects);
+    int rc = hy__fit_take(r, c, effects);
     if (rc == 0) {
         o->version = c->version;
         if (c->modified_ms) o->modified_ms = c->modified_ms;
@@ -132,18 +116,10 @@ static hy_childop_t *take_op(hy_replica_t *r, const hy_child_t *child, uint64_t 
     return op;
 }
 
-static bool has_fit(hy_replica_t *r, const hy_stamp_t *s, int rc, const hy_error_t *why) {
-    if (rc == HY_ESCHEMA) hy__fit_refuse(r, s->version, why->text);
-    return rc == 0;
-}
-
 static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child) {
     hy_object_t *o = r->object;
-    hy_error_t why;
     if (!child || child->state != HY_CHILD_PENDING) return false;
-    hy_value_t data = {.kind = hy_node_kind(child->data), .as.n = child->data};
-    int rc = hy__fit_check_new(o, child->collection, data, &why);
-    if (!has_fit(r, s, rc, &why)) return false;
+    if (hy__fit_take_new(r, s, child) < 0) return false;
     if (hy_marks_see(hy_children_marks(o->children), child->reporter, child->n, child->n) < 0)
         return false;
     bool is_first = HY_MUTANT(ORDER) && child->draft;
@@ -159,9 +135,7 @@ static bool stamp_create(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child
 static bool stamp_update(hy_replica_t *r, const hy_stamp_t *s, hy_child_t *child) {
     hy_childop_t *op = child ? take_op(r, child, s->child_version) : NULL;
     if (!op) return false;
-    hy_error_t why;
-    int rc = op->change ? hy__fit_apply(r->object, child, op->change, &why) : HY_EINVALID;
-    bool is_applied = has_fit(r, s, rc, &why);
+    bool is_applied = op->change && hy__fit_take_update(r, s, child, op->change) == 0;
     if (is_applied) {
         child->version = s->child_version;
         hy__outbox_stamped(r, child, s->child_version, HY_CHILDOP_UPDATE);

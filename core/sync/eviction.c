@@ -139,9 +139,23 @@ static bool waits_for_commit(const hy_hosted_t *h, evicting_t *e) {
     return hy__commit_wait(h->manager, &e->stored, l->ticket) == 0;
 }
 
+/* What one of this runtime is told; made before anything is done, as nobody says it again. */
+static hy_msg_t *notice_new(const hy_hosted_t *h, hy_str_t *hyperty) {
+    hy_value_t body = evict_body(h);
+    if (body.kind == HY_ABSENT) return NULL;
+    return hy_msg_new(HY_MSG_UNSUBSCRIBE, hy_int(hy_bus_next_id(h->manager->bus)), h->subscription,
+                      hyperty, body);
+}
+
 static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg) {
+    bool is_here = hy__manager_find_syncher(h->manager, hyperty) != NULL;
+    hy_msg_t *notice = is_here ? notice_new(h, hyperty) : NULL;
     evicting_t *e = done ? evicting_new(h, hyperty, done, arg) : NULL;
-    if (done && !e) return HY_ENOMEM;
+    if ((done && !e) || (is_here && !notice)) {
+        evicting_free(e);
+        hy_msg_unref(notice);
+        return HY_ENOMEM;
+    }
     /* What is lasting waits for the connection; what is written meanwhile may be on its way already
      * when that is back, and so this is before it. */
     if (hy__is_away(h->manager, h->url))
@@ -152,14 +166,16 @@ static int expel(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void *arg
     if (rc < 0) {
         if (e) hy__commit_cancel(&e->stored);
         evicting_free(e);
+        hy_msg_unref(notice);
         return rc;
     }
     hy__lasting_drop(h->manager, "invite", h->url, hyperty);
-    hy_value_t body = evict_body(h);
-    if (hy__manager_find_syncher(h->manager, hyperty)) {
-        hy__manager_send(h->manager, HY_MSG_UNSUBSCRIBE, h->subscription, hyperty, body);
+    if (notice) {
+        hy_bus_send(h->manager->bus, notice);
+        hy_msg_unref(notice);
         return 0;
     }
+    hy_value_t body = evict_body(h);
     if (!e) {
         hy__lasting_send(h->manager, "evict", h->url, hyperty, HY_MSG_UNSUBSCRIBE, h->subscription,
                          hy_str_ref(hyperty), body, NULL, NULL);

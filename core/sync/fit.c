@@ -6,7 +6,7 @@
  * the same: a misfit, until a change makes it fit. Changes are checked by what they touch, so it
  * can be mended place by place. */
 #include "../base/mem.h"
-#include "../base/mutant.h"
+#include "../data/snapshot.h"
 #include "hosted.h"
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -14,11 +14,32 @@
 int hy__fit_check(const hy_reporter_t *r, const hy_effect_t *effects, uint32_t count,
                   hy_error_t *err) {
     const hy_object_t *o = r->party.object;
-    if (!hy_schema_has_rule(o->schema, NULL) || HY_MUTANT(SCHEMA_SKIPPED)) return 0;
+    if (!hy_schema_has_rule(o->schema, NULL)) return 0;
     hy_error_t why;
     why.text[0] = '\0';
     int rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, count, &why);
     return rc < 0 ? hy_fail(err, rc, "%s: %s", o->url->bytes, why.text) : 0;
+}
+
+/* All at once, since an index that the first has named may be another one after the last. */
+int hy__fit_check_nested(const hy_reporter_t *r, hy_error_t *err) {
+    size_t count = hy__holding_collect(r, NULL);
+    hy_effect_t *effects = hy_alloc((count + 1) * sizeof *effects);
+    if (!effects) return HY_ENOMEM;
+    hy__holding_collect(r, effects);
+    int rc = hy__fit_check(r, effects, (uint32_t)count, err);
+    hy_free(effects);
+    return rc;
+}
+
+int hy__fit_edit(hy_reporter_t *r, hy_edit_t *edit, hy_effect_t *effect, hy_error_t *err) {
+    hy_object_t *o = r->party.object;
+    hy_object_touch(o);
+    int rc = hy_edit_apply(o->data, edit, effect, err);
+    if (rc < 0) return rc;
+    rc = hy__fit_check(r, effect, 1, err);
+    if (rc < 0) hy_effect_undo(o->data, effect);
+    return rc;
 }
 
 int hy__fit_check_new(const hy_object_t *o, const hy_str_t *collection, hy_value_t data,
@@ -87,6 +108,35 @@ void hy__fit_refuse(hy_replica_t *r, uint64_t version, const char *why) {
            "%s: version %llu of %s does not fit schema %s and is not taken in: %s", r->url->bytes,
            (unsigned long long)version, reporter ? reporter->bytes : "its reporter",
            r->object->schema->name->bytes, why);
+}
+
+/* --- at observers ----------------------------------------------------------------------------- */
+
+int hy__fit_take(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
+    const hy_object_t *o = r->object;
+    hy_error_t why;
+    int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
+    if (rc < 0 || c->is_metadata || !hy_schema_has_rule(o->schema, NULL)) return rc;
+    rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
+    if (rc < 0) undo(o->data, effects, c->count);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, c->version, why.text);
+    return rc;
+}
+
+int hy__fit_take_new(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child) {
+    hy_value_t data = {.kind = hy_node_kind(child->data), .as.n = child->data};
+    hy_error_t why;
+    int rc = hy__fit_check_new(r->object, child->collection, data, &why);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, s->version, why.text);
+    return rc;
+}
+
+int hy__fit_take_update(hy_replica_t *r, const hy_stamp_t *s, const hy_child_t *child,
+                        const hy_change_t *change) {
+    hy_error_t why;
+    int rc = hy__fit_apply(r->object, child, change, &why);
+    if (rc == HY_ESCHEMA) hy__fit_refuse(r, s->version, why.text);
+    return rc;
 }
 
 /* --- misfits ---------------------------------------------------------------------------------- */
@@ -168,7 +218,7 @@ void hy__fit_resumed(hy_reporter_t *r) {
 static void take_schema(hy_reporter_t *r, const hy_schema_t *schema) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     r->party.object->schema = schema;
-    if (h) hy__hosted_set_schema(h, schema);
+    if (h) h->schema = schema;
     look(r);
 }
 
@@ -181,7 +231,7 @@ void hy__fit_move(hy_reporter_t *r, const hy_schema_t *schema) {
     sign(r);
 }
 
-void hy__fit_settle(hy_reporter_t *r, bool is_committed) {
+static void settle(hy_reporter_t *r, bool is_committed) {
     const hy_schema_t *before = r->settled_schema;
     r->settled_schema = NULL;
     if (before && !is_committed) {
@@ -190,4 +240,11 @@ void hy__fit_settle(hy_reporter_t *r, bool is_committed) {
         look(r);
     }
     if (is_committed) sign(r);
+}
+
+void hy__fit_settle(hy_trial_t *t, bool is_committed) {
+    for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
+        hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
+        if (r->party.is_reporter) settle(r, is_committed);
+    }
 }

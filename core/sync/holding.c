@@ -131,13 +131,10 @@ int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err) {
         return rc;
     }
     d = r->edits;
-    hy_object_touch(r->party.object);
     hy_effect_t *effect = &d->effects[d->change->count - 1];
-    rc = hy_edit_apply(r->party.object->data, edit, effect, err);
-    if (rc == 0 && !r->is_nested) { /* else when the batch ends */
-        rc = hy__fit_check(r, effect, 1, err);
-        if (rc < 0) hy_effect_undo(r->party.object->data, effect);
-    }
+    hy_object_touch(r->party.object);
+    rc = r->is_nested ? hy_edit_apply(r->party.object->data, edit, effect, err)
+                      : hy__fit_edit(r, edit, effect, err); /* a batch is looked at at its end */
     if (rc < 0) {
         hy_change_drop_last(d->change);
     } else {
@@ -159,39 +156,19 @@ void hy__holding_mark(hy_reporter_t *r) {
     r->mark_count = r->edits ? r->edits->change->count : 0;
 }
 
-/* The change at the mark, and those behind it; the first has edits from before, too. */
-static bool is_behind_mark(const hy_reporter_t *r, const hy_held_deed_t *d, bool *is_behind) {
-    if (d->kind != EDITS || d->party != &r->party) return false;
-    *is_behind |= !r->mark || d == r->mark;
-    return *is_behind;
-}
-
-static uint32_t first_behind(const hy_reporter_t *r, const hy_held_deed_t *d) {
-    return d == r->mark ? r->mark_count : 0;
-}
-
-/* All at once, since an index that the first has named may be another one after the last. */
-int hy__holding_check_fit(hy_reporter_t *r, hy_error_t *err) {
+size_t hy__holding_collect(const hy_reporter_t *r, hy_effect_t *effects) {
     const hy_link_t *deeds = &r->party.syncher->trial->deeds;
-    bool is_behind = false;
-    size_t count = 0, at = 0;
-    if (!hy_schema_has_rule(r->party.object->schema, NULL)) return 0;
-    for (hy_link_t *l = deeds->next; l != deeds; l = l->next) {
+    bool is_behind = !r->mark;
+    size_t count = 0;
+    for (const hy_link_t *l = deeds->next; l != deeds; l = l->next) {
         const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
-        if (is_behind_mark(r, d, &is_behind)) count += d->change->count - first_behind(r, d);
+        is_behind |= d == r->mark;
+        if (!is_behind || d->kind != EDITS || d->party != &r->party) continue;
+        for (uint32_t i = d == r->mark ? r->mark_count : 0; i < d->change->count; i++, count++) {
+            if (effects) effects[count] = d->effects[i];
+        }
     }
-    hy_effect_t *effects = hy_alloc((count + 1) * sizeof *effects);
-    if (!effects) return HY_ENOMEM;
-    is_behind = false;
-    for (hy_link_t *l = deeds->next; l != deeds; l = l->next) {
-        const hy_held_deed_t *d = hy_link_owner(l, hy_held_deed_t, link);
-        if (!is_behind_mark(r, d, &is_behind)) continue;
-        for (uint32_t i = first_behind(r, d); i < d->change->count; i++)
-            effects[at++] = d->effects[i]; /* lent */
-    }
-    int rc = hy__fit_check(r, effects, (uint32_t)count, err);
-    hy_free(effects);
-    return rc;
+    return count;
 }
 
 /* Those before the mark stay, and collect on. */
@@ -461,24 +438,24 @@ static void do_deed(hy_trial_t *t, hy_held_deed_t *d) {
 }
 
 /* Of the reporters: nothing is collected any more, and no batch is open within. */
-static void settle(hy_trial_t *t, bool is_committed) {
+static void settle(hy_trial_t *t) {
     for (hy_link_t *l = t->syncher->parties.next; l != &t->syncher->parties; l = l->next) {
         hy_reporter_t *r = (hy_reporter_t *)hy_link_owner(l, hy_party_t, link);
         if (!r->party.is_reporter) continue;
         r->edits = r->mark = NULL;
         r->is_nested = false;
-        hy__fit_settle(r, is_committed);
         hy__ledger_settle(r->ledger);
     }
 }
 
 void hy__holding_commit(hy_trial_t *t) {
+    hy__fit_settle(t, true); /* who observes hears of another version before what is in it */
     while (!hy_list_is_empty(&t->deeds)) {
         hy_held_deed_t *d = hy_link_owner(t->deeds.next, hy_held_deed_t, link);
         do_deed(t, d);
         deed_free(d);
     }
-    settle(t, true);
+    settle(t);
 }
 
 static void undo(hy_held_deed_t *d) {
@@ -501,7 +478,8 @@ void hy__holding_rollback(hy_trial_t *t) {
         undo(d);
         deed_free(d);
     }
-    settle(t, false);
+    hy__fit_settle(t, false);
+    settle(t);
 }
 
 void hy__holding_forget(hy_party_t *p) {

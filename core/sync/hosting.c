@@ -220,7 +220,3 @@ void hy__hosting_delete(hy_manager_t *m, hy_msg_t *request) {
     hy__hosted_delete(h);
     hy_bus_respond(m->bus, request, 200, NULL, hy_absent());
 }
-
-void hy__hosted_set_schema(hy_hosted_t *h, const hy_schema_t *schema) {
-    h->schema = schema;
-}

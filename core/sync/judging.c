@@ -34,7 +34,7 @@ hy_asker_t hy__asker(hy_str_t *url, const hy_node_t *body) {
 
 /* --- rules ------------------------------------------------------------------------------------ */
 
-static hy_question_t query_of(const hy_manager_t *m, hy_action_t action, const hy_asker_t *who) {
+static hy_question_t question_of(const hy_manager_t *m, hy_action_t action, const hy_asker_t *who) {
     return (hy_question_t){.action = action,
                            .source = who->url,
                            .user = who->user,
@@ -42,9 +42,10 @@ static hy_question_t query_of(const hy_manager_t *m, hy_action_t action, const h
                            .wall_ms = hy_clock_wall(hy_bus_clock(m->bus))};
 }
 
-static hy_question_t query_about(const hy_hosted_t *h, hy_action_t action, const hy_asker_t *who) {
+static hy_question_t question_about(const hy_hosted_t *h, hy_action_t action,
+                                    const hy_asker_t *who) {
     const hy_reporter_t *r = hy__hosted_reporter(h);
-    hy_question_t q = query_of(h->manager, action, who);
+    hy_question_t q = question_of(h->manager, action, who);
     q.resource = h->url;
     q.schema = h->schema->name;
     q.name = r ? hy_get_str(r->party.object->metadata, "name") : NULL;
@@ -75,21 +76,23 @@ static bool denies(hy_manager_t *m, const hy_question_t *q, const hy_str_t *abou
 
 bool hy__judge_denies_call(hy_hosted_t *h, const hy_asker_t *who, const hy_str_t *method,
                            hy_error_t *err) {
-    hy_question_t q = query_about(h, HY_ACTION_EXECUTE, who);
+    if (hy_policy_is_empty(h->manager->judging.policy)) return false;
+    hy_question_t q = question_about(h, HY_ACTION_EXECUTE, who);
     q.method = method;
     return denies(h->manager, &q, h->url, err);
 }
 
 bool hy__judge_denies_child(hy_hosted_t *h, const hy_asker_t *who, const hy_str_t *collection,
                             hy_error_t *err) {
-    hy_question_t q = query_about(h, HY_ACTION_CHILD, who);
+    if (hy_policy_is_empty(h->manager->judging.policy)) return false;
+    hy_question_t q = question_about(h, HY_ACTION_CHILD, who);
     q.collection = collection;
     return denies(h->manager, &q, h->url, err);
 }
 
 bool hy__judge_denies_hyperty(hy_manager_t *m, const hy_str_t *hyperty, const hy_asker_t *who,
                               const hy_str_t *method, hy_error_t *err) {
-    hy_question_t q = query_of(m, HY_ACTION_EXECUTE, who);
+    hy_question_t q = question_of(m, HY_ACTION_EXECUTE, who);
     q.resource = hyperty;
     q.method = method;
     return denies(m, &q, hyperty, err);
@@ -97,7 +100,7 @@ bool hy__judge_denies_hyperty(hy_manager_t *m, const hy_str_t *hyperty, const hy
 
 bool hy__judge_denies_create(hy_manager_t *m, const hy_asker_t *who, const hy_schema_t *schema,
                              const hy_node_t *body, hy_error_t *err) {
-    hy_question_t q = query_of(m, HY_ACTION_CREATE, who);
+    hy_question_t q = question_of(m, HY_ACTION_CREATE, who);
     q.resource = hy_get_str(body, "resource");
     q.schema = schema->name;
     q.scheme = schema->scheme;
@@ -114,7 +117,7 @@ static bool is_listed(const hy_hosted_t *h, const hy_str_t *url) {
 
 /* What its hyperty does itself can be denied, and else is done by it. */
 static hy_judgement_t judge_deed(const hy_hosted_t *h, hy_action_t action, const hy_asker_t *who) {
-    hy_question_t q = query_about(h, action, who);
+    hy_question_t q = question_about(h, action, who);
     hy_judgement_t j = {.ruling = HY_RULING_NONE};
     hy_ruling_t ruling = hy_policy_judge(h->manager->judging.policy, &q, &j.rule);
     if (ruling == HY_RULING_DENY) j.ruling = ruling;
@@ -135,7 +138,7 @@ hy_judgement_t hy__judge_quietly(const hy_hosted_t *h, hy_action_t action, const
         j.by = HY_LET_LIST;
         return j;
     }
-    hy_question_t q = query_about(h, action, who);
+    hy_question_t q = question_about(h, action, who);
     j.ruling = hy_policy_judge(h->manager->judging.policy, &q, &j.rule);
     if (j.ruling == HY_RULING_DENY) return j;
     if (j.ruling == HY_RULING_ALLOW && !is_struck) {

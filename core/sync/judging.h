@@ -8,7 +8,8 @@
  * A guest that the list, a rule or publicness let in is judged again when lists, groups or rules
  * change (and each minute, if rules know of time): who would not be let in now is struck off in
  * that turn, as by evict, and may ask again. What a handler has let in stays until evict; so does
- * who observed before the object was handed over to this runtime, unless a rule here denies it. */
+ * who observed before the object was handed over to this runtime, unless a rule here denies it
+ * then. */
 #ifndef HY_SYNC_JUDGING_H
 #define HY_SYNC_JUDGING_H
 

@@ -292,7 +292,6 @@ static int make_child(hy_reporter_t *r, hy_msg_t *m, const judging_t *j, hy_chil
 static int check_fit(const hy_reporter_t *r, const hy_child_t *child, const hy_childop_t *op,
                      hy_error_t *err) {
     const hy_object_t *o = r->party.object;
-    if (HY_MUTANT(SCHEMA_SKIPPED)) return 0;
     if (op->kind == HY_CHILDOP_CREATE)
         return hy__fit_check_new(o, child->collection, op->data, err);
     return op->change ? hy__fit_try(o, child, op->change, err) : 0;

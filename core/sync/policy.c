@@ -195,6 +195,10 @@ hy_ruling_t hy_policy_judge(const hy_policy_t *p, const hy_question_t *q, const 
     return found->effect;
 }
 
+bool hy_policy_is_empty(const hy_policy_t *p) {
+    return p->rules.count == 0;
+}
+
 bool hy_policy_is_timed(const hy_policy_t *p) {
     return p->rules.is_timed;
 }

@@ -77,6 +77,8 @@ int hy_policy_read(hy_policy_t *p, const hy_node_t *rules, hy_error_t *err);
 /* `rule` (NULL: not wanted) gets the rule that decided as texts name it: rule "no guests", or
  * rule 3 if it has no name; lent until other rules are read; unchanged at NONE. */
 hy_ruling_t hy_policy_judge(const hy_policy_t *p, const hy_question_t *q, const char **rule);
+/* Without rules, so that nothing needs to be asked. */
+bool hy_policy_is_empty(const hy_policy_t *p);
 /* True if a ruling may become another one as time goes by. */
 bool hy_policy_is_timed(const hy_policy_t *p);
 

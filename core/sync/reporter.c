@@ -143,15 +143,12 @@ static int write_free(hy_reporter_t *r, hy_edit_t *edit, hy_change_t *change, hy
 
 /* Done, then looked at; it stays if it fits. */
 static int write_checked(hy_reporter_t *r, hy_edit_t *edit, hy_change_t *change, hy_error_t *err) {
-    hy_object_t *o = r->party.object;
     hy_effect_t effect;
-    hy_object_touch(o);
-    int rc = hy_edit_apply(o->data, edit, &effect, err);
+    int rc = hy__fit_edit(r, edit, &effect, err);
     if (rc < 0) return rc;
-    rc = hy__fit_check(r, &effect, 1, err);
-    if (rc == 0) rc = prepare(r, change);
+    rc = prepare(r, change);
     if (rc < 0) {
-        hy_effect_undo(o->data, &effect);
+        hy_effect_undo(r->party.object->data, &effect);
     } else {
         hy_effect_release(&effect);
     }
@@ -218,7 +215,7 @@ static int view_begin(void *owner, hy_error_t *err) {
 
 /* Of a trial: what was written is in the change that this makes. */
 static int commit_nested(hy_reporter_t *r, hy_error_t *err) {
-    int rc = hy__holding_check_fit(r, err);
+    int rc = hy__fit_check_nested(r, err);
     if (rc < 0) view_rollback(r);
     r->is_nested = false;
     return rc;

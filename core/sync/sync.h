@@ -17,7 +17,7 @@
  * reporter.c   with reading.c (what it is asked), answering.h (answers, in parts if need be),
  *              stamping.c (child operations done there) and moderation.c (those of others)
  * observer.c   with outbox.c (own child operations on their way)
- * fit.c        what is written fits the schema; agree.c: whose schema counts for a copy
+ * fit.h        data fits the schema of its object; whose that is: agree.c
  * decision.c   what a hyperty is asked to decide
  * handover.h   how an object passes to another reporter; likewise
  * rejoin.h     what happens when a node is lost and found again; likewise
@@ -35,6 +35,7 @@
 #include "../data/object.h"
 #include "catalogue.h"
 #include "decision.h"
+#include "fit.h"
 #include "judging.h"
 #include "ledger.h"
 #include "rejoin.h"
@@ -245,8 +246,6 @@ void hy__hosted_renew(hy_hosted_t *h);
 void hy__hosted_keep_routes(hy_hosted_t *h);
 /* Another one writes the object: its reporter here is told, and writes no more. */
 void hy__hosted_replaced(hy_hosted_t *h, const char *why);
-/* It is of another version of its schema. */
-void hy__hosted_set_schema(hy_hosted_t *h, const hy_schema_t *schema);
 /* The object was heard in that epoch, from its writer. One above that of its reporter here: it is
  * replaced. */
 void hy__hosted_hear(const hy_manager_t *m, const hy_str_t *url, const hy_str_t *epoch);
@@ -370,9 +369,8 @@ struct hy_reporter {
     hy_link_t frozen;    /* states that are read in parts, answering.c */
     bool is_waking;      /* it is there, and its hyperty has not got it yet */
     bool is_ending;      /* its store is forgetting it: nobody is told any more how it was */
-    /* fit.c */
-    hy_str_t *misfit; /* what of the object does not fit its schema; NULL: it does */
-    bool is_written;  /* since that was looked at */
+    hy_str_t *misfit;    /* what of the object does not fit its schema; NULL: it does */
+    bool is_written;     /* since that was looked at */
     hy_timer_t fit_turn;
     const hy_schema_t *settled_schema; /* of before the trial that has moved it; NULL: none has */
     bool is_public;
@@ -390,8 +388,8 @@ int hy__reporter_open(hy_reporter_t *r);
 int hy__reporter_publish(hy_reporter_t *r, hy_change_t *change, hy_effect_t *effects);
 /* Time for a snapshot of its rows, perhaps. */
 void hy__reporter_settle(hy_reporter_t *r);
-/* Writes into the metadata who reports the object now, as a change; and which version of its schema
- * it is, if it fits that. The second one writes that alone. */
+/* Writes into the metadata who reports the object now, as a change; and, the second one alone, of
+ * which version of its schema it is. */
 int hy__reporter_sign(hy_reporter_t *r);
 int hy__reporter_sign_schema(hy_reporter_t *r);
 void hy__reporter_deinit(hy_reporter_t *r);
@@ -453,50 +451,6 @@ hy_child_event_kind_t hy__childop_event(hy_childop_kind_t kind);
  * when out of memory. */
 hy_msg_t *hy__childop_message(const hy_syncher_t *s, const hy_str_t *children,
                               const hy_str_t *collection, hy_childop_t *op, hy_value_t id);
-
-/* --- fit.c: what is written fits the schema --------------------------------------------------- */
-
-void hy__fit_init(hy_reporter_t *r);
-void hy__fit_deinit(hy_reporter_t *r);
-/* What was done to the object's data; HY_ESCHEMA with a text that begins with its URL. */
-int hy__fit_check(const hy_reporter_t *r, const hy_effect_t *effects, uint32_t count,
-                  hy_error_t *err);
-/* Data of a new child; what was done to a child's data (`root`: as its creator sees it). */
-int hy__fit_check_new(const hy_object_t *o, const hy_str_t *collection, hy_value_t data,
-                      hy_error_t *err);
-int hy__fit_check_child(const hy_object_t *o, const hy_child_t *child, hy_node_t *root,
-                        const hy_effect_t *effect, hy_error_t *err);
-/* Applies an update to a child's data, as long as it fits; on failure nothing was done. */
-int hy__fit_apply(const hy_object_t *o, const hy_child_t *child, const hy_change_t *change,
-                  hy_error_t *err);
-/* Whether an update would be applied so. */
-int hy__fit_try(const hy_object_t *o, const hy_child_t *child, const hy_change_t *change,
-                hy_error_t *err);
-/* It was resumed: looks whether it fits the schema as that is now, and says so if not. */
-void hy__fit_resumed(hy_reporter_t *r);
-/* Something was published: it may fit now. */
-void hy__fit_written(hy_reporter_t *r);
-/* From now on it is of that version of its schema; in a trial until that has ended. */
-void hy__fit_move(hy_reporter_t *r, const hy_schema_t *schema);
-void hy__fit_settle(hy_reporter_t *r, bool is_committed);
-/* An object that does not fit is not taken in: logged once for each version of it. */
-void hy__fit_refuse(hy_replica_t *r, uint64_t version, const char *why);
-
-/* --- agree.c: the schema that a copy is checked by -------------------------------------------- */
-
-/* "dataschema": the digest of what is known here of the schema of the copy, or of that name; for
- * the body of a subscribe. */
-int hy__agree_put(hy_node_t *body, const hy_replica_t *r, const hy_str_t *name);
-/* An answer to it may bring the document that the reporter has. */
-void hy__agree_hear(hy_replica_t *r, const hy_node_t *answer);
-/* For a new copy of an object of that schema: the one that is known here, if it can read what was
- * written by the reporter's; else the reporter's; NULL if there is neither. HY_ESCHEMA with a text
- * that tells what cannot be read. */
-int hy__agree(hy_replica_t *r, const hy_str_t *url, const hy_schema_t **out, hy_error_t *err);
-/* For a copy that is there: the same, if the reporter sent its document. */
-int hy__agree_again(hy_replica_t *r, hy_error_t *err);
-/* The metadata was changed: the reporter may have another version by now. */
-void hy__agree_changed(hy_replica_t *r);
 
 struct hy_observer {
     hy_party_t party;

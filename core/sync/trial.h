@@ -116,8 +116,8 @@ int hy__holding_edit(hy_reporter_t *r, hy_edit_t *edit, hy_error_t *err);
 /* A batch within: what comes after the mark is undone. */
 void hy__holding_mark(hy_reporter_t *r);
 void hy__holding_undo_to_mark(hy_reporter_t *r);
-/* Whether what comes after the mark fits. */
-int hy__holding_check_fit(hy_reporter_t *r, hy_error_t *err);
+/* How many edits come after the mark; `effects` (NULL: not wanted) gets what they did, lent. */
+size_t hy__holding_collect(const hy_reporter_t *r, hy_effect_t *effects);
 /* A reporter's own operation; `op` is taken over on success. */
 int hy__holding_child(hy_reporter_t *r, hy_childop_t *op, hy_child_t *child, hy_error_t *err);
 /* What the last one did to the child's data, to be undone; taken over. */

@@ -134,7 +134,7 @@ end
 ---@param value number|string|boolean|nil
 function api.set(self, name, value)
   if name == "heating" then
-    return nil, "the heating is switched: heat(true)", "invalid"
+    return nil, "the heating is switched by who observes and may, with execute", "invalid"
   elseif type(name) ~= "string" then
     return nil, 'set needs a name and a value: set("temperature", 25)', "invalid"
   elseif UNITS[name] and type(value) ~= "number" and value ~= nil then
@@ -159,15 +159,6 @@ function api.every(self, seconds)
     return nil, "every takes seconds, from 0.01 to a day", "invalid"
   end
   self:run(seconds)
-  return true
-end
-
----Switches the heating.
----@param self Thermometer
----@param on boolean
-function api.heat(self, on)
-  if type(on) ~= "boolean" then return nil, "heat takes true or false", "invalid" end
-  self:switch(on)
   return true
 end
 

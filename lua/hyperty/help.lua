@@ -53,9 +53,9 @@ only what has that in it:
   node.stats()        figures
   node.why(hyperty, object)  tells why a hyperty does not get what happens to an object]] },
   { "why", "url?: string, who?: string", nil, [[
-Tells the last error once more, with the calls that led to it. why(url, who) tells of an object that
-is reported here and of a hyperty or user: how that was let in, what it was refused and by what,
-and what it would be now.]] },
+Tells the last error once more, with the calls that led to it. why(url, who) tells of an object
+that is reported here and of a hyperty or user: how that was let in, what it was refused and by
+what, and what it would be now.]] },
   { "policy", "rules?: table", "table|nil", [[
 Gives the rules about who may create, observe, read, write children and execute; or takes others:
   policy { rules = { { name = "no guests at night", effect = "deny",
@@ -65,8 +65,8 @@ policy {} does without.]] },
   { "groups", "", "table<string, string[]>", [[
 Gives the groups that rules speak of: URLs of users and hyperties by name.]] },
   { "group", "name: string, edit?: table", "string[]", [[
-Gives the members of a group; group("friends", { add = { "user://localhost/ann" } }) adds or removes
-some first, and makes it if there is none.]] },
+Gives the members of a group. group("friends", { add = { "user://localhost/ann" } }) adds some
+first, or takes some out with remove; it makes the group if there is none.]] },
   { "loadtext", "text: string, name?: string", "function", [[
 Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.]] },
   { "help", "x?: any", nil, [[

@@ -39,16 +39,35 @@ static hy_node_t *some_node(world_t *w, hy_node_t *n, hy_str_t **key) {
 static hy_value_t some_schema(world_t *w) {
     hy_str_t *text = random_schema(&w->random, 1);
     hy_value_t v = value_of(text->bytes);
-    hy_str_t *definitions = str_of("$defs");
-    hy_node_unset(v.as.n, definitions, NULL);
-    hy_str_unref(definitions);
+    const char *const of_documents[] = {"$schema", "$defs"};
+    for (size_t i = 0; i < COUNT_OF(of_documents); i++) {
+        hy_str_t *key = str_of(of_documents[i]);
+        hy_node_unset(v.as.n, key, NULL);
+        hy_str_unref(key);
+    }
     hy_str_unref(text);
     return v;
+}
+
+/* A field goes, or what other fields are is said. */
+static void change_fields(world_t *w, hy_node_t *document) {
+    hy_node_t *fields = hy_get_object(document, "properties");
+    hy_str_t *key = schema_key(&w->random);
+    if (roll(w, 2) == 0) {
+        hy_put(document, "additionalProperties", some_schema(w));
+    } else if (fields) {
+        hy_node_unset(fields, key, NULL);
+    }
+    hy_str_unref(key);
 }
 
 /* Takes something out of the document, changes a number, or puts a schema somewhere. */
 static void change_document(world_t *w, hy_value_t document) {
     hy_str_t *key;
+    if (roll(w, 4) == 0) {
+        change_fields(w, document.as.n);
+        return;
+    }
     hy_node_t *n = some_node(w, document.as.n, &key);
     if (!key || hy_str_is(key, "$schema") || hy_str_is(key, "$defs")) return;
     hy_value_t v = hy_node_find(n, key);
@@ -257,12 +276,12 @@ static void play(world_t *w, uint64_t seed, uint64_t changes) {
 static void what_can_be_read_fits(void **state) {
     (void)state;
     world_t w = {.yes = 0};
-    for (uint64_t seed = 0; seed < 2000; seed++) {
+    for (uint64_t seed = 0; seed < 1500; seed++) {
         play(&w, seed, 1 + seed % 6);
     }
     print_message("%u can be read, %u cannot (%u not seen); %u tried\n", w.yes, w.no, w.kept,
                   w.tried);
-    assert_true(w.yes > 800 && w.no > 400);
+    assert_true(w.yes > 500 && w.no > 300);
 }
 
 static void a_version_reads_itself(void **state) {

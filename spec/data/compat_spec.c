@@ -223,6 +223,9 @@ static void alternatives_are_matched(void **state) {
         {"{\"oneOf\":[" NEEDS("circle", "r") "," NEEDS("square", "a") "]}",
          "{\"oneOf\":[" NEEDS("square", "a") "," NEEDS("circle", "r") "," NEEDS("line", "l") "]}",
          NULL, "none of the 2 alternatives here takes all of it, as far as can be told"},
+        {VALUE("{\"type\":\"integer\",\"oneOf\":[{\"minimum\":5},{\"multipleOf\":3}]}"),
+         VALUE("{\"type\":\"integer\",\"oneOf\":[{\"multipleOf\":3},{\"minimum\":5}]}"), NULL,
+         NULL},
         {"{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}",
          "{\"anyOf\":[{\"type\":\"number\"},{\"type\":\"string\"},{\"type\":\"null\"}]}", NULL,
          "is a number there, an integer here\n"
@@ -242,6 +245,137 @@ static void alternatives_are_matched(void **state) {
          "value: is a multiple of 10 here and not there", NULL},
     };
     assert_cases(cases, COUNT_OF(cases));
+}
+
+static void what_cannot_be_told_counts_as_broken(void **state) {
+    (void)state;
+#define STRING(rest) VALUE("{\"type\":\"string\"," rest "}")
+#define LIST(rest)   VALUE("{\"type\":\"array\"," rest "}")
+    static const case_t cases[] = {
+        {STRING("\"pattern\":\"^a\""), STRING("\"pattern\":\"^[ab]\""),
+         "value: has the pattern ^[ab] here and, as far as can be told, not there",
+         "value: has the pattern ^a here and, as far as can be told, not there"},
+        {STRING("\"pattern\":\"^a\",\"maxLength\":3"), STRING("\"pattern\":\"^a\""), NULL,
+         "value: has at most 3 characters here and not there"},
+        {STRING("\"format\":\"uuid\""), STRING("\"title\":\"any\""), NULL,
+         "value: has the format uuid here and, as far as can be told, not there"},
+        {VALUE("{\"type\":\"integer\",\"not\":{\"multipleOf\":3}}"),
+         VALUE("{\"type\":\"integer\",\"not\":{\"multipleOf\":2}}"),
+         "value: may be what \"not\" rules out here, as far as can be told",
+         "value: may be what \"not\" rules out here, as far as can be told"},
+        {LIST("\"contains\":{\"const\":1}"), LIST("\"contains\":{\"type\":\"integer\"}"), NULL,
+         "value: need not contain there what it has to here, as far as can be told"},
+        {LIST("\"items\":{\"const\":1},\"minItems\":1"),
+         LIST("\"contains\":{\"type\":\"integer\"}"), NULL,
+         "value: has at least 1 items here and not there\n"
+         "value.*: may be anything there, here only 1"},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
+static void names_and_what_depends_on_them_count(void **state) {
+    (void)state;
+    static const case_t cases[] = {
+        {"{\"type\":\"object\",\"patternProperties\":{\"^x-\":{\"type\":\"string\"}}}",
+         "{\"type\":\"object\",\"patternProperties\":{\"^x-\":{\"type\":\"string\"},"
+         "\"^y-\":{\"type\":\"number\"}},\"properties\":{\"x-a\":{\"type\":\"null\"}}}",
+         "x-a: is a string there, null here", NULL},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}}}",
+         "{\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}},"
+         "\"dependencies\":{\"a\":[\"b\"]}}",
+         "b: is required here and not there", NULL},
+        {"{\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}},\"required\":[\"b\"]}",
+         "{\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}},"
+         "\"dependencies\":{\"a\":[\"b\"]}}",
+         NULL, "b: is required here and not there"},
+        {"{\"type\":\"object\",\"properties\":{\"name\":{}}}",
+         "{\"type\":\"object\",\"properties\":{\"name\":{}},\"propertyNames\":{\"maxLength\":2}}",
+         "name: is a name that is not allowed here", NULL},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
+/* A document says the same whatever it tells people. */
+static void what_only_people_read_is_nothing(void **state) {
+    (void)state;
+#define HARD(title)                                                                                \
+    "{\"title\":\"" title "\",\"properties\":{\"a\":{\"not\":{\"pattern\":\"x\"}},\"b\":{\"if\":"  \
+    "{\"minLength\":3},\"then\":{\"contains\":{\"format\":\"uri\"}}},\"c\":{\"$ref\":\"#\"}}}"
+    static const case_t cases[] = {{HARD("one"), HARD("other"), NULL, NULL}};
+    assert_cases(cases, COUNT_OF(cases));
+}
+
+static void count_place(void *arg, const char *place, const char *what) {
+    (void)place;
+    (void)what;
+    ++*(uint32_t *)arg;
+}
+
+static void places_have_a_bound(void **state) {
+    (void)state;
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_buf_text(&b, "{\"type\":\"object\",\"properties\":{\"a\":{}},\"required\":[\"a\"");
+    for (uint32_t i = 0; i < 2 * HY_COMPAT_PLACES_MAX; i++) {
+        hy_buf_format(&b, ",\"k%u\"", i);
+    }
+    hy_buf_add(&b, "]}", sizeof "]}");
+    version_t older = version_of(OF("\"a\":{}")), newer = version_of(b.bytes);
+    uint32_t count = 0;
+    assert_false(hy_compat_can_read(&newer.schema, &older.schema, count_place, &count));
+    assert_int_equal(count, HY_COMPAT_PLACES_MAX);
+    version_end(&older);
+    version_end(&newer);
+    hy_buf_deinit(&b);
+}
+
+/* 2 to the power of 40 ways through it. */
+static void what_takes_too_long_counts_as_broken(void **state) {
+    (void)state;
+    hy_buf_t older, newer, told;
+    hy_buf_t *both[] = {&older, &newer};
+    for (size_t v = 0; v < 2; v++) {
+        hy_buf_t *b = both[v];
+        hy_buf_init(b);
+        hy_buf_text(b, "{\"definitions\":{\"d0\":{\"type\":\"object\"");
+        for (int i = 0; i < 40; i++) {
+            hy_buf_format(b,
+                          "},\"d%d\":{\"anyOf\":[{\"required\":[\"a%d\"],\"minProperties\":%d},"
+                          "{\"required\":[\"b%d\"]}],\"allOf\":[{\"$ref\":\"#/definitions/d%d\"}]",
+                          i + 1, i, (int)v, i, i);
+        }
+        hy_buf_add(b, "}},\"$ref\":\"#/definitions/d40\"}",
+                   sizeof "}},\"$ref\":\"#/definitions/d40\"}");
+    }
+    version_t a = version_of(older.bytes), b = version_of(newer.bytes);
+    hy_buf_init(&told);
+    bool can = hy_compat_can_read(&b.schema, &a.schema, take_place, &told);
+    hy_buf_char(&told, '\0');
+    assert_false(can);
+    assert_string_equal(told.bytes, "it cannot be told whether all fits: too large");
+    version_end(&a);
+    version_end(&b);
+    hy_buf_deinit(&older);
+    hy_buf_deinit(&newer);
+    hy_buf_deinit(&told);
+}
+
+/* It is no then, and nothing is left. */
+static void without_memory_nothing_can_be_told(void **state) {
+    (void)state;
+    version_t older = version_of(VALUE("{\"anyOf\":[{\"enum\":[1,2]},{\"type\":\"object\"}]}"));
+    version_t newer = version_of(VALUE("{\"anyOf\":[{\"enum\":[1,2,3]},{\"type\":\"object\"}]}"));
+    for (int64_t n = 0;; n++) {
+        int64_t blocks = hy_mem_blocks();
+        hy_mem_fail_after(n);
+        bool can = hy_compat_can_read(&newer.schema, &older.schema, NULL, NULL);
+        hy_mem_fail_after(-1);
+        assert_int_equal(hy_mem_blocks(), blocks);
+        if (can) break;
+        assert_true(n < 1000);
+    }
+    version_end(&older);
+    version_end(&newer);
 }
 
 static void children_and_schemes_count(void **state) {
@@ -269,7 +403,13 @@ int main(void) {
         TEST(lists_are_compared_place_by_place),
         TEST(references_are_followed),
         TEST(alternatives_are_matched),
+        TEST(what_cannot_be_told_counts_as_broken),
+        TEST(names_and_what_depends_on_them_count),
+        TEST(what_only_people_read_is_nothing),
         TEST(children_and_schemes_count),
+        TEST(places_have_a_bound),
+        TEST(what_takes_too_long_counts_as_broken),
+        TEST(without_memory_nothing_can_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
  * by the changes that fit; those that do not are undone. */
 #include "random_schema.h"
 
+#include <stdlib.h>
+
 enum { EFFECTS_MAX = 6 };
 
 typedef struct {
@@ -176,10 +178,146 @@ static void a_batch_is_checked_as_the_whole_is(void **state) {
     assert_true(w.fitting > 20000 && w.refused > 10000);
 }
 
+/* --- by hand ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    const char *schema, *tree, *change;
+    const char *text; /* NULL: it fits */
+} case_t;
+
+/* Applies the change of that body and checks it; the tree is then as it was. */
+static int check_change(const hy_rules_t *rules, hy_node_t *tree, const char *body,
+                        hy_error_t *err) {
+    hy_change_t *c = change_of(body);
+    hy_effect_t *effects = calloc(c->count + 1, sizeof *effects);
+    assert_int_equal(hy_change_apply(c, tree, effects, NULL), 0);
+    int rc = hy_rule_check_effects(hy_rules_root(rules), tree, effects, c->count, err);
+    for (uint32_t i = c->count; i-- > 0;) {
+        hy_effect_undo(tree, &effects[i]);
+    }
+    free(effects);
+    hy_change_unref(c);
+    return rc;
+}
+
+static void assert_cases(const case_t *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        hy_rules_t *rules = rules_of(cases[i].schema);
+        hy_node_t *tree = tree_of(cases[i].tree);
+        hy_error_t err = {.text = ""};
+        int rc = check_change(rules, tree, cases[i].change, &err);
+        assert_string_equal(err.text, cases[i].text ? cases[i].text : "");
+        assert_int_equal(rc, cases[i].text ? HY_ESCHEMA : 0);
+        hy_node_unref(tree);
+        hy_rules_free(rules);
+    }
+}
+
+#define SET(path, value) "{\"attribute\":\"" path "\",\"value\":" value ",\"version\":1}"
+#define REMOVE(path)     "{\"attribute\":\"" path "\",\"version\":1}"
+
+static void what_does_not_fit_is_told_from_the_root(void **state) {
+    (void)state;
+#define ROOM                                                                                       \
+    "{\"properties\":{\"participants\":{\"items\":{\"required\":[\"hyperty\"],\"properties\":{"    \
+    "\"status\":{\"enum\":[\"open\",\"closed\"]}}}}},\"minProperties\":1}"
+#define GUESTS "{\"participants\":[{\"hyperty\":1},{\"hyperty\":2,\"status\":\"open\"}]}"
+    static const case_t cases[] = {
+        {ROOM, GUESTS, SET("participants.1.status", "\"opne\""),
+         "participants.2.status: \"opne\" is none of open, closed"},
+        {ROOM, GUESTS, REMOVE("participants.0.hyperty"), "participants.1: has no \"hyperty\""},
+        {ROOM, GUESTS, REMOVE("participants"), "has fewer than 1 members: 0"},
+        {ROOM, GUESTS, SET("participants.0.hyperty", "null"), NULL},
+        {"{\"properties\":{\"l\":{\"uniqueItems\":true}}}", "{\"l\":[1,[2],[3]]}",
+         SET("l.2.0", "2"), "l: items 2 and 3 are the same"},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
+/* What is stored and does not fit a newer schema can be changed where that is right. */
+static void what_was_wrong_before_is_not_told_of_a_change_elsewhere(void **state) {
+    (void)state;
+#define NEWER                                                                                      \
+    "{\"required\":[\"unit\"],\"properties\":{\"value\":{\"type\":\"number\"},"                    \
+    "\"log\":{\"items\":{\"type\":\"string\"}}},\"maxProperties\":3}"
+    static const case_t cases[] = {
+        {NEWER, "{\"value\":\"x\",\"log\":[1]}", SET("other", "1"), NULL},
+        {NEWER, "{\"value\":\"x\",\"log\":[1]}", SET("log.0", "\"y\""), NULL},
+        {NEWER, "{\"value\":\"x\",\"log\":[1]}", SET("value", "false"),
+         "value: false is no number"},
+        {NEWER, "{\"value\":\"x\",\"log\":[1,\"z\"]}", SET("log.1", "2"), "log.2: 2 is no string"},
+        {NEWER, "{\"value\":\"x\",\"log\":[]}", REMOVE("log"), NULL},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
+static void one_effect_is_checked_without_allocating(void **state) {
+    (void)state;
+    hy_rules_t *rules = rules_of(ROOM);
+    hy_node_t *tree = tree_of(GUESTS);
+    hy_node_t *guest = hy_node_at(hy_get_array(tree, "participants"), 0).as.n;
+    hy_str_t *key = str_of("status");
+    hy_edit_t edit = {.kind = HY_OP_SET, .node = guest, .key = key, .value = hy_text("closed")};
+    hy_effect_t effect;
+    assert_int_equal(hy_edit_apply(tree, &edit, &effect, NULL), 0);
+    hy_mem_fail_after(0);
+    int rc = hy_rule_check_effects(hy_rules_root(rules), tree, &effect, 1, NULL);
+    hy_mem_fail_after(-1);
+    assert_int_equal(rc, 0);
+    hy_effect_undo(tree, &effect);
+    hy_str_unref(key);
+    hy_node_unref(tree);
+    hy_rules_free(rules);
+}
+
+typedef struct {
+    const hy_rules_t *rules;
+    hy_node_t *tree;
+    const hy_effect_t *effects;
+    uint32_t count;
+} check_t;
+
+static int try_check(void *arg) {
+    check_t *t = arg;
+    return hy_rule_check_effects(hy_rules_root(t->rules), t->tree, t->effects, t->count, NULL);
+}
+
+static void a_batch_that_finds_no_memory_leaves_nothing(void **state) {
+    (void)state;
+    enum { COUNT = 200 };
+    hy_rules_t *rules = rules_of("{\"additionalProperties\":{\"items\":{\"type\":\"integer\"}}}");
+    hy_node_t *tree = tree_of("{}");
+    hy_effect_t effects[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        hy_str_t *key = hy_str_format("k%d", i % (COUNT / 2));
+        hy_value_t there = hy_node_find(tree, key);
+        hy_edit_t edit = {.kind = HY_OP_SET, .node = tree, .key = key};
+        if (there.kind == HY_ARRAY) {
+            edit = (hy_edit_t){.kind = HY_OP_INSERT, .node = there.as.n};
+        }
+        edit.value = value_of("[1]");
+        assert_int_equal(hy_edit_apply(tree, &edit, &effects[i], NULL), 0);
+        hy_str_unref(key);
+    }
+    check_t all = {rules, tree, effects, COUNT};
+    check_t items = {rules, tree, effects + COUNT / 2, COUNT / 2};
+    fail_until_it_works(try_check, &all);
+    fail_until_it_works(try_check, &items);
+    for (int i = 0; i < COUNT; i++) {
+        hy_effect_release(&effects[i]);
+    }
+    hy_node_unref(tree);
+    hy_rules_free(rules);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(one_edit_is_checked_as_the_whole_is),
         TEST(a_batch_is_checked_as_the_whole_is),
+        TEST(what_does_not_fit_is_told_from_the_root),
+        TEST(what_was_wrong_before_is_not_told_of_a_change_elsewhere),
+        TEST(one_effect_is_checked_without_allocating),
+        TEST(a_batch_that_finds_no_memory_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,9 +21,9 @@ describe("a connection", function()
   local world, ann, bob, there
 
   -- Each in a process of their own; `config` is that of both, `of_bob` on top of it.
-  local function meet(config, of_bob, network)
+  local function meet(config, of_bob, network, store)
     world = spec.world { network = network or { delay = { 0.01, 0.03 } }, user = ANN }
-    there = world:place("there", { user = BOB })
+    there = world:place("there", { user = BOB, store = store })
     local merged = {}
     for key, value in pairs(config or {}) do merged[key] = value end
     for key, value in pairs(of_bob or {}) do merged[key] = value end
@@ -232,6 +232,48 @@ describe("a connection", function()
     assert.equal("no candidate leads there", failed[1].reason)
   end)
 
+  it("fails when the endpoints do not get anywhere", function()
+    meet { auto = true }
+    local failed = world:events(ann, "failed")
+    for _, side in ipairs { ann, bob } do
+      world:eval(side, "self.endpoint.add_candidate = function() return true end")
+    end
+    ann.call(BOB)
+    world:run(14)
+    are("connecting", "connecting")
+    world:run(3)
+    are("none", "none")
+    assert.equal("no path was found", failed[1].reason)
+  end)
+
+  it("rings with nobody whose call was answered too late", function()
+    for moment = 1, 12 do
+      meet()
+      local ringing = world:events(ann, "ringing")
+      local call = ann.call(BOB)
+      world:run(moment * 0.02)
+      assert.is_true(ann.hang_up(call))
+      world:run(5)
+      are("none", "none")
+      assert.same({}, ringing)
+      world:close()
+    end
+  end)
+
+  it("is begun anew by who has come back", function()
+    meet({ auto = true }, { auto = true }, nil, true)
+    ann.call(BOB)
+    world:run(1)
+    local closed, url = world:events(ann, "closed"), world:url(bob)
+    there:restart()
+    bob = there:load("connection", { auto = true })
+    assert.equal(url, world:url(bob))
+    assert(bob.call(ANN))
+    world:run(2)
+    are("connected", "connected")
+    assert.same({ 1, "the other side has called anew" }, { #closed, closed[1].reason })
+  end)
+
   it("fails when the other side has died, and not when it was away for a moment", function()
     meet({ auto = true })
     local failed = world:events(ann, "failed")
@@ -282,16 +324,19 @@ describe("a connection", function()
     local liar = there:load_text [[
       local hyperty = require "hyperty"
       local Liar = { name = "Liar", version = 1, schemas = { "Connection" }, api = {} }
-      function Liar.api.call(self, who, owner)
+      function Liar.api.call(self, who, owner, answers)
         self.own = assert(self.syncher:create { schema = "Connection", new = true,
           observers = { who }, data = { status = "inviting", owner = owner, peer = who,
-            ownerPeer = { iceCandidates = hyperty.array {} } } })
+            answers = answers, ownerPeer = { iceCandidates = hyperty.array {} } } })
       end
       function Liar.api.write(self, candidate)
         table.insert(self.own.data.ownerPeer.iceCandidates, candidate)
       end
       return Liar]]
     liar.call(world:url(ann), world:url(bob))
+    world:run(1)
+    are("none", "none")
+    liar.call(world:url(ann), world:url(liar), "connection://localhost/over")
     world:run(1)
     are("none", "none")
     liar.call(world:url(ann), world:url(liar))

@@ -124,6 +124,7 @@ describe("presence", function()
     world:run(60)
     assert.equal("ann here, carl here", seen_by(carl))
     assert.equal("here carl", news())
+    assert.equal(3, #world.here.runtime:objects()) -- her own, and copies of two
   end)
 
   it("believes nobody who is stuck", function()
@@ -154,6 +155,17 @@ describe("presence", function()
     end
   end)
 
+  it("sees who did not answer at first", function()
+    local _, there = comes "bob"
+    world.network:interrupt(there.runtime, true)
+    local ann = world:load "presence"
+    world:run(8)
+    assert.equal("ann here", seen_by(ann))
+    world.network:interrupt(there.runtime, false)
+    world:run(25)
+    assert.equal("ann here, bob here", seen_by(ann))
+  end)
+
   it("counts a user with several connections once", function()
     local ann = world:load "presence"
     local bob, there = comes "bob"
@@ -167,10 +179,16 @@ describe("presence", function()
     phone.set("away", "walking")
     world:run(1)
     assert.equal("ann here, bob away: walking", seen_by(ann))
-    assert.equal("away bob", news())
+    bob.set("away", "dinner")
+    world:run(1)
+    assert.equal("ann here, bob away: dinner", seen_by(ann))
+    phone.set("away", "walking")
+    world:run(30)
+    assert.equal("ann here, bob away: walking", seen_by(ann))
+    assert.equal("away bob, away bob, away bob", news())
     world:unload(phone)
     world:run(1)
-    assert.equal("ann here, bob away: lunch", seen_by(ann))
+    assert.equal("ann here, bob away: dinner", seen_by(ann))
     assert.equal("away bob", news())
     world:unload(bob)
     world:run(1)

@@ -78,7 +78,10 @@ describe("a thermometer", function()
     assert.equal("invalid", (select(3, sensor.set(5, 5))))
     assert.equal("invalid", (select(3, sensor.every(0))))
     assert.equal("invalid", (select(3, sensor.every "1")))
-    assert.equal("invalid", (select(3, sensor.heat "on")))
+    local ok, why = pcall(sensor.set, "co2", { 800 })
+    assert.is_false(ok)
+    assert.truthy(why:find("values.4.value: a list is no string, number, boolean", 1, true), why)
+    assert.is_nil(sensor.values().co2)
   end)
 
   it("samples as often as it is told, also after a reload", function()
@@ -89,6 +92,7 @@ describe("a thermometer", function()
       world:run(seconds)
       return world:eval(sensor, "return self.sensor.version") - before
     end
+    assert.is_true(sensor.every(2))
     assert.is_true(sensor.every(1))
     assert.equal(5, samples(5.5))
     assert.is_true(sensor.set("temperature", 30))
@@ -120,9 +124,9 @@ describe("a thermometer", function()
   it("gets warm when it is heated", function()
     local world <close> = spec.world()
     local sensor = world:load("thermometer", { start = 15 })
-    assert.is_true(sensor.heat(true))
+    world:load("room_monitor", { limits = { temperature = { low = 25 } } })
     world:run(3600)
-    assert.truthy(sensor.values().temperature > 25.5)
+    assert.truthy(sensor.values().temperature > 24)
   end)
 end)
 
@@ -200,6 +204,35 @@ describe("a room monitor", function()
     for _, sample in ipairs(monitor.history "kitchen") do assert.truthy(sample.value > 16) end
   end)
 
+  it("heats again what was silent and is too cold", function()
+    local world <close> = spec.world { network = true, user = ANNA }
+    local there = world:place "there"
+    local sensor = there:load("thermometer", { room = "kitchen", start = 10 })
+    world:load "room_monitor"
+    world:run(1)
+    assert.is_true(sensor.values().heating)
+    world.network:interrupt(there.runtime, true)
+    world:eval(sensor, "self:switch(false)")
+    world:run(60)
+    assert.is_false(sensor.values().heating)
+    world.network:interrupt(there.runtime, false)
+    world:run(10)
+    assert.is_true(sensor.values().heating)
+  end)
+
+  it("heats when it is told, where it may", function()
+    local world <close> = spec.world { user = ANNA }
+    local sensor = world:load("thermometer", { room = "kitchen" })
+    local mine = world:load("room_monitor", { as = "mine" })
+    local yours = world:load("room_monitor", { as = "yours", user = BOB })
+    assert.is_true(mine.heat("kitchen", true))
+    assert.is_true(sensor.values().heating)
+    assert.same({ nil, "you may not switch the heating of kitchen", "forbidden" },
+      { yours.heat("kitchen", false) })
+    assert.is_true(sensor.values().heating)
+    assert.equal("not_found", (select(3, mine.heat("cellar", true))))
+  end)
+
   it("says that it may not heat, and goes on", function()
     local world <close> = spec.world()
     local sensor = world:load("thermometer", { room = "kitchen", user = ANNA, start = 10 })
@@ -241,6 +274,22 @@ describe("a room monitor", function()
     world:run(30)
     assert.same({ { room = "kitchen" } }, heard)
     assert.equal("live", monitor.rooms()[1].state)
+  end)
+
+  it("knows the room again when its thermometer was started anew", function()
+    local world <close> = spec.world { network = true }
+    local there = world:place "there"
+    there:load("thermometer", { room = "kitchen", start = 15, may = "anyone" })
+    local monitor = world:load "room_monitor"
+    local silent, heard = world:events(monitor, "silent"), world:events(monitor, "heard")
+    there:restart()
+    world:run(50)
+    assert.equal(1, #silent)
+    there:load("thermometer", { room = "kitchen" })
+    world:run(5)
+    assert.same({ { room = "kitchen" } }, heard)
+    assert.equal(1, #monitor.rooms())
+    assert.same({ "live", {} }, { monitor.rooms()[1].state, monitor.rooms()[1].alarms })
   end)
 
   it("tells no alarm twice for being reloaded", function()

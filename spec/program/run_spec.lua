@@ -173,6 +173,23 @@ describe("hyperty check", function()
     has("has neither start nor api: it would do nothing", ", helper = f")
   end)
 
+  it("checks its schemas, too", function()
+    local files = { ["a.lua"] = "return { name = 'A', api = {}, schemas = { 'Lamp' } }" }
+    with_files(files, function(dir)
+      local function check_with(text)
+        program.write(dir .. "/schemas/Lamp.json", text)
+        return program.run({ "check", "a" }, { dir = dir, env = "HYPERTY_PATH=" .. dir })
+      end
+      assert(os.execute("mkdir " .. dir .. "/schemas"))
+      assert.equal("a: ok\n", check_with('{"type":"object"}').out)
+      local result = check_with('{"type":"objcet"}')
+      local left_out, refused = result.err:match "^([^\n]*)\n([^\n]*)\n$"
+      assert.truthy(left_out:find "^schemas: warn: .*/Lamp%.json: left out: schema Lamp: type: ")
+      assert.truthy(refused:find '^hyperty: check: .*a%.lua: schema "Lamp" is not known here ')
+      assert.equal(1, result.status)
+    end)
+  end)
+
   it("leaves methods of one's own alone", function()
     local result = check({ ["a.lua"] =
       "return { name = 'A', start = print, show = print, schemas = { 'Resource' } }" }, "./a.lua")

@@ -151,7 +151,7 @@ describe("the README's prompt", function()
     assert.equal("", result.err)
     matches({
       ROOM,
-      "thermometer %(hyperty://localhost/" .. UUID .. "%): every, heat, on, set, url, values",
+      "thermometer %(hyperty://localhost/" .. UUID .. "%): every, on, set, url, values",
       "{", "  {", "    alarms = {},", '    room = "kitchen",', '    state = "live",',
       "    values = { heating = false, humidity = 45, temperature = 19 }", "  }", "}",
       "{", '  { connections = 1, status = "here", text = "", user = "user://localhost/me" }', "}",

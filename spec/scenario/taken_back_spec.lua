@@ -56,7 +56,7 @@ describe("what is taken back:", function()
 
   for _, case in ipairs(CASES) do
     for _, name in ipairs { "near", "far", "carl" } do
-      it(("%s, %s"):format(case[1], name), function()
+      it("from " .. name .. " what " .. case[1] .. " gave", function()
         begin { policy = { rules = { FRIENDS } }, groups = { friends = {} } }
         world:make(case.public, case.event)
         anna:eval("assert(self.room:authorise(...))", world.dora.url)

@@ -73,8 +73,8 @@ describe("who may", function()
     local action, policy, has_handler, wanted = row[1], row[2], row[3], row[4]
     local rule = policy and policy.rules[1]
     for _, name in ipairs { "near", "far" } do
-      it(("%s: %s, %s, %s"):format(action, name, told(rule),
-        has_handler and "a handler" or "no handler"), function()
+      local handler = has_handler and "a handler" or "no handler"
+      it("to " .. action .. ", " .. name .. ": " .. told(rule) .. ", and " .. handler, function()
         begin { policy = policy }
         local a = ACTIONS[action]
         world:make(false, has_handler and a.event or nil, a.joins and "subscribe" or nil)

@@ -1,7 +1,10 @@
 -- An object outlives versions of its schema: what is stored is given back also if it does not fit
 -- any more, nothing of it is lost, and it can be mended place by place.
+local host = require "hyperty.host"
+local json = require "dkjson"
 local durable = require "spec.support.durable"
 local kitchen = require "spec.support.kitchen"
+local objects = require "spec.support.objects"
 
 local CREATE = [[
   local it, text, code = self.syncher:create { schema = "Kitchen", name = "here", store = true,
@@ -111,10 +114,7 @@ describe("a stored object", function()
   end)
 end)
 
--- --- edited while it runs -------------------------------------------------------------------------
-
-local host = require "hyperty.host"
-local json = require "dkjson"
+-- --- edited while it runs ------------------------------------------------------------------------
 
 local SOURCE = [[
 local hyperty = require "hyperty"
@@ -167,6 +167,23 @@ describe("a schema file that is edited", function()
     local state, version = room
       "return self.room.data.state, self.room.metadata.schemaVersion"
     assert.same({ "idle", 2 }, { state, version })
+  end)
+
+  it("is the one that an observer checks by, before it hears of anything written in it", function()
+    local two = objects.load(rt, "two")
+    two:eval([[
+      self.room = assert(self.syncher:subscribe(...))
+      self.heard = {}
+      self.room:on("change", function(change) table.insert(self.heard, change.value) end)
+      self.room:on("status", function(status) table.insert(self.heard, status.state) end)]],
+      room "return self.room.url")
+    write(kitchen.more)
+    assert.is_true(rt:reload("one", SOURCE:format "self.room.data.state = 'idle'"))
+    rt:run(5)
+    assert.same({ "idle" }, two:eval "return self.heard")
+    room "self.room.data.state = 'off'"
+    rt:run(1)
+    assert.same({ "idle", "off" }, two:eval "return self.heard")
   end)
 
   it("counts no longer if the reload fails", function()

@@ -167,6 +167,34 @@ static void a_call_that_cannot_be_undone_waits(void **state) {
     world_free(w);
 }
 
+static void lists_are_edited_at_the_commit(void **state) {
+    (void)state;
+    world_t *w = world_new();
+    hy_party_t *p = w->ann.party;
+    hy_str_t *eve = hy_str_from("user://localhost/eve");
+    begin(&w->ann);
+    assert_int_equal(hy_party_authorise(p, &eve, 1, on_done, &w->ann.new, NULL), 0);
+    assert_string_equal(hy_syncher_trial_waits(w->ann.syncher), "authorise");
+    rollback(&w->ann);
+    run(w);
+    assert_int_equal(w->ann.called, 0);
+    assert_int_equal(hy_party_revoke(p, eve, on_done, &w->ann.old, NULL), HY_ENOT_FOUND);
+    begin(&w->ann);
+    assert_int_equal(hy_party_authorise(p, &eve, 1, on_done, &w->ann.new, NULL), 0);
+    commit(&w->ann);
+    run(w);
+    assert_int_equal(w->ann.called, 1);
+    begin(&w->ann);
+    assert_int_equal(hy_party_revoke(p, eve, on_done, &w->ann.new, NULL), 0);
+    assert_string_equal(hy_syncher_trial_waits(w->ann.syncher), "revoke");
+    commit(&w->ann);
+    run(w);
+    assert_int_equal(w->ann.called, 2);
+    assert_int_equal(hy_party_revoke(p, eve, on_done, &w->ann.old, NULL), HY_ENOT_FOUND);
+    hy_str_unref(eve);
+    world_free(w);
+}
+
 static void a_call_of_the_old_life_ends_after_the_trial(void **state) {
     (void)state;
     world_t *w = world_new();
@@ -202,6 +230,7 @@ int main(void) {
         cmocka_unit_test(those_too_never_were),
         cmocka_unit_test(all_of_it_leaves_in_its_order),
         cmocka_unit_test(a_call_that_cannot_be_undone_waits),
+        cmocka_unit_test(lists_are_edited_at_the_commit),
         cmocka_unit_test(a_call_of_the_old_life_ends_after_the_trial),
         cmocka_unit_test(a_call_of_the_trial_is_dropped_by_a_rollback),
     };

@@ -2,10 +2,10 @@
 --
 --   tools/bench/schema [NAME …]     only the lines whose name contains one of these
 --
--- Checks are timed by a program of their own (schema.c), and by ajv for the same schema and document
--- (schema_ajv.js). What a schema costs who changes objects is processor time of a runtime on a
--- virtual clock, from the first assignment to the last handler: with a schema and without, by turns,
--- so that both see the same weather.
+-- Checks are timed by a program of their own (schema.c), and by ajv for the same schema and
+-- document (schema_ajv.js). What a schema costs who changes objects is processor time of a runtime
+-- on a virtual clock, from the first assignment to the last handler: with a schema and without, by
+-- turns, so that both see the same weather.
 local host = require "hyperty.host"
 local report = require "tools.bench.report"
 

@@ -69,9 +69,9 @@ function trace(url, on) end
 ---@type table<string, function>
 node = {}
 
----Tells the last error once more, with the calls that led to it. why(url, who) tells of an object that
----is reported here and of a hyperty or user: how that was let in, what it was refused and by what,
----and what it would be now.
+---Tells the last error once more, with the calls that led to it. why(url, who) tells of an object
+---that is reported here and of a hyperty or user: how that was let in, what it was refused and by
+---what, and what it would be now.
 ---@param url? string
 ---@param who? string
 function why(url, who) end
@@ -89,8 +89,8 @@ function policy(rules) end
 ---@return table<string, string[]>
 function groups() end
 
----Gives the members of a group; group("friends", { add = { "user://localhost/ann" } }) adds or removes
----some first, and makes it if there is none.
+---Gives the members of a group. group("friends", { add = { "user://localhost/ann" } }) adds some
+---first, or takes some out with remove; it makes the group if there is none.
 ---@param name string
 ---@param edit? table
 ---@return string[]
