@@ -145,12 +145,13 @@ static bool has_second(const hy_node_t *criteria) {
 
 static int ask_registry(hy_call_t *c, hy_error_t *err) {
     hy_value_t criteria = hy_absent(), body = hy__body1("resource", hy_string(lookup(c)));
-    hy_value_copy(c->criteria, &criteria);
-    if (body.kind == HY_OBJECT && hy_put(body.as.n, "criteria", criteria) < 0) {
-        hy_value_drop(body);
-        body = hy_absent();
-    } else if (body.kind != HY_OBJECT) {
-        hy_value_drop(criteria);
+    bool is_one = hy_get_str(c->criteria.as.n, "url") != NULL; /* nothing to be left out */
+    if (body.kind == HY_OBJECT && !is_one) {
+        hy_value_copy(c->criteria, &criteria);
+        if (hy_put(body.as.n, "criteria", criteria) < 0) {
+            hy_value_drop(body);
+            body = hy_absent();
+        }
     }
     hy_str_t *to = hy__criteria_registry(c->syncher->manager, c->criteria.as.n);
     int rc = hy__call_transmit(c, HY_MSG_READ, to, body, err);
