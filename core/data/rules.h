@@ -6,9 +6,12 @@
  * what the metaschema of its draft does not allow, a reference that leads nowhere or back to itself
  * without going down in the data, a pattern that is none.
  *
- * Checking allocates only for long arrays of unique items. It has bounds: steps
- * (HY_RULES_STEPS_MAX), depth, and for each pattern what a match may cost; what goes over them does
- * not fit, and the text says so.
+ * Checking allocates only for long arrays of unique items, for "unevaluated…", and for patterns
+ * that go back far. It has bounds: steps (HY_RULES_STEPS_MAX), depth, and for each pattern what a
+ * match may cost; what goes over them does not fit, and the text says so.
+ *
+ * "format" asserts, whatever the vocabulary: people who write it mean it. A document without "$id"
+ * and URI is at nowhere:/, which is what references to other documents are resolved against then.
  *
  * Texts name the place in the data as people write it (indices from 1), the value, and the rule:
  *
@@ -27,7 +30,8 @@ typedef struct hy_rule hy_rule_t;   /* one schema in it; lives as long as that *
 /* Where documents come from that this one refers to; never the network. */
 typedef struct {
     /* The document of that absolute URI (without fragment), lent until compiling ends; ABSENT: not
-     * known. The metaschemas of the three drafts are known without it. */
+     * known. It is the root of its tree. The metaschemas of the three drafts are known without it;
+     * others, which "$schema" may name, are asked for here. */
     hy_value_t (*find)(void *arg, const char *uri, size_t len);
     void *arg;
 } hy_rules_source_t;

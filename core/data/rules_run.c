@@ -4,7 +4,7 @@
 #include "../base/mem.h"
 
 int hy__run_count(hy__run_t *run, size_t steps) {
-    run->steps += steps < HY_RULES_STEPS_MAX ? (uint32_t)steps : HY_RULES_STEPS_MAX;
+    run->steps += steps <= HY_RULES_STEPS_MAX ? (uint32_t)steps : HY_RULES_STEPS_MAX + 1;
     if (run->steps <= HY_RULES_STEPS_MAX) return 0;
     return hy__explain_bound(run, "takes more than %u steps to check", HY_RULES_STEPS_MAX);
 }
@@ -226,5 +226,10 @@ int hy__run_whole(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
 int hy_rule_check(const hy_rule_t *rule, hy_value_t value, hy_error_t *err) {
     hy__run_t fast = {.err = NULL}, telling = {.err = err};
     int rc = hy__run_whole(&fast, rule, value);
-    return rc == HY_ESCHEMA && err ? hy__run_whole(&telling, rule, value) : rc;
+    if (rc != HY_ESCHEMA || !err) return rc;
+    if (fast.steps > HY_RULES_STEPS_MAX) { /* which need not be made twice */
+        hy__run_count(&telling, fast.steps);
+        return rc;
+    }
+    return hy__run_whole(&telling, rule, value);
 }

@@ -82,6 +82,25 @@ kitchen: error: not reloaded: ./kitchen.lua:1: no start
       "kitchen: cooks 1", "kitchen: cooks 2", "kitchen: reloaded" }, lines)
   end)
 
+  it("reloads all when a schema is saved, by which their objects are checked then", function()
+    local result
+    program.with_dir(function(dir)
+      program.make_dir(dir .. "/hyperties/schemas",
+        { ["Kitchen.json"] = '{ "properties": { "n": { "enum": [1] } } }' })
+      program.write(dir .. "/hyperties/kitchen.lua", [[
+return { name = "Kitchen", start = function(self)
+  local kitchen = assert(self.syncher:create { schema = "Kitchen" })
+  print(pcall(function() kitchen.data.n = 2 end))
+end }]])
+      result = program.run({ "run", "--watch", "--attach=none", "kitchen" }, { dir = dir,
+        shell = steps { { 1, "sed -i s/1/2/ hyperties/schemas/Kitchen.json" }, { 3, ":" } } })
+    end)
+    assert.equal(0, result.status)
+    local first, rest = result.err:match "^([^\n]*)\n(.*)$"
+    assert.truthy(first:match "^kitchen: false\t.*: n: 2 is none of 1$", first)
+    assert.equal("kitchen: true\nkitchen: reloaded\n", rest)
+  end)
+
   it("may be said in the configuration", function()
     local result
     program.with_dir(function(dir)

@@ -73,7 +73,8 @@ describe("subscribing", function()
       local digest = anna:eval "return self.room.metadata.schemaDigest"
       assert.equal(sm, request.from)
       assert.same({ subscriber = ben.url, source = ben.url, ext = 1, window = 8,
-        dataschema = digest, identity = { user = "user://localhost/me", verified = false } }, request.body)
+        dataschema = digest,
+        identity = { user = "user://localhost/me", verified = false } }, request.body)
     end)
 
     it("which asks the reporter", function()
