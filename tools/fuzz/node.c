@@ -118,7 +118,7 @@ static const char *pick(const char *const *list, size_t count) {
 
 /* Who hears it has asked for it, or holds what it is for; who sent it does not hear it. What waited
  * was so when it was queued and may be another's by now. */
-static void check_delivery(const connection_t *c, const hy_msg_t *m) {
+static void check_delivery(const connection_t *c, hy_msg_t *m) {
     if (m->type == HY_MSG_RESPONSE || c->is_frozen || is_backlog) return;
     hy_str_t *runtime = hy_peer_runtime(c->peer);
     MUST(runtime);
