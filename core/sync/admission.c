@@ -236,12 +236,16 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
     return is_node;
 }
 
+void hy__hosted_tell_left(hy_hosted_t *h, hy_str_t *hyperty) {
+    hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
+                     forward_body(h, "unsubscribe", hyperty, hy_absent()));
+}
+
 static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, NULL);
     hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
-    hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
-                     forward_body(h, "unsubscribe", hyperty, hy_absent()));
+    hy__hosted_tell_left(h, hyperty);
     g->is_observing = false;
     g->is_gone = is_gone;
     h->observers--;

@@ -242,5 +242,8 @@ int hy__hosted_evict(hy_hosted_t *h, hy_str_t *hyperty, hy_domain_cb done, void 
 }
 
 int hy__hosted_take_back(hy_hosted_t *h, hy_guest_t *g, hy_domain_cb done, void *arg) {
-    return strike_off(h, g, true, done, arg);
+    bool is_observing = g->is_observing;
+    int rc = strike_off(h, g, true, done, arg);
+    if (rc == 0 && is_observing) hy__hosted_tell_left(h, g->key);
+    return rc;
 }

@@ -77,7 +77,10 @@ hy_value_t hy__hosted_entry(const hy_hosted_t *h, const hy_node_t *metadata);
 /* eviction.c: the last admission of anybody as a runtime is told of it, with the answer that lets
  * one in and when one is struck off: "<epoch>/<number>". NULL when out of memory. */
 hy_str_t *hy__hosted_admission(const hy_hosted_t *h);
-/* Strikes it off without a word of its reporter, as hy__hosted_evict; it may be let in again. */
+/* The reporter hears that this one does not observe any more. */
+void hy__hosted_tell_left(hy_hosted_t *h, hy_str_t *hyperty);
+/* Strikes it off without asking its reporter, who is told of it as of one who left; else as
+ * hy__hosted_evict. It may be let in again. */
 int hy__hosted_take_back(hy_hosted_t *h, hy_guest_t *g, hy_domain_cb done, void *arg);
 /* That it struck that hyperty off may still have to be heard. */
 bool hy__hosted_is_untold(const hy_hosted_t *h, const hy_guest_t *g);

@@ -74,9 +74,14 @@ static bool denies(hy_manager_t *m, const hy_question_t *q, const hy_str_t *abou
     return true;
 }
 
+/* Rules say nothing of the hyperty that reports the object: it may observe that, too. */
+static bool has_rules_for(const hy_hosted_t *h, const hy_asker_t *who) {
+    return !hy_policy_is_empty(h->manager->judging.policy) && !hy_str_equal(who->url, h->reporter);
+}
+
 bool hy__judge_denies_call(hy_hosted_t *h, const hy_asker_t *who, const hy_str_t *method,
                            hy_error_t *err) {
-    if (hy_policy_is_empty(h->manager->judging.policy)) return false;
+    if (!has_rules_for(h, who)) return false;
     hy_question_t q = question_about(h, HY_ACTION_EXECUTE, who);
     q.method = method;
     return denies(h->manager, &q, h->url, err);
@@ -84,7 +89,7 @@ bool hy__judge_denies_call(hy_hosted_t *h, const hy_asker_t *who, const hy_str_t
 
 bool hy__judge_denies_child(hy_hosted_t *h, const hy_asker_t *who, const hy_str_t *collection,
                             hy_error_t *err) {
-    if (hy_policy_is_empty(h->manager->judging.policy)) return false;
+    if (!has_rules_for(h, who)) return false;
     hy_question_t q = question_about(h, HY_ACTION_CHILD, who);
     q.collection = collection;
     return denies(h->manager, &q, h->url, err);
@@ -117,8 +122,9 @@ static bool is_listed(const hy_hosted_t *h, const hy_str_t *url) {
 
 /* What its hyperty does itself can be denied, and else is done by it. */
 static hy_judgement_t judge_deed(const hy_hosted_t *h, hy_action_t action, const hy_asker_t *who) {
-    hy_question_t q = question_about(h, action, who);
     hy_judgement_t j = {.ruling = HY_RULING_NONE};
+    if (!has_rules_for(h, who)) return j;
+    hy_question_t q = question_about(h, action, who);
     hy_ruling_t ruling = hy_policy_judge(h->manager->judging.policy, &q, &j.rule);
     if (ruling == HY_RULING_DENY) j.ruling = ruling;
     return j;
@@ -138,8 +144,11 @@ hy_judgement_t hy__judge_quietly(const hy_hosted_t *h, hy_action_t action, const
         j.by = HY_LET_LIST;
         return j;
     }
-    hy_question_t q = question_about(h, action, who);
-    j.ruling = hy_policy_judge(h->manager->judging.policy, &q, &j.rule);
+    j.ruling = HY_RULING_NONE;
+    if (has_rules_for(h, who)) {
+        hy_question_t q = question_about(h, action, who);
+        j.ruling = hy_policy_judge(h->manager->judging.policy, &q, &j.rule);
+    }
     if (j.ruling == HY_RULING_DENY) return j;
     if (j.ruling == HY_RULING_ALLOW && !is_struck) {
         j.by = HY_LET_RULE;

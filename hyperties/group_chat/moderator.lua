@@ -11,7 +11,7 @@
 --   guests     hyperty url → its user, of all who were let in or invited until kicked
 --
 --   subscribe        somebody wants in; the invited are in without being asked about
---   execute enter    who observes by now says so, and becomes a participant
+--   execute enter    who observes by now, perhaps by the host's rules, becomes a participant
 --   execute invite   a member asks to have somebody invited
 --   unsubscribe      somebody left
 --
@@ -66,13 +66,14 @@ function Moderator.new(chat, object)
     if refusal then
       return request:reject(refusal)
     end
-    self.guests[request.from] = request.identity and request.identity.user or request.from
+    self:remember(request)
     request:accept()
   end)
   object:on("unsubscribe", function(event) self:strike(event.from) end)
   object:on("execute", function(request)
     local ok, reason
     if request.method == "enter" then
+      self:remember(request) -- the host's rules may have let it in
       ok = self:admit(request.from)
     elseif request.method == "invite" then
       ok, reason = self:invite(request.params[1], request.from)
@@ -86,6 +87,10 @@ function Moderator.new(chat, object)
     end
   end)
   return self
+end
+
+function Moderator:remember(request)
+  self.guests[request.from] = request.identity and request.identity.user or request.from
 end
 
 -- Why that person may not come in, or nil.

@@ -68,12 +68,17 @@ describe("what is taken back:", function()
         world:settle()
         world:listen "dora"
         world:listen(name)
+        anna:eval [[
+          self.left = {}
+          self.room:on("unsubscribe", function(e) table.insert(self.left, e.from) end)]]
         case.take(name)
         anna:eval [[self.room.data.n = "secret"]]
         world:run(30)
         assert.same({ "evicted" }, world:heard(name))
         assert.same({ "n=secret" }, world:heard "dora")
         assert.same({ world.dora.url }, anna:eval "return self.room.observers")
+        local left = case.text and { world[name].url } or {} -- who evicts knows it
+        assert.same(left, anna:eval "return self.left")
         if case.text then
           for _ = 1, 2 do
             assert.same({ nil, case.text, "forbidden" }, { world:observe(name) })

@@ -35,6 +35,22 @@ describe("who opened a room", function()
     assert.truthy(said()[3] > before[3])
   end)
 
+  it("knows whom the host's rules let in, and who is struck off by them leaves the list", function()
+    local function rules(...) assert(world.rt:policy { rules = { ... } }) end
+    rules { name = "all", effect = "allow", target = { action = "observe" } }
+    local room = assert(anna.create "team")
+    assert(bob.join(room))
+    assert(carl.join(room))
+    world:run()
+    assert.same({ "anna", "bob", "carl" }, anna:sees(room))
+    assert(anna.kick(room, bob.user))
+    world:run()
+    assert.same({ "anna", "carl" }, anna:sees(room))
+    rules { name = "no Carl", effect = "deny", condition = { source = carl.user } }
+    world:run()
+    assert.same({ "anna" }, anna:sees(room))
+  end)
+
   describe("a closed room", function()
     local room
 
