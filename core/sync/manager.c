@@ -90,8 +90,9 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     hy_link_init(&m->leavings);
     hy__catalogue_init(m);
     hy__addresses_init(m);
+    int judging = hy__judging_init(m); /* whatever fails: all of them are deinitialised */
     int rc = hy__outlet_init(m);
-    if (rc == 0) rc = hy__judging_init(m);
+    if (rc == 0) rc = judging;
     if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);

@@ -213,7 +213,8 @@ describe("the annotations", function()
   it("name what a table has that a hyperty is given", function()
     walk(function(walker)
       for _, short in ipairs {
-        "Status", "Event", "Left", "Registration", "Metadata", "Reading", "Entry", "Identity", "Hyperty",
+        "Status", "Event", "Left", "Registration", "Metadata", "Reading", "Entry", "Identity",
+        "Hyperty",
       } do
         local class, met = class_named(short), set_of(walker.names(short))
         local told = told_names(class)

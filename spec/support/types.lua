@@ -86,6 +86,9 @@ local function add_options(lines, class)
       for _, option in ipairs(method.options) do
         add_field(lines, option.name .. (option.needed and "" or "?"), option.type, option.doc)
       end
+      if method.name == "discover" then
+        add(lines, "---@alias hyperty.Criteria %s", options_class(class, method))
+      end
       add(lines, "")
     end
   end
@@ -104,8 +107,8 @@ local function add_events(lines, class)
     if event.name == "change" then
       add(lines, '---@field on fun(self, event: "change", path: hyperty.Path, %s', tail)
     elseif event.name == "registration" then
-      add(lines, '---@field on fun(self, event: "registration", criteria: %s, %s',
-        options_class(class, { name = "discover" }), tail)
+      add(lines, '---@field on fun(self, event: "registration", by: hyperty.Criteria, fn: function)'
+        .. ": hyperty.Handler") -- longer ones do not fit into a line
     end
   end
 end

@@ -77,7 +77,9 @@ end
 local function registered(world, criteria)
   return world.anna:eval([[
     local known = {}
-    for _, entry in ipairs(assert(self.syncher:discover(...))) do known[entry.url] = entry.status end
+    for _, entry in ipairs(assert(self.syncher:discover(...))) do
+      known[entry.url] = entry.status
+    end
     return known]], criteria)
 end
 

@@ -60,6 +60,7 @@ function Hyperty:migrate(old, version) end
 ---@field reporter? string # url of the hyperty that reports it
 ---@field url? string # its address
 ---@field type? string # "dataObject" or "hyperty"; both without it
+---@alias hyperty.Criteria hyperty.Syncher.discover
 
 ---The syncher: makes data objects, and finds those of others
 ---@class hyperty.Syncher
@@ -69,7 +70,7 @@ function Hyperty:migrate(old, version) end
 ---@field on fun(self, event: "delegate", fn: hyperty.OnDelegate): hyperty.Handler
 ---An object or hyperty comes or goes
 ---@field on fun(self, event: "registration", fn: hyperty.OnRegistration): hyperty.Handler
----@field on fun(self, event: "registration", criteria: hyperty.Syncher.discover, fn: hyperty.OnRegistration): hyperty.Handler
+---@field on fun(self, event: "registration", by: hyperty.Criteria, fn: function): hyperty.Handler
 ---A task of the code before a reload has got that object
 ---@field on fun(self, event: "resume", fn: hyperty.OnResume): hyperty.Handler
 local Syncher = {}
