@@ -6,8 +6,8 @@
  *        ├── required, maxItems …    looked at where something came or went
  *        └── anyOf, const, contains, uniqueItems …    run: they speak of the whole node
  *
- * What speaks of the whole node is run as a rule of its own, without the others. What was put in is
- * run as a whole; all else fitted before, and what a rule that is followed says of it still holds.
+ * What was put in is run as a whole; all else fitted before, and what a rule that is followed says
+ * of it still holds.
  */
 #include "rules_run.h"
 #include "touched.h"
@@ -42,21 +42,28 @@ static int run_items(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t
 
 /* Items that moved have another rule now where it goes by their place, or did before. */
 static int run_moved(hy__run_t *run, const hy__array_rules_t *a, const hy__touch_t *touch) {
+    const hy__news_t *news = touch->news;
     size_t count = hy_node_count(touch->node), end = a->prefix.count;
-    if (touch->moved_from >= end) return 0;
-    end = touch->moved_by < count ? end + touch->moved_by : count;
-    return run_items(run, a, touch->node, touch->moved_from, end < count ? end : count);
+    if (news->moved_from >= end) return 0;
+    end = news->moved_by < count ? end + news->moved_by : count;
+    return run_items(run, a, touch->node, news->moved_from, end < count ? end : count);
+}
+
+static int run_put_in(hy__run_t *run, const hy__array_rules_t *a, const hy__touch_t *touch) {
+    const hy__news_t *news = touch->news;
+    int rc = hy__run_array_count(run, a, touch->node, news->has_gone, news->has_come);
+    if (rc == 0) rc = run_items(run, a, touch->node, news->low, news->high);
+    return rc == 0 ? run_moved(run, a, touch) : rc;
 }
 
 static int follow_array(hy__run_t *run, const hy__array_rules_t *a, const hy__touch_t *touch) {
-    int rc = run_items(run, a, touch->node, touch->low, touch->high);
-    if (rc == 0) rc = run_moved(run, a, touch);
+    int rc = touch->news ? run_put_in(run, a, touch) : 0;
     for (const hy__touch_t *in = touch->first; rc == 0 && in; in = in->next) {
         size_t i = hy_node_index(in->node);
         const hy_rule_t *rule = rule_for_item(a, i);
         if (rule) rc = follow_at(run, rule, NULL, i, in);
     }
-    return rc;
+    return rc == 0 ? hy__run_array_whole(run, a, touch->node) : rc;
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -91,19 +98,27 @@ static int follow_key(hy__run_t *run, const hy__object_rules_t *o, const hy__tou
 /* Its rule held before, unless it is the key that has come. */
 static int follow_dependency(hy__run_t *run, const hy__dependency_t *d, const hy__touch_t *touch) {
     if (hy_node_find(touch->node, d->key).kind == HY_ABSENT) return 0;
-    bool has_come = hy__touch_has_key(touch, d->key);
-    int rc = has_come || touch->has_gone ? hy__run_dependency_keys(run, d, touch->node) : 0;
+    const hy__news_t *news = touch->news;
+    bool has_come = news && hy__news_has_key(news, d->key);
+    int rc =
+        has_come || (news && news->has_gone) ? hy__run_dependency_keys(run, d, touch->node) : 0;
     if (rc < 0 || !d->rule) return rc;
     return has_come ? hy__rule_run(run, d->rule, hy_node_value(touch->node))
                     : follow(run, d->rule, touch);
 }
 
-static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__touch_t *touch) {
-    int rc = 0;
+static int run_news(hy__run_t *run, const hy__object_rules_t *o, const hy__touch_t *touch) {
+    const hy__news_t *news = touch->news;
+    int rc = hy__run_object_count(run, o, touch->node, news->has_gone, news->has_come);
     hy_str_t *key;
-    for (uint32_t pos = 0; rc == 0 && (key = hy__touch_next_key(touch, &pos));) {
+    for (uint32_t pos = 0; rc == 0 && (key = hy__news_next_key(news, &pos));) {
         rc = run_key(run, o, touch->node, key);
     }
+    return rc;
+}
+
+static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__touch_t *touch) {
+    int rc = touch->news ? run_news(run, o, touch) : 0;
     for (const hy__touch_t *in = touch->first; rc == 0 && in; in = in->next) {
         rc = follow_key(run, o, in);
     }
@@ -115,70 +130,6 @@ static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__
 
 /* --- the same node ---------------------------------------------------------------------------- */
 
-/* What the rule says of the node as a whole, as a rule of its own. */
-typedef struct {
-    hy_rule_t rule;
-    hy__place_rules_t place;
-    hy__array_rules_t array;
-    hy__object_rules_t object;
-} whole_t;
-
-static void take_place(whole_t *whole, const hy__place_rules_t *place) {
-    whole->place = *place;
-    whole->place.ref = NULL;
-    whole->place.all_of.count = 0;
-    if (!place->dynamic_anchor) whole->place.dynamic = NULL;
-    whole->rule.place = &whole->place;
-}
-
-static void take_array(whole_t *whole, const hy__array_rules_t *a, const hy__touch_t *touch) {
-    whole->array = (hy__array_rules_t){.count_min = touch->has_gone ? a->count_min : 0,
-                                       .count_max = touch->has_come ? a->count_max : UINT64_MAX,
-                                       .contains = a->contains,
-                                       .contains_min = a->contains_min,
-                                       .contains_max = a->contains_max,
-                                       .is_unique = a->is_unique};
-    whole->rule.array = &whole->array;
-}
-
-static void take_object(whole_t *whole, const hy__object_rules_t *o, const hy__touch_t *touch) {
-    whole->object = (hy__object_rules_t){.count_min = touch->has_gone ? o->count_min : 0,
-                                         .count_max = touch->has_come ? o->count_max : UINT64_MAX};
-    whole->rule.object = &whole->object;
-}
-
-/* Few rules say anything of that kind, so most are spared making one. */
-static bool says_of_whole(const hy_rule_t *rule, const hy__touch_t *touch) {
-    if (rule->constant.kind != HY_ABSENT || rule->enumerated) return true;
-    const hy__place_rules_t *p = rule->place;
-    if (p && (p->any_of.count > 0 || p->one_of.count > 0 || p->negated || p->condition ||
-              p->dynamic_anchor))
-        return true;
-    if (hy_node_kind(touch->node) == HY_ARRAY) {
-        const hy__array_rules_t *a = rule->array;
-        return a && (a->contains || a->is_unique || (touch->has_gone && a->count_min > 0) ||
-                     (touch->has_come && a->count_max != UINT64_MAX));
-    }
-    const hy__object_rules_t *o = rule->object;
-    return o && ((touch->has_gone && o->count_min > 0) ||
-                 (touch->has_come && o->count_max != UINT64_MAX));
-}
-
-static __attribute__((noinline)) int run_whole(hy__run_t *run, const hy_rule_t *rule,
-                                               const hy__touch_t *touch) {
-    whole_t whole;
-    whole.rule = (hy_rule_t){.resource = rule->resource,
-                             .types = HY__TYPES_ALL,
-                             .keeps_scope = rule->keeps_scope,
-                             .constant = rule->constant,
-                             .enumerated = rule->enumerated,
-                             .table = rule->table};
-    if (rule->place) take_place(&whole, rule->place);
-    if (rule->array) take_array(&whole, rule->array, touch);
-    if (rule->object) take_object(&whole, rule->object, touch);
-    return hy__rule_run(run, &whole.rule, hy_node_value(touch->node));
-}
-
 static int follow_place(hy__run_t *run, const hy__place_rules_t *place, const hy__touch_t *touch) {
     int rc = place->ref ? follow(run, place->ref, touch) : 0;
     if (rc == 0 && place->dynamic && !place->dynamic_anchor)
@@ -186,16 +137,16 @@ static int follow_place(hy__run_t *run, const hy__place_rules_t *place, const hy
     for (uint32_t i = 0; rc == 0 && i < place->all_of.count; i++) {
         rc = follow(run, place->all_of.items[i], touch);
     }
-    return rc;
+    return rc == 0 ? hy__run_place_whole(run, place, hy_node_value(touch->node)) : rc;
 }
 
 static int follow_parts(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {
-    bool is_array = hy_node_kind(touch->node) == HY_ARRAY;
-    int rc = says_of_whole(rule, touch) ? run_whole(run, rule, touch) : 0;
-    if (rc == 0 && is_array && rule->array) rc = follow_array(run, rule->array, touch);
-    if (rc == 0 && !is_array && rule->object) rc = follow_object(run, rule->object, touch);
-    if (rc == 0 && rule->place) rc = follow_place(run, rule->place, touch);
-    return rc;
+    hy_value_t v = hy_node_value(touch->node);
+    int rc = hy__run_constant(run, rule, v);
+    if (rc == 0 && rule->array && v.kind == HY_ARRAY) rc = follow_array(run, rule->array, touch);
+    if (rc == 0 && rule->object && v.kind == HY_OBJECT)
+        rc = follow_object(run, rule->object, touch);
+    return rc == 0 && rule->place ? follow_place(run, rule->place, touch) : rc;
 }
 
 static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touch) {

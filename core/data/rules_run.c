@@ -112,16 +112,25 @@ static int run_some(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, h
     return run->err ? tell_some_of(run, list, max, v) : run_some_of(run, list, max, v, NULL);
 }
 
+static int run_alternatives(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
+    int rc = p->any_of.count > 0 ? run_some(run, &p->any_of, UINT32_MAX, v) : 0;
+    if (rc == 0 && p->one_of.count > 0) rc = run_some(run, &p->one_of, 1, v);
+    if (rc == 0 && p->negated) rc = run_negated(run, p->negated, v);
+    if (rc == 0 && p->condition) rc = run_condition(run, p, v);
+    return rc;
+}
+
+int hy__run_place_whole(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
+    int rc = p->dynamic_anchor ? hy__rule_run(run, find_dynamic(run, p), v) : 0;
+    return rc == 0 ? run_alternatives(run, p, v) : rc;
+}
+
 static int run_place(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
     int rc = p->ref ? hy__rule_run(run, p->ref, v) : 0;
     if (rc == 0 && p->dynamic) rc = hy__rule_run(run, find_dynamic(run, p), v);
     for (uint32_t i = 0; rc == 0 && i < p->all_of.count; i++)
         rc = hy__rule_run(run, p->all_of.items[i], v);
-    if (rc == 0 && p->any_of.count > 0) rc = run_some(run, &p->any_of, UINT32_MAX, v);
-    if (rc == 0 && p->one_of.count > 0) rc = run_some(run, &p->one_of, 1, v);
-    if (rc == 0 && p->negated) rc = run_negated(run, p->negated, v);
-    if (rc == 0 && p->condition) rc = run_condition(run, p, v);
-    return rc;
+    return rc == 0 ? run_alternatives(run, p, v) : rc;
 }
 
 /* --- a rule ----------------------------------------------------------------------------------- */

@@ -29,6 +29,16 @@ int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pat
 int hy__run_value(hy__run_t *run, const hy_rule_t *rule, hy_value_t v);
 int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n);
 int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n);
+/* Of these, and of a rule's place: what only all of the value tells. const, enum; */
+int hy__run_constant(hy__run_t *run, const hy_rule_t *rule, hy_value_t v);
+/* … whether there are not `too_few`, not `too_many`, where asked; */
+int hy__run_array_count(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n,
+                        bool too_few, bool too_many);
+int hy__run_object_count(hy__run_t *run, const hy__object_rules_t *o, const hy_node_t *n,
+                         bool too_few, bool too_many);
+/* … contains, uniqueItems; and anyOf, oneOf, not, if, and a $dynamicRef that depends on the way. */
+int hy__run_array_whole(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n);
+int hy__run_place_whole(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v);
 /* Of these: what is said of a member by itself (`m`: its entry, NULL if there is none), and of keys
  * that have to be there. */
 int hy__run_member(hy__run_t *run, const hy__object_rules_t *o, const hy__member_rule_t *m,

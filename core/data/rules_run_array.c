@@ -75,17 +75,29 @@ static int run_contains(hy__run_t *run, const hy__array_rules_t *a, const hy_nod
     return 0;
 }
 
-int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n) {
+/* --- all -------------------------------------------------------------------------------------- */
+
+int hy__run_array_count(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n,
+                        bool too_few, bool too_many) {
     size_t count = hy_node_count(n);
-    if (count < a->count_min)
+    if (too_few && count < a->count_min)
         return HY__REFUSE(run, hy_absent(), "has fewer than %llu items: %zu",
                           (unsigned long long)a->count_min, count);
-    if (count > a->count_max)
+    if (too_many && count > a->count_max)
         return HY__REFUSE(run, hy_absent(), "has more than %llu items: %zu",
                           (unsigned long long)a->count_max, count);
-    int rc = a->prefix.count > 0 || a->rest ? run_items(run, a, n) : 0;
-    if (rc == 0 && a->contains) rc = run_contains(run, a, n);
+    return 0;
+}
+
+int hy__run_array_whole(hy__run_t *run, const hy__array_rules_t *a, const hy_node_t *n) {
+    int rc = a->contains ? run_contains(run, a, n) : 0;
     return rc == 0 && a->is_unique ? run_unique(run, n) : rc;
+}
+
+int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n) {
+    int rc = hy__run_array_count(run, a, n, true, true);
+    if (rc == 0 && (a->prefix.count > 0 || a->rest)) rc = run_items(run, a, n);
+    return rc == 0 ? hy__run_array_whole(run, a, n) : rc;
 }
 
 /* --- unevaluatedItems ------------------------------------------------------------------------- */

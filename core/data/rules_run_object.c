@@ -97,16 +97,24 @@ static int run_dependency(hy__run_t *run, const hy__dependency_t *d, hy_node_t *
     return rc == 0 && d->rule ? hy__rule_run(run, d->rule, hy_node_value(n)) : rc;
 }
 
-int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n) {
+int hy__run_object_count(hy__run_t *run, const hy__object_rules_t *o, const hy_node_t *n,
+                         bool too_few, bool too_many) {
     size_t count = hy_node_count(n);
-    if (count < o->count_min)
+    if (too_few && count < o->count_min)
         return HY__REFUSE(run, hy_absent(), "has fewer than %llu members: %zu",
                           (unsigned long long)o->count_min, count);
-    if (count > o->count_max)
+    if (too_many && count > o->count_max)
         return HY__REFUSE(run, hy_absent(), "has more than %llu members: %zu",
                           (unsigned long long)o->count_max, count);
+    return 0;
+}
+
+int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n) {
+    int rc = hy__run_object_count(run, o, n, true, true);
+    if (rc < 0) return rc;
     bool has_all = o->rest || o->pattern_count > 0 || o->names;
-    int rc = has_all || count <= o->members.count ? run_keys(run, o, n) : run_members(run, o, n);
+    rc = has_all || hy_node_count(n) <= o->members.count ? run_keys(run, o, n)
+                                                         : run_members(run, o, n);
     for (uint32_t i = 0; rc == 0 && i < o->dependency_count; i++) {
         if (hy_node_find(n, o->dependencies[i].key).kind != HY_ABSENT)
             rc = run_dependency(run, &o->dependencies[i], n);

@@ -121,12 +121,16 @@ static int run_string(hy__run_t *run, const hy__string_rules_t *s, hy_value_t v)
 
 /* --- the parts of a rule ---------------------------------------------------------------------- */
 
+int hy__run_constant(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
+    if (is_said(rule->constant) && !hy__rules_equal(v, rule->constant))
+        return HY__REFUSE_WITH(run, v, "is not", rule->constant);
+    return rule->enumerated ? run_enumerated(run, rule, v) : 0;
+}
+
 int hy__run_value(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     if (!is_type(rule->types, v))
         return run->err ? hy__explain_type(run, rule->types, v) : HY_ESCHEMA;
-    if (is_said(rule->constant) && !hy__rules_equal(v, rule->constant))
-        return HY__REFUSE_WITH(run, v, "is not", rule->constant);
-    int rc = rule->enumerated ? run_enumerated(run, rule, v) : 0;
+    int rc = hy__run_constant(run, rule, v);
     if (rc < 0) return rc;
     if (v.kind == HY_STR) return rule->string ? run_string(run, rule->string, v) : 0;
     bool is_number = v.kind == HY_INT || v.kind == HY_REAL;

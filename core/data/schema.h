@@ -64,6 +64,10 @@ bool hy_schema_has_collection(const hy_schema_t *s, const char *name, size_t len
 
 /* False if anything fits, so that nothing need be kept for a check. */
 bool hy_schema_has_rule(const hy_schema_t *s, const hy_str_t *collection);
+/* The same for data of an object, as each change asks it. */
+static inline bool hy_schema_has_data_rule(const hy_schema_t *s) {
+    return s && s->data_rule;
+}
 /* Checks data of an object, or of a child of that collection (NULL: the object). A schema that is
  * NULL, or has no such collection, takes anything. HY_ESCHEMA with a text that begins with the
  * place in the data; the caller says of what. */

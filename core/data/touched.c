@@ -4,34 +4,37 @@
 
 #include "../base/mem.h"
 
+#include <assert.h>
+
 /* --- what is in a node ------------------------------------------------------------------------ */
 
-static void begin(hy__touch_t *touch, hy_node_t *node) {
-    *touch = (hy__touch_t){.node = node, .moved_from = SIZE_MAX};
-    hy_dict_init(&touch->keys, sizeof(hy_str_t *));
+static void begin(hy__news_t *news) {
+    *news = (hy__news_t){.moved_from = SIZE_MAX};
 }
 
-bool hy__touch_has_key(const hy__touch_t *touch, const hy_str_t *key) {
-    if (!touch->key) return false;
-    return hy_str_equal(touch->key, key) ||
-           hy_dict_find(&touch->keys, key->bytes, key->len, key->hash);
+bool hy__news_has_key(const hy__news_t *news, const hy_str_t *key) {
+    if (!news->key) return false;
+    return hy_str_equal(news->key, key) ||
+           hy_dict_find(&news->keys, key->bytes, key->len, key->hash);
 }
 
-hy_str_t *hy__touch_next_key(const hy__touch_t *touch, uint32_t *pos) {
+hy_str_t *hy__news_next_key(const hy__news_t *news, uint32_t *pos) {
     if (*pos == 0) {
         *pos = 1;
-        return touch->key;
+        return news->key;
     }
+    if (news->keys.count == 0) return NULL;
     uint32_t at = *pos - 1;
-    hy_str_t **entry = hy_dict_next(&touch->keys, &at);
+    hy_str_t **entry = hy_dict_next(&news->keys, &at);
     *pos = at + 1;
     return entry ? *entry : NULL;
 }
 
-static int add_key(hy__touch_t *touch, hy_str_t *key) {
-    if (!touch->key) touch->key = key;
-    if (hy_str_equal(touch->key, key)) return 0;
-    return hy_dict_put(&touch->keys, key, NULL) ? 0 : HY_ENOMEM;
+static int add_key(hy__news_t *news, hy_str_t *key) {
+    if (!news->key) news->key = key;
+    if (hy_str_equal(news->key, key)) return 0;
+    if (!news->keys.entry_bytes) hy_dict_init(&news->keys, sizeof(hy_str_t *));
+    return hy_dict_put(&news->keys, key, NULL) ? 0 : HY_ENOMEM;
 }
 
 /* Items from `from` on went `by` to the left, those before it that are fewer were taken out. */
@@ -40,91 +43,99 @@ static size_t place_after_erase(size_t place, size_t from, size_t by) {
     return place - from < by ? from : place - by;
 }
 
-static void add_items(hy__touch_t *touch, const hy_effect_t *effect) {
+static void add_items(hy__news_t *news, const hy_effect_t *effect) {
     size_t from = effect->index, by = (size_t)effect->count;
-    if (effect->kind != HY_OP_SET && from < touch->moved_from) touch->moved_from = from;
+    if (effect->kind != HY_OP_SET && from < news->moved_from) news->moved_from = from;
     if (effect->kind == HY_OP_ERASE) {
-        touch->low = place_after_erase(touch->low, from, by);
-        touch->high = place_after_erase(touch->high, from, by);
+        news->low = place_after_erase(news->low, from, by);
+        news->high = place_after_erase(news->high, from, by);
         return;
     }
-    bool is_first = touch->low == touch->high;
+    bool is_first = news->low == news->high;
     if (effect->kind == HY_OP_INSERT) {
-        if (touch->low >= from) touch->low += by;
-        if (touch->high > from) touch->high += by;
-        touch->moved_by += by;
+        if (news->low >= from) news->low += by;
+        if (news->high > from) news->high += by;
+        news->moved_by += by;
     } else {
         by = 1;
     }
-    if (is_first || from < touch->low) touch->low = from;
-    if (is_first || from + by > touch->high) touch->high = from + by;
+    if (is_first || from < news->low) news->low = from;
+    if (is_first || from + by > news->high) news->high = from + by;
 }
 
-static int add_effect(hy__touch_t *touch, const hy_effect_t *effect) {
+static int add_effect(hy__news_t *news, const hy_effect_t *effect) {
     bool is_set = effect->kind == HY_OP_SET;
-    touch->has_gone |= effect->kind == HY_OP_REMOVE || effect->kind == HY_OP_ERASE;
-    touch->has_come |= effect->kind == HY_OP_INSERT || (is_set && effect->old.kind == HY_ABSENT);
-    if (effect->key) return add_key(touch, effect->key);
-    add_items(touch, effect);
+    news->has_gone |= effect->kind == HY_OP_REMOVE || effect->kind == HY_OP_ERASE;
+    news->has_come |= effect->kind == HY_OP_INSERT || (is_set && effect->old.kind == HY_ABSENT);
+    if (effect->key) return add_key(news, effect->key);
+    add_items(news, effect);
     return 0;
 }
 
 /* --- of one effect ---------------------------------------------------------------------------- */
 
 static int make_way(hy__touched_t *t, hy_node_t *root, const hy_effect_t *effect) {
-    size_t depth = 0;
-    for (hy_node_t *n = effect->node; n != root; n = hy_node_parent(n)) {
+    hy__touch_t *above = t->way + sizeof t->way / sizeof *t->way, *below = NULL;
+    hy__news_t *news = &t->news;
+    for (hy_node_t *n = effect->node;; n = hy_node_parent(n)) {
         if (!n) return 0;
-        depth++;
+        assert(above > t->way);
+        *--above = (hy__touch_t){.node = n, .first = below, .news = news};
+        if (n == root) break;
+        below = above;
+        news = NULL;
     }
-    hy_node_t *node = effect->node;
-    for (size_t i = depth + 1; i-- > 0; node = hy_node_parent(node)) {
-        begin(&t->way[i], node);
-        if (i < depth) t->way[i].first = &t->way[i + 1];
-    }
-    t->root = &t->way[0];
-    return add_effect(&t->way[depth], effect);
+    t->root = above;
+    begin(&t->news);
+    return add_effect(&t->news, effect);
 }
 
 /* --- of many ---------------------------------------------------------------------------------- */
 
+struct hy__grown {
+    hy__touch_t touch;
+    hy__news_t news;
+    hy__grown_t *all; /* the one made before it */
+};
+
 /* The slot of that node, which may be free. */
-static hy__touch_t **slot_of(const hy__touched_t *t, const hy_node_t *node) {
+static hy__grown_t **slot_of(const hy__touched_t *t, const hy_node_t *node) {
     uint64_t mixed = ((uint64_t)(uintptr_t)node >> 4) * UINT64_C(0x9e3779b97f4a7c15);
     for (uint32_t i = (uint32_t)(mixed >> 32);; i++) {
-        hy__touch_t **slot = &t->slots[i & t->slot_mask];
-        if (!*slot || (*slot)->node == node) return slot;
+        hy__grown_t **slot = &t->slots[i & t->slot_mask];
+        if (!*slot || (*slot)->touch.node == node) return slot;
     }
 }
 
 static int make_slots(hy__touched_t *t) {
     uint32_t room = t->slots ? 2 * (t->slot_mask + 1) : 64;
-    hy__touch_t **slots = hy_alloc_zero(room * sizeof *slots);
+    hy__grown_t **slots = hy_alloc_zero(room * sizeof *slots);
     if (!slots) return HY_ENOMEM;
     hy_free(t->slots);
     t->slots = slots;
     t->slot_mask = room - 1;
-    for (hy__touch_t *touch = t->all; touch; touch = touch->all) {
-        *slot_of(t, touch->node) = touch;
+    for (hy__grown_t *g = t->all; g; g = g->all) {
+        *slot_of(t, g->touch.node) = g;
     }
     return 0;
 }
 
-static hy__touch_t *add_node(hy__touched_t *t, hy_node_t *node) {
+static hy__grown_t *add_node(hy__touched_t *t, hy_node_t *node) {
     if (t->count >= t->slot_mask / 2 && make_slots(t) < 0) return NULL;
-    hy__touch_t *touch = hy_alloc(sizeof *touch);
-    if (!touch) return NULL;
-    begin(touch, node);
-    touch->all = t->all;
-    t->all = touch;
+    hy__grown_t *g = hy_alloc(sizeof *g);
+    if (!g) return NULL;
+    g->touch = (hy__touch_t){.node = node};
+    begin(&g->news);
+    g->all = t->all;
+    t->all = g;
     t->count++;
-    *slot_of(t, node) = touch;
-    return touch;
+    *slot_of(t, node) = g;
+    return g;
 }
 
 /* The node's, made with all on the way to it. `*out` stays as it is where the node is not in the
  * tree any more. */
-static int grow_to(hy__touched_t *t, hy_node_t *node, hy__touch_t **out) {
+static int grow_to(hy__touched_t *t, hy_node_t *node, hy__grown_t **out) {
     const hy_node_t *up = node;
     while (up && !*slot_of(t, up)) {
         up = hy_node_parent(up);
@@ -132,54 +143,61 @@ static int grow_to(hy__touched_t *t, hy_node_t *node, hy__touch_t **out) {
     if (!up) return 0;
     hy__touch_t *below = NULL;
     for (;; node = hy_node_parent(node)) {
-        hy__touch_t *touch = *slot_of(t, node);
-        bool is_known = touch;
-        if (!is_known) touch = add_node(t, node);
-        if (!touch) return HY_ENOMEM;
+        hy__grown_t *g = *slot_of(t, node);
+        bool is_known = g;
+        if (!is_known) g = add_node(t, node);
+        if (!g) return HY_ENOMEM;
         if (below) {
-            below->next = touch->first;
-            touch->first = below;
+            below->next = g->touch.first;
+            g->touch.first = below;
         } else {
-            *out = touch;
+            *out = g;
         }
         if (is_known) return 0;
-        below = touch;
+        below = &g->touch;
     }
+}
+
+static int grow(hy__touched_t *t, const hy_effect_t *effect) {
+    hy__grown_t *g = NULL;
+    int rc = grow_to(t, effect->node, &g);
+    if (rc < 0 || !g) return rc;
+    g->touch.news = &g->news;
+    return add_effect(&g->news, effect);
 }
 
 /* True for a member or an item that was put in. */
 static bool is_put_in(const hy__touch_t *parent, const hy__touch_t *touch) {
     if (hy_node_kind(parent->node) == HY_OBJECT)
-        return hy__touch_has_key(parent, hy_node_key(touch->node));
+        return hy__news_has_key(parent->news, hy_node_key(touch->node));
     size_t i = hy_node_index(touch->node);
-    return i >= parent->low && i < parent->high;
+    return i >= parent->news->low && i < parent->news->high;
 }
 
 /* Takes out what is in members and items that were put in. */
-static void prune(hy__touched_t *t) {
-    for (hy__touch_t *touch = t->all; touch; touch = touch->all) {
-        hy__touch_t **link = &touch->first;
-        while (*link) {
-            if (is_put_in(touch, *link)) {
-                *link = (*link)->next;
-            } else {
-                link = &(*link)->next;
-            }
+static void prune(hy__touch_t *touch) {
+    hy__touch_t **link = &touch->first;
+    while (*link) {
+        if (is_put_in(touch, *link)) {
+            *link = (*link)->next;
+        } else {
+            link = &(*link)->next;
         }
     }
 }
 
 static int make_tree(hy__touched_t *t, hy_node_t *root, const hy_effect_t *effects,
                      uint32_t count) {
-    t->root = make_slots(t) < 0 ? NULL : add_node(t, root);
-    if (!t->root) return HY_ENOMEM;
+    hy__grown_t *at_root = make_slots(t) < 0 ? NULL : add_node(t, root);
+    if (!at_root) return HY_ENOMEM;
+    t->root = &at_root->touch;
     for (uint32_t i = 0; i < count; i++) {
-        hy__touch_t *touch = NULL;
-        int rc = grow_to(t, effects[i].node, &touch);
-        if (rc == 0 && touch) rc = add_effect(touch, &effects[i]);
+        int rc = grow(t, &effects[i]);
         if (rc < 0) return rc;
     }
-    prune(t);
+    for (hy__grown_t *g = t->all; g; g = g->all) {
+        if (g->touch.news) prune(&g->touch);
+    }
     return 0;
 }
 
@@ -200,11 +218,11 @@ int hy__touched_make(hy__touched_t *t, hy_node_t *root, const hy_effect_t *effec
 }
 
 void hy__touched_release(hy__touched_t *t) {
-    hy__touch_t *next;
-    for (hy__touch_t *touch = t->all; touch; touch = next) {
-        next = touch->all;
-        hy_dict_deinit(&touch->keys);
-        hy_free(touch);
+    hy__grown_t *next;
+    for (hy__grown_t *g = t->all; g; g = next) {
+        next = g->all;
+        if (g->news.keys.entry_bytes) hy_dict_deinit(&g->news.keys);
+        hy_free(g);
     }
     hy_free(t->slots);
 }

@@ -14,9 +14,8 @@
 #include "../base/dict.h"
 #include "change.h"
 
-typedef struct hy__touch {
-    hy_node_t *node;
-    struct hy__touch *first, *next; /* those in it; the next in the same node */
+/* What happened in a node itself. */
+typedef struct {
     /* Of an object: keys set or removed, the first of them and (entries of a dict) the others. */
     hy_str_t *key; /* NULL: none */
     hy_dict_t keys;
@@ -24,24 +23,32 @@ typedef struct hy__touch {
      * moved, none by more than `moved_by` to the right. */
     size_t low, high, moved_from, moved_by;
     bool has_come, has_gone; /* members or items */
-    struct hy__touch *all;   /* the one made before it, of many */
+} hy__news_t;
+
+typedef struct hy__touch {
+    hy_node_t *node;
+    struct hy__touch *first, *next; /* those in it; the next in the same node */
+    hy__news_t *news;               /* NULL: only on the way to those in it */
 } hy__touch_t;
+
+typedef struct hy__grown hy__grown_t; /* a touch of many effects */
 
 typedef struct {
     hy__touch_t *root; /* NULL: nothing that is still there */
     bool is_whole;     /* the whole is another one, and nothing else counts */
-    hy__touch_t **slots;
+    hy__grown_t **slots, *all;
     uint32_t slot_mask, count;
-    hy__touch_t *all;
-    hy__touch_t way[HY_VALUE_DEPTH_MAX + 2]; /* to the node of one effect */
+    /* Of one effect; the way to its node ends with the array. */
+    hy__news_t news;
+    hy__touch_t way[HY_VALUE_DEPTH_MAX + 2];
 } hy__touched_t;
 
 /* HY_ENOMEM. To be released, also on failure. */
 int hy__touched_make(hy__touched_t *t, hy_node_t *root, const hy_effect_t *effects, uint32_t count);
 void hy__touched_release(hy__touched_t *t);
 
-bool hy__touch_has_key(const hy__touch_t *touch, const hy_str_t *key);
+bool hy__news_has_key(const hy__news_t *news, const hy_str_t *key);
 /* Walks the keys from *pos = 0; NULL at the end. */
-hy_str_t *hy__touch_next_key(const hy__touch_t *touch, uint32_t *pos);
+hy_str_t *hy__news_next_key(const hy__news_t *news, uint32_t *pos);
 
 #endif

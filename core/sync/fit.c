@@ -14,10 +14,10 @@
 int hy__fit_check(const hy_reporter_t *r, const hy_effect_t *effects, uint32_t count,
                   hy_error_t *err) {
     const hy_object_t *o = r->party.object;
-    if (!hy_schema_has_rule(o->schema, NULL)) return 0;
+    if (!hy_schema_has_data_rule(o->schema)) return 0;
     hy_error_t why;
     why.text[0] = '\0';
-    int rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, count, &why);
+    int rc = hy_rule_check_effects(o->schema->data_rule, o->data, effects, count, &why);
     return rc < 0 ? hy_fail(err, rc, "%s: %s", o->url->bytes, why.text) : 0;
 }
 
@@ -44,14 +44,16 @@ int hy__fit_edit(hy_reporter_t *r, hy_edit_t *edit, hy_effect_t *effect, hy_erro
 
 int hy__fit_check_new(const hy_object_t *o, const hy_str_t *collection, hy_value_t data,
                       hy_error_t *err) {
-    hy_error_t why = {.text = ""};
+    hy_error_t why;
+    why.text[0] = '\0';
     int rc = hy_schema_check(o->schema, collection, data, &why);
     return rc < 0 ? hy_fail(err, rc, "%s: %s: %s", o->url->bytes, collection->bytes, why.text) : 0;
 }
 
 static int check_effects(const hy_object_t *o, const hy_child_t *child, hy_node_t *root,
                          const hy_effect_t *effects, uint32_t count, hy_error_t *err) {
-    hy_error_t why = {.text = ""};
+    hy_error_t why;
+    why.text[0] = '\0';
     int rc = hy_schema_check_effects(o->schema, child->collection, root, effects, count, &why);
     if (rc == 0) return 0;
     return hy_fail(err, rc, "%s: %s %s: %s", o->url->bytes, child->collection->bytes,
@@ -122,9 +124,9 @@ int hy__fit_take(hy_replica_t *r, const hy_change_t *c, hy_effect_t *effects) {
     const hy_object_t *o = r->object;
     hy_error_t why;
     int rc = hy_change_apply(c, c->is_metadata ? o->metadata : o->data, effects, NULL);
-    if (rc < 0 || c->is_metadata || !hy_schema_has_rule(o->schema, NULL)) return rc;
+    if (rc < 0 || c->is_metadata || !hy_schema_has_data_rule(o->schema)) return rc;
     if (is_checked_here(r)) return 0;
-    rc = hy_schema_check_effects(o->schema, NULL, o->data, effects, c->count, &why);
+    rc = hy_rule_check_effects(o->schema->data_rule, o->data, effects, c->count, &why);
     if (rc < 0) undo(o->data, effects, c->count);
     if (rc == HY_ESCHEMA) hy__fit_refuse(r, c->version, why.text);
     return rc;

@@ -166,7 +166,7 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
     if (rc < 0) {
         hy_value_drop(edit->value);
-    } else if (hy_schema_has_rule(r->party.object->schema, NULL)) {
+    } else if (hy_schema_has_data_rule(r->party.object->schema)) {
         rc = write_checked(r, edit, change, err);
     } else {
         rc = write_free(r, edit, change, err);
