@@ -26,7 +26,7 @@ typedef struct {
     hy_prompts_t *prompts; /* NULL: none yet */
     bool has_prompt;       /* of its own, which shows all lines; else they go to stderr, too */
     hy_watch_t *watch;     /* NULL: --watch was not given */
-    hy_signal_t *sigint, *sigterm;
+    hy_signal_t *sigint, *sigterm, *sighup;
     int status;
 } program_t;
 
@@ -191,10 +191,19 @@ static bool watch_signal(program_t *p, int number, hy_signal_t **out) {
     return false;
 }
 
+/* Its terminal is closed: an end like any other, unless who started it wants it to go on (nohup).
+ */
+static bool watch_hangup(program_t *p) {
+    struct sigaction before;
+    bool is_ignored = sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN;
+    return is_ignored || watch_signal(p, SIGHUP, &p->sighup);
+}
+
 static void close_host(program_t *p) {
     if (!p->host) return;
     hy_signal_close(p->sigint);
     hy_signal_close(p->sigterm);
+    hy_signal_close(p->sighup);
     hy_watch_close(p->watch);
     hy_hyperty_end(p->host);
     hy_prompts_close(p->prompts);
@@ -224,7 +233,7 @@ static void load_all(program_t *p) {
 int hy_command_run(const hy_options_t *options) {
     program_t p = {.options = options, .command = "run"};
     if (open_host(&p) && watch_signal(&p, SIGINT, &p.sigint) &&
-        watch_signal(&p, SIGTERM, &p.sigterm) && watch_files(&p)) {
+        watch_signal(&p, SIGTERM, &p.sigterm) && watch_hangup(&p) && watch_files(&p)) {
         load_all(&p);
         if (p.status == HY_EXIT_DONE && open_prompts(&p, false)) hyperty_run(p.host);
     }

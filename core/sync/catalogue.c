@@ -69,9 +69,7 @@ static const hy_schema_t *find_known(const hy_manager_t *m, hy_span_t name) {
     return schema;
 }
 
-/* Where the catalogue has it: of the domain that a URL names, else of the own one. NULL: nowhere,
- * it is no name of a schema (or out of memory). */
-static hy_str_t *address_of(const hy_manager_t *m, const hy_str_t *text) {
+hy_str_t *hy__schema_address(const hy_manager_t *m, const hy_str_t *text) {
     bool is_whole = is_url(text->bytes, text->len);
     hy_str_t *url =
         is_whole ? hy_str_new(text->bytes, text->len)
@@ -232,7 +230,7 @@ static hy_str_t *find_missing(lookup_t *l) {
     if (rc < 0 && uri) {
         hy_span_t name = name_in(uri->bytes, uri->len);
         hy_str_t *whole = hy_str_new(uri->bytes, (size_t)(name.bytes - uri->bytes) + name.len);
-        url = whole ? address_of(l->manager, whole) : NULL;
+        url = whole ? hy__schema_address(l->manager, whole) : NULL;
         hy_str_unref(whole);
     }
     hy_str_unref(uri);
@@ -353,7 +351,7 @@ static int begin(hy_manager_t *m, hy_str_t *url, lookup_t **out) {
 
 int hy__schema_want(hy_manager_t *m, const hy_str_t *name, hy_schema_wait_t *w, hy_error_t *err) {
     if (hy_schemas_find(m->schemas, name)) return 1;
-    hy_str_t *url = address_of(m, name);
+    hy_str_t *url = hy__schema_address(m, name);
     if (!url) return fail_unknown(m, name->bytes, "", HY_ENOT_FOUND, err);
     lookup_t *l = hy__part_find(&m->lookups, url);
     if (l && l->code < 0 && hy_clock_now(hy_bus_clock(m->bus)) < l->until_ms) {

@@ -28,6 +28,10 @@ void hy__schema_wait_init(hy_schema_wait_t *w, void (*done)(void *arg, int code,
 int hy__schema_want(hy_manager_t *m, const hy_str_t *name, hy_schema_wait_t *w, hy_error_t *err);
 void hy__schema_wait_end(hy_schema_wait_t *w); /* harmless if it does not wait */
 
+/* Where the catalogue has the schema of that name or URL: of the domain that the URL names, else of
+ * the own one. The caller owns it. NULL: nowhere, it is no name of a schema (or out of memory). */
+hy_str_t *hy__schema_address(const hy_manager_t *m, const hy_str_t *name);
+
 void hy__catalogue_init(hy_manager_t *m);
 void hy__catalogue_free(hy_manager_t *m);
 /* A node is reached again: what was asked for in vain may be asked for anew. */

@@ -41,7 +41,8 @@ int hy__criteria_check(const hy_manager_t *m, hy_node_t *criteria, hy_error_t *e
     }
     hy_str_t *name = hy_get_str(criteria, "schema");
     const hy_schema_t *schema = name ? hy_schemas_find(m->schemas, name) : NULL;
-    return schema ? hy_put(criteria, "schema", hy__string_ref(schema->url)) : 0;
+    hy_str_t *url = schema ? hy_str_ref(schema->url) : name ? hy__schema_address(m, name) : NULL;
+    return url ? hy_put(criteria, "schema", hy_string(url)) : 0;
 }
 
 hy_str_t *hy__criteria_registry(const hy_manager_t *m, const hy_node_t *criteria) {

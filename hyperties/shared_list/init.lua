@@ -9,7 +9,7 @@
 --
 -- Everybody observes the list, its reporter included, and reads that copy, so all see the same in
 -- the same order. Who is not its reporter asks for edits with execute; what edits are is told in
--- edits.lua. When the reporter leaves, the list becomes that of who observes it for longest; with a
+-- edits.lua. When the reporter calls `leave`, the list goes to who observes it for longest; with a
 -- store (--store), it is there again after a restart.
 --
 -- config: `name` of the list ("list"). Events: `changed` { kind = "add"|"update"|"remove", path },

@@ -26,7 +26,7 @@ describe("hyperty run", function()
   local READY = "return { name = 'Ready', start = function() print 'ready' end, "
     .. "stop = function() print 'bye' end }"
 
-  for _, signal in ipairs { "INT", "TERM" } do
+  for _, signal in ipairs { "INT", "TERM", "HUP" } do
     it("ends well at SIG" .. signal .. ", and lets its hyperties stop", function()
       with_files({ ["ready.lua"] = READY }, function(dir)
         local result = run(dir, signal, "./ready.lua")

@@ -182,4 +182,14 @@ describe("discovery", function()
     assert.same({ eve.url }, found { url = eve.url })
     assert.same(expected { name = "kitchen" }, found { name = "kitchen" })
   end)
+
+  it("finds by the name of a schema that it does not know itself", function()
+    local world = network.world { { "anna", schemas = { Garden = { scheme = "ctxt" } } }, "ben" }
+    local url = world.anna:eval [[
+      return assert(self.syncher:create { schema = "Garden", name = "garden" }).url]]
+    world:run(1)
+    local found = world.ben:eval [[return self.syncher:discover { schema = "Garden" }]]
+    assert.equal(url, found[1] and found[1].url)
+    world:finish()
+  end)
 end)
