@@ -98,7 +98,7 @@ int hy__agree_again(hy_replica_t *r, hy_error_t *err) {
     const hy_schema_t *schema;
     if (r->dataschema.kind != HY_OBJECT) return 0;
     int rc = hy__agree(r, url, &schema, err);
-    if (rc == 0) r->object->schema = schema;
+    if (rc == 0) hy_object_set_schema(r->object, schema);
     return rc;
 }
 
@@ -111,7 +111,7 @@ void hy__agree_changed(hy_replica_t *r) {
     if (!url || !digest || (known && hy_str_equal(known->digest, digest))) return;
     known = hy_schemas_find(r->manager->schemas, url);
     if (known && hy_str_equal(known->digest, digest)) {
-        r->object->schema = known;
+        hy_object_set_schema(r->object, known);
         return;
     }
     for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {
