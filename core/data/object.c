@@ -19,6 +19,12 @@ bool hy_object_is_metadata(const hy_str_t *key) {
     return true;
 }
 
+void hy_object_set_schema(hy_object_t *o, const hy_schema_t *schema) {
+    hy_schema_use(schema);
+    hy_schema_unuse(o->schema);
+    o->schema = schema;
+}
+
 int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata, hy_value_t data,
                   hy_object_t **out) {
     hy_object_t *o = hy_alloc_zero(sizeof *o);
@@ -32,7 +38,7 @@ int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata,
         return rc;
     }
     o->url = hy_str_ref(url);
-    o->schema = schema;
+    hy_object_set_schema(o, schema);
     o->metadata = metadata.as.n;
     o->data = root;
     hy_history_init(&o->history);
@@ -44,6 +50,7 @@ int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata,
 void hy_object_free(hy_object_t *o) {
     if (!o) return;
     hy__snapshots_fail(o);
+    hy_object_set_schema(o, NULL);
     hy_history_deinit(&o->history);
     hy_children_free(o->children);
     hy_node_unref(o->metadata);

@@ -12,7 +12,7 @@
 /* Fields are read by sync/; those without a function here are also written by it. */
 typedef struct {
     hy_str_t *url;
-    const hy_schema_t *schema;  /* NULL if this runtime does not know it */
+    const hy_schema_t *schema;  /* in use; NULL if this runtime does not know it */
     hy_node_t *metadata, *data; /* roots keep their identity */
     hy_children_t *children;
     hy_str_t *epoch;
@@ -27,7 +27,8 @@ typedef struct {
 /* `metadata` (object) and `data` (node, or ABSENT for {}) are taken over, also on failure. */
 int hy_object_new(hy_str_t *url, const hy_schema_t *schema, hy_value_t metadata, hy_value_t data,
                   hy_object_t **out);
-void hy_object_free(hy_object_t *o); /* NULL allowed */
+void hy_object_free(hy_object_t *o); /* NULL allowed; before its schema's hy_schemas_t */
+void hy_object_set_schema(hy_object_t *o, const hy_schema_t *schema);
 /* The metadata, with `lastModified` brought up to date: it is written when somebody looks, not with
  * every change. Lent, read only. */
 hy_node_t *hy_object_metadata(hy_object_t *o);

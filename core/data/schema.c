@@ -1,8 +1,9 @@
 /* The schemas a runtime knows. A catalogue URL is looked up by its last segment, so that short
  * names and URLs of any domain find the same schema.
  *
- *      by_name   "Kitchen" ──► current one         all   every one that was ever made: objects
- *                                                        point to them
+ *      by_name   "Kitchen" ──► current one         all   every one that was ever made, as objects
+ *                                                        point to them; of those that came with
+ *                                                        objects of others only the last ones
  *
  * What one refers to is compiled into it, as it is then. So an update of one makes those anew that
  * refer to it, as versions of their own. */
@@ -24,6 +25,7 @@ struct hy_schemas {
     hy_dict_t by_name;
     hy_link_t all;
     uint32_t foreign_count;
+    uint64_t wants; /* counts up: hy__known_t's last_wanted */
     hy_str_t *domain;
 };
 
@@ -72,6 +74,11 @@ void hy_schemas_free(hy_schemas_t *s) {
     hy_free(s);
 }
 
+static void append(hy_schemas_t *s, hy__known_t *known) {
+    hy_list_append(&s->all, &known->link);
+    known->set = s;
+}
+
 static entry_t *find_entry(const hy_schemas_t *s, const char *name, size_t len) {
     return hy_dict_find(&s->by_name, name, len, hy_hash(name, len));
 }
@@ -89,7 +96,7 @@ int hy_schemas_add(hy_schemas_t *s, const char *name, const hy_node_t *document,
         return rc;
     }
     e->known = known;
-    hy_list_append(&s->all, &known->link);
+    append(s, known);
     return 0;
 }
 
@@ -102,14 +109,19 @@ typedef struct {
 } compiling_t;
 
 /* One more that the compiled one refers to. */
-static int note_use(hy__known_t *known, hy_str_t *name) {
+static int note_use(hy__known_t *known, const hy_schema_t *used) {
     for (uint32_t i = 0; i < known->use_count; i++) {
-        if (hy_str_equal(known->uses[i], name)) return 0;
+        if (hy_str_equal(known->uses[i], used->name)) return 0;
     }
-    hy_str_t **uses = hy_realloc(known->uses, (known->use_count + 1) * sizeof(hy_str_t *));
+    size_t size = (known->use_count + 1) * sizeof(hy_str_t *);
+    hy_str_t **uses = hy_realloc(known->uses, size);
     if (!uses) return HY_ENOMEM;
     known->uses = uses;
-    known->uses[known->use_count++] = hy_str_ref(name);
+    hy_str_t **digests = hy_realloc(known->use_digests, size);
+    if (!digests) return HY_ENOMEM;
+    known->use_digests = digests;
+    uses[known->use_count] = hy_str_ref(used->name);
+    digests[known->use_count++] = hy_str_ref(used->digest);
     return 0;
 }
 
@@ -156,7 +168,7 @@ static hy_value_t lend_document(void *arg, const char *uri, size_t len) {
     compiling_t *c = arg;
     hy__known_t *known = find_document(c, uri, len);
     if (!known) return hy_absent();
-    if (known != c->known && note_use(c->known, known->schema.name) < 0) {
+    if (known != c->known && note_use(c->known, &known->schema) < 0) {
         c->is_out_of_memory = true;
         return hy_absent();
     }
@@ -215,12 +227,21 @@ static bool is_current(const hy_schemas_t *s, const hy__known_t *known) {
     return e && e->known == known;
 }
 
+/* What it refers to is as it was when it was compiled. */
+static bool is_up_to_date(const hy_schemas_t *s, const hy__known_t *known) {
+    for (uint32_t i = 0; i < known->use_count; i++) {
+        const entry_t *e = find_entry(s, known->uses[i]->bytes, known->uses[i]->len);
+        if (!e || !hy_str_equal(e->known->schema.digest, known->use_digests[i])) return false;
+    }
+    return true;
+}
+
 /* One that is compiled as that document would be now. */
 static hy__known_t *find_same(const hy_schemas_t *s, const hy__known_t *fresh) {
     for (hy_link_t *l = s->all.next; l != &s->all; l = l->next) {
         hy__known_t *known = hy_link_owner(l, hy__known_t, link);
         if (!known->schema.rules || !has_document(known, fresh)) continue;
-        if (known->use_count == 0 || is_current(s, known)) return known;
+        if (is_current(s, known) || is_up_to_date(s, known)) return known;
     }
     return NULL;
 }
@@ -269,8 +290,10 @@ static int make_current(hy_schemas_t *s, hy__known_t *known, hy_error_t *err) {
         hy__known_t *user = hy_link_owner(remade.next, hy__known_t, link);
         find_entry(s, user->schema.name->bytes, user->schema.name->len)->known = user;
         hy_list_remove(&user->link);
-        hy_list_append(&s->all, &user->link);
+        append(s, user);
     }
+    if (known->is_foreign) s->foreign_count--;
+    known->is_foreign = false;
     return 0;
 }
 
@@ -289,8 +312,32 @@ int hy_schemas_update(hy_schemas_t *s, const char *name, const hy_node_t *docume
         hy__schema_free(fresh);
         return rc;
     }
-    hy_list_append(&s->all, &fresh->link);
+    append(s, fresh);
     return 0;
+}
+
+/* --- those of other runtimes ------------------------------------------------------------------ */
+
+/* The list is not in this order: objects give up theirs without a look at it. */
+static hy__known_t *longest_unused(const hy_schemas_t *s) {
+    hy__known_t *longest = NULL;
+    for (hy_link_t *l = s->all.next; l != &s->all; l = l->next) {
+        hy__known_t *known = hy_link_owner(l, hy__known_t, link);
+        if (!known->is_foreign || known->users > 0) continue;
+        if (!longest || known->last_wanted < longest->last_wanted) longest = known;
+    }
+    return longest;
+}
+
+void hy_schema_use(const hy_schema_t *s) {
+    if (s) ((hy__known_t *)s)->users++;
+}
+
+void hy_schema_unuse(const hy_schema_t *s) {
+    hy__known_t *known = (hy__known_t *)s;
+    if (!known) return;
+    known->users--;
+    known->last_wanted = ++known->set->wants;
 }
 
 static const char *last_segment(const hy_str_t *url) {
@@ -309,19 +356,25 @@ int hy_schemas_foreign(hy_schemas_t *s, const hy_str_t *url, const hy_node_t *do
     hy__known_t *same = find_same(s, fresh);
     if (same) {
         hy__schema_free(fresh);
+        same->last_wanted = ++s->wants;
         *out = &same->schema;
         return 0;
     }
-    if (s->foreign_count >= HY_SCHEMAS_FOREIGN_MAX)
-        rc = hy_fail(err, HY_EFULL, "schema %s: %u of other runtimes are known, and no more fit",
+    bool is_full = s->foreign_count >= HY_SCHEMAS_FOREIGN_MAX;
+    hy__known_t *unused = is_full ? longest_unused(s) : NULL;
+    if (is_full && !unused)
+        rc = hy_fail(err, HY_EFULL, "schema %s: %u of other runtimes are in use, and no more fit",
                      fresh->schema.name->bytes, HY_SCHEMAS_FOREIGN_MAX);
     if (rc == 0) rc = compile(s, fresh, err);
     if (rc < 0) {
         hy__schema_free(fresh);
         return rc;
     }
-    s->foreign_count++;
-    hy_list_append(&s->all, &fresh->link);
+    hy__schema_free(unused);
+    if (!unused) s->foreign_count++;
+    fresh->is_foreign = true;
+    fresh->last_wanted = ++s->wants;
+    append(s, fresh);
     *out = &fresh->schema;
     return 0;
 }

@@ -6,8 +6,10 @@
  *
  *      add ─► documents, which may refer to one another ─► compile ─► usable
  *
- * A schema that is there stays as long as its hy_schemas_t: objects point to it. Of one name there
- * is one current version; an update makes another one current, and objects keep theirs. */
+ * A schema that is there stays as long as its hy_schemas_t, as objects point to it; but one of
+ * another runtime, which was never current, is let go for want of room while no object uses it. Of
+ * one name there is one current version; an update makes another one current, and objects keep
+ * theirs. */
 #ifndef HY_DATA_SCHEMA_H
 #define HY_DATA_SCHEMA_H
 
@@ -50,9 +52,14 @@ int hy_schemas_compile(hy_schemas_t *s, hy_schema_failed_cb failed, void *arg, h
 int hy_schemas_update(hy_schemas_t *s, const char *name, const hy_node_t *document,
                       hy_error_t *err);
 /* The schema of another runtime's object, which is not made current: the known one of that name and
- * document, or it is compiled and kept (HY_SCHEMAS_FOREIGN_MAX; beyond HY_EFULL). */
+ * document (and of those that it refers to, as they are now), or it is compiled and kept, instead
+ * of the one that was unused longest if there are HY_SCHEMAS_FOREIGN_MAX (all in use: HY_EFULL).
+ * Lent until the next call, unless it is used. */
 int hy_schemas_foreign(hy_schemas_t *s, const hy_str_t *url, const hy_node_t *document,
                        const hy_schema_t **out, hy_error_t *err);
+/* One more, one less object points to it. NULL allowed. */
+void hy_schema_use(const hy_schema_t *s);
+void hy_schema_unuse(const hy_schema_t *s);
 /* The current one by name or catalogue URL (its last segment); NULL if unknown. Lent. */
 const hy_schema_t *hy_schemas_find(const hy_schemas_t *s, const hy_str_t *name_or_url);
 /* Writes the names of all, in the order of the alphabet: "Communication, Resource", as many as fit.

@@ -22,6 +22,7 @@ void hy__schema_free(hy__known_t *known) {
     free_names(s->collections, s->collection_count);
     free_names(s->fields, s->field_count);
     free_names(known->uses, known->use_count);
+    free_names(known->use_digests, known->use_count);
     hy_str_unref(s->name);
     hy_str_unref(s->url);
     hy_str_unref(s->scheme);

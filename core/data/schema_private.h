@@ -9,9 +9,14 @@
 typedef struct hy__known hy__known_t;
 struct hy__known {
     hy_schema_t schema;
-    hy_link_t link;  /* in the set, which owns it */
-    hy_str_t **uses; /* names of those whose documents were read to compile it */
+    hy_link_t link; /* in the set, which owns it */
+    /* Names of those whose documents were read to compile it, and the digests of these. */
+    hy_str_t **uses, **use_digests;
     uint32_t use_count;
+    hy_schemas_t *set;    /* once it is in one */
+    bool is_foreign;      /* it may be let go while no object uses it */
+    uint32_t users;       /* objects that point to it */
+    uint64_t last_wanted; /* of the set's count: when it was made, found or given up last */
 };
 
 /* Reads what the document says, and copies it; it is not compiled and in no set.

@@ -4,7 +4,8 @@
  *
  *      its own can read the reporter's    its own goes on counting for what arrives
  *      it cannot                          the subscription fails, and says where
- *      it knows none of that name         the reporter's counts
+ *      it knows none of that name         the reporter's counts; the subscription fails if it
+ *                                         cannot be used
  *      the reporter sends none            its own, if it has one: the same, or an older peer */
 #include "../data/compat.h"
 #include "sync.h"
@@ -61,17 +62,13 @@ static int check_readable(const hy_schema_t *own, const hy_schema_t *theirs, hy_
     return rc;
 }
 
-/* What the reporter sent cannot be used. Who knows no schema of that name does without. */
+/* What the reporter sent cannot be used. Nobody goes on unchecked for that: who wants to be could
+ * just send something bad. */
 static int fail_foreign(const hy_replica_t *r, const hy_schema_t *own, int code, const char *why,
                         hy_error_t *err) {
     if (code == HY_ENOMEM) return code;
-    if (own)
-        return hy_fail(err, HY_ESCHEMA, "%s: its reporter has another schema, which is none: %s",
-                       r->url->bytes, why);
-    hy_log(hy_bus_log(r->manager->bus), HY_LOG_WARN, "sync",
-           "%s: its reporter's schema cannot be used, and nothing is checked: %s", r->url->bytes,
-           why);
-    return 0;
+    return hy_fail(err, HY_ESCHEMA, "%s: its reporter has %s, which cannot be used: %s",
+                   r->url->bytes, own ? "another schema" : "a schema that is not known here", why);
 }
 
 int hy__agree(hy_replica_t *r, const hy_str_t *url, const hy_schema_t **out, hy_error_t *err) {
@@ -98,7 +95,7 @@ int hy__agree_again(hy_replica_t *r, hy_error_t *err) {
     const hy_schema_t *schema;
     if (r->dataschema.kind != HY_OBJECT) return 0;
     int rc = hy__agree(r, url, &schema, err);
-    if (rc == 0) r->object->schema = schema;
+    if (rc == 0) hy_object_set_schema(r->object, schema);
     return rc;
 }
 
@@ -111,7 +108,7 @@ void hy__agree_changed(hy_replica_t *r) {
     if (!url || !digest || (known && hy_str_equal(known->digest, digest))) return;
     known = hy_schemas_find(r->manager->schemas, url);
     if (known && hy_str_equal(known->digest, digest)) {
-        r->object->schema = known;
+        hy_object_set_schema(r->object, known);
         return;
     }
     for (hy_link_t *l = r->members.next; l != &r->members; l = l->next) {

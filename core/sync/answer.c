@@ -112,9 +112,11 @@ static int make_copy(hy_replica_t *r, const hy_node_t *whole, hy_error_t *err) {
 /* An object that came in parts, taken over. */
 static int take_copy(hy_replica_t *r, hy_object_t *from, hy_error_t *err) {
     hy_error_t why = {.text = ""};
-    int rc = hy__agree(r, hy_get_str(from->metadata, "schema"), &from->schema, err);
+    const hy_schema_t *schema;
+    int rc = hy__agree(r, hy_get_str(from->metadata, "schema"), &schema, err);
     if (rc == 0) {
-        rc = hy_object_check_fit(from, from->schema, &why);
+        hy_object_set_schema(from, schema);
+        rc = hy_object_check_fit(from, schema, &why);
         if (rc < 0) hy_fail(err, rc, "%s: %s", r->url->bytes, why.text);
     }
     if (rc < 0) {

@@ -226,7 +226,7 @@ void hy__fit_resumed(hy_reporter_t *r) {
 
 static void take_schema(hy_reporter_t *r, const hy_schema_t *schema) {
     hy_hosted_t *h = hy__reporter_hosted(r);
-    r->party.object->schema = schema;
+    hy_object_set_schema(r->party.object, schema);
     if (h) h->schema = schema;
     look(r);
 }

@@ -303,7 +303,7 @@ static int take_object(const hy_node_t *offer, const hy_node_t *whole, hy_parts_
     if (!whole) whole = hy_get_object(offer, "object");
     int rc = parts ? hy_parts_finish(parts, &o, err) : make_object(offer, whole, schema, &o, err);
     if (rc < 0) return rc;
-    o->schema = schema;
+    hy_object_set_schema(o, schema);
     hy_error_t why = {.text = ""};
     rc = hy_object_check_fit(o, schema, &why);
     if (rc < 0)

@@ -186,7 +186,7 @@ static int resume_knowing(hy_call_t *c, hy_error_t *err) {
     hy_manager_t *m = c->syncher->manager;
     hy_object_t *o = c->ledger->object;
     const hy_str_t *schema = hy_get_str(o->metadata, "schema");
-    if (!o->schema && schema) o->schema = hy_schemas_find(m->schemas, schema);
+    if (!o->schema && schema) hy_object_set_schema(o, hy_schemas_find(m->schemas, schema));
     if (!o->schema)
         return hy_fail(err, HY_ENOT_FOUND, "%s: its schema is not known here any more",
                        o->url->bytes);

@@ -376,15 +376,74 @@ static void schemas_of_others_are_kept_beside_the_own_ones(void **state) {
     again = NULL;
     assert_true(foreign(s, "S", "{\"type\":5}", &again, &err) < 0);
     assert_int_equal(foreign(s, "no name", "{}", &again, &err), HY_EINVALID);
-    for (int i = 2; i < (int)HY_SCHEMAS_FOREIGN_MAX; i++) {
-        char document[32];
-        snprintf(document, sizeof document, "{\"version\":%d}", i + 1);
-        assert_int_equal(foreign(s, "S", document, &theirs, &err), 0);
+    hy_schemas_free(s);
+}
+
+static const hy_schema_t *numbered(hy_schemas_t *s, uint32_t version, int expected) {
+    char document[32];
+    const hy_schema_t *theirs = NULL;
+    hy_error_t err;
+    snprintf(document, sizeof document, "{\"version\":%u}", (unsigned)version);
+    assert_int_equal(foreign(s, "F", document, &theirs, &err), expected);
+    return theirs;
+}
+
+static void schemas_of_others_that_no_object_uses_make_room(void **state) {
+    (void)state;
+    hy_schemas_t *s = schemas_new();
+    const hy_schema_t *used[HY_SCHEMAS_FOREIGN_MAX];
+    hy_error_t err;
+    for (uint32_t i = 0; i < HY_SCHEMAS_FOREIGN_MAX; i++) {
+        used[i] = numbered(s, i + 1, 0);
+        hy_schema_use(used[i]);
     }
-    assert_int_equal(foreign(s, "S", "{\"version\":9999}", &again, &err), HY_EFULL);
-    assert_null(again);
-    assert_int_equal(foreign(s, "S", "{\"version\":2}", &again, &err), 0);
+    assert_null(numbered(s, 9999, HY_EFULL));
+    assert_ptr_equal(numbered(s, 7, 0), used[6]);
     assert_int_equal(update(s, "S", "{\"version\":9999}", &err), 0); /* the own ones go on */
+    hy_schema_use(used[1]);
+    hy_schema_unuse(used[1]);
+    hy_schema_unuse(used[8]);
+    hy_schema_unuse(used[2]);
+    hy_schema_use(numbered(s, 1001, 0)); /* instead of 9, which is unused for longer */
+    assert_ptr_equal(numbered(s, 3, 0), used[2]);
+    hy_schema_use(numbered(s, 1002, 0)); /* instead of 3 */
+    assert_null(numbered(s, 9, HY_EFULL));
+    assert_null(numbered(s, 3, HY_EFULL));
+    assert_ptr_equal(numbered(s, 2, 0), used[1]);
+    hy_schemas_free(s);
+}
+
+static void a_schema_of_others_that_became_current_stays(void **state) {
+    (void)state;
+    hy_schemas_t *s = schemas_new();
+    hy_error_t err;
+    const hy_schema_t *first = numbered(s, 1, 0);
+    assert_int_equal(update(s, "F", "{\"version\":1}", &err), 0);
+    assert_ptr_equal(find(s, "F"), first);
+    for (uint32_t i = 0; i < 2 * HY_SCHEMAS_FOREIGN_MAX; i++)
+        numbered(s, i + 2, 0);
+    assert_ptr_equal(find(s, "F"), first);
+    assert_int_equal(first->version, 1);
+    hy_schemas_free(s);
+}
+
+static void one_of_others_that_refers_is_found_again(void **state) {
+    (void)state;
+    hy_schemas_t *s = schemas_new();
+    hy_error_t err;
+    const hy_schema_t *theirs, *again;
+    assert_int_equal(add(s, "Part", "{\"type\":\"number\"}", NULL), 0);
+    assert_int_equal(add(s, "Whole", REFERS(CATALOGUE "Part"), NULL), 0);
+    assert_int_equal(compile(s), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &theirs, &err), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
+    assert_ptr_equal(again, theirs);
+    assert_int_equal(update(s, "Part", "{\"type\":\"string\"}", &err), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
+    assert_ptr_not_equal(again, theirs); /* that one means the part of before */
+    assert_int_equal(update(s, "Part", "{\"type\":\"number\"}", &err), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
+    assert_ptr_equal(again, theirs);
     hy_schemas_free(s);
 }
 
@@ -440,6 +499,9 @@ int main(void) {
         TEST(an_update_makes_another_version_current),
         TEST(an_update_reaches_those_that_refer_to_it),
         TEST(schemas_of_others_are_kept_beside_the_own_ones),
+        TEST(schemas_of_others_that_no_object_uses_make_room),
+        TEST(a_schema_of_others_that_became_current_stays),
+        TEST(one_of_others_that_refers_is_found_again),
         TEST(making_them_survives_that_memory_runs_out),
     };
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);
