@@ -5,6 +5,7 @@
 #include "../base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* --- a compiled document ---------------------------------------------------------------------- */
 
@@ -221,6 +222,15 @@ int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **o
     return rc;
 }
 
+int hy__compile_uri(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_str_t **out) {
+    int rc = hy__uri_resolve(c->site->resource->uri->bytes, ref->bytes, len, out);
+    if (rc == HY_EINVALID) return hy__compile_fail_on(c, rc, ref, "is no URI reference");
+    if (rc != HY_ETOO_LARGE) return rc;
+    char what[64];
+    snprintf(what, sizeof what, "is a URI of more than %u bytes", HY_URL_BYTES_MAX);
+    return fail(c, rc, "", what);
+}
+
 /* --- filling ---------------------------------------------------------------------------------- */
 
 /* Before draft 2020-12 what stands beside "$ref" counts for nothing. */
@@ -296,6 +306,8 @@ static int compile(hy__compiler_t *c, hy_value_t document, const char *uri) {
     hy_str_t *where;
     rc = hy__uri_resolve(NOWHERE, uri, strcspn(uri, "#"), &where);
     if (rc == HY_EINVALID) return hy_fail(c->err, rc, "it is at \"%s\", which is no URI", uri);
+    if (rc == HY_ETOO_LARGE)
+        return hy_fail(c->err, rc, "it is at a URI of more than %u bytes", HY_URL_BYTES_MAX);
     if (rc < 0) return rc;
     rc = compile_object(c, document.as.n, where);
     hy_str_unref(where);

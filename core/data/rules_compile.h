@@ -93,6 +93,8 @@ int hy__compile_list(hy__compiler_t *c, hy_value_t schemas, hy__rule_list_t *out
 /* A number of things, from 0. */
 int hy__compile_count(hy__compiler_t *c, hy_value_t v, uint64_t *out);
 int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **out);
+/* The URI that such a reference (without fragment) means in the site that is being filled. */
+int hy__compile_uri(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_str_t **out);
 /* Says what is wrong with the value of the keyword that is being filled in; HY_EINVALID. */
 int hy__compile_fail(hy__compiler_t *c, const char *what);
 /* The same with any code; `what` of a value that is a text. */
@@ -131,7 +133,8 @@ int hy__document_find(hy__compiler_t *c, const char *uri, size_t len, hy_value_t
 
 /* --- rules_uri.c ------------------------------------------------------------------------------ */
 
-/* `ref` without fragment. HY_EINVALID: it is no reference, or the base is not absolute. */
+/* `ref` without fragment. HY_EINVALID: it is no reference, or the base is not absolute.
+ * HY_ETOO_LARGE: it, or what it leads to, is longer than HY_URL_BYTES_MAX. */
 int hy__uri_resolve(const char *base, const char *ref, size_t len, hy_str_t **out);
 
 /* --- rules_refs.c ----------------------------------------------------------------------------- */

@@ -87,8 +87,7 @@ static int find_document(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_
         return 0;
     }
     hy_str_t *uri;
-    int rc = hy__uri_resolve(base->bytes, ref->bytes, len, &uri);
-    if (rc == HY_EINVALID) return hy__compile_fail_on(c, rc, ref, "is no URI reference");
+    int rc = hy__compile_uri(c, ref, len, &uri);
     if (rc < 0) return rc;
     rc = load(c, uri, ref, out);
     hy_str_unref(uri);

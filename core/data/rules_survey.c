@@ -93,10 +93,9 @@ static int resource_new(hy__compiler_t *c, hy_str_t *uri, hy__resource_t **out) 
 }
 
 /* A schema that has an identifier of its own begins a resource, which may be of another draft. */
-static int begin_resource(hy__compiler_t *c, const char *id, size_t len, hy__site_t *site) {
+static int begin_resource(hy__compiler_t *c, const hy_str_t *id, size_t len, hy__site_t *site) {
     hy_str_t *uri;
-    int rc = hy__uri_resolve(site->resource->uri->bytes, id, len, &uri);
-    if (rc == HY_EINVALID) return hy__compile_fail(c, "is no URI reference");
+    int rc = hy__compile_uri(c, id, len, &uri);
     if (rc < 0) return rc;
     rc = resource_new(c, uri, &site->resource);
     if (rc == 0) rc = hy__metaschema_read(c, site->node, site);
@@ -114,7 +113,7 @@ static int read_id(hy__compiler_t *c, hy__site_t *site) {
     const char *anchor = mark ? mark + 1 : "";
     if (*anchor && site->draft == HY__DRAFT_2020)
         return hy__compile_fail(c, "has a fragment; \"$anchor\" is for that");
-    int rc = len > 0 ? begin_resource(c, id->bytes, len, site) : 0;
+    int rc = len > 0 ? begin_resource(c, id, len, site) : 0;
     if (rc == 0 && *anchor && *anchor != '/') rc = name_anchor(c, anchor, id->len - len - 1, site);
     return rc;
 }

@@ -138,6 +138,41 @@ static void documents_have_bounds(void **state) {
     hy_buf_deinit(&b);
 }
 
+static void assert_too_large(hy_buf_t *document, const char *text) {
+    hy_error_t err = {.text = ""};
+    hy_buf_char(document, '\0');
+    assert_int_equal(compile_text(document->bytes, &err), HY_ETOO_LARGE);
+    assert_string_equal(err.text, text);
+    document->len = 0;
+}
+
+static void add_long(hy_buf_t *b, const char *lead) {
+    hy_buf_text(b, lead);
+    for (unsigned i = 0; i < HY_URL_BYTES_MAX / 2; i++)
+        hy_buf_text(b, "a/");
+}
+
+/* Each schema and each reference may copy the URI that it is in. */
+static void uris_are_no_longer_than_others(void **state) {
+    (void)state;
+    hy_buf_t b;
+    hy_buf_init(&b);
+    add_long(&b, "{\"$id\":\"http://x/");
+    hy_buf_text(&b, "\"}");
+    assert_too_large(&b, "$id: is a URI of more than 2048 bytes");
+    add_long(&b, "{\"allOf\":[{},{\"$ref\":\"");
+    hy_buf_text(&b, "\"}]}");
+    assert_too_large(&b, "allOf.2.$ref: is a URI of more than 2048 bytes");
+    add_long(&b, "{\"$id\":\"x:");
+    b.len -= 100;
+    hy_buf_text(&b, "/\",\"not\":{\"$id\":\"");
+    for (unsigned i = 0; i < 101; i++)
+        hy_buf_char(&b, 'b');
+    hy_buf_text(&b, "\"}}");
+    assert_too_large(&b, "not.$id: is a URI of more than 2048 bytes");
+    hy_buf_deinit(&b);
+}
+
 static int compile_rich(void *arg) {
     hy_rules_t *rules = NULL;
     hy_error_t err;
@@ -242,6 +277,7 @@ int main(void) {
         TEST(references_lead_to_places_in_the_document),
         TEST(names_of_schemas_are_resolved_where_they_stand),
         TEST(documents_have_bounds),
+        TEST(uris_are_no_longer_than_others),
         TEST(compiling_survives_that_memory_runs_out),
         TEST(anything_compiles_or_is_refused),
     };
