@@ -255,10 +255,8 @@ static int fill(hy__compiler_t *c, const hy__site_t *site) {
 
 static int fill_all(hy__compiler_t *c) {
     int rc = 0;
-    while (rc == 0 && c->queue_done < c->queue_count) {
+    while (rc == 0 && c->queue_done < c->queue_count)
         rc = fill(c, c->queue[c->queue_done++]);
-        if (rc == 0 && c->queue_done == c->queue_count) rc = hy__refs_ask_dynamic(c);
-    }
     return rc;
 }
 
@@ -327,6 +325,7 @@ static void compiler_deinit(hy__compiler_t *c) {
     if (c->embedded) hy_node_unref(c->embedded);
     hy_free(c->queue);
     hy_free(c->anchors);
+    hy_dict_deinit(&c->anchor_names);
 }
 
 int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
@@ -337,6 +336,7 @@ int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
     if (!c.rules) return HY_ENOMEM;
     hy_dict_init(&c.sites, sizeof(hy__site_entry_t));
     hy_dict_init(&c.named, sizeof(hy__site_entry_t));
+    hy_dict_init(&c.anchor_names, sizeof(hy__anchor_name_t));
     hy_dict_init(&c.checkers, sizeof(hy__metaschema_checker_t));
     hy_dict_init(&c.rules->also, sizeof(hy__member_rule_t));
     int rc = compile(&c, document, uri);

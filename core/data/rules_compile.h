@@ -41,10 +41,17 @@ typedef struct {
 
 /* A $dynamicAnchor. */
 typedef struct {
-    hy_str_t *name; /* lent by the document */
     hy__site_t *site;
-    bool is_found; /* by a $dynamicRef */
+    uint32_t before; /* of the same name: as `last` */
 } hy__anchor_t;
+
+/* Those of one name. An entry of a dict. */
+typedef struct {
+    hy_str_t *key;
+    uint32_t count;
+    uint32_t last;  /* which it is in the list of all, from 1; 0: there is none */
+    bool is_wanted; /* by a $dynamicRef: each of them has a rule, then */
+} hy__anchor_name_t;
 
 /* A compiled metaschema, by its URI. */
 typedef struct {
@@ -69,6 +76,7 @@ typedef struct {
     uint32_t queue_count, queue_room, queue_done;
     hy__anchor_t *anchors;
     uint32_t anchor_count, anchor_room;
+    hy_dict_t anchor_names; /* of hy__anchor_name_t */
     hy_node_t *embedded;    /* array of metaschemas that were read */
     hy_dict_t checkers;     /* of hy__metaschema_checker_t */
     hy_rule_t *any, *never; /* `true`, `false` */
@@ -139,9 +147,9 @@ int hy__uri_resolve(const char *base, const char *ref, size_t len, hy_str_t **ou
 
 /* --- rules_refs.c ----------------------------------------------------------------------------- */
 
-/* Asks for the rules of the anchors that a $dynamicRef may find; the queue has new ones then. Once
- * it has none, hy__refs_finish gives them to their resources. */
-int hy__refs_ask_dynamic(hy__compiler_t *c);
+/* A $dynamicAnchor of that site. Its rule is asked for as soon as a $dynamicRef may find it. */
+int hy__refs_add_anchor(hy__compiler_t *c, hy_str_t *name, hy__site_t *site);
+/* Once the queue is done: gives anchors that are found to their resources. */
 int hy__refs_finish(hy__compiler_t *c);
 
 /* --- rules_chains.c --------------------------------------------------------------------------- */

@@ -121,10 +121,8 @@ static int read_id(hy__compiler_t *c, hy__site_t *site) {
 static int read_dynamic_anchor(hy__compiler_t *c, hy__site_t *site) {
     hy_str_t *name = hy_get_str(site->node, c->keyword = "$dynamicAnchor");
     if (!name) return 0;
-    if (!hy__compile_room(&c->anchors, c->anchor_count, &c->anchor_room, sizeof *c->anchors))
-        return HY_ENOMEM;
-    c->anchors[c->anchor_count++] = (hy__anchor_t){.name = name, .site = site};
-    return name_anchor(c, name->bytes, name->len, site);
+    int rc = hy__refs_add_anchor(c, name, site);
+    return rc < 0 ? rc : name_anchor(c, name->bytes, name->len, site);
 }
 
 static int read_names(hy__compiler_t *c, hy__site_t *site) {

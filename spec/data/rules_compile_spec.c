@@ -101,6 +101,22 @@ static void names_of_schemas_are_resolved_where_they_stand(void **state) {
     assert_cases(cases, COUNT_OF(cases));
 }
 
+/* One is known when a reference asks for its name, another only once the first has led to it. */
+static void dynamic_anchors_are_found_whenever_they_are_met(void **state) {
+    (void)state;
+#define LATE                                                                                       \
+    "{" D2020 "\"$id\":\"http://a.example/s\",\"prefixItems\":[{\"$ref\":\"early\"},"              \
+    "{\"$ref\":\"#/x/late\"}],\"$defs\":{"                                                         \
+    "\"early\":{\"$id\":\"early\",\"items\":{\"$dynamicRef\":\"#n\"},"                             \
+    "\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\"}}}},\"x\":{\"late\":{\"$id\":\"late\","            \
+    "\"$ref\":\"early\",\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\",\"type\":\"null\"}}}}}"
+    static const case_t cases[] = {
+        {LATE, "[[1],[null]]", NULL},
+        {LATE, "[[1],[null,1]]", "2.2: 1 is no null"},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 static int compile_text(const char *text, hy_error_t *err) {
@@ -276,6 +292,7 @@ int main(void) {
         TEST(references_that_lead_nowhere_or_in_a_circle_are_refused),
         TEST(references_lead_to_places_in_the_document),
         TEST(names_of_schemas_are_resolved_where_they_stand),
+        TEST(dynamic_anchors_are_found_whenever_they_are_met),
         TEST(documents_have_bounds),
         TEST(uris_are_no_longer_than_others),
         TEST(compiling_survives_that_memory_runs_out),
