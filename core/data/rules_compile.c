@@ -274,13 +274,20 @@ static int ask_also(hy__compiler_t *c, const hy__site_t *root) {
     return rc;
 }
 
+/* What a metaschema has to say of them says more than what a keyword did. */
+static int check_apart(hy__compiler_t *c, int filled) {
+    if (filled < 0 && filled != HY_EINVALID) return filled;
+    int rc = hy__survey_check(c);
+    return rc < 0 ? rc : filled;
+}
+
 static int compile_object(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri) {
     hy__site_t *root = NULL;
     int rc = hy__survey(c, document, uri, HY__DRAFT_7, &root);
     if (rc == 0) rc = hy__metaschema_check(c, root);
     if (rc == 0) rc = hy__compile_ask_site(c, root, &c->rules->root);
     if (rc == 0) rc = ask_also(c, root);
-    if (rc == 0) rc = fill_all(c);
+    if (rc == 0) rc = check_apart(c, fill_all(c));
     if (rc == 0) rc = hy__refs_finish(c);
     return rc < 0 ? rc : hy__chains_check(c);
 }
@@ -324,6 +331,7 @@ static void compiler_deinit(hy__compiler_t *c) {
     hy_dict_deinit(&c->checkers);
     if (c->embedded) hy_node_unref(c->embedded);
     hy_free(c->queue);
+    hy_free(c->apart);
     hy_free(c->anchors);
     hy_dict_deinit(&c->anchor_names);
 }

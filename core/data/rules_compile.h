@@ -30,6 +30,7 @@ typedef struct {
     uint32_t vocabularies; /* bits of hy__vocabulary_t: those that count */
     hy__resource_t *resource;
     hy_rule_t *rule; /* NULL: nobody has asked for it */
+    bool is_apart;   /* no other schema has it in it, and none has been checked that does */
 } hy__site_t;
 
 /* An entry of a dict of sites. The key: the bytes of the node's address; or its absolute URI, with
@@ -77,6 +78,8 @@ typedef struct {
     hy__anchor_t *anchors;
     uint32_t anchor_count, anchor_room;
     hy_dict_t anchor_names; /* of hy__anchor_name_t */
+    hy__site_t **apart;     /* those that were, when they were met */
+    uint32_t apart_count, apart_room;
     hy_node_t *embedded;    /* array of metaschemas that were read */
     hy_dict_t checkers;     /* of hy__metaschema_checker_t */
     hy_rule_t *any, *never; /* `true`, `false` */
@@ -121,8 +124,9 @@ hy__object_rules_t *hy__rule_object(hy_rule_t *rule);
 int hy__survey(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri, hy__draft_t draft,
                hy__site_t **root);
 /* The same of an object that a reference leads to, in a document that has been walked, where no
- * keyword says that it is a schema. */
+ * keyword says that it is a schema. It is checked at the end: others may be found around it. */
 int hy__survey_more(hy__compiler_t *c, hy_node_t *node, hy__site_t **out);
+int hy__survey_check(hy__compiler_t *c);
 /* NULL: that object is no schema. */
 hy__site_t *hy__site_find(const hy__compiler_t *c, const hy_node_t *node);
 /* NULL: none has that name. */

@@ -37,6 +37,12 @@ static void what_is_no_schema_is_refused_with_its_place(void **state) {
         {"{\"$schema\":\"http://json-schema.org/draft-06/schema#\"}", HY_EINVALID,
          "$schema: http://json-schema.org/draft-06/schema# is not known here; drafts 4, 7 and "
          "2020-12 are"},
+        {"{\"x\":{\"not\":{\"type\":\"strin\"}},\"allOf\":[{\"$ref\":\"#/x/not\"},"
+         "{\"$ref\":\"#/x\"}]}",
+         HY_EINVALID,
+         "not.type: \"strin\" is none of array, boolean, integer, null, number, object, string"},
+        {"{\"x\":{\"not\":{\"title\":1}},\"$ref\":\"#/x/not\"}", HY_EINVALID,
+         "title: 1 is no string"},
         {"{\"patternProperties\":{\"(\":true}}", HY_EINVALID, NULL},
     };
     assert_refused(cases, COUNT_OF(cases) - 1);
