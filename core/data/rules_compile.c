@@ -5,6 +5,7 @@
 #include "../base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* --- a compiled document ---------------------------------------------------------------------- */
 
@@ -221,6 +222,15 @@ int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **o
     return rc;
 }
 
+int hy__compile_uri(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_str_t **out) {
+    int rc = hy__uri_resolve(c->site->resource->uri->bytes, ref->bytes, len, out);
+    if (rc == HY_EINVALID) return hy__compile_fail_on(c, rc, ref, "is no URI reference");
+    if (rc != HY_ETOO_LARGE) return rc;
+    char what[64];
+    snprintf(what, sizeof what, "is a URI of more than %u bytes", HY_URL_BYTES_MAX);
+    return fail(c, rc, "", what);
+}
+
 /* --- filling ---------------------------------------------------------------------------------- */
 
 /* Before draft 2020-12 what stands beside "$ref" counts for nothing. */
@@ -245,10 +255,8 @@ static int fill(hy__compiler_t *c, const hy__site_t *site) {
 
 static int fill_all(hy__compiler_t *c) {
     int rc = 0;
-    while (rc == 0 && c->queue_done < c->queue_count) {
+    while (rc == 0 && c->queue_done < c->queue_count)
         rc = fill(c, c->queue[c->queue_done++]);
-        if (rc == 0 && c->queue_done == c->queue_count) rc = hy__refs_ask_dynamic(c);
-    }
     return rc;
 }
 
@@ -266,13 +274,20 @@ static int ask_also(hy__compiler_t *c, const hy__site_t *root) {
     return rc;
 }
 
+/* What a metaschema has to say of them says more than what a keyword did. */
+static int check_apart(hy__compiler_t *c, int filled) {
+    if (filled < 0 && filled != HY_EINVALID) return filled;
+    int rc = hy__survey_check(c);
+    return rc < 0 ? rc : filled;
+}
+
 static int compile_object(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri) {
     hy__site_t *root = NULL;
     int rc = hy__survey(c, document, uri, HY__DRAFT_7, &root);
     if (rc == 0) rc = hy__metaschema_check(c, root);
     if (rc == 0) rc = hy__compile_ask_site(c, root, &c->rules->root);
     if (rc == 0) rc = ask_also(c, root);
-    if (rc == 0) rc = fill_all(c);
+    if (rc == 0) rc = check_apart(c, fill_all(c));
     if (rc == 0) rc = hy__refs_finish(c);
     return rc < 0 ? rc : hy__chains_check(c);
 }
@@ -296,6 +311,8 @@ static int compile(hy__compiler_t *c, hy_value_t document, const char *uri) {
     hy_str_t *where;
     rc = hy__uri_resolve(NOWHERE, uri, strcspn(uri, "#"), &where);
     if (rc == HY_EINVALID) return hy_fail(c->err, rc, "it is at \"%s\", which is no URI", uri);
+    if (rc == HY_ETOO_LARGE)
+        return hy_fail(c->err, rc, "it is at a URI of more than %u bytes", HY_URL_BYTES_MAX);
     if (rc < 0) return rc;
     rc = compile_object(c, document.as.n, where);
     hy_str_unref(where);
@@ -314,7 +331,9 @@ static void compiler_deinit(hy__compiler_t *c) {
     hy_dict_deinit(&c->checkers);
     if (c->embedded) hy_node_unref(c->embedded);
     hy_free(c->queue);
+    hy_free(c->apart);
     hy_free(c->anchors);
+    hy_dict_deinit(&c->anchor_names);
 }
 
 int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
@@ -325,6 +344,7 @@ int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
     if (!c.rules) return HY_ENOMEM;
     hy_dict_init(&c.sites, sizeof(hy__site_entry_t));
     hy_dict_init(&c.named, sizeof(hy__site_entry_t));
+    hy_dict_init(&c.anchor_names, sizeof(hy__anchor_name_t));
     hy_dict_init(&c.checkers, sizeof(hy__metaschema_checker_t));
     hy_dict_init(&c.rules->also, sizeof(hy__member_rule_t));
     int rc = compile(&c, document, uri);

@@ -30,6 +30,7 @@ typedef struct {
     uint32_t vocabularies; /* bits of hy__vocabulary_t: those that count */
     hy__resource_t *resource;
     hy_rule_t *rule; /* NULL: nobody has asked for it */
+    bool is_apart;   /* no other schema has it in it, and none has been checked that does */
 } hy__site_t;
 
 /* An entry of a dict of sites. The key: the bytes of the node's address; or its absolute URI, with
@@ -41,10 +42,17 @@ typedef struct {
 
 /* A $dynamicAnchor. */
 typedef struct {
-    hy_str_t *name; /* lent by the document */
     hy__site_t *site;
-    bool is_found; /* by a $dynamicRef */
+    uint32_t before; /* of the same name: as `last` */
 } hy__anchor_t;
+
+/* Those of one name. An entry of a dict. */
+typedef struct {
+    hy_str_t *key;
+    uint32_t count;
+    uint32_t last;  /* which it is in the list of all, from 1; 0: there is none */
+    bool is_wanted; /* by a $dynamicRef: each of them has a rule, then */
+} hy__anchor_name_t;
 
 /* A compiled metaschema, by its URI. */
 typedef struct {
@@ -69,6 +77,9 @@ typedef struct {
     uint32_t queue_count, queue_room, queue_done;
     hy__anchor_t *anchors;
     uint32_t anchor_count, anchor_room;
+    hy_dict_t anchor_names; /* of hy__anchor_name_t */
+    hy__site_t **apart;     /* those that were, when they were met */
+    uint32_t apart_count, apart_room;
     hy_node_t *embedded;    /* array of metaschemas that were read */
     hy_dict_t checkers;     /* of hy__metaschema_checker_t */
     hy_rule_t *any, *never; /* `true`, `false` */
@@ -93,6 +104,8 @@ int hy__compile_list(hy__compiler_t *c, hy_value_t schemas, hy__rule_list_t *out
 /* A number of things, from 0. */
 int hy__compile_count(hy__compiler_t *c, hy_value_t v, uint64_t *out);
 int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **out);
+/* The URI that such a reference (without fragment) means in the site that is being filled. */
+int hy__compile_uri(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_str_t **out);
 /* Says what is wrong with the value of the keyword that is being filled in; HY_EINVALID. */
 int hy__compile_fail(hy__compiler_t *c, const char *what);
 /* The same with any code; `what` of a value that is a text. */
@@ -111,8 +124,9 @@ hy__object_rules_t *hy__rule_object(hy_rule_t *rule);
 int hy__survey(hy__compiler_t *c, hy_node_t *document, hy_str_t *uri, hy__draft_t draft,
                hy__site_t **root);
 /* The same of an object that a reference leads to, in a document that has been walked, where no
- * keyword says that it is a schema. */
+ * keyword says that it is a schema. It is checked at the end: others may be found around it. */
 int hy__survey_more(hy__compiler_t *c, hy_node_t *node, hy__site_t **out);
+int hy__survey_check(hy__compiler_t *c);
 /* NULL: that object is no schema. */
 hy__site_t *hy__site_find(const hy__compiler_t *c, const hy_node_t *node);
 /* NULL: none has that name. */
@@ -131,14 +145,15 @@ int hy__document_find(hy__compiler_t *c, const char *uri, size_t len, hy_value_t
 
 /* --- rules_uri.c ------------------------------------------------------------------------------ */
 
-/* `ref` without fragment. HY_EINVALID: it is no reference, or the base is not absolute. */
+/* `ref` without fragment. HY_EINVALID: it is no reference, or the base is not absolute.
+ * HY_ETOO_LARGE: it, or what it leads to, is longer than HY_URL_BYTES_MAX. */
 int hy__uri_resolve(const char *base, const char *ref, size_t len, hy_str_t **out);
 
 /* --- rules_refs.c ----------------------------------------------------------------------------- */
 
-/* Asks for the rules of the anchors that a $dynamicRef may find; the queue has new ones then. Once
- * it has none, hy__refs_finish gives them to their resources. */
-int hy__refs_ask_dynamic(hy__compiler_t *c);
+/* A $dynamicAnchor of that site. Its rule is asked for as soon as a $dynamicRef may find it. */
+int hy__refs_add_anchor(hy__compiler_t *c, hy_str_t *name, hy__site_t *site);
+/* Once the queue is done: gives anchors that are found to their resources. */
 int hy__refs_finish(hy__compiler_t *c);
 
 /* --- rules_chains.c --------------------------------------------------------------------------- */

@@ -87,8 +87,7 @@ static int find_document(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_
         return 0;
     }
     hy_str_t *uri;
-    int rc = hy__uri_resolve(base->bytes, ref->bytes, len, &uri);
-    if (rc == HY_EINVALID) return hy__compile_fail_on(c, rc, ref, "is no URI reference");
+    int rc = hy__compile_uri(c, ref, len, &uri);
     if (rc < 0) return rc;
     rc = load(c, uri, ref, out);
     hy_str_unref(uri);
@@ -156,6 +155,27 @@ HY__FILL(ref) {
 
 /* --- dynamic ones ----------------------------------------------------------------------------- */
 
+/* The rules of the anchors of that name, from one on backwards. */
+static int ask_anchors(hy__compiler_t *c, uint32_t last) {
+    int rc = 0;
+    for (uint32_t i = last; rc == 0 && i > 0; i = c->anchors[i - 1].before) {
+        const hy_rule_t *rule;
+        rc = hy__compile_ask_site(c, c->anchors[i - 1].site, &rule);
+    }
+    return rc;
+}
+
+int hy__refs_add_anchor(hy__compiler_t *c, hy_str_t *name, hy__site_t *site) {
+    hy__anchor_name_t *n = hy_dict_put(&c->anchor_names, name, NULL);
+    if (!n || !hy__compile_room(&c->anchors, c->anchor_count, &c->anchor_room, sizeof *c->anchors))
+        return HY_ENOMEM;
+    c->anchors[c->anchor_count++] = (hy__anchor_t){.site = site, .before = n->last};
+    n->last = c->anchor_count;
+    n->count++;
+    const hy_rule_t *rule;
+    return n->is_wanted ? hy__compile_ask_site(c, site, &rule) : 0;
+}
+
 /* A dynamic reference is one only if it leads to an anchor that is dynamic, too. */
 HY__FILL(dynamic_ref) {
     hy__site_t *site;
@@ -164,53 +184,49 @@ HY__FILL(dynamic_ref) {
     if (rc < 0 || !site) return rc;
     hy_str_t *anchor = hy_get_str(site->node, "$dynamicAnchor");
     const char *mark = memchr(v.as.s->bytes, '#', v.as.s->len);
-    if (anchor && mark && hy_str_is(anchor, mark + 1)) place->dynamic_anchor = hy_str_ref(anchor);
-    return 0;
+    if (!anchor || !mark || !hy_str_is(anchor, mark + 1)) return 0;
+    hy__anchor_name_t *name = hy_dict_put(&c->anchor_names, anchor, NULL);
+    if (!name) return HY_ENOMEM;
+    place->dynamic_anchor = hy_str_ref(anchor);
+    if (name->is_wanted) return 0;
+    name->is_wanted = true;
+    return ask_anchors(c, name->last);
 }
 
-static uint32_t count_anchors(const hy__compiler_t *c, const hy_str_t *name) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < c->anchor_count; i++)
-        count += hy_str_equal(c->anchors[i].name, name);
-    return count;
+/* A name that only one schema has leads there always. True: there are others. */
+static bool keep_dynamic(const hy__compiler_t *c, hy__place_rules_t *place) {
+    hy_str_t *key = place->dynamic_anchor;
+    const hy__anchor_name_t *name =
+        hy_dict_find(&c->anchor_names, key->bytes, key->len, hy_str_hash(key));
+    if (name->count != 1) return true;
+    hy_str_unref(key);
+    place->dynamic_anchor = NULL;
+    return false;
 }
 
-int hy__refs_ask_dynamic(hy__compiler_t *c) {
-    int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < c->rules->rule_count; i++) {
-        const hy__place_rules_t *place = c->rules->rules[i]->place;
-        if (!place || !place->dynamic_anchor) continue;
-        for (uint32_t k = 0; rc == 0 && k < c->anchor_count; k++) {
-            hy__anchor_t *a = &c->anchors[k];
-            if (a->is_found || !hy_str_equal(a->name, place->dynamic_anchor)) continue;
-            const hy_rule_t *rule;
-            a->is_found = true;
-            rc = hy__compile_ask_site(c, a->site, &rule);
-        }
+/* Of two with one name in one resource the later one counts. */
+static int give_anchors(const hy__compiler_t *c, const hy__anchor_name_t *name) {
+    for (uint32_t i = name->last; i > 0; i = c->anchors[i - 1].before) {
+        const hy__site_t *site = c->anchors[i - 1].site;
+        bool is_new;
+        hy__member_rule_t *m = hy_dict_put(&site->resource->dynamic, name->key, &is_new);
+        if (!m) return HY_ENOMEM;
+        if (is_new) m->rule = site->rule;
     }
-    return rc;
+    return 0;
 }
 
 int hy__refs_finish(hy__compiler_t *c) {
     bool keeps_scope = false;
     for (uint32_t i = 0; i < c->rules->rule_count; i++) {
         hy__place_rules_t *place = c->rules->rules[i]->place;
-        if (!place || !place->dynamic_anchor) continue;
-        if (count_anchors(c, place->dynamic_anchor) == 1) {
-            hy_str_unref(place->dynamic_anchor);
-            place->dynamic_anchor = NULL;
-        } else {
-            keeps_scope = true;
-        }
+        if (place && place->dynamic_anchor && keep_dynamic(c, place)) keeps_scope = true;
     }
     for (uint32_t i = 0; keeps_scope && i < c->rules->rule_count; i++)
         c->rules->rules[i]->keeps_scope = true;
-    for (uint32_t i = 0; keeps_scope && i < c->anchor_count; i++) {
-        const hy__anchor_t *a = &c->anchors[i];
-        if (!a->is_found) continue;
-        hy__member_rule_t *m = hy_dict_put(&a->site->resource->dynamic, a->name, NULL);
-        if (!m) return HY_ENOMEM;
-        m->rule = a->site->rule;
-    }
-    return 0;
+    const hy__anchor_name_t *name;
+    int rc = 0;
+    for (uint32_t pos = 0; rc == 0 && keeps_scope && (name = hy_dict_next(&c->anchor_names, &pos));)
+        rc = name->is_wanted ? give_anchors(c, name) : 0;
+    return rc;
 }

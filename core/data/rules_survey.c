@@ -93,10 +93,9 @@ static int resource_new(hy__compiler_t *c, hy_str_t *uri, hy__resource_t **out) 
 }
 
 /* A schema that has an identifier of its own begins a resource, which may be of another draft. */
-static int begin_resource(hy__compiler_t *c, const char *id, size_t len, hy__site_t *site) {
+static int begin_resource(hy__compiler_t *c, const hy_str_t *id, size_t len, hy__site_t *site) {
     hy_str_t *uri;
-    int rc = hy__uri_resolve(site->resource->uri->bytes, id, len, &uri);
-    if (rc == HY_EINVALID) return hy__compile_fail(c, "is no URI reference");
+    int rc = hy__compile_uri(c, id, len, &uri);
     if (rc < 0) return rc;
     rc = resource_new(c, uri, &site->resource);
     if (rc == 0) rc = hy__metaschema_read(c, site->node, site);
@@ -114,7 +113,7 @@ static int read_id(hy__compiler_t *c, hy__site_t *site) {
     const char *anchor = mark ? mark + 1 : "";
     if (*anchor && site->draft == HY__DRAFT_2020)
         return hy__compile_fail(c, "has a fragment; \"$anchor\" is for that");
-    int rc = len > 0 ? begin_resource(c, id->bytes, len, site) : 0;
+    int rc = len > 0 ? begin_resource(c, id, len, site) : 0;
     if (rc == 0 && *anchor && *anchor != '/') rc = name_anchor(c, anchor, id->len - len - 1, site);
     return rc;
 }
@@ -122,10 +121,8 @@ static int read_id(hy__compiler_t *c, hy__site_t *site) {
 static int read_dynamic_anchor(hy__compiler_t *c, hy__site_t *site) {
     hy_str_t *name = hy_get_str(site->node, c->keyword = "$dynamicAnchor");
     if (!name) return 0;
-    if (!hy__compile_room(&c->anchors, c->anchor_count, &c->anchor_room, sizeof *c->anchors))
-        return HY_ENOMEM;
-    c->anchors[c->anchor_count++] = (hy__anchor_t){.name = name, .site = site};
-    return name_anchor(c, name->bytes, name->len, site);
+    int rc = hy__refs_add_anchor(c, name, site);
+    return rc < 0 ? rc : name_anchor(c, name->bytes, name->len, site);
 }
 
 static int read_names(hy__compiler_t *c, hy__site_t *site) {
@@ -165,12 +162,17 @@ static int survey_keyword(hy__compiler_t *c, const hy__site_t *site, hy__keyword
 
 /* What is no object is passed over: who asks for it says so. */
 static int survey(hy__compiler_t *c, const hy__site_t *above, hy_value_t schema, unsigned depth) {
-    if (schema.kind != HY_OBJECT || hy__site_find(c, schema.as.n)) return 0;
+    if (schema.kind != HY_OBJECT) return 0;
+    hy__site_t like = *above, *site = hy__site_find(c, schema.as.n);
+    if (site) {
+        site->is_apart = false;
+        return 0;
+    }
     if (depth > HY_VALUE_DEPTH_MAX)
         return hy_fail(c->err, HY_ETOO_LARGE, "it is nested deeper than %u", HY_VALUE_DEPTH_MAX);
-    hy__site_t like = *above, *site = NULL;
     like.node = schema.as.n;
     like.rule = NULL;
+    like.is_apart = false;
     int rc = site_add(c, &like, &site);
     if (rc == 0) rc = read_names(c, site);
     hy_str_t *key;
@@ -204,7 +206,18 @@ int hy__survey_more(hy__compiler_t *c, hy_node_t *node, hy__site_t **out) {
     while (above && !(site = hy__site_find(c, above)))
         above = hy_node_parent(above);
     if (!site) return HY_EINTERNAL;
+    if (!hy__compile_room(&c->apart, c->apart_count, &c->apart_room, sizeof *c->apart))
+        return HY_ENOMEM;
     int rc = survey(c, site, hy_node_value(node), 1);
-    if (rc == 0) *out = hy__site_find(c, node);
-    return rc < 0 ? rc : hy__metaschema_check(c, *out);
+    if (rc < 0) return rc;
+    hy__site_t *found = c->apart[c->apart_count++] = *out = hy__site_find(c, node);
+    found->is_apart = true;
+    return 0;
+}
+
+int hy__survey_check(hy__compiler_t *c) {
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < c->apart_count; i++)
+        rc = c->apart[i]->is_apart ? hy__metaschema_check(c, c->apart[i]) : 0;
+    return rc;
 }

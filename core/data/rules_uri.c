@@ -124,11 +124,16 @@ static void write(hy_buf_t *b, const uri_t *base, const uri_t *ref) {
 
 int hy__uri_resolve(const char *base, const char *ref, size_t len, hy_str_t **out) {
     static const char format[] = "iri-reference";
+    if (len > HY_URL_BYTES_MAX) return HY_ETOO_LARGE;
     uri_t from = split(base, strlen(base)), to = split(ref, len);
     if (!hy_format_find(format, sizeof format - 1)(ref, len) || !from.scheme.at) return HY_EINVALID;
     hy_buf_t b;
     hy_buf_init(&b);
     write(&b, &from, &to);
+    if (b.len > HY_URL_BYTES_MAX) {
+        hy_buf_deinit(&b);
+        return HY_ETOO_LARGE;
+    }
     *out = hy_buf_take(&b);
     return *out ? 0 : HY_ENOMEM;
 }

@@ -37,6 +37,12 @@ static void what_is_no_schema_is_refused_with_its_place(void **state) {
         {"{\"$schema\":\"http://json-schema.org/draft-06/schema#\"}", HY_EINVALID,
          "$schema: http://json-schema.org/draft-06/schema# is not known here; drafts 4, 7 and "
          "2020-12 are"},
+        {"{\"x\":{\"not\":{\"type\":\"strin\"}},\"allOf\":[{\"$ref\":\"#/x/not\"},"
+         "{\"$ref\":\"#/x\"}]}",
+         HY_EINVALID,
+         "not.type: \"strin\" is none of array, boolean, integer, null, number, object, string"},
+        {"{\"x\":{\"not\":{\"title\":1}},\"$ref\":\"#/x/not\"}", HY_EINVALID,
+         "title: 1 is no string"},
         {"{\"patternProperties\":{\"(\":true}}", HY_EINVALID, NULL},
     };
     assert_refused(cases, COUNT_OF(cases) - 1);
@@ -101,6 +107,22 @@ static void names_of_schemas_are_resolved_where_they_stand(void **state) {
     assert_cases(cases, COUNT_OF(cases));
 }
 
+/* One is known when a reference asks for its name, another only once the first has led to it. */
+static void dynamic_anchors_are_found_whenever_they_are_met(void **state) {
+    (void)state;
+#define LATE                                                                                       \
+    "{" D2020 "\"$id\":\"http://a.example/s\",\"prefixItems\":[{\"$ref\":\"early\"},"              \
+    "{\"$ref\":\"#/x/late\"}],\"$defs\":{"                                                         \
+    "\"early\":{\"$id\":\"early\",\"items\":{\"$dynamicRef\":\"#n\"},"                             \
+    "\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\"}}}},\"x\":{\"late\":{\"$id\":\"late\","            \
+    "\"$ref\":\"early\",\"$defs\":{\"n\":{\"$dynamicAnchor\":\"n\",\"type\":\"null\"}}}}}"
+    static const case_t cases[] = {
+        {LATE, "[[1],[null]]", NULL},
+        {LATE, "[[1],[null,1]]", "2.2: 1 is no null"},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+}
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 static int compile_text(const char *text, hy_error_t *err) {
@@ -135,6 +157,41 @@ static void documents_have_bounds(void **state) {
     hy_buf_char(&b, '\0');
     assert_int_equal(compile_text(b.bytes, &err), HY_ETOO_LARGE);
     assert_string_equal(err.text, "its references lead to references deeper than 512");
+    hy_buf_deinit(&b);
+}
+
+static void assert_too_large(hy_buf_t *document, const char *text) {
+    hy_error_t err = {.text = ""};
+    hy_buf_char(document, '\0');
+    assert_int_equal(compile_text(document->bytes, &err), HY_ETOO_LARGE);
+    assert_string_equal(err.text, text);
+    document->len = 0;
+}
+
+static void add_long(hy_buf_t *b, const char *lead) {
+    hy_buf_text(b, lead);
+    for (unsigned i = 0; i < HY_URL_BYTES_MAX / 2; i++)
+        hy_buf_text(b, "a/");
+}
+
+/* Each schema and each reference may copy the URI that it is in. */
+static void uris_are_no_longer_than_others(void **state) {
+    (void)state;
+    hy_buf_t b;
+    hy_buf_init(&b);
+    add_long(&b, "{\"$id\":\"http://x/");
+    hy_buf_text(&b, "\"}");
+    assert_too_large(&b, "$id: is a URI of more than 2048 bytes");
+    add_long(&b, "{\"allOf\":[{},{\"$ref\":\"");
+    hy_buf_text(&b, "\"}]}");
+    assert_too_large(&b, "allOf.2.$ref: is a URI of more than 2048 bytes");
+    add_long(&b, "{\"$id\":\"x:");
+    b.len -= 100;
+    hy_buf_text(&b, "/\",\"not\":{\"$id\":\"");
+    for (unsigned i = 0; i < 101; i++)
+        hy_buf_char(&b, 'b');
+    hy_buf_text(&b, "\"}}");
+    assert_too_large(&b, "not.$id: is a URI of more than 2048 bytes");
     hy_buf_deinit(&b);
 }
 
@@ -241,7 +298,9 @@ int main(void) {
         TEST(references_that_lead_nowhere_or_in_a_circle_are_refused),
         TEST(references_lead_to_places_in_the_document),
         TEST(names_of_schemas_are_resolved_where_they_stand),
+        TEST(dynamic_anchors_are_found_whenever_they_are_met),
         TEST(documents_have_bounds),
+        TEST(uris_are_no_longer_than_others),
         TEST(compiling_survives_that_memory_runs_out),
         TEST(anything_compiles_or_is_refused),
     };
