@@ -215,6 +215,7 @@
  * a comparison of two tells; its steps, and how deep they may lead to one another. */
 #define HY_SCHEMA_BYTES_MAX        (256u << 10)
 #define HY_RULES_MAX               16384u
+#define HY_RULES_COMPILE_STEPS_MAX 1000000u /* one is a member of a schema that is looked at */
 #define HY_SCHEMAS_FOREIGN_MAX     256u
 #define HY_RULES_STEPS_MAX         4000000u
 #define HY_RULES_DEPTH_MAX         512u

@@ -100,6 +100,15 @@ bool hy__compile_room(void *list, uint32_t count, uint32_t *room, size_t bytes) 
     return true;
 }
 
+int hy__compile_work(hy__compiler_t *c, size_t steps) {
+    if (steps > HY_RULES_COMPILE_STEPS_MAX - c->steps)
+        return hy_fail(c->err, HY_ETOO_LARGE,
+                       "it takes too much work to compile: more than %u steps",
+                       HY_RULES_COMPILE_STEPS_MAX);
+    c->steps += (uint32_t)steps;
+    return 0;
+}
+
 static int rule_new(hy__compiler_t *c, hy__resource_t *resource, hy_rule_t **out) {
     hy_rules_t *r = c->rules;
     if (r->rule_count >= HY_RULES_MAX)
@@ -213,9 +222,14 @@ int hy__compile_count(hy__compiler_t *c, hy_value_t v, uint64_t *out) {
     return 0;
 }
 
+/* Of a pattern; repeats in it may become as much again, many times. */
+#define PATTERN_STEPS 30u
+
 int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **out) {
     hy_error_t err = {.text = ""};
-    int rc = c->rules->regexes ? 0 : hy_regexes_new(&c->rules->regexes);
+    int rc = hy__compile_work(c, PATTERN_STEPS + pattern->len);
+    if (rc < 0) return rc;
+    if (!c->rules->regexes) rc = hy_regexes_new(&c->rules->regexes);
     if (rc == 0) rc = hy_regex_new(c->rules->regexes, pattern->bytes, pattern->len, out, &err);
     if (rc == HY_EINVALID || rc == HY_ETOO_LARGE)
         return hy__compile_fail_on(c, rc, pattern, err.text);
@@ -223,7 +237,10 @@ int hy__compile_regex(hy__compiler_t *c, const hy_str_t *pattern, hy_regex_t **o
 }
 
 int hy__compile_uri(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_str_t **out) {
-    int rc = hy__uri_resolve(c->site->resource->uri->bytes, ref->bytes, len, out);
+    const hy_str_t *base = c->site->resource->uri;
+    int rc = hy__compile_work(c, (base->len + len) / HY__URI_STEP_BYTES);
+    if (rc < 0) return rc;
+    rc = hy__uri_resolve(base->bytes, ref->bytes, len, out);
     if (rc == HY_EINVALID) return hy__compile_fail_on(c, rc, ref, "is no URI reference");
     if (rc != HY_ETOO_LARGE) return rc;
     char what[64];
@@ -242,15 +259,15 @@ static bool is_counting(const hy__site_t *site, const hy__keyword_t *keyword) {
 static int fill(hy__compiler_t *c, const hy__site_t *site) {
     hy_str_t *key;
     hy_value_t v;
+    int rc = hy__compile_work(c, hy_node_count(site->node) + 1);
     c->site = site;
-    for (uint32_t pos = 0; hy_node_next(site->node, &pos, &key, &v);) {
+    for (uint32_t pos = 0; rc == 0 && hy_node_next(site->node, &pos, &key, &v);) {
         const hy__keyword_t *keyword = hy__keyword_find(site, key);
         if (!keyword || !keyword->fill || !is_counting(site, keyword)) continue;
         c->keyword = keyword->name;
-        int rc = keyword->fill(c, site->rule, v);
-        if (rc < 0) return rc;
+        rc = keyword->fill(c, site->rule, v);
     }
-    return 0;
+    return rc;
 }
 
 static int fill_all(hy__compiler_t *c) {

@@ -70,6 +70,7 @@ typedef struct {
     const hy_rules_source_t *source;
     const char *also;
     unsigned flags;
+    uint32_t steps; /* done by now */
     hy_error_t *err;
     hy_dict_t sites;    /* all: of hy__site_entry_t; it owns them */
     hy_dict_t named;    /* by URI: of hy__site_entry_t */
@@ -95,6 +96,12 @@ int hy__rules_compile(hy_value_t document, const char *uri, const char *also,
                       hy_error_t *err);
 /* Makes room for one more in a list; `bytes`: of one. */
 bool hy__compile_room(void *list, uint32_t count, uint32_t *room, size_t bytes);
+
+/* Of a URI or another text that is read, which are as much work as a member. */
+#define HY__URI_STEP_BYTES 4u
+
+/* Counts work; HY_ETOO_LARGE, with a text: it is too much. */
+int hy__compile_work(hy__compiler_t *c, size_t steps);
 
 /* The rule of a schema in the site that is being filled. */
 int hy__compile_ask(hy__compiler_t *c, hy_value_t schema, const hy_rule_t **out);

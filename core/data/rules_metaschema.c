@@ -63,7 +63,8 @@ static int read_embedded(hy__compiler_t *c, const char *file, hy_value_t *out) {
         e++;
     if (!c->embedded && !(c->embedded = hy_node_new(HY_ARRAY))) return HY_ENOMEM;
     hy_value_t v;
-    int rc = hy_json_read(e->source, e->len, HY_JSON_DEPTH_MAX, &v, NULL);
+    int rc = hy__compile_work(c, e->len / HY__URI_STEP_BYTES);
+    if (rc == 0) rc = hy_json_read(e->source, e->len, HY_JSON_DEPTH_MAX, &v, NULL);
     if (rc == 0) rc = hy_node_insert(c->embedded, hy_node_count(c->embedded), v);
     if (rc == 0) *out = v;
     return rc;
@@ -164,6 +165,8 @@ static int check(hy__compiler_t *c, const hy_rule_t *checker, hy_value_t schema,
                  const hy__at_t *at) {
     hy__run_t fast = {.err = NULL}, telling = {.err = c->err, .at = at};
     int rc = hy__run_whole(&fast, checker, schema);
+    int work = hy__compile_work(c, fast.steps);
+    if (work < 0) return work;
     if (rc == HY_ESCHEMA && c->err) rc = hy__run_whole(&telling, checker, schema);
     if (rc == HY_ESCHEMA) rc = HY_EINVALID;
     if (rc == HY_EINVALID && c->err) c->err->code = rc;

@@ -84,7 +84,7 @@ static int find_document(hy__compiler_t *c, const hy_str_t *ref, size_t len, hy_
     const hy_str_t *base = c->site->resource->uri;
     if (len == 0) {
         *out = hy_node_value(hy__site_named(c, base->bytes, base->len)->node);
-        return 0;
+        return hy__compile_work(c, (base->len + ref->len) / HY__URI_STEP_BYTES);
     }
     hy_str_t *uri;
     int rc = hy__compile_uri(c, ref, len, &uri);

@@ -70,8 +70,11 @@ static int name_site(hy__compiler_t *c, hy_str_t *name, hy__site_t *site) {
 }
 
 static int name_anchor(hy__compiler_t *c, const char *anchor, size_t len, hy__site_t *site) {
-    hy_str_t *name = hy_str_format("%s#%.*s", site->resource->uri->bytes, (int)len, anchor);
-    int rc = name_site(c, name, site);
+    const hy_str_t *base = site->resource->uri;
+    int rc = hy__compile_work(c, (base->len + len) / HY__URI_STEP_BYTES);
+    if (rc < 0) return rc;
+    hy_str_t *name = hy_str_format("%s#%.*s", base->bytes, (int)len, anchor);
+    rc = name_site(c, name, site);
     hy_str_unref(name);
     return rc;
 }
@@ -173,7 +176,8 @@ static int survey(hy__compiler_t *c, const hy__site_t *above, hy_value_t schema,
     like.node = schema.as.n;
     like.rule = NULL;
     like.is_apart = false;
-    int rc = site_add(c, &like, &site);
+    int rc = hy__compile_work(c, hy_node_count(like.node) + 1);
+    if (rc == 0) rc = site_add(c, &like, &site);
     if (rc == 0) rc = read_names(c, site);
     hy_str_t *key;
     hy_value_t v;

@@ -195,6 +195,18 @@ static void uris_are_no_longer_than_others(void **state) {
     hy_buf_deinit(&b);
 }
 
+static void compiling_ends_however_much_there_is_to_do(void **state) {
+    (void)state;
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_buf_text(&b, "{\"not\":{\"properties\":{\"\":{");
+    for (unsigned i = 0; i < HY_RULES_COMPILE_STEPS_MAX; i++)
+        hy_buf_format(&b, "\"%u\":0,", i);
+    hy_buf_text(&b, "\"x\":0}}}}");
+    assert_too_large(&b, "it takes too much work to compile: more than 1000000 steps");
+    hy_buf_deinit(&b);
+}
+
 static int compile_rich(void *arg) {
     hy_rules_t *rules = NULL;
     hy_error_t err;
@@ -301,6 +313,7 @@ int main(void) {
         TEST(dynamic_anchors_are_found_whenever_they_are_met),
         TEST(documents_have_bounds),
         TEST(uris_are_no_longer_than_others),
+        TEST(compiling_ends_however_much_there_is_to_do),
         TEST(compiling_survives_that_memory_runs_out),
         TEST(anything_compiles_or_is_refused),
     };
