@@ -217,6 +217,7 @@
 #define HY_RULES_MAX               16384u
 #define HY_SCHEMAS_FOREIGN_MAX     256u
 #define HY_RULES_STEPS_MAX         4000000u
+#define HY_RULES_EXPLAINED_MAX     10000u /* alternatives that a check explains: texts are dear */
 #define HY_RULES_DEPTH_MAX         512u
 #define HY_RULES_MATCH_MAX         100000u /* backtracks, as PCRE2 counts them */
 #define HY_RULES_MATCH_BYTES_MAX   (16u << 20)
