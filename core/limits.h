@@ -218,6 +218,7 @@
 #define HY_RULES_COMPILE_STEPS_MAX 1000000u /* one is a member of a schema that is looked at */
 #define HY_SCHEMAS_FOREIGN_MAX     256u
 #define HY_RULES_STEPS_MAX         4000000u
+#define HY_RULES_EXPLAINED_MAX     10000u /* alternatives that a check explains: texts are dear */
 #define HY_RULES_DEPTH_MAX         512u
 #define HY_RULES_MATCH_MAX         100000u /* backtracks, as PCRE2 counts them */
 #define HY_RULES_MATCH_BYTES_MAX   (16u << 20)

@@ -159,11 +159,50 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
 
 /* --- alternatives ----------------------------------------------------------------------------- */
 
-void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err) {
-    if (run->told == nearest->told) nearest->is_only = false;
-    if (run->told <= nearest->told) return;
+enum { KINDS_MAX = 64 }; /* members, and values of each, that are looked at */
+
+/* 1: the value may be what the rule wants of that member; 0: it is not; -1: it wants none. */
+static int fits_kind(const hy_rule_t *rule, hy_value_t v) {
+    if (rule && rule->instead) rule = rule->instead;
+    if (!rule || (rule->constant.kind == HY_ABSENT && !rule->enumerated)) return -1;
+    if (hy_is_node(v) || hy_is_node(rule->constant)) return -1;
+    if (rule->constant.kind != HY_ABSENT) return hy__rules_equal(v, rule->constant);
+    size_t count = hy_node_count(rule->enumerated);
+    for (size_t i = 0; i < count && i < KINDS_MAX; i++) {
+        if (hy__rules_equal(v, hy_node_at(rule->enumerated, i))) return 1;
+    }
+    return count > KINDS_MAX ? -1 : 0;
+}
+
+/* The same of all members: {"kind": "circle", …} says by itself which alternative is meant. */
+static int is_of_kind(const hy_rule_t *rule, hy_value_t v) {
+    const hy__member_rule_t *m;
+    int fits = -1;
+    if (rule->instead) rule = rule->instead;
+    if (!rule->object || v.kind != HY_OBJECT) return -1;
+    uint32_t pos = 0;
+    for (int i = 0; i < KINDS_MAX && (m = hy_dict_next(&rule->object->members, &pos)); i++) {
+        hy_value_t member = m->rule ? hy_node_find(v.as.n, m->key) : hy_absent();
+        int is = member.kind == HY_ABSENT ? -1 : fits_kind(m->rule, member);
+        if (is == 0) return 0;
+        if (is == 1) fits = 1;
+    }
+    return fits;
+}
+
+/* What is wrong deep in an alternative that is not meant tells no more than what is wrong here. */
+void hy__nearest_look(hy__nearest_t *nearest, hy__run_t *run, const hy_rule_t *rule, hy_value_t v,
+                      const hy_error_t *err) {
+    int is_kind = is_of_kind(rule, v);
+    unsigned here = told_here(run);
+    unsigned told = is_kind == 0 && run->told > here ? here : run->told;
+    unsigned rank = 2 * told + (is_kind == 1);
+    run->explained++;
+    if (rank == nearest->rank) nearest->is_only = false;
+    if (rank <= nearest->rank) return;
     nearest->best = *err;
     nearest->told = run->told;
+    nearest->rank = rank;
     nearest->is_only = true;
 }
 
@@ -171,8 +210,8 @@ void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_err
  * what is not the kind of value, and that only if it is not one of several. */
 int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count,
                         hy_value_t v) {
-    unsigned here = told_here(run);
-    if (nearest->told < here || (nearest->told == here && !nearest->is_only))
+    unsigned here = told_here(run), told = nearest->rank / 2;
+    if (told < here || (told == here && !nearest->is_only))
         return hy__explain(run, v, "fits none of %u alternatives", count);
     *run->err = nearest->best;
     run->told = nearest->told;

@@ -179,9 +179,11 @@ typedef struct {
      */
     const hy_rule_t **taken;
     uint32_t taken_count, taken_room;
-    bool is_taking; /* somebody wants to know */
-    bool is_name;   /* it is the name of a member that is looked at */
-    unsigned told;  /* how well `err` tells what is wrong: the deeper in the data the better */
+    bool is_taking;     /* somebody wants to know */
+    bool is_name;       /* it is the name of a member that is looked at */
+    unsigned told;      /* how well `err` tells what is wrong: the deeper in the data the better */
+    uint32_t explained; /* alternatives that were, up to HY_RULES_EXPLAINED_MAX */
+    bool is_weighing;   /* it is among alternatives, none of which fits */
 } hy__run_t;
 
 /* A run from its beginning to its end. 0, HY_ESCHEMA (also where a bound ended it), HY_ENOMEM. */
@@ -212,9 +214,12 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v);
 typedef struct {
     hy_error_t best;
     unsigned told; /* how well that tells; 0: none yet */
-    bool is_only;  /* no other tells as well */
+    unsigned rank; /* … and whether it is meant: of the kind that the value says it is */
+    bool is_only;  /* no other has that rank */
 } hy__nearest_t;
-void hy__nearest_look(hy__nearest_t *nearest, const hy__run_t *run, const hy_error_t *err);
+/* `rule` is an alternative that did not fit, and `err` says why. */
+void hy__nearest_look(hy__nearest_t *nearest, hy__run_t *run, const hy_rule_t *rule, hy_value_t v,
+                      const hy_error_t *err);
 /* Says what is wrong with the nearest, or that the value is none of so many. HY_ESCHEMA. */
 int hy__explain_nearest(hy__run_t *run, const hy__nearest_t *nearest, uint32_t count, hy_value_t v);
 /* Ends the run: it went over a bound. HY_ETOO_LARGE. */

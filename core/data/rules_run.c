@@ -41,15 +41,20 @@ int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pat
 
 /* --- alternatives ----------------------------------------------------------------------------- */
 
-/* One of several; why it does not fit is kept apart. */
+/* One of several; why it does not fit is kept apart, unless that was asked too often. */
 static int run_alternative(hy__run_t *run, const hy_rule_t *rule, hy_value_t v,
                            hy__nearest_t *nearest) {
-    hy_error_t *err = run->err, own = {.text = ""};
+    if (run->explained >= HY_RULES_EXPLAINED_MAX) {
+        nearest->is_only = false;
+        return hy__run_try(run, rule, v);
+    }
+    hy_error_t *err = run->err, own;
+    own.text[0] = '\0';
     run->err = &own;
     int rc = hy__rule_run(run, rule, v);
     run->err = err;
     if (rc == HY_ESCHEMA) {
-        hy__nearest_look(nearest, run, &own);
+        hy__nearest_look(nearest, run, rule, v, &own);
     } else if (rc < 0) {
         *err = own;
     }
@@ -57,27 +62,61 @@ static int run_alternative(hy__run_t *run, const hy_rule_t *rule, hy_value_t v,
 }
 
 /* `max`: how many may fit; 1 must. All are tried where it matters how many, and where somebody
- * wants to know what those that fit have named. */
+ * wants to know what those that fit have named. `*fitting`: how many it were, from 0. */
 static int run_some_of(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v,
-                       hy__nearest_t *nearest) {
-    uint32_t fitting = 0;
+                       hy__nearest_t *nearest, uint32_t *fitting) {
     for (uint32_t i = 0; i < list->count; i++) {
         int rc = nearest ? run_alternative(run, list->items[i], v, nearest)
                          : hy__rule_run(run, list->items[i], v);
         if (rc < 0 && rc != HY_ESCHEMA) return rc;
         if (rc < 0) continue;
-        if (++fitting > max) return HY__REFUSE(run, v, "fits more than one of \"oneOf\"");
+        if (++*fitting > max) return HY_ESCHEMA;
         if (max > 1 && !run->is_taking) return 0;
     }
-    if (fitting > 0) return 0;
-    return nearest ? hy__explain_nearest(run, nearest, list->count, v) : HY_ESCHEMA;
+    return *fitting > 0 ? 0 : HY_ESCHEMA;
+}
+
+/* Without a word about why not. */
+static int try_some_of(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v,
+                       uint32_t *fitting) {
+    hy_error_t *err = run->err, *silenced = run->silenced;
+    run->silenced = err;
+    run->err = NULL;
+    int rc = run_some_of(run, list, max, v, NULL, fitting);
+    run->err = err;
+    run->silenced = silenced;
+    return rc;
 }
 
 /* Apart, as what it keeps is large. */
-static __attribute__((noinline)) int tell_some_of(hy__run_t *run, const hy__rule_list_t *list,
-                                                  uint32_t max, hy_value_t v) {
-    hy__nearest_t nearest = {.told = 0};
-    return run_some_of(run, list, max, v, &nearest);
+static __attribute__((noinline)) int weigh_some_of(hy__run_t *run, const hy__rule_list_t *list,
+                                                   uint32_t max, hy_value_t v, uint32_t *fitting) {
+    hy__nearest_t nearest;
+    nearest.told = nearest.rank = 0;
+    int rc = run_some_of(run, list, max, v, &nearest, fitting);
+    return rc == HY_ESCHEMA && *fitting == 0 ? hy__explain_nearest(run, &nearest, list->count, v)
+                                             : rc;
+}
+
+/* Most fit, and need no explaining: so they are tried first, and run again, at no further cost in
+ * steps, if they do not. Among alternatives of which none fits that has been done; so this happens
+ * but once in a run. */
+static int tell_some_of(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v) {
+    bool was_weighing = run->is_weighing, is_short = run->explained >= HY_RULES_EXPLAINED_MAX;
+    uint32_t fitting = 0, steps = run->steps, mark = run->taken_count;
+    int rc = was_weighing && !is_short ? HY_ESCHEMA : try_some_of(run, list, max, v, &fitting);
+    if (rc == HY_ESCHEMA && fitting == 0 && !is_short) {
+        run->steps = steps;
+        run->taken_count = mark;
+        run->is_weighing = true;
+        rc = weigh_some_of(run, list, max, v, &fitting);
+        run->is_weighing = was_weighing;
+    } else if (rc == HY_ESCHEMA && fitting == 0) {
+        return hy__explain(run, v, "fits none of %u alternatives", list->count);
+    }
+    return rc == HY_ESCHEMA && fitting > max
+               ? hy__explain(run, v, "fits more than one of \"oneOf\"")
+               : rc;
 }
 
 /* --- other rules for the same value ----------------------------------------------------------- */
@@ -109,7 +148,9 @@ static const hy_rule_t *find_dynamic(const hy__run_t *run, const hy__place_rules
 }
 
 static int run_some(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v) {
-    return run->err ? tell_some_of(run, list, max, v) : run_some_of(run, list, max, v, NULL);
+    uint32_t fitting = 0;
+    return run->err ? tell_some_of(run, list, max, v)
+                    : run_some_of(run, list, max, v, NULL, &fitting);
 }
 
 static int run_alternatives(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
