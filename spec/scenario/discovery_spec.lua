@@ -184,12 +184,12 @@ describe("discovery", function()
   end)
 
   it("finds by the name of a schema that it does not know itself", function()
-    local world = network.world { { "anna", schemas = { Garden = { scheme = "ctxt" } } }, "ben" }
-    local url = world.anna:eval [[
+    local gardens = network.world { { "anna", schemas = { Garden = { scheme = "ctxt" } } }, "ben" }
+    local url = gardens.anna:eval [[
       return assert(self.syncher:create { schema = "Garden", name = "garden" }).url]]
-    world:run(1)
-    local found = world.ben:eval [[return self.syncher:discover { schema = "Garden" }]]
-    assert.equal(url, found[1] and found[1].url)
-    world:finish()
+    gardens:run(1)
+    local seen = gardens.ben:eval [[return self.syncher:discover { schema = "Garden" }]]
+    assert.equal(url, seen[1] and seen[1].url)
+    gardens:finish()
   end)
 end)
