@@ -125,14 +125,14 @@ b.see(u)
     shows([[
 { friends = { "user://localhost/bob" } }
 { "user://localhost/bob" }
-{ "user://localhost/bob", "user://localhost/eve", "user://work/*" }
-{ "user://localhost/eve", "user://work/*" }
+{ "user://localhost/bob", "user://localhost/eve", "user://office/*" }
+{ "user://localhost/eve", "user://office/*" }
 array {}
-{ friends = { "user://localhost/eve", "user://work/*" }, staff = array {} }
+{ friends = { "user://localhost/eve", "user://office/*" }, staff = array {} }
 ]], [[
 groups()
 group "friends"
-group("friends", { add = { "user://localhost/eve", "user://work/*" } })
+group("friends", { add = { "user://localhost/eve", "user://office/*" } })
 group("friends", { remove = "user://localhost/bob" })
 group("staff", {})
 groups()

@@ -70,7 +70,7 @@ static void a_condition_holds_or_not(void **state) {
         {"'group':'friends'", "{}", true},
         {"'group':'friends'", "{'user':'user://localhost/eve'}", false},
         {"'group':'friends'", "{'user':null,'source':'hyperty://far/carl'}", true},
-        {"'group':['nobody','staff']", "{'user':'user://work/anna'}", true},
+        {"'group':['nobody','staff']", "{'user':'user://office/anna'}", true},
         {"'group':'nobody'", "{}", false},
         {"'verified':true", "{}", false},
         {"'verified':true", "{'verified':true}", true},
@@ -224,7 +224,7 @@ static void a_group_is_edited(void **state) {
     assert_string_equal(found, "none");
     assert_int_equal(hy_policy_groups(policy, &v), 0);
     assert_text_of(v, "{\"friends\":[\"user://localhost/ben\",\"hyperty://far/carl\"],"
-                      "\"staff\":[\"user://work/*\"],\"nobody\":[],"
+                      "\"staff\":[\"user://office/*\"],\"nobody\":[],"
                       "\"band\":[\"user://localhost/dave\"]}");
     hy_value_drop(v);
 }

@@ -14,7 +14,7 @@ static hy_policy_t *policy;
 static inline void set_groups(void) {
     static const char *const groups[][2] = {
         {"friends", "user://localhost/ben"}, {"friends", "hyperty://far/carl"},
-        {"staff", "user://work/*"},          {"nobody", NULL},
+        {"staff", "user://office/*"},        {"nobody", NULL},
         {"band", "user://localhost/dave"},
     };
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
