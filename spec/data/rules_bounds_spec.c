@@ -1,6 +1,8 @@
 /* core/data/rules.h: what a check may cost, and what is said where a schema asks for more. */
 #include "rules_support.h"
 
+#define STEPS "takes more than 4000000 steps to check"
+
 /* --- explaining ------------------------------------------------------------------------------- */
 
 /* Alternatives of alternatives: 2^18 ways to say that "zz" is none of a and b. */
@@ -53,11 +55,72 @@ static void the_alternative_that_is_meant_is_explained(void **state) {
     assert_cases(cases, COUNT_OF(cases));
 }
 
+/* --- comparing -------------------------------------------------------------------------------- */
+
+/* [0, 0, …] of so many, within `open` and `close`. */
+static void write_zeros(hy_buf_t *b, const char *open, int count, const char *close) {
+    hy_buf_text(b, open);
+    for (int i = 0; i < count; i++)
+        hy_buf_text(b, i > 0 ? ",0" : "[0");
+    hy_buf_format(b, "]%s", close);
+}
+
+/* A schema that says the same of a value so often, with a large one to compare with. */
+static void assert_counted(const char *same, int times, hy_buf_t *data) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    hy_buf_text(&b, "{\"allOf\":[{\"$ref\":\"#/definitions/c\"}");
+    for (int i = 1; i < times; i++)
+        hy_buf_text(&b, ",{\"$ref\":\"#/definitions/c\"}");
+    hy_buf_format(&b, "],\"definitions\":{\"c\":%s}}", same);
+    hy_buf_char(&b, '\0');
+    hy_buf_char(data, '\0');
+    const case_t one = {b.bytes, data->bytes, STEPS};
+    assert_cases(&one, 1);
+    hy_buf_deinit(&b);
+}
+
+static void comparing_large_values_takes_steps(void **state) {
+    (void)state;
+    static const char *const opens[] = {"{\"const\":", "{\"enum\":[1,2,3,4,5,6,7,8,9,10,11,12,",
+                                        "{\"enum\":[1,"};
+    static const char *const closes[] = {"}", "]}", "]}"};
+    for (size_t i = 0; i < COUNT_OF(opens); i++) {
+        hy_buf_t schema, data;
+        hy_buf_init(&schema);
+        hy_buf_init(&data);
+        write_zeros(&schema, opens[i], 5000, closes[i]);
+        hy_buf_char(&schema, '\0');
+        write_zeros(&data, "", 5000, "");
+        assert_counted(schema.bytes, 2000, &data);
+        hy_buf_deinit(&schema);
+        hy_buf_deinit(&data);
+    }
+}
+
+static void unique_items_take_steps_for_what_is_in_them(void **state) {
+    (void)state;
+    for (int count = 2; count <= 20; count += 18) { /* each with each, and by a table */
+        hy_buf_t data;
+        hy_buf_init(&data);
+        for (int i = 0; i < count; i++) {
+            char end[24];
+            snprintf(end, sizeof end, ",%d]", i);
+            write_zeros(&data, i > 0 ? ",[" : "[[", 5000, end);
+        }
+        hy_buf_text(&data, "]");
+        assert_counted("{\"uniqueItems\":true}", 2000, &data);
+        hy_buf_deinit(&data);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_does_not_fit_is_explained_only_so_often),
         TEST(what_fits_needs_no_explaining),
         TEST(the_alternative_that_is_meant_is_explained),
+        TEST(comparing_large_values_takes_steps),
+        TEST(unique_items_take_steps_for_what_is_in_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
