@@ -163,7 +163,7 @@ bool hy_regex_is_pattern(const char *pattern, size_t len) {
 #define READS_A_BACKTRACK 4u
 
 static void charge(uint32_t *steps, uint64_t backtracks) {
-    uint64_t sum = *steps + 1 + backtracks / BACKTRACKS_A_STEP;
+    uint64_t sum = (uint64_t)*steps + 1 + backtracks / BACKTRACKS_A_STEP;
     *steps = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
 }
 
