@@ -194,6 +194,34 @@
 #define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
 
+/* TLS: a record; what is encrypted at a time, and what of it may wait for the kernel; handshakes
+ * that go a step on in one turn of the loop, so that those who are through go on undisturbed. */
+#define HY_TLS_RECORD_BYTES        (16u << 10)
+#define HY_TLS_WRITE_BYTES         (128u << 10)
+#define HY_TLS_HANDSHAKES_PER_TURN 8u
+
+/* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
+ * token ends soon, a secret, keys of one node, and how long one may be good. */
+#define HY_TOKEN_BYTES_MAX        8192u
+#define HY_TOKEN_USERS_MAX        64u
+#define HY_TOKEN_SKEW_S           30u
+#define HY_TOKEN_WARN_MS          60000u
+#define HY_TOKEN_SECRET_BYTES_MIN 32u
+#define HY_TOKEN_KEYS_MAX         16u
+#define HY_TOKEN_KEY_BYTES_MAX    (16u << 10)
+#define HY_TOKEN_TTL_S_MAX        (366u * 24u * 3600u)
+
+/* Objects that only their participants can read: keys of users that are remembered, and of one;
+ * how long a challenge is good, and how many wait; generations of a key that are kept; observers,
+ * as a new key is told in one message; messages that wait for a key. */
+#define HY_KEYS_KNOWN_MAX       65536u
+#define HY_KEYS_OF_USER_MAX     16u
+#define HY_CHALLENGE_MS         60000u
+#define HY_CHALLENGES_MAX       1024u
+#define HY_SECRET_GENERATIONS   8u
+#define HY_SECRET_OBSERVERS_MAX 4096u
+#define HY_SECRET_ASIDE_MAX     256u
+
 /* The program `hyperty node`. */
 #define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
 #define HY_NODE_WINDOW_MS 5000u /* within which its runtimes come back to the next one */

@@ -17,6 +17,7 @@
     X(INTERNAL, 1011, "internal error")                                                            \
     X(RESTART, 1012, "restarting")                                                                 \
     X(TRY_LATER, 1013, "try again later")                                                          \
+    X(UNAUTHORISED, 4401, "not authenticated")                                                     \
     X(REPLACED, 4409, "replaced by another connection")
 
 typedef enum {

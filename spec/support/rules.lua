@@ -23,6 +23,8 @@ local FOREIGN = {
   { "^wslay/", "net" },
   { "^http_parser%.h$", "net" },
   { "^openssl/", "net" },
+  { "^jwt%.h$", "net" },
+  { "^sodium%.h$", "base" },
   { "^nats", "net" },
   { "^cJSON%.h$" }, -- nowhere: the core has its own JSON, cJSON is the specs' second opinion
   { "^cjson/" },
