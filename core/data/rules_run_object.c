@@ -127,7 +127,8 @@ int hy__run_object(hy__run_t *run, const hy__object_rules_t *o, hy_node_t *n) {
     bool has_all = o->rest || o->pattern_count > 0 || o->names;
     rc = has_all || hy_node_count(n) <= o->members.count ? run_keys(run, o, n)
                                                          : run_members(run, o, n);
-    if (rc == 0) rc = hy__run_look(run, o->dependency_count, hy_node_count(n));
+    if (rc == 0)
+        rc = hy__run_look(run, o->dependency_count, o->dependency_count + hy_node_count(n));
     for (uint32_t i = 0; rc == 0 && i < o->dependency_count; i++) {
         if (hy_node_find(n, o->dependencies[i].key).kind != HY_ABSENT)
             rc = run_dependency(run, &o->dependencies[i], n);
