@@ -25,8 +25,8 @@ local function fails(dir, text, lines, ...)
   assert.equal(1, result.status)
 end
 
-local function it_in_a_folder(name, fn)
-  it(name, function() program.with_dir(fn) end)
+local function in_a_folder(fn)
+  return function() program.with_dir(fn) end
 end
 
 local function mode(path)
@@ -35,22 +35,22 @@ local function mode(path)
 end
 
 describe("--key", function()
-  it_in_a_folder("makes a file for its owner alone, and takes it from then on", function(dir)
+  it("makes a file for its owner alone, and takes it from then on", in_a_folder(function(dir)
     local print = own(dir, "--key", "own.key")
     assert.equal("600", mode(dir .. "/own.key"))
     assert.truthy(tree.read(dir .. "/own.key"):find "^[%w+/]+=\n$")
     assert.equal(45, #tree.read(dir .. "/own.key"))
     assert.equal(print, own(dir, "--key", "own.key"))
     assert.not_equal(print, own(dir, "--key", "other.key"))
-  end)
+  end))
 
-  it_in_a_folder("may be in the file of --config", function(dir)
+  it("may be in the file of --config", in_a_folder(function(dir)
     local print = own(dir, "--key", "own.key")
     program.write(dir .. "/config.lua", 'return { key = "own.key" }')
     assert.equal(print, own(dir, "--config", "config.lua"))
-  end)
+  end))
 
-  it_in_a_folder("takes none that others can read", function(dir)
+  it("takes none that others can read", in_a_folder(function(dir)
     own(dir, "--key", "own.key")
     for _, other in ipairs { "640", "604", "620" } do
       assert(os.execute(("chmod %s '%s/own.key'"):format(other, dir)))
@@ -59,9 +59,9 @@ describe("--key", function()
     end
     assert(os.execute(("chmod 400 '%s/own.key'"):format(dir)))
     own(dir, "--key", "own.key")
-  end)
+  end))
 
-  it_in_a_folder("takes nothing that is no key", function(dir)
+  it("takes nothing that is no key", in_a_folder(function(dir)
     own(dir, "--key", "own.key")
     local line = tree.read(dir .. "/own.key")
     local texts = { "", "\n", line:sub(2), "A" .. line, line .. "\n", " " .. line,
@@ -74,23 +74,23 @@ describe("--key", function()
     end
     program.write(dir .. "/own.key", (line:gsub("\n", "")))
     own(dir, "--key", "own.key")
-  end)
+  end))
 
-  it_in_a_folder("tells why there can be no file", function(dir)
+  it("tells why there can be no file", in_a_folder(function(dir)
     fails(dir, "no/own.key: its folder is not there; make that first", "1\n", "--key", "no/own.key")
     fails(dir, ".: is no regular file", "1\n", "--key", ".")
     assert(os.execute(("mkfifo -m 600 '%s/pipe'"):format(dir)))
     fails(dir, "pipe: is no regular file", "1\n", "--key", "pipe")
     assert(os.execute(("ln -s nowhere '%s/link'"):format(dir)))
     fails(dir, "link: cannot be made", "1\n", "--key", "link")
-  end)
+  end))
 
-  it_in_a_folder("goes before the key in the store, and is not put there", function(dir)
+  it("goes before the key in the store, and is not put there", in_a_folder(function(dir)
     local stored = own(dir, "--store", "kept")
     local print = own(dir, "--store", "kept", "--key", "own.key")
     assert.not_equal(stored, print)
     assert.equal(stored, own(dir, "--store", "kept"))
-  end)
+  end))
 end)
 
 -- --- the store ----------------------------------------------------------------------------------
@@ -110,12 +110,12 @@ local function make_store(dir)
 end
 
 describe("a store", function()
-  it_in_a_folder("keeps the own key; without one, each run has another", function(dir)
+  it("keeps the own key; without one, each run has another", in_a_folder(function(dir)
     assert.equal(own(dir, "--store", "kept"), own(dir, "--store", "kept"))
     assert.not_equal(own(dir), own(dir))
-  end)
+  end))
 
-  it_in_a_folder("never shows the own key by `hyperty store`", function(dir)
+  it("never shows the own key by `hyperty store`", in_a_folder(function(dir)
     make_store(dir)
     local file = dir .. "/kept"
     local seed = sql(file, "SELECT value FROM keys WHERE user = ''"):match '"seed":"([^"]+)'
@@ -139,19 +139,19 @@ describe("a store", function()
     fails(dir, "the own key in kept cannot be read; --key FILE names another one", "keys()\n",
       "--store", "kept")
     own(dir, "--store", "kept", "--key", "own.key")
-  end)
+  end))
 
-  it_in_a_folder("of before there were keys gets a place for them", function(dir)
+  it("of before there were keys gets a place for them", in_a_folder(function(dir)
     own(dir, "--store", "kept")
     sql(dir .. "/kept", "DROP TABLE keys")
     assert.equal(own(dir, "--store", "kept"), own(dir, "--store", "kept"))
-  end)
+  end))
 end)
 
 -- --- the prompt ---------------------------------------------------------------------------------
 
 describe("keys()", function()
-  it_in_a_folder("lists the own key and those of users", function(dir)
+  it("lists the own key and those of users", in_a_folder(function(dir)
     make_store(dir)
     local result = repl(dir, "keys()\n", "--store", "kept")
     local out = result.out:gsub("%d+%-%d+%-%d+T[%d:.]+Z", "TIME"):gsub(PRINT, "PRINT")
@@ -171,19 +171,19 @@ describe("keys()", function()
 }
 ]], out)
     assert.truthy(result.out:find('"1970-01-01T00:00:01.000Z"', 1, true))
-  end)
+  end))
 
-  it_in_a_folder("and accept and forget have their help, and know users", function(dir)
+  it("and accept and forget have their help, and know users", in_a_folder(function(dir)
     make_store(dir)
     local result = repl(dir, "help(keys) help 'accept' help(forget)\n", "--store", "kept")
     assert.truthy(result.out:find "^keys%(%)\nLists keys by their fingerprints")
     assert.truthy(result.out:find("\naccept(user [, fingerprint])\n", 1, true))
     assert.truthy(result.out:find("\nforget(user [, fingerprint])\n", 1, true))
-  end)
+  end))
 end)
 
 describe("accept", function()
-  it_in_a_folder("takes what was refused, and nothing else", function(dir)
+  it("takes what was refused, and nothing else", in_a_folder(function(dir)
     make_store(dir)
     local function refuses(text, line) fails(dir, text, line, "--store", "kept") end
     refuses("no key of " .. ANN .. " was refused; keys() lists what is known",
@@ -192,34 +192,34 @@ describe("accept", function()
       "accept('user://localhost/eve', 'abcd')\n")
     refuses("accept: user must be a string, not nil", "accept()\n")
     refuses("accept: fingerprint must be a string, not number", "accept('u', 1)\n")
-  end)
+  end))
 
-  it_in_a_folder("has nothing to do for a key that is known", function(dir)
+  it("has nothing to do for a key that is known", in_a_folder(function(dir)
     make_store(dir)
     assert.equal("true\n", repl(dir, ("accept('%s', keys()[2].fingerprint)\n"):format(ANN),
       "--store", "kept").out)
-  end)
+  end))
 end)
 
 describe("forget", function()
-  it_in_a_folder("strikes a user's keys, also in the store", function(dir)
+  it("strikes a user's keys, also in the store", in_a_folder(function(dir)
     make_store(dir)
     assert.equal("true\n1\n", repl(dir, ("forget '%s'\n#keys()\n"):format(ANN),
       "--store", "kept").out)
     assert.equal("1\n", repl(dir, "#keys()\n", "--store", "kept").out)
-  end)
+  end))
 
-  it_in_a_folder("strikes the one of a fingerprint", function(dir)
+  it("strikes the one of a fingerprint", in_a_folder(function(dir)
     make_store(dir)
     fails(dir, ANN .. " has shown no key abcd", ("forget('%s', 'abcd')\n"):format(ANN),
       "--store", "kept")
     assert.equal("true\n1\n", repl(dir,
       ("forget('%s', keys()[2].fingerprint:gsub(' ', ''))\n#keys()\n"):format(ANN),
       "--store", "kept").out)
-  end)
+  end))
 
-  it_in_a_folder("tells of whom nothing is known", function(dir)
+  it("tells of whom nothing is known", in_a_folder(function(dir)
     fails(dir, "user://localhost/eve has shown no key", "forget 'user://localhost/eve'\n")
     fails(dir, "forget: user must be a string, not table", "forget {}\n")
-  end)
+  end))
 end)
