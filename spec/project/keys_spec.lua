@@ -1,18 +1,18 @@
--- core/SEALING.md: its worked examples are what the code gives, its figures are those of the code,
+-- core/KEYS.md: its worked examples are what the code gives, its figures are those of the code,
 -- and the checks that it names are there.
 local host = require "hyperty.host"
 local program = require "spec.support.program"
 local promises = require "spec.support.promises"
 local tree = require "spec.support.tree"
 
-local TEXT = tree.read "core/SEALING.md"
+local TEXT = tree.read "core/KEYS.md"
 
 -- The value of a worked example.
 local function example(name)
   return (assert(TEXT:match("\n    " .. name .. " +([^\n]+)\n"), name))
 end
 
-describe("core/SEALING.md", function()
+describe("core/KEYS.md", function()
   it("tells the fingerprint of the key in its file", function()
     program.with_dir(function(dir)
       program.write(dir .. "/own.key", example "key file" .. "\n")
