@@ -194,6 +194,16 @@ void hy__authority_give(hy_session_t *s, hy_claims_t *claims);
 int hy__authority_restore(hy_session_t *s, hy_value_t users);
 size_t hy__authority_bytes(const hy_session_t *s);
 
+/* --- identity.c: for whom a session may speak (auth.h) ---------------------------------------- */
+
+/* HY_EFORBIDDEN if the message names a user in its identity whom the session's token does not name.
+ */
+int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err);
+/* The same of the user in an entry of the registry, unless it is the one that was there `before`
+ * (NULL: nothing was). */
+int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value,
+                             const hy_node_t *before, hy_error_t *err);
+
 /* --- rate.c: what a session may send in a second ---------------------------------------------- */
 
 void hy__rate_init(hy_session_t *s);

@@ -418,6 +418,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
         refuse(s, m, &at, &err);
         return;
     }
+    if (hy__identity_check(s, m, &err) < 0) {
+        hy__refuse(s, m, &err);
+        return;
+    }
     if (at.topic && at.topic->serve) {
         serve(s, m, at.topic->serve);
         return;
