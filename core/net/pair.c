@@ -276,8 +276,7 @@ static bool is_just_opened(const channel_t *c) {
 
 /* The way down carries so much now. */
 static void occupy(channel_t *c, size_t bytes) {
-    const hy_pair_t *p = c->pair;
-    hy_timer_start(p->network->clock, &c->free, bytes * 1000 / p->bytes_per_s);
+    hy_timer_start(c->pair->network->clock, &c->free, bytes * 1000 / c->pair->bytes_per_s);
 }
 
 /* The node's queue, down to the runtime. */
