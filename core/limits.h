@@ -194,6 +194,18 @@
 #define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
 
+/* What comes to a gate from one address: of `hyperty node`, unless configured otherwise; for how
+ * long an address is remembered that has no connection, and how many; how many a second are told
+ * why they are turned away, how often the log is. */
+#define HY_ADDRESS_CONNECTIONS_MAX  16384u
+#define HY_ADDRESS_HANDSHAKES_PER_S 1000u
+#define HY_ADDRESS_OPENS_PER_S      2000u
+#define HY_RATE_HANDSHAKES_PER_S    4000u
+#define HY_GATE_FORGET_MS           1000u
+#define HY_GATE_LEFT_MAX            65536u
+#define HY_GATE_WORDS_PER_S         8u
+#define HY_GATE_TOLD_MS             10000u
+
 /* TLS: a record; what is encrypted at a time, and what of it may wait for the kernel; handshakes
  * that go a step on in one turn of the loop, so that those who are through go on undisturbed. */
 #define HY_TLS_RECORD_BYTES        (16u << 10)
@@ -225,7 +237,7 @@
 /* The program `hyperty node`. */
 #define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
 #define HY_NODE_WINDOW_MS 5000u /* within which its runtimes come back to the next one */
-#define HY_NODE_FILES     64u   /* open files beside the connections */
+#define HY_NODE_FILES     128u  /* open files beside the connections */
 
 /* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so
  * that it hears why; and when the next try is made (full jitter). */
@@ -433,6 +445,8 @@ _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
+_Static_assert(HY_GATE_WORDS_PER_S *(HY_CLOSE_MS / 1000u + 2u) <= HY_NODE_FILES / 2u,
+               "who is turned away takes nobody's descriptor");
 _Static_assert(HY_ASIDE_BYTES_MAX > HY_MESSAGE_BYTES_MAX, "a message can be kept aside");
 
 #endif

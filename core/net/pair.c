@@ -386,7 +386,7 @@ static void channel_wake(hy_channel_t *base) {
 
 static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
 static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
-static const hy_peer_events_t PEER = {on_ready, on_peer_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_peer_close};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 

@@ -255,7 +255,7 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
         live(s);
-    } else if (s->is_reopening && code >= 400 && code < 500) { /* it is not known any more */
+    } else if (s->is_reopening && code >= 400 && code < 500 && code != 429) { /* it is unknown */
         hy_str_unref(s->session);
         s->session = NULL;
         shake(s, false);

@@ -21,6 +21,7 @@
 #include "../base/list.h"
 #include "../base/mem.h"
 #include "../bus/ring.h"
+#include "../loop/rate.h"
 #include "close.h"
 #include "node.h"
 
@@ -76,13 +77,6 @@ struct hy_node_server {
     hy_node_stats_t stats;
 };
 
-/* How much a session may still do of something that is limited, in thousandths; below 0 after one
- * large piece. */
-typedef struct {
-    int64_t left;
-    uint64_t since_ms; /* when it was last filled up */
-} hy__rate_t;
-
 struct hy_session {
     /* What each delivery looks at lies together. */
     hy_node_server_t *server;
@@ -107,7 +101,7 @@ struct hy_session {
     hy_link_t watches; /* of the registry */
     uint32_t watch_count;
     hy_link_t waiting; /* answers that wait for a commit */
-    hy__rate_t messages, bytes, allocations;
+    hy_rate_t messages, bytes, allocations;
 };
 
 /* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */

@@ -268,6 +268,19 @@ static void handshake(hy_peer_t *p, hy_msg_t *m) {
     }
 }
 
+/* Bounded by what it reads, and by what may come from where it is. */
+static void come_in(hy_peer_t *p, hy_msg_t *m) {
+    hy_error_t err;
+    if (p->own.count >= HY_PEER_ANSWERS_MAX) {
+        hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+    } else if (p->events->may_open && p->events->may_open(p->arg, &err) < 0) {
+        refuse(p, m, &err);
+        hy__peer_end(p, HY_CLOSE_TOO_MANY, err.text);
+    } else {
+        handshake(p, m);
+    }
+}
+
 /* --- receiving -------------------------------------------------------------------------------- */
 
 static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
@@ -296,10 +309,7 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     if (hy__keep_is_reading(n)) {
         hy__peer_end(p, HY_CLOSE_TRY_LATER, "the node reads its store");
     } else if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
-        if (p->own.count < HY_PEER_ANSWERS_MAX)
-            handshake(p, m);
-        else
-            hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+        come_in(p, m);
     } else if (!s) {
         refuse_stranger(p, m);
     } else {

@@ -29,14 +29,19 @@ static inline int listen_all(home_t *h) {
     return 0;
 }
 
-static inline void gate_open(home_t *h, uint32_t connections_max) {
+static inline void gate_open_limited(home_t *h, uint32_t connections_max, hy_gate_limits_t limits) {
     hy_gate_config_t config = {.loop = h->place.loop,
                                .sockets = h->place.sockets,
                                .node = h->node,
                                .log = &h->place.log,
-                               .connections_max = connections_max};
+                               .connections_max = connections_max,
+                               .limits = limits};
     assert_int_equal(hy_gate_open(&config, &h->gate), 0);
     assert_int_equal(listen_all(h), 0);
+}
+
+static inline void gate_open(home_t *h, uint32_t connections_max) {
+    gate_open_limited(h, connections_max, (hy_gate_limits_t){0});
 }
 
 static inline int setup(void **state) {

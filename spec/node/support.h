@@ -74,7 +74,7 @@ static void on_close(void *arg, hy_close_code_t code, const char *reason) {
     r->closed = code;
 }
 
-static const hy_peer_events_t PEER = {on_ready, on_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_close};
 
 static inline void clear(runtime_t *r) {
     while (r->count > 0)
