@@ -22,6 +22,7 @@
 #include "../base/mem.h"
 #include "../bus/ring.h"
 #include "../loop/rate.h"
+#include "bounds.h"
 #include "close.h"
 #include "node.h"
 
@@ -75,6 +76,7 @@ struct hy_node_server {
     uint32_t lapsed;        /* sessions that are to end */
     bool is_closing;
     hy_node_stats_t stats;
+    uint64_t bounds_refused[HY__BOUNDS];
 };
 
 struct hy_session {
@@ -252,9 +254,10 @@ void hy__address_release(hy_node_server_t *n, hy__address_t *a);
 int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err);
 /* It does, and remains claimed or allocated; its allocation key knows it no more. */
 void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to);
-/* True if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
- * free. Then it is claimed. */
-bool hy__claim_by_use(hy_session_t *s, hy_str_t *url);
+/* 0 if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
+ * free. Then it is claimed. HY_EFORBIDDEN if it may not; `err` is then the caller's to fill.
+ * HY_EFULL if it has as many as it may, HY_ENOMEM. */
+int hy__claim_by_use(hy_session_t *s, hy_str_t *url, hy_error_t *err);
 /* True if a schema may give the scheme to data objects. */
 bool hy__is_object_scheme(hy_span_t scheme);
 

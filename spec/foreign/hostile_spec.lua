@@ -208,8 +208,9 @@ for _, transport in ipairs { "tcp", "ws" } do
         passed = passed + 1
         if i % 20 == 0 then breathe() end
       end
-      assert.same({ 503, EVIL .. " subscribes 65536 resources already: "
-        .. "comm://localhost/66-537/changes is too many" }, { answer.body.code, answer.body.desc })
+      assert.same({ 503, EVIL .. " may subscribe 65536 resources at most: "
+        .. "comm://localhost/66-537/changes is too many; unsubscribe some first" },
+        { answer.body.code, answer.body.desc })
       assert.is_true(passed < 70)
     end)
 
