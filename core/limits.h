@@ -268,8 +268,9 @@
 #define HY_RULES_REPEATS_MAX       65535u /* that a quantifier can say, as in PCRE2 */
 #define HY_RULES_REPEATS_CHEAP     256u   /* that a pattern asks for; more are costly */
 #define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
+#define HY_RULES_READS_MAX         (16u << 20) /* characters that a search reads again and again */
 #define HY_COMPAT_PLACES_MAX       100u
-#define HY_COMPAT_STEPS_MAX        1000000u
+#define HY_COMPAT_STEPS_MAX        400000u
 #define HY_COMPAT_DEPTH_MAX        200u
 
 /* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
