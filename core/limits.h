@@ -213,11 +213,14 @@
 #define HY_TLS_HANDSHAKES_PER_TURN 8u
 
 /* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
- * token ends soon, a secret, keys of one node, and how long one may be good. */
+ * token ends soon (not so late that it is no use), how often what is left is looked at, a secret,
+ * keys of one node, and how long one may be good. */
 #define HY_TOKEN_BYTES_MAX        8192u
 #define HY_TOKEN_USERS_MAX        64u
 #define HY_TOKEN_SKEW_S           30u
 #define HY_TOKEN_WARN_MS          60000u
+#define HY_TOKEN_WARN_MS_MIN      1000u
+#define HY_TOKEN_LOOK_MS          60000u
 #define HY_TOKEN_SECRET_BYTES_MIN 32u
 #define HY_TOKEN_KEYS_MAX         16u
 #define HY_TOKEN_KEY_BYTES_MAX    (16u << 10)

@@ -4,14 +4,18 @@
  *      "hyperty-runtime://d/a may subscribe 65536 resources at most: comm://d/x is too many;
  *       unsubscribe some first"
  *
- * What a session may send in a second is in rate.c, how much may wait for it in outgoing.c. */
+ * And what a session may send in a second (rate.c). How much may wait for it: outgoing.c. */
 #ifndef HY_NODE_BOUNDS_H
 #define HY_NODE_BOUNDS_H
 
 #include "../base/buf.h"
 #include "../base/error.h"
+#include "../bus/message.h"
 #include "../limits.h"
+#include "../loop/rate.h"
 #include "node.h"
+
+typedef struct hy_session hy_session_t;
 
 /* name, label, at most, code, who may … how many of what at most; what to do */
 #define HY__BOUND_MAP(X)                                                                           \
@@ -49,7 +53,19 @@ int hy__bound_refuse(hy_node_server_t *n, hy__bound_t bound, const char *who, co
                      hy_error_t *err);
 /* For a bound of the node itself: `who` is the node. */
 int hy__bound_refuse_all(hy_node_server_t *n, hy__bound_t bound, const char *what, hy_error_t *err);
+/* May it hold so much more? HY_EFULL if not. */
+int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err);
 /* Each bound, how often it refused, and how far the session is that is nearest to it; appended. */
 void hy__bounds_metrics(const hy_node_server_t *n, hy_buf_t *b);
+
+/* --- rate.c: what a session may send in a second ---------------------------------------------- */
+
+void hy__rate_init(hy_session_t *s);
+/* HY_ETOO_FAST with the limit in words. */
+int hy__rate_message(hy_session_t *s, hy_msg_t *m, hy_error_t *err);
+int hy__rate_malformed(hy_session_t *s, size_t bytes, hy_error_t *err);
+int hy__rate_allocate(hy_session_t *s, uint32_t count, hy_error_t *err);
+/* Answers what is too much, if it can be answered, and counts it. */
+void hy__rate_refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
 
 #endif
