@@ -206,11 +206,16 @@
 #define HY_GATE_WORDS_PER_S         8u
 #define HY_GATE_TOLD_MS             10000u
 
-/* TLS: a record; what is encrypted at a time, and what of it may wait for the kernel; handshakes
- * that go a step on in one turn of the loop, so that those who are through go on undisturbed. */
+/* TLS: a record; what is encrypted at a time, with what records add to it and words of the
+ * handshake, and so what may wait for the kernel of one connection; handshakes that go a step on in
+ * one turn of the loop, so that those who are through go on undisturbed; a file of certificates or
+ * keys; names of a wrong certificate that are told. */
 #define HY_TLS_RECORD_BYTES        (16u << 10)
 #define HY_TLS_WRITE_BYTES         (128u << 10)
+#define HY_TLS_OUT_BYTES           (HY_TLS_WRITE_BYTES + (32u << 10))
 #define HY_TLS_HANDSHAKES_PER_TURN 8u
+#define HY_TLS_FILE_BYTES_MAX      (1u << 20)
+#define HY_TLS_NAMES_TOLD          4u
 
 /* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
  * token ends soon (not so late that it is no use), how often what is left is looked at, a secret,
@@ -451,6 +456,10 @@ _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
 _Static_assert(HY_GATE_WORDS_PER_S *(HY_CLOSE_MS / 1000u + 2u) <= HY_NODE_FILES / 2u,
                "who is turned away takes nobody's descriptor");
+_Static_assert(HY_TLS_WRITE_BYTES % HY_TLS_RECORD_BYTES == 0, "records are full");
+_Static_assert(HY_TLS_OUT_BYTES - HY_TLS_WRITE_BYTES >=
+                   HY_TLS_WRITE_BYTES / HY_TLS_RECORD_BYTES * 1024 + HY_OUTPUT_BYTES_MAX,
+               "what records add fits");
 _Static_assert(HY_ASIDE_BYTES_MAX > HY_MESSAGE_BYTES_MAX, "a message can be kept aside");
 
 #endif

@@ -46,6 +46,7 @@ int hy_bus_uplink(hy_bus_t *bus, const char *domain, hy_uplink_cb cb, void *arg,
 
 void hy__uplink_unref(hy_uplink_t *u) {
     if (!u || --u->refs > 0) return;
+    if (u->users) hy_node_unref(u->users);
     hy_str_unref(u->domain);
     hy_free(u);
 }
@@ -62,8 +63,25 @@ void hy_uplink_close(hy_uplink_t *u) {
     hy__uplink_unref(u);
 }
 
+void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users) {
+    if (users) hy_node_ref(users);
+    if (u->users) hy_node_unref(u->users);
+    u->users = users;
+}
+
+bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *user) {
+    const hy_uplink_t *u = hy__uplink_find(bus, to);
+    for (size_t i = 0; u && u->users && i < hy_node_count(u->users); i++) {
+        hy_value_t known = hy_node_at(u->users, i);
+        if (known.kind == HY_STR && hy_str_equal(known.as.s, user)) return true;
+    }
+    return false;
+}
+
 int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
+    /* A node answers for its own domain, not for what passes another one. */
+    m->is_vouched = u->users && hy__uplink_find(bus, m->to) == u;
     bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
     int code = hy__bus_queue(bus, m, u);
     if (code < 0) return code;

@@ -11,7 +11,7 @@
  * All else that it sends is its session's queue. */
 #include "peer.h"
 
-#include "internal.h"
+#include "authorised.h"
 
 struct hy_peer {
     hy_node_server_t *server;

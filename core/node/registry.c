@@ -1,6 +1,7 @@
 /* The function domain://registry.<d>: create, update, delete and read of entries (PROTOCOL.md
  * section 4); how they are kept is in entries.c, found in lookup.c, watched in watches.c. Only the
  * holder of a URL writes its entry; everybody reads. */
+#include "authorised.h"
 #include "entries.h"
 
 /* The entry that the session may write: the one of those found whose URL it holds. */
@@ -75,6 +76,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     uint64_t expires_ms = 0;
     int r = check_value(s, value, &type, err);
     if (r == 0) r = hy__entry_expires(value, &expires_ms, err);
+    if (r == 0) r = hy__identity_check_entry(s, value, NULL, err);
     if (r < 0) return r;
     hy_str_t *status = hy_get_str(value, "status");
     bool is_live = !hy_str_is(status, "disconnected");
@@ -131,6 +133,7 @@ static int change(hy_session_t *s, hy__entry_t *e, const hy_node_t *body, hy_err
         if (r == 0) r = merge(copy, body, err);
         if (r == 0) r = read_status(hy_get(copy, "status"), &is_live, err);
         if (r == 0) r = hy__entry_expires(copy, &expires_ms, err);
+        if (r == 0) r = hy__identity_check_entry(s, copy, e->value, err);
         if (r < 0) {
             hy_node_unref(copy);
             return r;

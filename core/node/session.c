@@ -7,8 +7,8 @@
  * reporter that publishes to `<Object>/changes`, costs one look-up: the topic leads to its object,
  * the object knows its holder, and an address below one's own object needs no further check. Any
  * other `from` is looked up once and then remembered, until ownership changes anywhere. */
+#include "authorised.h"
 #include "catalogue.h"
-#include "internal.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -418,6 +418,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     hy__place_t at = hy__place_find(n, m->to);
     if (check(s, m, &at, &err) < 0) {
         refuse(s, m, &at, &err);
+        return;
+    }
+    if (hy__identity_check(s, m, &err) < 0) {
+        hy__refuse(s, m, &err);
         return;
     }
     if (at.topic && at.topic->serve) {

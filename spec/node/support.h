@@ -27,13 +27,15 @@ typedef struct {
     hy_msg_t *inbox[INBOX]; /* all that came, but for the answer of the last `ask` */
     unsigned count;
     hy_msg_t *answer;
-    int64_t waiting; /* id of the request under way */
+    int64_t waiting;   /* id of the request under way */
+    const char *token; /* that it shows; NULL: none */
 } runtime_t;
 
 static int64_t blocks_before;
 static hy_clock_t the_clock;
 static hy_random_t the_random;
 static hy_node_server_t *the_node;
+static const hy_auth_t *the_auth; /* of nodes from now on; NULL: none */
 static runtime_t a, b, c;
 static int64_t next_id;
 
@@ -107,9 +109,11 @@ static inline int shake(runtime_t *r, const char *type, const char *from) {
     hy_msg_unref(r->answer);
     r->answer = NULL;
     r->waiting = next_id++;
-    snprintf(text, sizeof text,
-             "{\"type\":\"%s\",\"id\":%lld,\"from\":\"%s\",\"to\":\"mn:/session\"}", type,
-             (long long)r->waiting, from);
+    int len = snprintf(text, sizeof text,
+                       "{\"type\":\"%s\",\"id\":%lld,\"from\":\"%s\",\"to\":\"mn:/session\"", type,
+                       (long long)r->waiting, from);
+    snprintf(text + len, sizeof text - (size_t)len, r->token ? ",\"body\":{\"auth\":\"%s\"}}" : "}",
+             r->token);
     give(r, text, strlen(text));
     r->waiting = 0;
     return r->answer ? hy_msg_code(r->answer) : 0;
@@ -141,8 +145,11 @@ static inline void drop(runtime_t *r) {
 }
 
 static void begin_node(hy_node_limits_t limits) {
-    hy_node_config_t config = {
-        .domain = "d", .clock = &the_clock, .random = &the_random, .limits = limits};
+    hy_node_config_t config = {.domain = "d",
+                               .clock = &the_clock,
+                               .random = &the_random,
+                               .limits = limits,
+                               .auth = the_auth};
     assert_int_equal(hy_node_server_new(&config, &the_node), 0);
     open_as(&a, "hyperty-runtime://d/a");
     open_as(&b, "hyperty-runtime://d/b");
