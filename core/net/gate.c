@@ -189,8 +189,9 @@ static void turn_away(hy_gate_t *g, const hy_socket_url_t *url, int fd, hy__gate
                       const hy_error_t *why) {
     g->turned_away[cause]++;
     log_turned_away(g, why);
-    bool is_told =
-        cause != HY_GATE_MEMORY && hy_rate_take(&g->words, g->clock, HY_GATE_WORDS_PER_S, 1);
+    /* Words in TLS would take the handshake that is too much. */
+    bool has_words = cause != HY_GATE_MEMORY && !hy_socket_url_is_tls(url);
+    bool is_told = has_words && hy_rate_take(&g->words, g->clock, HY_GATE_WORDS_PER_S, 1);
     hy_stream_t *c = is_told ? new_stream(g, url, fd, &stranger_user, NULL) : NULL;
     if (!c) {
         close(fd);

@@ -6,9 +6,9 @@
  *
  * At most HY_GATE_ACCEPTS_PER_TURN are accepted a turn, so that those who are in go on undisturbed;
  * beyond `connections_max` the newest is turned away (1013), and beyond what one address may (4429;
- * WebSocket: 503 and 429 before the upgrade). Only a few a second are told so, the others are
- * closed: else those who go would need the room of those who may stay. A handshake, up to the
- * session's open, takes at most HY_HANDSHAKE_MS. */
+ * WebSocket: 503 and 429 before the upgrade). Only a few a second are told so; the others are
+ * closed, as are all who would speak TLS: else those who go would need the room of those who may
+ * stay. A handshake, up to the session's open, takes at most HY_HANDSHAKE_MS. */
 #ifndef HY_NET_GATE_H
 #define HY_NET_GATE_H
 
