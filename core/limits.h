@@ -203,7 +203,7 @@
 #define HY_RATE_HANDSHAKES_PER_S    4000u
 #define HY_GATE_FORGET_MS           1000u
 #define HY_GATE_LEFT_MAX            65536u
-#define HY_GATE_WORDS_PER_S         8u
+#define HY_GATE_WORDS_PER_S         4u
 #define HY_GATE_TOLD_MS             10000u
 
 /* TLS: a record; what is encrypted at a time, with what records add to it and words of the
@@ -245,7 +245,7 @@
 /* The program `hyperty node`. */
 #define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
 #define HY_NODE_WINDOW_MS 5000u /* within which its runtimes come back to the next one */
-#define HY_NODE_FILES     128u  /* open files beside the connections */
+#define HY_NODE_FILES     64u   /* open files beside the connections */
 
 /* Stubs: what is kept while there is no connection, a little less long than who asks will wait: so
  * that it hears why; and when the next try is made (full jitter). */

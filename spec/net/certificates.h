@@ -4,8 +4,13 @@
 
 #include "sockets.h"
 
+#ifndef INT_MAX
+#define INT_MAX __INT_MAX__ /* OpenSSL looks for it in limits.h, which is the core's here */
+#endif
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #define DAY_S (24 * 3600)
