@@ -155,7 +155,8 @@ describe("a configuration file of a node", function()
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
     complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT",
+      "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()
@@ -276,7 +277,7 @@ describe("hyperty node", function()
       local port = port_of(node, "ws")
       local first, second = connect(port), connect(port)
       local text = second:receive "*a"
-      assert.truthy(text:find("^HTTP/1.1 429 Too Many Requests\r\n.*\r\nRetry%-After: 1\r\n"), text)
+      assert.truthy(text:find "^HTTP/1.1 429 Too Many Requests\r\n.*\r\nRetry%-After: 1\r\n", text)
       local words = "too many connections from 127.0.0.1: at most 1 at a time"
       assert.truthy(text:find(words, 1, true), text)
       node:expect("err", "gate: warn: a connection was turned away: " .. words)

@@ -16,6 +16,7 @@ describe("core/SECURITY.md", function()
       assert.truthy(text:find("\n| [^|]*" .. who .. "[^|]* | [^|]+ |"), who)
     end
     for _, title in ipairs { "Somebody on the network", "A runtime with a session", "A script",
+      "The node, and who shares what it knows",
       "Who has the disk", "What is not held", "How to report a weakness" } do
       assert.truthy(text:find("\n## " .. title, 1, true), title)
     end
