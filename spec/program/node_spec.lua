@@ -99,8 +99,8 @@ describe("hyperty node fails", function()
 
   it("where encryption is asked for, and there is no certificate", function()
     for _, url in ipairs { "wss://127.0.0.1:0/ws", "tls://127.0.0.1:0" } do
-      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give --tls-cert "
-        .. "FILE and --tls-key FILE", "--listen", url)
+      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give "
+        .. "--tls-cert FILE and --tls-key FILE", "--listen", url)
     end
   end)
 
