@@ -66,6 +66,9 @@ static void add_transport(const hy_gate_t *g, hy_buf_t *b) {
     both_ways(b, "hyperty_bytes_total", "Bytes on all connections.", s.bytes_in, s.bytes_out);
     both_ways(b, "hyperty_messages_total", "Messages on all connections.", s.messages_in,
               s.messages_out);
+    head(b, "hyperty_tls_handshakes_total", "counter", "Handshakes of TLS that went through.");
+    labelled(b, "hyperty_tls_handshakes_total", "kind", "full", s.tls_full);
+    labelled(b, "hyperty_tls_handshakes_total", "kind", "resumed", s.tls_resumed);
     plain(b, "hyperty_pending_bytes", "gauge", "Bytes begun to be written that the kernel lacks.",
           (double)s.pending_bytes);
     plain(b, "hyperty_accepted_total", "counter", "Connections that were accepted.",

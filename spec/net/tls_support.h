@@ -5,8 +5,13 @@
 
 #include "sockets.h"
 
+#ifndef INT_MAX
+#define INT_MAX __INT_MAX__ /* OpenSSL looks for it in limits.h, which is the core's here */
+#endif
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "net/gate.h"
@@ -238,6 +243,118 @@ static inline user_t *runtime_open(safe_t *s, const char *url, const char *name)
 static inline void runtime_end(user_t *u) {
     user_end(u);
     free(u);
+}
+
+/* --- the other end, by hand ------------------------------------------------------------------- */
+
+/* OpenSSL on a plain socket, as others use it. */
+typedef struct {
+    SSL_CTX *context;
+    SSL *ssl;
+    int fd;
+    bool has_end;    /* close_notify came */
+    bool has_failed; /* an alert, or the end of the socket */
+    char why[128];
+} hand_t;
+
+static inline hand_t hand_new(const SSL_METHOD *method, int fd) {
+    hand_t h = {.context = SSL_CTX_new(method), .fd = fd};
+    h.ssl = SSL_new(h.context);
+    SSL_set_fd(h.ssl, fd);
+    return h;
+}
+
+static inline hand_t hand_serve(const safe_t *s, int fd) {
+    hand_t h = hand_new(TLS_server_method(), fd);
+    SSL_use_certificate(h.ssl, s->server.x);
+    SSL_use_PrivateKey(h.ssl, s->server.key);
+    SSL_set_accept_state(h.ssl);
+    return h;
+}
+
+/* Connected to a port of this machine. */
+static inline int plain_connect(const char *url) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    a.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+/* Trusts everybody. `version` 0: as it likes. */
+static inline hand_t hand_connect(const char *url, int version) {
+    hand_t h = hand_new(TLS_client_method(), plain_connect(url));
+    SSL_set_security_level(h.ssl, 0);
+    if (version) {
+        SSL_set_min_proto_version(h.ssl, version);
+        SSL_set_max_proto_version(h.ssl, version);
+    }
+    SSL_set_connect_state(h.ssl);
+    return h;
+}
+
+/* Of a call that gave `n`: true if it is to be called again. */
+static inline bool hand_goes_on(hand_t *h, int n) {
+    int result = SSL_get_error(h->ssl, n);
+    if (result == SSL_ERROR_WANT_READ || result == SSL_ERROR_WANT_WRITE) return true;
+    h->has_end = result == SSL_ERROR_ZERO_RETURN;
+    h->has_failed = !h->has_end;
+    const char *why = ERR_reason_error_string(ERR_peek_error());
+    snprintf(h->why, sizeof h->why, "%s", why ? why : "the end of the socket");
+    ERR_clear_error();
+    return false;
+}
+
+/* True if it is through. */
+static inline bool hand_try(safe_t *s, hand_t *h) {
+    int rc;
+    ERR_clear_error();
+    while ((rc = SSL_do_handshake(h->ssl)) != 1 && hand_goes_on(h, rc))
+        turn(&s->place);
+    return rc == 1;
+}
+
+static inline void hand_shake(safe_t *s, hand_t *h) {
+    if (!hand_try(s, h)) fail_msg("%s", h->why);
+}
+
+/* What is there. */
+static inline size_t hand_read(hand_t *h, char *to, size_t room) {
+    ERR_clear_error();
+    int n = SSL_read(h->ssl, to, (int)room);
+    if (n <= 0) hand_goes_on(h, n);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static inline void hand_write(safe_t *s, hand_t *h, const char *bytes, size_t len) {
+    ERR_clear_error();
+    SSL_set_mode(h->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    while (len > 0) {
+        int n = SSL_write(h->ssl, bytes, (int)len);
+        if (n > 0) bytes += n, len -= (size_t)n;
+        else if (!hand_goes_on(h, n)) fail_msg("%s", h->why);
+        turn(&s->place);
+    }
+}
+
+/* All that comes in plain until the other end is through. */
+static inline size_t plain_read_all(safe_t *s, int fd, char *bytes, size_t room) {
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = recv(fd, bytes + len, room - 1 - len, 0);
+        if (n > 0) len += (size_t)n;
+        if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+        if (n < 0) turn(&s->place);
+    }
+    bytes[len] = '\0';
+    return len;
+}
+
+static inline void hand_close(hand_t *h) {
+    SSL_free(h->ssl);
+    SSL_CTX_free(h->context);
+    close(h->fd);
 }
 
 #endif
