@@ -109,8 +109,8 @@ hy_str_t *hy_base64(const void *bytes, size_t len) {
 
 ptrdiff_t hy_base64_read(const char *text, size_t len, uint8_t *out, size_t room) {
     size_t count = 0;
-    int rc = sodium_base642bin(out, room, text, len, NULL, &count, NULL,
-                               sodium_base64_VARIANT_ORIGINAL);
+    int rc =
+        sodium_base642bin(out, room, text, len, NULL, &count, NULL, sodium_base64_VARIANT_ORIGINAL);
     return rc ? -1 : (ptrdiff_t)count;
 }
 
