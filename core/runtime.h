@@ -42,6 +42,10 @@ typedef struct {
     uint32_t trusted_count;
     const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
+    /* The token for the node of a domain (net/stub.h), asked for at each try; NULL: there is none for
+     * it. Nobody's token is shown to another's node: who is asked tells them apart. May be NULL. */
+    int (*token)(void *token_arg, const char *domain, hy_str_t **out, hy_error_t *err);
+    void *token_arg;
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
     void (*wake)(void *arg); /* call hy_runtime_turn soon; may be NULL */
@@ -67,6 +71,9 @@ bool hy_runtime_turn(hy_runtime_t *rt);
 /* Tries at once to reach each node that is away: the network may be back. Not from inside its
  * callbacks. */
 void hy_runtime_hurry(hy_runtime_t *rt);
+
+/* True if the node of that domain checks identities (node/auth.h). */
+bool hy_runtime_checks_identity(const hy_runtime_t *rt, const char *domain);
 
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);
