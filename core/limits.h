@@ -207,7 +207,7 @@
 
 /* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
  * token ends soon (not so late that it is no use), how often what is left is looked at, a secret,
- * keys of one node, and how long one may be good. */
+ * keys of one node, and how long one is good if nothing is said, and at most. */
 #define HY_TOKEN_BYTES_MAX        8192u
 #define HY_TOKEN_USERS_MAX        64u
 #define HY_TOKEN_SKEW_S           30u
@@ -217,6 +217,7 @@
 #define HY_TOKEN_SECRET_BYTES_MIN 32u
 #define HY_TOKEN_KEYS_MAX         16u
 #define HY_TOKEN_KEY_BYTES_MAX    (16u << 10)
+#define HY_TOKEN_TTL_S            (24u * 3600u)
 #define HY_TOKEN_TTL_S_MAX        (366u * 24u * 3600u)
 
 /* Objects that only their participants can read: keys of users that are remembered, and of one;

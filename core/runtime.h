@@ -26,7 +26,8 @@ typedef struct {
     const char *user;   /* user URL of instances that name none; NULL: user://<domain>/me */
     char *const *paths; /* folders to look for hyperties, and for schemas/ in them */
     uint32_t path_count;
-    const hy_node_t *schemas;         /* documents by name, before those in files; NULL: none */
+    const char *above;        /* a new RuntimeURL lies below that one; NULL: below the domain */
+    const hy_node_t *schemas; /* documents by name, before those in files; NULL: none */
     const hy_node_t *policy, *groups; /* rules and {group: [URLs]} (sync/policy.h); NULL: none */
     hy_clock_t *clock;                /* these three outlive the runtime */
     hy_random_t *random;
@@ -42,8 +43,8 @@ typedef struct {
     uint32_t trusted_count;
     const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
-    /* The token for the node of a domain (net/stub.h), asked for at each try; NULL: there is none for
-     * it. Nobody's token is shown to another's node: who is asked tells them apart. May be NULL. */
+    /* The token for the node of a domain (NULL: of a way without), asked for at each try as in
+     * net/stub.h; one node's token is not shown to another's. May be NULL. */
     int (*token)(void *token_arg, const char *domain, hy_str_t **out, hy_error_t *err);
     void *token_arg;
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
@@ -71,9 +72,6 @@ bool hy_runtime_turn(hy_runtime_t *rt);
 /* Tries at once to reach each node that is away: the network may be back. Not from inside its
  * callbacks. */
 void hy_runtime_hurry(hy_runtime_t *rt);
-
-/* True if the node of that domain checks identities (node/auth.h). */
-bool hy_runtime_checks_identity(const hy_runtime_t *rt, const char *domain);
 
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt);
 hy_host_t *hy_runtime_host(const hy_runtime_t *rt);

@@ -21,11 +21,13 @@ typedef struct {
     hy_node_server_t *node;
     const hy_log_t *log;
     uint32_t connections_max; /* 0: HY_GATE_CONNECTIONS_MAX */
+    bool has_auth;            /* the node asks for tokens: it may be reached from elsewhere */
     hy_tls_context_t *tls;    /* a server's; NULL: wss and tls are refused. Outlives the gate */
 } hy_gate_config_t;
 
 int hy_gate_open(const hy_gate_config_t *config, hy_gate_t **out);
-/* Begins to listen. HY_EFORBIDDEN beyond loopback: a node without auth serves only the own machine.
+/* Begins to listen. HY_EFORBIDDEN beyond loopback without auth, and with it without TLS: anybody on
+ * the way could read the tokens, and come in with them.
  * A Unix socket gets mode 0600; a stale one (nobody answers) is replaced. Errors name the URL and
  * what to do. */
 int hy_gate_listen(hy_gate_t *g, const char *url, hy_error_t *err);

@@ -171,11 +171,17 @@ static int open_socket(hy__listener_t *l, const char *url, hy_error_t *err) {
 
 static int check(const hy_gate_t *g, const hy_socket_url_t *u, const char *url, hy_error_t *err) {
     if (g->is_draining) return fail(err, HY_ECLOSED, url, "the node is about to end");
-    if (!hy_socket_url_is_loopback(u)) {
+    bool is_near = hy_socket_url_is_loopback(u);
+    if (!is_near && !g->config.has_auth)
         return fail(err, HY_EFORBIDDEN, url,
-                    "without auth a node serves its own machine only; use 127.0.0.1, [::1] or a "
-                    "Unix socket");
-    }
+                    "without auth a node serves its own machine only: give --auth-key FILE, so "
+                    "that who comes in must show a token, or use 127.0.0.1, [::1] or a Unix "
+                    "socket");
+    if (!is_near && !hy_socket_url_is_tls(u))
+        return fail(err, HY_EFORBIDDEN, url,
+                    hy_socket_url_is_ws(u)
+                        ? "tokens would travel readable: write wss://, or use 127.0.0.1 or [::1]"
+                        : "tokens would travel readable: write tls://, or use 127.0.0.1 or [::1]");
     if (hy_socket_url_is_tls(u) && !g->config.tls)
         return fail(err, HY_EINVALID, url,
                     "TLS needs a certificate and its key: give --tls-cert FILE and --tls-key FILE");

@@ -215,7 +215,7 @@ static int prepare(hy_stub_t *s, bool is_reopening, hy_error_t *err) {
 }
 
 static void shake(hy_stub_t *s, bool is_reopening) {
-    hy_error_t err, why;
+    hy_error_t err = {.text = "out of memory"}, why;
     s->phase = OPENING;
     s->parting = 0;
     s->is_reopening = is_reopening;
@@ -225,8 +225,7 @@ static void shake(hy_stub_t *s, bool is_reopening) {
         hy_channel_wake(s->channel);
         return;
     }
-    hy_fail(&why, rc, "no session at %s: %s", hy_stub_where(s),
-            rc == HY_ENOMEM ? hy_error_text(rc) : err.text);
+    hy_fail(&why, rc, "no session at %s: %s", hy_stub_where(s), err.text);
     give_up_channel(s, why.text);
 }
 
@@ -269,11 +268,9 @@ static void live(hy_stub_t *s) {
     hy_timer_stop(clock_of(s), &s->hold);
     /* A node in the same process is nobody's news. */
     bool is_news = s->channel->ops->is_text || !is_first;
+    const char *news = is_first ? "" : "; the session before is gone, this is a new one";
     hy_log(log_of(s), is_news ? HY_LOG_INFO : HY_LOG_DEBUG, "stub", "connected to %s%s",
-           hy_stub_where(s),
-           !is_new    ? "; the session goes on"
-           : is_first ? ""
-                      : "; the session before is gone, this is a new one");
+           hy_stub_where(s), is_new ? news : "; the session goes on");
     s->phase = LIVE;
     s->was_live = true;
     s->is_refused = false;
@@ -401,11 +398,10 @@ static void on_closed(void *stub, hy_close_code_t code, const char *reason) {
     bool was_there = s->phase != CONNECTING; /* else the channel says where it tried */
     hy_fail(&err, HY_EUNREACHABLE, was_there ? "connection to %s lost: %s" : "%.0s%s",
             hy_stub_where(s), reason);
-    if (code == HY_CLOSE_REPLACED) {
+    if (code == HY_CLOSE_REPLACED)
         replaced(s, err.text);
-    } else {
+    else
         away(s, err.text);
-    }
 }
 
 static const hy_channel_user_t USER = {on_open, on_message, on_malformed,
