@@ -292,6 +292,7 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
         s->checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
+        hy__opening_vouch(&s->opening, s->uplink, s->checks_identity);
         live(s);
     } else if (s->is_reopening && is_unknown(code)) {
         hy_str_unref(s->session);
@@ -457,6 +458,7 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
         return rc;
     }
     *out = s;
+    hy__opening_vouch(&s->opening, s->uplink, true); /* as far as is known by now */
     hold(s);
     connect_now(s);
     return 0;

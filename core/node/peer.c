@@ -185,10 +185,12 @@ static void replace(hy_session_t *s) {
     hy__peer_end(old, HY_CLOSE_REPLACED, why);
 }
 
-/* Who shows no token, or a bad one, does not stay. */
+/* Who shows no token, or a bad one, does not stay; it may be gone as soon as it hears so. */
 static void turn_away(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
+    const bool *is_gone = p->is_gone;
     refuse(p, m, err);
-    if (err->code == HY_EUNAUTHENTICATED) hy__peer_end(p, HY_CLOSE_UNAUTHORISED, err->text);
+    if (!*is_gone && err->code == HY_EUNAUTHENTICATED)
+        hy__peer_end(p, HY_CLOSE_UNAUTHORISED, err->text);
 }
 
 /* The connection has the session, which goes on by these claims; they are taken over. */
