@@ -81,7 +81,10 @@ int hy__keyring_keep(const hy__keyring_t *k, const hy__holder_t *h) {
 
 int hy__keyring_drop(const hy__keyring_t *k, const hy__holder_t *h) {
     const hy_manager_t *m = k->manager;
-    return is_kept(k) ? hy_store_remove(m->store, HY_TABLE_KEYS, m->runtime, h->key) : 0;
+    if (!is_kept(k)) return 0;
+    int rc = hy_store_remove(m->store, HY_TABLE_KEYS, m->runtime, h->key);
+    if (rc == 0) hy_store_sync(m->store);
+    return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
