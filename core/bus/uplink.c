@@ -67,15 +67,18 @@ void hy_bus_set_door(hy_bus_t *bus, const hy_door_t *door, void *arg) {
     bus->door_arg = arg;
 }
 
-static int receive(hy_uplink_t *u, hy_msg_t *m) {
+static void took(hy_uplink_t *u, const hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
     bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
-    int code = hy__bus_queue(bus, m, u);
-    if (code < 0) return code;
     bus->stats.received++;
     if (is_request && bus->uplinks.count > 0 && hy__uplink_find(bus, m->from) != u)
         hy__recall_way(bus, m, u);
-    return 0;
+}
+
+static int receive(hy_uplink_t *u, hy_msg_t *m) {
+    int code = hy__bus_queue(u->bus, m, u);
+    if (code == 0) took(u, m);
+    return code;
 }
 
 /* What passes the door is remembered there, so that it must not fail behind it for want of room. */
@@ -83,11 +86,11 @@ int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
     if (!bus->door) return receive(u, m);
     if (!hy__bus_admits(bus, m)) return HY_EFULL;
-    hy_msg_ref(m);
-    int code = bus->door->enters(bus->door_arg, &m);
-    if (code == 0) code = receive(u, m);
-    else if (code > 0) bus->stats.received++;
-    hy_msg_unref(m);
+    hy_msg_t *in = hy_msg_ref(m);
+    int code = bus->door->enters(bus->door_arg, &in);
+    if (code == 0) code = receive(u, in);
+    if (code > 0) took(u, m); /* it may have been answered there */
+    hy_msg_unref(in);
     return code < 0 ? code : 0;
 }
 

@@ -26,6 +26,7 @@
  *              guests.c, resume.c, saved.c and resting.c
  * catalogue.h  schemas that are not known here: catalogue.c, learning.c
  * judging.h    who may do what (policy.h), and what is remembered of refusals; likewise
+ * secret.h     objects that only their participants can read: secret*.c
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
@@ -40,11 +41,13 @@
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
+#include "secret.h"
 #include "syncher.h"
 #include "trial.h"
 
 struct hy_manager {
     hy_bus_t *bus;
+    hy__secrets_t *secrets;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
     size_t history_bytes;   /* bound of each history */
