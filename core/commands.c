@@ -129,6 +129,7 @@ static bool open_host(program_t *p) {
         .trusted = trusted ? trusted->bytes : NULL,
         .policy = given(policy),
         .groups = given(groups),
+        .key = o->given[HY_OPTION_KEY],
     };
     hyperty_error_t err = {.text = "out of memory"};
     bool is_whole = nodes && trusted && policy && groups;

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "hyperty_parts.h"
+#include "key_file.h"
 #include "loop/random.h"
 #include "paths.h"
 #include "store/sqlite.h"
@@ -157,7 +158,7 @@ static int read_object(const char *what, const char *text, hy_value_t *out, hype
 
 static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_paths_t *paths,
                        const hy_paths_t *trusted, const hy_ways_t *ways, const hy_node_t *policy,
-                       const hy_node_t *groups, hyperty_error_t *err) {
+                       const hy_node_t *groups, const uint8_t *seed, hyperty_error_t *err) {
     hy_runtime_config_t runtime_config = {
         .domain = config->domain,
         .user = config->user,
@@ -167,6 +168,7 @@ static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_pa
         .trusted_count = trusted->count,
         .policy = policy,
         .groups = groups,
+        .seed = seed,
         .budget = {.run_ms = (uint32_t)bound_of(config->budget_ms, HY_BUDGET_RUN_MS),
                    .turn_ms = HY_BUDGET_TURN_MS},
         .memory_max = bound_of(config->memory_bytes, HY_STATE_BYTES_MAX),
@@ -200,16 +202,19 @@ static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_er
     hy_paths_t paths, trusted;
     hy_ways_t ways = {0};
     hy_value_t policy = hy_absent(), groups = hy_absent();
+    uint8_t seed[HY_SIGN_SEED_BYTES];
     hy_paths_init(&paths);
     hy_paths_init(&trusted);
     int rc = config->path ? hy_paths_add_list(&paths, config->path) : hy_paths_add_usual(&paths);
     if (!rc && config->trusted) rc = hy_paths_add_list(&trusted, config->trusted);
     if (!rc) rc = read_object("policy", config->policy, &policy, err);
     if (!rc) rc = read_object("groups", config->groups, &groups, err);
+    if (!rc && config->key) rc = hy_key_file_read(config->key, &h->random.base, seed, inside(err));
     if (!rc) rc = open_ways(h, config, &ways, err);
     if (!rc)
         rc = new_runtime(h, config, &paths, &trusted, &ways, config->policy ? policy.as.n : NULL,
-                         config->groups ? groups.as.n : NULL, err);
+                         config->groups ? groups.as.n : NULL, config->key ? seed : NULL, err);
+    hy_secret_wipe(seed, sizeof seed);
     hy_value_drop(policy);
     hy_value_drop(groups);
     hy_ways_release(&ways);

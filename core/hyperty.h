@@ -84,6 +84,10 @@ typedef struct {
      * hyperty URLs that they speak of, {"friends": ["user://…"]}. The README tells more. What is
      * wrong in them makes hyperty_open fail, which names the rule. NULL: none. */
     const char *policy, *groups;
+    /* File with the host's own signing key, by which others know it again where only participants
+     * may read. Mode 0600; made if it is not there. NULL: the store keeps one; without a store each
+     * run has another. */
+    const char *key;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

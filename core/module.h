@@ -77,6 +77,7 @@ typedef struct {
     hy_random_t random;
     hy_random_system_t system_random;
     hy_log_t log;
+    uint8_t seed[HY_SIGN_SEED_BYTES]; /* until it has begun */
     hy_interceptor_t *interceptor;
     hy_uplink_t *uplink; /* for receive; opened when first used */
     hy_link_t ports, calls;
@@ -154,6 +155,16 @@ int hy_module_policy(lua_State *L);
 int hy_module_group(lua_State *L);
 int hy_module_groups(lua_State *L);
 int hy_module_why(lua_State *L);
+
+/* --- keys (module_keys.c) --------------------------------------------------------------------- */
+
+/* Of the option `key` on top of the stack, a seed or the path of a file: the seed in `r`, or NULL
+ * for nil. Raises. */
+const uint8_t *hy_module_key_option(lua_State *L, hy_module_runtime_t *r, hy_random_t *random);
+/* rt:keys(), rt:accept(user [, fingerprint]), rt:forget(user [, fingerprint]) */
+int hy_module_keys(lua_State *L);
+int hy_module_accept(lua_State *L);
+int hy_module_forget(lua_State *L);
 
 /* --- disks and stores (module_disk.c) --------------------------------------------------------- */
 

@@ -265,6 +265,8 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
         .wake_arg = r,
     };
     if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
+    lua_getfield(L, 1, "key");
+    config.seed = hy_module_key_option(L, r, config.random);
     const char *node = option_text(L, "node");
     if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
     config.paths = option_texts(L, "paths", &config.path_count);
@@ -283,6 +285,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
     int rc = open_runtime(L, r, &config, node, store, &tables, &err);
+    hy_secret_wipe(r->seed, sizeof r->seed);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {
@@ -457,6 +460,9 @@ static const luaL_Reg methods[] = {
     {"group", hy_module_group},
     {"groups", hy_module_groups},
     {"why", hy_module_why},
+    {"keys", hy_module_keys},
+    {"accept", hy_module_accept},
+    {"forget", hy_module_forget},
     {"port", hy_module_port_new},
     {"intercept", hy_module_intercept},
     {"receive", hy_module_receive},

@@ -55,6 +55,9 @@ typedef enum {
     X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
       "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
+    X(KEY, "key", TEXT, "FILE", "repl run",                                                        \
+      "own key, by which others know this host again; made if it is not there; in\n"               \
+      "the store if not given")                                                                    \
     X(BUDGET, "budget", NUMBER, "MS", "repl run check",                                            \
       "of processor time, that a hyperty may run without a wait; 200; 0: unbounded")               \
     X(MEMORY, "memory", NUMBER, "N", "repl run check",                                             \

@@ -286,6 +286,7 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .schemas = rt->schemas,
         .store = rt->store,
         .history_bytes = config->history_bytes,
+        .seed = config->seed,
     };
     rc = hy_manager_new(&manager_config, &rt->manager);
     if (!rc && config->groups) rc = hy_manager_add_groups(rt->manager, config->groups, err);

@@ -34,7 +34,8 @@ typedef struct {
     /* What survives: the runtime's URL, those of its hyperties, what they store. Outlives the
      * runtime. NULL: one in memory of its own, which lasts as long as the runtime. */
     hy_store_t *store;
-    size_t history_bytes;      /* as in sync/manager.h */
+    size_t history_bytes; /* these two as in sync/manager.h */
+    const uint8_t *seed;
     hy_budget_limits_t budget; /* these four as in host/host.h */
     size_t memory_max;
     char *const *trusted;

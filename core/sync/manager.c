@@ -93,6 +93,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     int judging = hy__judging_init(m); /* whatever fails: all of them are deinitialised */
     int rc = hy__outlet_init(m);
     if (rc == 0) rc = judging;
+    if (rc == 0) rc = hy__keyring_new(m, config->seed, &m->keyring);
     if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
     if (rc == 0) rc = hy__secrets_new(m, &m->secrets);
@@ -126,6 +127,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy__handings_free(m);
     hy__lasting_free(m);
     hy__buried_free(m);
+    hy__keyring_free(m->keyring);
     hy__leavings_free(m);
     hy__catalogue_free(m);
     hy__addresses_deinit(m);

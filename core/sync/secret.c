@@ -192,15 +192,7 @@ void hy__secrets_free(hy__secrets_t *all) {
     for (uint32_t pos = 0; (e = hy_dict_next(&all->objects, &pos));)
         secret_free(e->part);
     hy_dict_deinit(&all->objects);
-    hy__keyring_free(all->keyring);
     hy_free(all);
-}
-
-int hy__secrets_keyring(hy__secrets_t *all, hy__keyring_t **out, hy_error_t *err) {
-    int rc = all->keyring ? 0 : hy__keyring_new(all->manager, &all->keyring);
-    if (rc < 0) return hy_fail(err, rc, "this runtime has no key to sign with: %s", hy_error_text(rc));
-    *out = all->keyring;
-    return 0;
 }
 
 /* --- what the others tell --------------------------------------------------------------------- */
@@ -217,9 +209,6 @@ int hy__secret_begin(hy_manager_t *m, hy_str_t *url, bool is_mutual, hy_str_t *u
     if (!user)
         return hy_fail(err, HY_EINVALID, "%s: who reports a mutual object acts for a user",
                        url->bytes);
-    hy__keyring_t *keyring;
-    int rc = hy__secrets_keyring(m->secrets, &keyring, err);
-    if (rc < 0) return rc;
     s = hy__secret_put(m->secrets, url);
     if (!s) return HY_ENOMEM;
     s->user = hy_str_ref(user);

@@ -18,17 +18,12 @@ bool hy__is_below(const hy_str_t *address, const hy_str_t *object, const char *t
            memcmp(address->bytes + object->len, tail, len) == 0;
 }
 
-int hy__secret_strip(hy_msg_t **m, int code, const char *desc) {
-    hy_value_t value = hy_absent();
-    if (code == 503 && hy__asks_again(*m, code)) value = hy__body1("again", hy_bool(true));
+int hy__secret_strip(hy_msg_t **m, int code, const char *desc, bool again) {
     hy_node_t *body = hy_node_new(HY_OBJECT);
     int rc = body ? hy_put(body, "code", hy_int(code)) : HY_ENOMEM;
     if (rc == 0 && desc) rc = hy_put(body, "desc", hy_text(desc));
-    if (rc == 0 && value.kind == HY_OBJECT) {
-        rc = hy_put(body, "value", value);
-        value = hy_absent();
-    }
-    hy_value_drop(value);
+    if (rc == 0 && code == 503 && again)
+        rc = hy_put(body, "value", hy__body1("again", hy_bool(true)));
     hy_value_t id = (*m)->id;
     if (rc == 0 && id.kind == HY_STR) hy_str_ref(id.as.s);
     hy_msg_t *bare =
@@ -129,14 +124,15 @@ static int answer_leaves(hy__secret_t *s, hy_msg_t **m, hy_str_t *to, hy_msg_t *
     hy__peer_t *p = to ? hy__secret_peer(s, to) : NULL;
     int code = hy_msg_code(*m);
     bool is_of_subscription = hy__is_below((*m)->from, s->url, "/subscription");
-    bool asks_again = code == 401 || code == 503; /* for who has no key as well */
-    if (p && (code < 300 || !(is_of_subscription || asks_again)))
+    bool again = hy__asks_again(*m, code);
+    bool is_for_all = is_of_subscription || code == 401 || code == 503; /* who has no key as well */
+    if (p && (code < 300 || !is_for_all))
         return seal_for_one(s, p, m, before, err);
-    if (!is_of_subscription) return hy__secret_strip(m, code < 300 ? 401 : code, NULL);
+    if (!is_of_subscription) return hy__secret_strip(m, code < 300 ? 401 : code, NULL, again);
     bool has_challenge = code == 401 && hy_get_object(hy_msg_body(*m), "mutual");
     if (has_challenge && !to) return 0;
-    if (to && code < 300) return hy__secret_strip(m, 403, "it was struck off");
-    return hy__secret_strip(m, code, hy_msg_desc(*m)); /* a no, or that it has left */
+    if (to && code < 300) return hy__secret_strip(m, 403, "it was struck off", false);
+    return hy__secret_strip(m, code, hy_msg_desc(*m), again); /* a no, or that it has left */
 }
 
 static int from_subscription(hy_msg_t **m, hy__secret_t *s, hy_error_t *err) {
@@ -162,7 +158,7 @@ static int leaves(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err) {
         if (hy__is_below(to, s->url, "/registration")) return 0;
         if (hy__is_below(to, s->url, "/subscription"))
             return (*m)->type == HY_MSG_RESPONSE
-                       ? hy__secret_strip(m, hy_msg_code(*m), hy_msg_desc(*m))
+                       ? hy__secret_strip(m, hy_msg_code(*m), hy_msg_desc(*m), false)
                        : 0;
         if (hy_address_is_published(to)) return seal_for_all(s, m, before, err);
         return to_object(s, m, before, err);

@@ -110,7 +110,14 @@ int hy__knock_leaves(hy__secrets_t *all, hy_msg_t *m) {
 
 /* The hyperty's request ends: it does not observe. */
 static int give_up(hy__secrets_t *all, hy__knock_t *k, hy_msg_t **m, const char *why) {
-    int rc = hy__secret_strip(m, 403, why);
+    int rc = hy__secret_strip(m, 403, why, false);
+    if (rc == 0) knock_end(k, &all->knock_count);
+    return rc;
+}
+
+/* It is to ask once more. */
+static int put_off(hy__secrets_t *all, hy__knock_t *k, hy_msg_t **m, const char *why) {
+    int rc = hy__secret_strip(m, 503, why, true);
     if (rc == 0) knock_end(k, &all->knock_count);
     return rc;
 }
@@ -135,12 +142,11 @@ static int send_proof(const hy__secrets_t *all, const hy__knock_t *k, const hy__
 /* What has to be right before anything is proven; NULL, or what is wrong. */
 static const char *check_challenge(hy__secrets_t *all, hy__proof_t *p, const hy_node_t *mutual,
                                    hy_error_t *err) {
-    hy__keyring_t *keyring;
+    hy__keyring_t *keyring = all->manager->keyring;
     if (!p->user) return "a mutual object is observed on behalf of a user, and there is none";
     if (!hy__proof_read_challenge(p, mutual)) return "the reporter's challenge is malformed";
     if (!hy__proof_check_challenge(p)) return "the reporter's proof of who it is is wrong";
-    int rc = hy__secrets_keyring(all, &keyring, err);
-    if (rc == 0) rc = hy__keyring_meet(keyring, p->reporter_user, p->reporter_key, err);
+    int rc = hy__keyring_meet(keyring, p->reporter_user, p->reporter_key, err);
     if (rc == 0) rc = hy__proof_sign_answer(p, hy__keyring_own(keyring));
     return rc < 0 ? (err->text[0] ? err->text : hy_error_text(rc)) : NULL;
 }
@@ -157,6 +163,7 @@ static int challenged(hy__secrets_t *all, hy__knock_t *k, hy_msg_t **m, const hy
     hy__proof_t p = {.object = k->object, .subscriber = k->subscriber};
     uint8_t key[HY_SECRET_BYTES];
     if (hy__part_find(&all->manager->hosted, k->object)) return ENDS; /* it is reported here */
+    if (hy__keyring_ready(all->manager->keyring, &err) < 0) return put_off(all, k, m, err.text);
     if (++k->tries > HY_SECRET_TRIES_MAX) return give_up(all, k, m, "no proof is good enough");
     hy__secret_t *s = observed(all, k->object);
     if (!s) return HY_ENOMEM;
@@ -226,7 +233,7 @@ int hy__knock_answered(hy__secrets_t *all, hy_msg_t **m) {
     if (hy__secret_find(all, k->object)) { /* and so every yes is sealed */
         if (code < 200) return ENDS;
         if (code < 300) return give_up(all, k, m, "the answer is not sealed, and the object is");
-        int rc = hy__secret_strip(m, code, hy_msg_desc(*m));
+        int rc = hy__secret_strip(m, code, hy_msg_desc(*m), hy__asks_again(*m, code));
         if (rc < 0) return rc;
     }
     if (code >= 200 || code == 0) knock_end(k, &all->knock_count);
@@ -266,13 +273,12 @@ static hy__challenge_t *challenge_new(hy__secrets_t *all, hy_str_t *object, hy_s
 
 static int challenge(hy__secret_t *s, hy_msg_t *m, hy_str_t *subscriber) {
     hy__secrets_t *all = s->manager->secrets;
-    hy__keyring_t *keyring;
     hy__proof_t p = {.object = s->url, .subscriber = subscriber, .reporter_user = s->user};
     hy__challenge_t *c = challenge_new(all, s->url, subscriber);
-    if (!c || hy__secrets_keyring(all, &keyring, NULL) < 0) return HY_ENOMEM;
+    if (!c) return HY_ENOMEM;
     memcpy(p.challenge, c->challenge, sizeof p.challenge);
     memcpy(p.reporter_share, s->share, sizeof p.reporter_share);
-    hy_value_t mutual = hy__proof_sign_challenge(&p, hy__keyring_own(keyring)) == 0
+    hy_value_t mutual = hy__proof_sign_challenge(&p, hy__keyring_own(all->manager->keyring)) == 0
                             ? hy__proof_write_challenge(&p)
                             : hy_absent();
     hy_msg_t *answer = hy_msg_response(
@@ -325,12 +331,11 @@ static int take_in(hy__secret_t *s, const hy__proof_t *p, const uint8_t key[HY_S
 static int prove(hy__secret_t *s, hy_msg_t *m, hy__proof_t *p) {
     hy__secrets_t *all = s->manager->secrets;
     hy_error_t err = {.text = ""};
-    hy__keyring_t *keyring;
+    hy__keyring_t *keyring = all->manager->keyring;
     uint8_t key[HY_SECRET_BYTES];
     if (!take_challenge(all, p)) return challenge(s, m, p->subscriber);
     p->user = user_of(hy_msg_body(m));
     if (!p->user) return refuse(s, m, 403, "who observes a mutual object acts for a user");
-    if (hy__secrets_keyring(all, &keyring, NULL) < 0) return HY_ENOMEM;
     p->reporter_user = s->user;
     memcpy(p->reporter_share, s->share, sizeof p->reporter_share);
     memcpy(p->reporter_key, hy__keyring_own(keyring)->public, sizeof p->reporter_key);
@@ -352,8 +357,13 @@ int hy__knock_enters(hy__secret_t *s, hy_msg_t **m) {
     hy_str_t *subscriber = hy_get_str(body, "subscriber");
     const hy_node_t *mutual = hy_get_object(body, "mutual");
     hy__proof_t p = {.object = s->url, .subscriber = subscriber};
+    hy_error_t err;
     if ((*m)->id.kind != HY_INT || !subscriber)
         return refuse(s, *m, 400, "subscribe needs a number as id, and \"subscriber\"");
+    if (hy__keyring_ready(s->manager->keyring, &err) < 0) {
+        hy_bus_respond(s->manager->bus, *m, 503, err.text, hy__body1("again", hy_bool(true)));
+        return ENDS;
+    }
     if (!mutual) return challenge(s, *m, subscriber);
     if (!hy__proof_read_answer(&p, mutual)) return refuse(s, *m, 400, "the proof is malformed");
     return prove(s, *m, &p);

@@ -122,7 +122,6 @@ typedef struct {
 
 struct hy__secrets {
     hy_manager_t *manager;
-    hy__keyring_t *keyring; /* NULL: not needed yet */
     hy_dict_t objects;      /* URL → hy__secret_t */
     uint64_t uses;
     hy_link_t knocks, let_in, challenges; /* by age */
@@ -144,16 +143,15 @@ void hy__secrets_forget(hy__secrets_t *all, hy__secret_t *s);
 /* The key of all is that one from now on; the same one again changes nothing. */
 void hy__secret_take(hy__secret_t *s, uint32_t generation, const uint8_t key[HY_SECRET_BYTES]);
 hy_hosted_t *hy__secret_hosted(const hy__secret_t *s); /* NULL: not reported here, not now */
-/* The runtime's own key and those that it knows, made if missing. */
-int hy__secrets_keyring(hy__secrets_t *all, hy__keyring_t **out, hy_error_t *err);
 /* Logged, once an object. */
 void hy__secret_tell(hy__secret_t *s, const hy_msg_t *m, const char *what);
 
 /* --- secret_door.c ---------------------------------------------------------------------------- */
 
 bool hy__is_below(const hy_str_t *address, const hy_str_t *object, const char *tail);
-/* Of a response: its code, why and whether to ask again; nothing else. */
-int hy__secret_strip(hy_msg_t **m, int code, const char *desc);
+/* A response that has nothing but that: the code, why (NULL: nothing), and with 503 whether to ask
+ * again. */
+int hy__secret_strip(hy_msg_t **m, int code, const char *desc, bool again);
 
 /* --- secret_opening.c ------------------------------------------------------------------------- */
 

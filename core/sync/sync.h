@@ -27,6 +27,7 @@
  * catalogue.h  schemas that are not known here: catalogue.c, learning.c
  * judging.h    who may do what (policy.h), and what is remembered of refusals; likewise
  * secret.h     objects that only their participants can read: secret*.c
+ * keyring.h    the own key, and those of users that it has met: keyring.c, keyring_rows.c
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
@@ -38,6 +39,7 @@
 #include "decision.h"
 #include "fit.h"
 #include "judging.h"
+#include "keyring.h"
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
@@ -80,6 +82,7 @@ struct hy_manager {
     uint64_t watchings_made;
     hy_outlet_t outlet;
     hy_judging_t judging;
+    hy__keyring_t *keyring;
     hy_link_t leavings;    /* resting.c */
     hy_dict_t lookups;     /* URL of a schema → what asks for it, catalogue.c */
     uint32_t adopted;      /* schemas that came from catalogues */
