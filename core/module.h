@@ -12,6 +12,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/crypto.h"
 #include "base/list.h"
 #include "host/plain.h"
 #include "loop/loop.h"

@@ -1,3 +1,5 @@
+/* What the core asks of cryptography, in the terms of libsodium. Secrets that pass through this
+ * file are wiped before its functions return. */
 #include "crypto.h"
 
 #include <sodium.h>

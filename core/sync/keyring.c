@@ -1,3 +1,5 @@
+/* Meeting, accepting and forgetting keys. What is known is what the store has: it is written before
+ * it counts, and where that fails all is as it was. */
 #include "../base/mem.h"
 #include "keyring_private.h"
 
