@@ -118,10 +118,10 @@ static void drop_strangers(hy__secret_t *s) {
 
 hy__peer_t *hy__secret_put_peer(hy__secret_t *s, hy_str_t *hyperty, hy__line_t *line) {
     hy__peer_t *p = hy__secret_peer(s, hyperty);
+    if (p) hy__line_deinit(&p->line);
     if (!p && s->peers.count >= HY_SECRET_OBSERVERS_MAX) drop_strangers(s);
     if (!p && s->peers.count < HY_SECRET_OBSERVERS_MAX) p = hy_dict_put(&s->peers, hyperty, NULL);
     if (!p) return NULL;
-    hy__line_deinit(&p->line);
     p->line = *line;
     p->generation = 0;
     hy__line_init(line, NULL);
