@@ -47,7 +47,21 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, MUTUAL, DESCRIPTION, TAGS, RESOURCES, URL, NEW };
+enum {
+    SCHEMA,
+    NAME,
+    DATA,
+    OBSERVERS,
+    STORE,
+    P2P,
+    PUBLIC,
+    MUTUAL,
+    DESCRIPTION,
+    TAGS,
+    RESOURCES,
+    URL,
+    NEW
+};
 static const hy_option_t create_options[] = {
     [SCHEMA] = {"schema", HY_OPTION_NEEDED_TEXT, "its name; any data goes with \"Resource\""},
     [NAME] = {"name", HY_OPTION_TEXT, "by which others find it"},

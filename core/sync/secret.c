@@ -134,8 +134,7 @@ static int put_box(hy_node_t *keys, const hy__secret_t *s, const hy__peer_t *p,
                    hy_random_t *random) {
     uint8_t nonce[HY_NONCE_BYTES];
     random->fill(random, nonce, sizeof nonce);
-    hy_str_t *box =
-        hy__box_write(p->line.key, nonce, s->url, p->key, s->generation, s->line.key);
+    hy_str_t *box = hy__box_write(p->line.key, nonce, s->url, p->key, s->generation, s->line.key);
     return hy_put(keys, p->key->bytes, hy_string(box));
 }
 

@@ -55,9 +55,10 @@ static int replace(hy_msg_t **m, hy_msg_t *with) {
 }
 
 static int keep_in(const hy__secret_t *s, const hy_msg_t *m, hy_error_t *err) {
-    return hy_fail(err, HY_EFORBIDDEN, "%s does not take part in %s, which only its participants "
-                   "can read", hy_str_equal(m->to, s->url) ? m->from->bytes : m->to->bytes,
-                   s->url->bytes);
+    return hy_fail(err, HY_EFORBIDDEN,
+                   "%s does not take part in %s, which only its participants "
+                   "can read",
+                   hy_str_equal(m->to, s->url) ? m->from->bytes : m->to->bytes, s->url->bytes);
 }
 
 static void settle(hy__secret_t *s, hy_msg_t **before) {
@@ -126,8 +127,7 @@ static int answer_leaves(hy__secret_t *s, hy_msg_t **m, hy_str_t *to, hy_msg_t *
     bool is_of_subscription = hy__is_below((*m)->from, s->url, "/subscription");
     bool again = hy__asks_again(*m, code);
     bool is_for_all = is_of_subscription || code == 401 || code == 503; /* who has no key as well */
-    if (p && (code < 300 || !is_for_all))
-        return seal_for_one(s, p, m, before, err);
+    if (p && (code < 300 || !is_for_all)) return seal_for_one(s, p, m, before, err);
     if (!is_of_subscription) return hy__secret_strip(m, code < 300 ? 401 : code, NULL, again);
     bool has_challenge = code == 401 && hy_get_object(hy_msg_body(*m), "mutual");
     if (has_challenge && !to) return 0;
@@ -170,8 +170,8 @@ static int leaves(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err) {
         return keep_in(s, *m, err);
     }
     bool is_of_subscription = hy__is_below((*m)->from, s->url, "/subscription");
-    hy_str_t *who = is_of_subscription ? hy__knock_subscriber(all, *m, hy_msg_code(*m))
-                                       : hy_str_ref((*m)->to);
+    hy_str_t *who =
+        is_of_subscription ? hy__knock_subscriber(all, *m, hy_msg_code(*m)) : hy_str_ref((*m)->to);
     int rc = answer_leaves(s, m, who, before, err);
     hy_str_unref(who);
     return rc;

@@ -158,7 +158,8 @@ static int answer_enters(hy__secret_t *s, hy_msg_t **m) {
     if (hy__is_below((*m)->from, s->url, "/subscription"))
         return hy__secret_strip(m, code, hy_msg_desc(*m), again); /* nothing waits for more */
     if (!hy__line_generation(*m, &generation))
-        return may_be_plain(code) ? hy__secret_strip(m, code, NULL, again) : drop(s, *m, "is not sealed");
+        return may_be_plain(code) ? hy__secret_strip(m, code, NULL, again)
+                                  : drop(s, *m, "is not sealed");
     hy__peer_t *p = hy__secret_peer(s, (*m)->to);
     int rc = p ? hy__line_open(&p->line, *m, &opened) : HY_EINVALID;
     if (rc == HY_EINVALID) rc = hy__knock_opens(s->manager->secrets, *m, &opened);
@@ -182,7 +183,8 @@ static int from_object(hy__secret_t *s, hy_msg_t **m) {
 static int to_subscription(hy__secret_t *s, hy_msg_t **m) {
     if (!s->user) return PASSES;
     if ((*m)->type == HY_MSG_SUBSCRIBE) return hy__knock_enters(s, m);
-    if ((*m)->type == HY_MSG_RESPONSE) return hy__secret_strip(m, hy_msg_code(*m), hy_msg_desc(*m), false);
+    if ((*m)->type == HY_MSG_RESPONSE)
+        return hy__secret_strip(m, hy_msg_code(*m), hy_msg_desc(*m), false);
     return PASSES;
 }
 

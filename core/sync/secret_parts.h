@@ -27,7 +27,7 @@ typedef struct {
 } hy__line_t;
 
 void hy__line_init(hy__line_t *l, const uint8_t *key); /* NULL: none yet */
-void hy__line_deinit(hy__line_t *l); /* wipes it; again is harmless */
+void hy__line_deinit(hy__line_t *l);                   /* wipes it; again is harmless */
 
 /* The sealed form of a message, a reference for the caller: HY_ETOO_LARGE with a text, HY_ENOMEM.
  * `lead` (NULL: none) is the text of members that go before those of its body. */
@@ -122,7 +122,7 @@ typedef struct {
 
 struct hy__secrets {
     hy_manager_t *manager;
-    hy_dict_t objects;      /* URL → hy__secret_t */
+    hy_dict_t objects; /* URL → hy__secret_t */
     uint64_t uses;
     hy_link_t knocks, let_in, challenges; /* by age */
     uint32_t knock_count, let_in_count, challenge_count;

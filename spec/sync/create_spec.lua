@@ -133,10 +133,10 @@ describe("creating an object", function()
       has("p2p is not served by this runtime; leave it out", text)
     end)
 
-    it("with mutual, which is not served", function()
+    it("with mutual, by who acts for nobody", function()
       local _, text, code = with({}, { mutual = true })
       assert.equal("invalid", code)
-      assert.equal("mutual is not served by this runtime; leave it out", text)
+      has("who reports a mutual object acts for a user", text)
     end)
 
     it("for a schema that nobody knows", function()
