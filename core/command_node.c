@@ -3,6 +3,7 @@
  *      sockets ── gate ── node          all on one loop
  *      SIGTERM, SIGINT ─► drain         told to come back later, what waits is written, then 0
  *                      again ─► at once
+ *      SIGHUP ─► its certificate is read again; nobody notices
  *
  * Its catalogue are the schemas of the folders that a runtime would look into, as they are when it
  * starts. With --store it reads that first and listens then; before it drains it waits for what is
@@ -32,11 +33,12 @@ typedef struct {
     hy_loop_t *loop;
     hy_sockets_t *sockets;
     hy_node_server_t *node;
+    hy_tls_context_t *tls; /* NULL: it has no certificate */
     hy_gate_t *gate;
     hy_node_prompt_t *prompt; /* where people come in */
     hy_store_t *store;        /* NULL: it remembers nothing */
     hy_schemas_t *schemas;    /* its catalogue */
-    hy_signal_t *sigint, *sigterm;
+    hy_signal_t *sigint, *sigterm, *sighup;
     hy_timer_t settle, look; /* whether all is committed, and the last words are taken */
     uint64_t leave_until_ms;
     uint64_t leave_ticket; /* of the store, when it was told to end */
@@ -105,6 +107,29 @@ static void on_signal(void *arg, int number) {
     n->leave_until_ms = hy_clock_now(hy_loop_clock(n->loop)) + bound_ms;
     n->leave_ticket = n->store ? hy_store_ticket(n->store) : 0;
     drain(n);
+}
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+static bool open_tls(node_t *n) {
+    const char *const *given = n->options->given;
+    hy_tls_files_t files = {given[HY_OPTION_TLS_CERT], given[HY_OPTION_TLS_KEY],
+                            given[HY_OPTION_CLIENT_CA]};
+    hy_error_t err;
+    if (!files.certificate && !files.key && !files.authorities) return true;
+    int rc = hy_tls_server_new(&files, &n->tls, &err);
+    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+}
+
+static void on_hangup(void *arg, int number) {
+    node_t *n = arg;
+    hy_error_t err;
+    (void)number;
+    if (hy_tls_server_reload(n->tls, &err) == 0)
+        hy_log(&n->log, HY_LOG_INFO, "node", "domain %s has read %s again", n->domain,
+               n->options->given[HY_OPTION_TLS_CERT]);
+    else
+        hy_log(&n->log, HY_LOG_ERROR, "node", "%s; the certificate stays as it was", err.text);
 }
 
 /* --- bounds ----------------------------------------------------------------------------------- */
@@ -186,7 +211,7 @@ static bool open_parts(node_t *n) {
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
     if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
-    if (!open_store(n) || !load_schemas(n)) return false;
+    if (!open_tls(n) || !open_store(n) || !load_schemas(n)) return false;
     hy_node_config_t node_config = {
         .domain = n->domain,
         .clock = hy_loop_clock(n->loop),
@@ -206,13 +231,10 @@ static bool open_parts(node_t *n) {
         .node = n->node,
         .log = &n->log,
         .connections_max = connections_max(n),
+        .tls = n->tls,
     };
     if (!rc) rc = hy_gate_open(&gate_config, &n->gate);
     return rc ? fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc)) : true;
-}
-
-static bool is_encrypted(const char *url) {
-    return strncmp(url, "wss://", 6) == 0 || strncmp(url, "tls://", 6) == 0;
 }
 
 static bool open_prompt(node_t *n) {
@@ -235,8 +257,7 @@ static bool listen_all(node_t *n) {
     for (int i = 0; i < urls.count; i++) {
         hy_error_t err;
         int rc = hy_gate_listen(n->gate, urls.items[i], &err);
-        bool is_misuse = rc == HY_EINVALID && !is_encrypted(urls.items[i]);
-        if (rc) return fail(n, is_misuse ? HY_EXIT_USAGE : HY_EXIT_FAILED, err.text);
+        if (rc) return fail(n, rc == HY_EINVALID ? HY_EXIT_USAGE : HY_EXIT_FAILED, err.text);
     }
     const char *url;
     for (uint32_t i = 0; (url = hy_gate_url(n->gate, i)); i++)
@@ -247,6 +268,7 @@ static bool listen_all(node_t *n) {
 static bool watch_signals(node_t *n) {
     int rc = hy_loop_signal(n->loop, SIGINT, on_signal, n, &n->sigint);
     if (!rc) rc = hy_loop_signal(n->loop, SIGTERM, on_signal, n, &n->sigterm);
+    if (!rc && n->tls) rc = hy_loop_signal(n->loop, SIGHUP, on_hangup, n, &n->sighup);
     return rc ? fail(n, HY_EXIT_FAILED, "cannot listen for signals") : true;
 }
 
@@ -262,11 +284,13 @@ int hy_command_node(const hy_options_t *options) {
     if (is_open && (n.store || listen_all(&n))) hy_loop_run(n.loop);
     hy_signal_close(n.sigint);
     hy_signal_close(n.sigterm);
+    hy_signal_close(n.sighup);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.settle);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.look);
     hy_node_prompt_close(n.prompt);
     n.prompt = NULL;
     hy_gate_close(n.gate);
+    hy_tls_context_free(n.tls);
     hy_node_server_free(n.node);
     hy_schemas_free(n.schemas);
     hy_store_close(n.store);

@@ -196,6 +196,17 @@ static void print_breaks(const char *reader_word, const hy_schema_t *reader,
     hy_compat_can_read(reader, writer, print_place, NULL);
 }
 
+/* Children of a collection that it does not have, a reader keeps as they are. */
+static void print_missing(const char *reader_word, const hy_schema_t *reader,
+                          const hy_schema_t *writer) {
+    for (uint32_t i = 0; i < writer->collection_count; i++) {
+        const hy_str_t *name = writer->collections[i];
+        if (hy_schema_has_collection(reader, name->bytes, name->len)) continue;
+        printf("  %s has no children \"%s\": who reads by it keeps them, unchecked\n", reader_word,
+               name->bytes);
+    }
+}
+
 static int check_two(look_t *look, const char *older_word, const char *newer_word,
                      hy_error_t *err) {
     const hy_schema_t *older, *newer;
@@ -215,6 +226,8 @@ static int check_two(look_t *look, const char *older_word, const char *newer_wor
     }
     if (!is_backward) print_breaks(newer_word, newer, older_word, older);
     if (!is_forward) print_breaks(older_word, older, newer_word, newer);
+    print_missing(newer_word, newer, older);
+    print_missing(older_word, older, newer);
     return is_backward || is_forward ? HY_EXIT_DONE : HY_EXIT_FAILED;
 }
 

@@ -130,6 +130,9 @@ static bool open_host(program_t *p) {
         .policy = given(policy),
         .groups = given(groups),
         .key = o->given[HY_OPTION_KEY],
+        .ca = o->given[HY_OPTION_CA],
+        .tls_cert = o->given[HY_OPTION_TLS_CERT],
+        .tls_key = o->given[HY_OPTION_TLS_KEY],
     };
     hyperty_error_t err = {.text = "out of memory"};
     bool is_whole = nodes && trusted && policy && groups;

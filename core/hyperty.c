@@ -189,7 +189,10 @@ static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_pa
 static int open_ways(hyperty_t *h, const hyperty_config_t *config, hy_ways_t *ways,
                      hyperty_error_t *err) {
     if (!config->node) return 0;
+    const hy_tls_files_t files = {config->tls_cert, config->tls_key, config->ca};
+    bool has_files = config->tls_cert || config->tls_key || config->ca;
     int rc = hy_sockets_open(h->loop, &h->random.base, &h->log, &h->sockets);
+    if (!rc && has_files) rc = hy_sockets_set_tls(h->sockets, &files, inside(err));
     return rc ? rc : hy_ways_open(ways, config->node, config->domain, h->sockets, inside(err));
 }
 

@@ -63,9 +63,9 @@ typedef struct {
     void (*print)(void *arg, const char *name, const char *text);
     void *arg; /* of log and print */
     /* Message nodes, separated by spaces or commas: URLs for the own domain (ws://HOST:PORT/ws,
-     * tcp://HOST:PORT, unix:///PATH), DOMAIN=URL for a further one; several for one domain are
-     * tried in turn. Not being reached is no error: a warning is logged, calls fail in the
-     * meantime. NULL: the node is embedded. */
+     * tcp://HOST:PORT, over TLS wss://HOST:PORT/ws and tls://HOST:PORT, unix:///PATH), DOMAIN=URL
+     * for a further one; several for one domain are tried in turn. Not being reached is no error: a
+     * warning is logged, calls fail in the meantime. NULL: the node is embedded. */
     const char *node;
     /* File that keeps what is to survive the process: the host's address, those of its hyperties,
      * their state, the objects they store. Made if it is not there; its folder must be. One host at
@@ -88,6 +88,10 @@ typedef struct {
      * may read. Mode 0600; made if it is not there. NULL: the store keeps one; without a store each
      * run has another. */
     const char *key;
+    /* Files for nodes over TLS: authorities that they are checked with (NULL: the system's); a
+     * certificate with its chain, and its key (mode 0600), for those that ask for one (NULL: none).
+     */
+    const char *ca, *tls_cert, *tls_key;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

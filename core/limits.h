@@ -194,18 +194,26 @@
 #define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
 
-/* TLS: a record; what is encrypted at a time, and what of it may wait for the kernel; handshakes
- * that go a step on in one turn of the loop, so that those who are through go on undisturbed. */
+/* TLS: a record; what is encrypted at a time, with what records add to it and words of the
+ * handshake, and so what may wait for the kernel of one connection; handshakes that go a step on in
+ * one turn of the loop, so that those who are through go on undisturbed; a file of certificates or
+ * keys; names of a wrong certificate that are told. */
 #define HY_TLS_RECORD_BYTES        (16u << 10)
 #define HY_TLS_WRITE_BYTES         (128u << 10)
+#define HY_TLS_OUT_BYTES           (HY_TLS_WRITE_BYTES + (32u << 10))
 #define HY_TLS_HANDSHAKES_PER_TURN 8u
+#define HY_TLS_FILE_BYTES_MAX      (1u << 20)
+#define HY_TLS_NAMES_TOLD          4u
 
 /* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
- * token ends soon, a secret, keys of one node, and how long one may be good. */
+ * token ends soon (not so late that it is no use), how often what is left is looked at, a secret,
+ * keys of one node, and how long one may be good. */
 #define HY_TOKEN_BYTES_MAX        8192u
 #define HY_TOKEN_USERS_MAX        64u
 #define HY_TOKEN_SKEW_S           30u
 #define HY_TOKEN_WARN_MS          60000u
+#define HY_TOKEN_WARN_MS_MIN      1000u
+#define HY_TOKEN_LOOK_MS          60000u
 #define HY_TOKEN_SECRET_BYTES_MIN 32u
 #define HY_TOKEN_KEYS_MAX         16u
 #define HY_TOKEN_KEY_BYTES_MAX    (16u << 10)
@@ -260,8 +268,9 @@
 #define HY_RULES_REPEATS_MAX       65535u /* that a quantifier can say, as in PCRE2 */
 #define HY_RULES_REPEATS_CHEAP     256u   /* that a pattern asks for; more are costly */
 #define HY_RULES_COSTLY_BYTES_MAX  (16u << 10)
+#define HY_RULES_READS_MAX         (16u << 20) /* characters that a search reads again and again */
 #define HY_COMPAT_PLACES_MAX       100u
-#define HY_COMPAT_STEPS_MAX        1000000u
+#define HY_COMPAT_STEPS_MAX        400000u
 #define HY_COMPAT_DEPTH_MAX        200u
 
 /* Schemas of the catalogue: those that are asked for at a time, or were in vain a while ago; for
@@ -437,6 +446,10 @@ _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
+_Static_assert(HY_TLS_WRITE_BYTES % HY_TLS_RECORD_BYTES == 0, "records are full");
+_Static_assert(HY_TLS_OUT_BYTES - HY_TLS_WRITE_BYTES >=
+                   HY_TLS_WRITE_BYTES / HY_TLS_RECORD_BYTES * 1024 + HY_OUTPUT_BYTES_MAX,
+               "what records add fits");
 _Static_assert(HY_ASIDE_BYTES_MAX > HY_MESSAGE_BYTES_MAX, "a message can be kept aside");
 
 #endif

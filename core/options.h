@@ -47,11 +47,20 @@ typedef enum {
 #define HY_OPTION_MAP(X)                                                                           \
     X(DOMAIN, "domain", TEXT, "D", "repl run check node", "domain; localhost if not given")        \
     X(NODE, "node", LIST, "URL", "repl run",                                                       \
-      "message node: ws://HOST:PORT/ws, tcp://HOST:PORT, unix:///PATH, or for a\n"                 \
-      "further domain D=URL; several of one domain are tried in turn; embedded\n"                  \
-      "in the process if not given")                                                               \
+      "message node: ws://HOST:PORT/ws, tcp://HOST:PORT, wss:// and tls:// for the\n"              \
+      "same over TLS, unix:///PATH, or for a further domain D=URL; several of one\n"               \
+      "domain are tried in turn; embedded in the process if not given")                            \
     X(LISTEN, "listen", LIST, "URL", "node",                                                       \
       "where runtimes come in, repeatable; " HY_LISTEN_USUAL)                                      \
+    X(CA, "ca", TEXT, "FILE", "repl run",                                                          \
+      "certificates of authorities that nodes of wss and tls are checked with;\n"                  \
+      "the system's if not given")                                                                 \
+    X(TLS_CERT, "tls-cert", TEXT, "FILE", "repl run node",                                         \
+      "certificate with its chain: what a node has for wss and tls, what a\n"                      \
+      "runtime shows to nodes that ask for one")                                                   \
+    X(TLS_KEY, "tls-key", TEXT, "FILE", "repl run node", "its private key, mode 0600")             \
+    X(CLIENT_CA, "client-ca", TEXT, "FILE", "node",                                                \
+      "authorities: over wss and tls come in only who show a certificate of theirs")               \
     X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
       "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \

@@ -171,6 +171,14 @@ void hy_uplink_close(hy_uplink_t *u); /* NULL allowed */
  * malformed (hy_msg_check_body), nobody here sees it and a request is answered 400. HY_EFULL,
  * HY_ENOMEM: it was not taken; answering is up to the uplink. */
 int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m);
+/* Its node checks the identities in what it passes on, and this runtime has proven to it to be
+ * these users (array of URLs, referenced; may be empty). NULL, as at first: it checks nothing. From
+ * now on what comes in by it, to an address whose messages leave by it, is vouched for
+ * accordingly. */
+void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users);
+/* True if who gets what is sent to that address, here or by its uplink, may rely on it that it
+ * comes from that user. */
+bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *user);
 
 /* --- the door --------------------------------------------------------------------------------- */
 

@@ -189,6 +189,7 @@ struct hy_uplink {
     hy_str_t *domain;
     hy_uplink_cb cb;
     void *arg;
+    hy_node_t *users; /* hy_uplink_set_users */
 };
 
 static inline hy_uplink_t *hy__uplink_ref(hy_uplink_t *u) {

@@ -46,6 +46,7 @@ int hy_bus_uplink(hy_bus_t *bus, const char *domain, hy_uplink_cb cb, void *arg,
 
 void hy__uplink_unref(hy_uplink_t *u) {
     if (!u || --u->refs > 0) return;
+    if (u->users) hy_node_unref(u->users);
     hy_str_unref(u->domain);
     hy_free(u);
 }
@@ -67,6 +68,21 @@ void hy_bus_set_door(hy_bus_t *bus, const hy_door_t *door, void *arg) {
     bus->door_arg = arg;
 }
 
+void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users) {
+    if (users) hy_node_ref(users);
+    if (u->users) hy_node_unref(u->users);
+    u->users = users;
+}
+
+bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *user) {
+    const hy_uplink_t *u = hy__uplink_find(bus, to);
+    for (size_t i = 0; u && u->users && i < hy_node_count(u->users); i++) {
+        hy_value_t known = hy_node_at(u->users, i);
+        if (known.kind == HY_STR && hy_str_equal(known.as.s, user)) return true;
+    }
+    return false;
+}
+
 static void took(hy_uplink_t *u, const hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
     bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
@@ -84,6 +100,8 @@ static int receive(hy_uplink_t *u, hy_msg_t *m) {
 /* What passes the door is remembered there, so that it must not fail behind it for want of room. */
 int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
+    /* A node answers for its own domain, not for what passes another one. */
+    m->is_vouched = u->users && hy__uplink_find(bus, m->to) == u;
     if (!bus->door) return receive(u, m);
     if (!hy__bus_admits(bus, m)) return HY_EFULL;
     hy_msg_t *in = hy_msg_ref(m);

@@ -95,7 +95,7 @@ const hy__member_rule_t *hy__rule_member(const hy__object_rules_t *object, const
 bool hy__pattern_matches(hy__compat_t *c, const hy__pattern_rule_t *pattern, const hy_str_t *key) {
     uint32_t cost = 0;
     int rc = hy_regex_match(pattern->regex, key->bytes, key->len, &cost);
-    hy__compat_spend(c, cost / HY__CHEAP_A_STEP);
+    hy__compat_spend(c, cost < HY_COMPAT_STEPS_MAX / 2 ? 2 * cost : HY_COMPAT_STEPS_MAX);
     if (rc < 0) c->gave_up = rc;
     return rc == 1;
 }

@@ -1,5 +1,6 @@
 /* Whether two rules are the same: word by word, but for texts that only people read. */
 #include "compat_private.h"
+#include "rules_run.h"
 
 /* Pairs that were met. Each counts as the same from then on: if one is not, none of them matters.
  */
@@ -47,9 +48,11 @@ static bool meet(hy__compat_t *c, pairs_t *pairs, const hy_rule_t *a, const hy_r
     return true;
 }
 
-static bool is_same_value(hy_value_t a, hy_value_t b) {
+static bool is_same_value(hy__compat_t *c, hy_value_t a, hy_value_t b) {
     if (a.kind == HY_ABSENT || b.kind == HY_ABSENT) return a.kind == b.kind;
-    return hy__rules_equal(a, b);
+    uint64_t before = (uint64_t)HY_COMPAT_STEPS_MAX * HY__CHEAP_A_STEP, left = before;
+    bool same = hy__rules_equal_in(a, b, &left);
+    return hy__compat_spend(c, (uint32_t)((before - left) / HY__CHEAP_A_STEP)) && left > 0 && same;
 }
 
 static bool is_same_text(const hy_str_t *a, const hy_str_t *b) {
@@ -65,11 +68,12 @@ static bool is_same_list(hy__compat_t *c, pairs_t *pairs, const hy__rule_list_t 
     return true;
 }
 
-static bool is_same_number(const hy__number_rules_t *a, const hy__number_rules_t *b) {
+static bool is_same_number(hy__compat_t *c, const hy__number_rules_t *a,
+                           const hy__number_rules_t *b) {
     if (!a || !b) return a == b;
-    return is_same_value(a->minimum, b->minimum) && is_same_value(a->maximum, b->maximum) &&
-           is_same_value(a->above, b->above) && is_same_value(a->below, b->below) &&
-           is_same_value(a->multiple_of, b->multiple_of);
+    return is_same_value(c, a->minimum, b->minimum) && is_same_value(c, a->maximum, b->maximum) &&
+           is_same_value(c, a->above, b->above) && is_same_value(c, a->below, b->below) &&
+           is_same_value(c, a->multiple_of, b->multiple_of);
 }
 
 static bool is_same_string(const hy__string_rules_t *a, const hy__string_rules_t *b) {
@@ -143,9 +147,9 @@ static bool is_same_place(hy__compat_t *c, pairs_t *pairs, const hy__place_rules
            is_same(c, pairs, a->otherwise, b->otherwise);
 }
 
-static bool is_same_enum(const hy_rule_t *a, const hy_rule_t *b) {
+static bool is_same_enum(hy__compat_t *c, const hy_rule_t *a, const hy_rule_t *b) {
     if (!a->enumerated || !b->enumerated) return a->enumerated == b->enumerated;
-    return hy_value_equal(hy_node_value(a->enumerated), hy_node_value(b->enumerated));
+    return is_same_value(c, hy_node_value(a->enumerated), hy_node_value(b->enumerated));
 }
 
 static bool is_same(hy__compat_t *c, pairs_t *pairs, const hy_rule_t *a, const hy_rule_t *b) {
@@ -154,8 +158,8 @@ static bool is_same(hy__compat_t *c, pairs_t *pairs, const hy_rule_t *a, const h
     if (!meet(c, pairs, a, b)) return !c->gave_up;
     if (pairs->depth == HY_COMPAT_DEPTH_MAX) return false;
     pairs->depth++;
-    bool same = is_same_enum(a, b) && is_same_value(a->constant, b->constant) &&
-                is_same_number(a->number, b->number) && is_same_string(a->string, b->string) &&
+    bool same = is_same_enum(c, a, b) && is_same_value(c, a->constant, b->constant) &&
+                is_same_number(c, a->number, b->number) && is_same_string(a->string, b->string) &&
                 is_same_array(c, pairs, a->array, b->array) &&
                 is_same_object(c, pairs, a->object, b->object) &&
                 is_same_place(c, pairs, a->place, b->place);

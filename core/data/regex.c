@@ -28,6 +28,7 @@ struct hy_regex {
     hy_regexes_t *all;
     pcre2_code *code; /* NULL: it is a row */
     bool is_costly;
+    uint64_t weight; /* characters that may be read at each place of a text; 0: only at its start */
     hy__row_t row[]; /* one, or none */
 };
 
@@ -111,6 +112,7 @@ static int by_pcre2(hy_regexes_t *all, const hy_buf_t *pattern, const hy__regex_
     if (x && !b.failed && !pattern->failed) {
         x->all = all;
         x->is_costly = traits->is_costly;
+        x->weight = traits->is_anchored ? 0 : traits->weight;
         rc = compile(x, &b, err);
     }
     hy_buf_deinit(&b);
@@ -158,22 +160,33 @@ bool hy_regex_is_pattern(const char *pattern, size_t len) {
 #define FIRST_BACKTRACKS  64u /* what most searches need, beside two for each byte */
 #define MORE_EACH_TIME    16u
 #define BACKTRACKS_A_STEP 16u
+#define READS_A_BACKTRACK 4u
 
 static void charge(uint32_t *steps, uint64_t backtracks) {
-    uint64_t sum = *steps + 1 + backtracks / BACKTRACKS_A_STEP;
+    uint64_t sum = (uint64_t)*steps + 1 + backtracks / BACKTRACKS_A_STEP;
     *steps = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+}
+
+/* Characters that are read again and again, which nobody counts. */
+static uint64_t reads_of(const hy_regex_t *x, size_t len) {
+    return len * (x->weight < len ? x->weight : len);
 }
 
 static int search(const hy_regex_t *x, const char *text, size_t len, uint32_t *steps) {
     uint64_t allowed = FIRST_BACKTRACKS + 2 * (uint64_t)len;
     uint64_t most = HY_RULES_MATCH_MAX + 2 * (uint64_t)len;
+    charge(steps, reads_of(x, len) / READS_A_BACKTRACK);
     for (;;) {
-        charge(steps, allowed);
+        charge(steps, allowed - FIRST_BACKTRACKS / 2);
         pcre2_set_match_limit(x->all->bounds, (uint32_t)allowed);
         int rc = pcre2_match(x->code, (PCRE2_SPTR)text, len, 0, 0, x->all->data, x->all->bounds);
         if (rc != PCRE2_ERROR_MATCHLIMIT || allowed == most) return rc;
         allowed = allowed * MORE_EACH_TIME < most ? allowed * MORE_EACH_TIME : most;
     }
+}
+
+bool hy_regex_is_plain(const hy_regex_t *regex) {
+    return !regex->code;
 }
 
 int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32_t *steps) {
@@ -183,6 +196,7 @@ int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32
         return hy__row_match(regex->row, text, len);
     }
     if (regex->is_costly && len > HY_RULES_COSTLY_BYTES_MAX) return HY_ETOO_LARGE;
+    if (reads_of(regex, len) > HY_RULES_READS_MAX) return HY_ETOO_LARGE;
     if (!all->data && make_data(all)) return HY_ENOMEM;
     int rc = search(regex, text, len, steps);
     if (all->largest > HY_RULES_MATCH_BYTES_KEPT) {

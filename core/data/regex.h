@@ -40,6 +40,9 @@ void hy_regex_free(hy_regex_t *regex); /* NULL allowed */
  * UINT32_MAX. */
 int hy_regex_match(const hy_regex_t *regex, const char *text, size_t len, uint32_t *steps);
 
+/* True if it needs no search: then its steps are a tenth of what others' are worth. */
+bool hy_regex_is_plain(const hy_regex_t *regex);
+
 /* True if it is a pattern of ECMA 262, also one that only a longer one or another engine can run
  * (names of properties are not looked at). Allocates nothing. */
 bool hy_regex_is_pattern(const char *pattern, size_t len);

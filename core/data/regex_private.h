@@ -11,7 +11,8 @@ typedef struct {
     /* It may read much of the text without a backtrack that is counted: it looks ahead or behind,
      * refers to a group, or repeats much. */
     bool is_costly;
-    hy__row_t row; /* off, unless it means the same as the pattern */
+    uint64_t weight; /* characters that it reads at least */
+    hy__row_t row;   /* off, unless it means the same as the pattern */
 } hy__regex_traits_t;
 
 /* Checks a pattern and writes it for PCRE2. `out` may be NULL, and be failed afterwards. */

@@ -494,6 +494,7 @@ int hy__regex_read(const char *pattern, size_t len, hy_buf_t *out, hy__regex_tra
         if (rc) return rc;
     }
     if (r.depth > 0) return refuse(&r, r.end, "a ) is missing");
+    traits->weight = r.open[0].weight;
     if (r.open[0].weight > HY_RULES_REPEATS_CHEAP) traits->is_costly = true;
     if (!traits->is_anchored || !hy__row_is_sure(&traits->row)) traits->row.is_off = true;
     return 0;

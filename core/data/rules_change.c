@@ -122,6 +122,9 @@ static int follow_object(hy__run_t *run, const hy__object_rules_t *o, const hy__
     for (const hy__touch_t *in = touch->first; rc == 0 && in; in = in->next) {
         rc = follow_key(run, o, in);
     }
+    if (rc == 0)
+        rc = hy__run_look(run, o->dependency_count,
+                          o->dependency_count + hy_node_count(touch->node));
     for (uint32_t i = 0; rc == 0 && i < o->dependency_count; i++) {
         rc = follow_dependency(run, &o->dependencies[i], touch);
     }

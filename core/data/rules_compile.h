@@ -81,7 +81,7 @@ typedef struct {
     hy_dict_t anchor_names; /* of hy__anchor_name_t */
     hy__site_t **apart;     /* those that were, when they were met */
     uint32_t apart_count, apart_room;
-    hy_node_t *embedded;    /* array of metaschemas that were read */
+    hy_node_t *embedded;    /* metaschemas that were read, by their files */
     hy_dict_t checkers;     /* of hy__metaschema_checker_t */
     hy_rule_t *any, *never; /* `true`, `false` */
     const hy__site_t *site; /* what is being filled */

@@ -1,5 +1,5 @@
 /* Texts for people about what does not fit. */
-#include "rules_private.h"
+#include "rules_run.h"
 
 #include "../base/json.h"
 
@@ -74,13 +74,22 @@ static void tell(const hy__run_t *run, hy_error_t *err, hy_value_t v, const char
             run->is_name ? "the name " : "", has_value ? value : "", has_value ? " " : "", what);
 }
 
+/* Of a text, and of a value in one, in what is cheap. */
+enum { TEXT_COST = 640, ITEM_COST = 240, KIND_COST = 8, BYTES_A_UNIT = 4 };
+
+/* Whether these were too many is seen at the next that is counted. */
+static void charge(hy__run_t *run, uint64_t cheap) {
+    run->steps += (uint32_t)(cheap / HY__CHEAP_A_STEP);
+}
+
 int hy__explain(hy__run_t *run, hy_value_t v, const char *format, ...) {
     char what[HY_ERROR_TEXT_BYTES / 2];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    int len = vsnprintf(what, sizeof what, format, args);
     va_end(args);
     tell(run, run->err, v, what);
+    charge(run, TEXT_COST + (len > 0 ? (uint64_t)len / BYTES_A_UNIT : 0));
     run->told = told_here(run);
     return HY_ESCHEMA;
 }
@@ -153,6 +162,7 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
         bool is_bare = value.kind == HY_STR && value.as.s->len < sizeof text;
         if (!is_bare) hy__value_write(value, text, sizeof text);
         list_add(&list, ", ", is_bare ? value.as.s->bytes : text);
+        charge(run, ITEM_COST);
     }
     return hy__explain(run, v, "is none of %s", list.text);
 }
@@ -162,20 +172,20 @@ int hy__explain_enum(hy__run_t *run, const hy_node_t *values, hy_value_t v) {
 enum { KINDS_MAX = 64 }; /* members, and values of each, that are looked at */
 
 /* 1: the value may be what the rule wants of that member; 0: it is not; -1: it wants none. */
-static int fits_kind(const hy_rule_t *rule, hy_value_t v) {
+static int fits_kind(const hy_rule_t *rule, hy_value_t v, uint64_t *left) {
     if (rule && rule->instead) rule = rule->instead;
     if (!rule || (rule->constant.kind == HY_ABSENT && !rule->enumerated)) return -1;
     if (hy_is_node(v) || hy_is_node(rule->constant)) return -1;
-    if (rule->constant.kind != HY_ABSENT) return hy__rules_equal(v, rule->constant);
+    if (rule->constant.kind != HY_ABSENT) return hy__rules_equal_in(v, rule->constant, left);
     size_t count = hy_node_count(rule->enumerated);
     for (size_t i = 0; i < count && i < KINDS_MAX; i++) {
-        if (hy__rules_equal(v, hy_node_at(rule->enumerated, i))) return 1;
+        if (hy__rules_equal_in(v, hy_node_at(rule->enumerated, i), left)) return 1;
     }
     return count > KINDS_MAX ? -1 : 0;
 }
 
 /* The same of all members: {"kind": "circle", …} says by itself which alternative is meant. */
-static int is_of_kind(const hy_rule_t *rule, hy_value_t v) {
+static int is_of_kind(const hy_rule_t *rule, hy_value_t v, uint64_t *left) {
     const hy__member_rule_t *m;
     int fits = -1;
     if (rule->instead) rule = rule->instead;
@@ -183,7 +193,8 @@ static int is_of_kind(const hy_rule_t *rule, hy_value_t v) {
     uint32_t pos = 0;
     for (int i = 0; i < KINDS_MAX && (m = hy_dict_next(&rule->object->members, &pos)); i++) {
         hy_value_t member = m->rule ? hy_node_find(v.as.n, m->key) : hy_absent();
-        int is = member.kind == HY_ABSENT ? -1 : fits_kind(m->rule, member);
+        int is = member.kind == HY_ABSENT ? -1 : fits_kind(m->rule, member, left);
+        *left = *left > KIND_COST ? *left - KIND_COST : 0;
         if (is == 0) return 0;
         if (is == 1) fits = 1;
     }
@@ -193,7 +204,9 @@ static int is_of_kind(const hy_rule_t *rule, hy_value_t v) {
 /* What is wrong deep in an alternative that is not meant tells no more than what is wrong here. */
 void hy__nearest_look(hy__nearest_t *nearest, hy__run_t *run, const hy_rule_t *rule, hy_value_t v,
                       const hy_error_t *err) {
-    int is_kind = is_of_kind(rule, v);
+    uint64_t before = hy__run_left(run), left = before;
+    int is_kind = is_of_kind(rule, v, &left);
+    charge(run, before - left);
     unsigned here = told_here(run);
     unsigned told = is_kind == 0 && run->told > here ? here : run->told;
     unsigned rank = 2 * told + (is_kind == 1);

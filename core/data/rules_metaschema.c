@@ -57,16 +57,27 @@ static size_t find_metaschema(const char *uri, size_t len) {
     return i;
 }
 
-static int read_embedded(hy__compiler_t *c, const char *file, hy_value_t *out) {
+static int read_new(hy__compiler_t *c, hy_str_t *file, hy_value_t *out) {
     const hy_embedded_t *e = hy_metaschemas;
-    while (strcmp(e->name, file) != 0)
+    while (!hy_str_is(file, e->name))
         e++;
-    if (!c->embedded && !(c->embedded = hy_node_new(HY_ARRAY))) return HY_ENOMEM;
     hy_value_t v;
     int rc = hy__compile_work(c, e->len / HY__URI_STEP_BYTES);
     if (rc == 0) rc = hy_json_read(e->source, e->len, HY_JSON_DEPTH_MAX, &v, NULL);
-    if (rc == 0) rc = hy_node_insert(c->embedded, hy_node_count(c->embedded), v);
+    if (rc == 0) rc = hy_node_set(c->embedded, file, v, NULL);
     if (rc == 0) *out = v;
+    return rc;
+}
+
+/* Once in a compile, however often it is named. */
+static int read_embedded(hy__compiler_t *c, const char *name, hy_value_t *out) {
+    if (!c->embedded && !(c->embedded = hy_node_new(HY_OBJECT))) return HY_ENOMEM;
+    hy_str_t *file = hy_str_from(name);
+    if (!file) return HY_ENOMEM;
+    hy_value_t known = hy_node_find(c->embedded, file);
+    int rc = known.kind == HY_ABSENT ? read_new(c, file, out) : 0;
+    if (known.kind != HY_ABSENT) *out = known;
+    hy_str_unref(file);
     return rc;
 }
 

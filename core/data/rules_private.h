@@ -175,6 +175,7 @@ typedef struct {
     const hy__at_t *at;   /* the value that is looked at, where `err` is wanted */
     const hy__scope_t *scope;
     uint32_t steps, depth;
+    uint32_t cheap; /* what was done beside those, and makes no whole step yet */
     /* The rules that took the value that is looked at, for "unevaluated…" to see what they named.
      */
     const hy_rule_t **taken;
@@ -230,6 +231,9 @@ int hy__explain_bound(hy__run_t *run, const char *format, ...)
 
 /* Equal as JSON Schema has it: 1 is 1.0, the order of keys is nothing. */
 bool hy__rules_equal(hy_value_t a, hy_value_t b);
+/* The same while something is left to spend, which the work is taken from: cheap things, of which
+ * HY__CHEAP_A_STEP are a step. What is said when `*left` is 0 means nothing. */
+bool hy__rules_equal_in(hy_value_t a, hy_value_t b, uint64_t *left);
 uint32_t hy__rules_hash(hy_value_t v); /* equal if the values are; never 0 */
 /* < 0, 0, > 0 for two numbers, exact also beyond 2^53. */
 int hy__rules_compare(hy_value_t a, hy_value_t b);
@@ -239,5 +243,7 @@ hy__table_t *hy__table_new(size_t count);
 /* The index of an item that is equal to the value; if there is none, SIZE_MAX, and `add` (if it is
  * not SIZE_MAX) is put in as the value's index. */
 size_t hy__table_find(hy__table_t *t, const hy_node_t *array, hy_value_t v, size_t add);
+size_t hy__table_find_in(hy__table_t *t, const hy_node_t *array, hy_value_t v, size_t add,
+                         uint64_t *left);
 
 #endif

@@ -9,6 +9,28 @@ int hy__run_count(hy__run_t *run, size_t steps) {
     return hy__explain_bound(run, "takes more than %u steps to check", HY_RULES_STEPS_MAX);
 }
 
+int hy__run_spend(hy__run_t *run, uint64_t cheap) {
+    uint64_t sum = run->cheap + cheap;
+    run->cheap = (uint32_t)(sum % HY__CHEAP_A_STEP);
+    return hy__run_count(run, (size_t)(sum / HY__CHEAP_A_STEP));
+}
+
+/* More than this many are not in the cache. */
+enum { KEYS_NEAR = 64, NEAR_COST = 4, FAR_COST = 20 };
+
+int hy__run_look(hy__run_t *run, size_t looks, size_t keys) {
+    return hy__run_spend(run, (uint64_t)looks * (keys > KEYS_NEAR ? FAR_COST : NEAR_COST));
+}
+
+uint64_t hy__run_left(const hy__run_t *run) {
+    uint64_t steps = run->steps < HY_RULES_STEPS_MAX ? HY_RULES_STEPS_MAX - run->steps : 0;
+    return (steps + 1) * HY__CHEAP_A_STEP;
+}
+
+int hy__run_settle(hy__run_t *run, uint64_t left) {
+    return hy__run_spend(run, hy__run_left(run) - left);
+}
+
 static int run_silenced(hy__run_t *run, const hy_rule_t *rule, hy_value_t v, bool is_below) {
     hy_error_t *err = run->err, *silenced = run->silenced;
     if (err) run->silenced = err;
@@ -27,6 +49,9 @@ int hy__run_try_at(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return run_silenced(run, rule, v, true);
 }
 
+/* What hy_regex_match() counts, in what is cheap. */
+enum { SEARCH_COST = 8 * HY__CHEAP_A_STEP, PLAIN_COST = 12 };
+
 int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pattern,
                     const hy_str_t *text) {
     uint32_t cost = 0;
@@ -35,7 +60,8 @@ int hy__run_pattern(hy__run_t *run, const hy_regex_t *regex, const hy_str_t *pat
         return hy__explain_bound(run, "takes too long to compare with the pattern %s",
                                  pattern->bytes);
     if (rc < 0) return rc;
-    int counted = hy__run_count(run, cost / HY__CHEAP_A_STEP);
+    unsigned each = hy_regex_is_plain(regex) ? PLAIN_COST : SEARCH_COST;
+    int counted = hy__run_spend(run, (uint64_t)cost * each);
     return counted < 0 ? counted : rc == 1 ? 0 : HY_ESCHEMA;
 }
 
@@ -98,15 +124,13 @@ static __attribute__((noinline)) int weigh_some_of(hy__run_t *run, const hy__rul
                                              : rc;
 }
 
-/* Most fit, and need no explaining: so they are tried first, and run again, at no further cost in
- * steps, if they do not. Among alternatives of which none fits that has been done; so this happens
- * but once in a run. */
+/* Most fit, and need no explaining: so they are tried first, and run again if they do not. Among
+ * alternatives of which none fits that has been done; so this happens but once in a run. */
 static int tell_some_of(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v) {
     bool was_weighing = run->is_weighing, is_short = run->explained >= HY_RULES_EXPLAINED_MAX;
-    uint32_t fitting = 0, steps = run->steps, mark = run->taken_count;
+    uint32_t fitting = 0, mark = run->taken_count;
     int rc = was_weighing && !is_short ? HY_ESCHEMA : try_some_of(run, list, max, v, &fitting);
     if (rc == HY_ESCHEMA && fitting == 0 && !is_short) {
-        run->steps = steps;
         run->taken_count = mark;
         run->is_weighing = true;
         rc = weigh_some_of(run, list, max, v, &fitting);
@@ -136,15 +160,20 @@ static int run_negated(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return rc == HY_ESCHEMA ? 0 : rc;
 }
 
+enum { SCOPE_COST = 8 }; /* to look for an anchor in one, in what is cheap */
+
 /* That of the outermost resource on the way here that has the anchor. */
-static const hy_rule_t *find_dynamic(const hy__run_t *run, const hy__place_rules_t *p) {
+static int run_dynamic(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
     const hy_rule_t *found = p->dynamic;
+    size_t looks = 0;
     for (const hy__scope_t *s = p->dynamic_anchor ? run->scope : NULL; s; s = s->outer) {
+        looks++;
         if (!s->resource) continue; /* `true` and `false` are of none */
         const hy__member_rule_t *m = hy_dict_get(&s->resource->dynamic, p->dynamic_anchor);
         if (m) found = m->rule;
     }
-    return found;
+    int rc = hy__run_spend(run, looks * SCOPE_COST);
+    return rc == 0 ? hy__rule_run(run, found, v) : rc;
 }
 
 static int run_some(hy__run_t *run, const hy__rule_list_t *list, uint32_t max, hy_value_t v) {
@@ -162,13 +191,13 @@ static int run_alternatives(hy__run_t *run, const hy__place_rules_t *p, hy_value
 }
 
 int hy__run_place_whole(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
-    int rc = p->dynamic_anchor ? hy__rule_run(run, find_dynamic(run, p), v) : 0;
+    int rc = p->dynamic_anchor ? run_dynamic(run, p, v) : 0;
     return rc == 0 ? run_alternatives(run, p, v) : rc;
 }
 
 static int run_place(hy__run_t *run, const hy__place_rules_t *p, hy_value_t v) {
     int rc = p->ref ? hy__rule_run(run, p->ref, v) : 0;
-    if (rc == 0 && p->dynamic) rc = hy__rule_run(run, find_dynamic(run, p), v);
+    if (rc == 0 && p->dynamic) rc = run_dynamic(run, p, v);
     for (uint32_t i = 0; rc == 0 && i < p->all_of.count; i++)
         rc = hy__rule_run(run, p->all_of.items[i], v);
     return rc == 0 ? run_alternatives(run, p, v) : rc;
@@ -277,8 +306,9 @@ int hy_rule_check(const hy_rule_t *rule, hy_value_t value, hy_error_t *err) {
     hy__run_t fast = {.err = NULL}, telling = {.err = err};
     int rc = hy__run_whole(&fast, rule, value);
     if (rc != HY_ESCHEMA || !err) return rc;
-    if (fast.steps > HY_RULES_STEPS_MAX) { /* which need not be made twice */
-        hy__run_count(&telling, fast.steps);
+    telling.steps = fast.steps; /* both together are the check */
+    if (fast.steps > HY_RULES_STEPS_MAX) {
+        hy__run_count(&telling, 0);
         return rc;
     }
     return hy__run_whole(&telling, rule, value);

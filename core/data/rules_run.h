@@ -15,6 +15,13 @@ enum { HY__CHEAP_A_STEP = 16 };
 
 /* HY_ETOO_LARGE: these were too many. */
 int hy__run_count(hy__run_t *run, size_t steps);
+/* The same for so many cheap things; what is left of a step is kept for the next. */
+int hy__run_spend(hy__run_t *run, uint64_t cheap);
+/* The same for so many looks for a key where `keys` are. */
+int hy__run_look(hy__run_t *run, size_t looks, size_t keys);
+/* How many of these are left, at least 1; and counts what was spent since. HY_ETOO_LARGE: all. */
+uint64_t hy__run_left(const hy__run_t *run);
+int hy__run_settle(hy__run_t *run, uint64_t left);
 /* One rule more on the way to a value: counted, and run->depth is one more until the caller takes
  * it back. HY_ETOO_LARGE: there are too many, and it is as before. */
 int hy__run_enter(hy__run_t *run);

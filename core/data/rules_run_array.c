@@ -23,26 +23,31 @@ static int refuse_same(hy__run_t *run, size_t one, size_t other) {
 }
 
 static int run_unique_few(hy__run_t *run, const hy_node_t *n, size_t count) {
+    uint64_t left = hy__run_left(run);
     for (size_t i = 1; i < count; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (hy__rules_equal(hy_node_at(n, i), hy_node_at(n, k))) return refuse_same(run, k, i);
+        for (size_t k = 0; left > 0 && k < i; k++) {
+            if (!hy__rules_equal_in(hy_node_at(n, i), hy_node_at(n, k), &left)) continue;
+            int rc = hy__run_settle(run, left);
+            return rc < 0 ? rc : refuse_same(run, k, i);
         }
     }
-    return 0;
+    return hy__run_settle(run, left);
 }
 
 static int run_unique(hy__run_t *run, const hy_node_t *n) {
-    size_t count = hy_node_count(n);
+    size_t count = hy_node_count(n), other = SIZE_MAX, i = 0;
     int rc = hy__run_count(run, count);
     if (rc < 0 || count <= FEW) return rc < 0 ? rc : run_unique_few(run, n, count);
     hy__table_t *table = hy__table_new(count);
     if (!table) return HY_ENOMEM;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        size_t other = hy__table_find(table, n, hy_node_at(n, i), i);
-        if (other != SIZE_MAX) rc = refuse_same(run, other, i);
+    uint64_t left = hy__run_left(run);
+    for (; left > 0 && i < count; i++) {
+        other = hy__table_find_in(table, n, hy_node_at(n, i), i, &left);
+        if (other != SIZE_MAX) break;
     }
     hy_free(table);
-    return rc;
+    rc = hy__run_settle(run, left);
+    return rc == 0 && other != SIZE_MAX ? refuse_same(run, other, i) : rc;
 }
 
 /* --- contains --------------------------------------------------------------------------------- */
@@ -102,6 +107,8 @@ int hy__run_array(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n) {
 
 /* --- unevaluatedItems ------------------------------------------------------------------------- */
 
+enum { TAKEN_COST = 4 }; /* to see whether a rule has an item, in what is cheap */
+
 /* 1: that rule has a rule for the item; 0: it has none; or what ends the run. */
 static int has_item(hy__run_t *run, const hy__array_rules_t *a, size_t i, hy_value_t item) {
     if (i < a->prefix.count || a->rest) return 1;
@@ -115,12 +122,13 @@ int hy__run_array_left(hy__run_t *run, const hy__array_rules_t *a, hy_node_t *n,
     for (size_t i = 0; rc == 0 && i < hy_node_count(n); i++) {
         hy_value_t item = hy_node_at(n, i);
         int has = has_item(run, a, i, item);
-        for (uint32_t k = mark; has == 0 && k < run->taken_count; k++) {
+        uint32_t k = mark;
+        for (; has == 0 && k < run->taken_count; k++) {
             const hy__array_rules_t *other = run->taken[k]->array;
             if (other) has = other->unevaluated ? 1 : has_item(run, other, i, item);
         }
         rc = has < 0 ? has : has ? 0 : hy__rule_run_at(run, a->unevaluated, NULL, i, item);
-        if (rc == 0) rc = hy__run_count(run, (run->taken_count - mark) / HY__CHEAP_A_STEP);
+        if (rc == 0) rc = hy__run_spend(run, TAKEN_COST * (1 + (uint64_t)k - mark));
     }
     return rc;
 }

@@ -363,8 +363,10 @@ int hy_schemas_foreign(hy_schemas_t *s, const hy_str_t *url, const hy_node_t *do
     bool is_full = s->foreign_count >= HY_SCHEMAS_FOREIGN_MAX;
     hy__known_t *unused = is_full ? longest_unused(s) : NULL;
     if (is_full && !unused)
-        rc = hy_fail(err, HY_EFULL, "schema %s: %u of other runtimes are in use, and no more fit",
-                     fresh->schema.name->bytes, HY_SCHEMAS_FOREIGN_MAX);
+        rc = hy_fail(err, HY_EFULL,
+                     "schema %.*s: %u schemas of other runtimes are in use, and more are not kept; "
+                     "unsubscribe from objects of others, or put it into a folder schemas here",
+                     HY_NAME_BYTES_MAX, fresh->schema.name->bytes, HY_SCHEMAS_FOREIGN_MAX);
     if (rc == 0) rc = compile(s, fresh, err);
     if (rc < 0) {
         hy__schema_free(fresh);

@@ -27,15 +27,13 @@ static void forget(hy__guest_t *guest) {
 }
 
 static uint32_t *transport_of(hy_gate_t *g, const hy_stream_t *stream) {
-    if (stream->base.ops == &hy__stream_ws) return &g->transports[HY_SCHEME_WS];
-    if (stream->base.ops == &hy__stream_tcp) return &g->transports[HY_SCHEME_TCP];
-    return &g->transports[HY_SCHEME_UNIX];
+    return &g->transports[hy__stream_scheme(stream)];
 }
 
 /* What native framing has no words for, as a message. NULL: nothing to say, or no memory. */
 static hy_msg_t *farewell(const hy_stream_t *stream, hy_str_t *runtime, hy_close_code_t code,
                           const char *reason) {
-    bool has_words = stream->base.ops == &hy__stream_ws;
+    bool has_words = stream->protocol->wire == HY_WIRE_WEBSOCKET;
     if (has_words || code == HY_CLOSE_NORMAL || code == HY_CLOSE_LOST) return NULL;
     hy_node_t *body = hy_node_new(HY_OBJECT);
     hy_str_t *from = hy_str_from(HY_SESSION_URL);
@@ -157,12 +155,14 @@ static const hy_websocket_policy_t loopback_policy = {.is_loopback_only = true};
 /* On failure the descriptor is still the caller's. */
 static hy_stream_t *new_stream(hy_gate_t *g, const hy_socket_url_t *url, int fd,
                                const hy_channel_user_t *user, void *arg) {
-    hy_stream_t *c = hy__stream_new(g->config.sockets, hy__stream_ops(url), user, arg);
+    hy_stream_t *c = hy__stream_new(g->config.sockets, url->scheme, user, arg);
     if (!c) return NULL;
-    c->protocol = url->scheme == HY_SCHEME_WS
+    c->protocol = hy_socket_url_is_ws(url)
                       ? hy_websocket_server_new(&hy__stream_events, c, &loopback_policy)
                       : hy_native_new(&hy__stream_events, c);
-    if (c->protocol && hy__stream_attach(c, fd) == 0) return c;
+    bool is_whole =
+        c->protocol && (!hy_socket_url_is_tls(url) || hy__secure_server(c, g->config.tls));
+    if (is_whole && hy__stream_attach(c, fd) == 0) return c;
     hy__stream_discard(c);
     return NULL;
 }

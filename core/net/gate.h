@@ -21,6 +21,7 @@ typedef struct {
     hy_node_server_t *node;
     const hy_log_t *log;
     uint32_t connections_max; /* 0: HY_GATE_CONNECTIONS_MAX */
+    hy_tls_context_t *tls;    /* a server's; NULL: wss and tls are refused. Outlives the gate */
 } hy_gate_config_t;
 
 int hy_gate_open(const hy_gate_config_t *config, hy_gate_t **out);

@@ -131,8 +131,8 @@ static hy_str_t *text_of(const hy__listener_t *l) {
                               ? ((const struct sockaddr_in *)&e.address)->sin_port
                               : ((const struct sockaddr_in6 *)&e.address)->sin6_port);
     bool is_v6 = strchr(u->host, ':') != NULL;
-    return hy_str_format(is_v6 ? "%s://[%s]:%u%s" : "%s://%s:%u%s",
-                         u->scheme == HY_SCHEME_WS ? "ws" : "tcp", u->host, port, u->path);
+    return hy_str_format(is_v6 ? "%s://[%s]:%u%s" : "%s://%s:%u%s", hy_scheme_word(u->scheme),
+                         u->host, port, u->path);
 }
 
 /* --- listeners -------------------------------------------------------------------------------- */
@@ -176,7 +176,10 @@ static int check(const hy_gate_t *g, const hy_socket_url_t *u, const char *url, 
                     "without auth a node serves its own machine only; use 127.0.0.1, [::1] or a "
                     "Unix socket");
     }
-    if (u->scheme == HY_SCHEME_WS && strcmp(u->path, "/ws") != 0)
+    if (hy_socket_url_is_tls(u) && !g->config.tls)
+        return fail(err, HY_EINVALID, url,
+                    "TLS needs a certificate and its key: give --tls-cert FILE and --tls-key FILE");
+    if (hy_socket_url_is_ws(u) && strcmp(u->path, "/ws") != 0)
         return fail(err, HY_EINVALID, url, "WebSocket is served on the path /ws");
     if (g->listener_count == HY_GATE_LISTENERS_MAX)
         return fail(err, HY_EFULL, url, "that is one more than a node takes");

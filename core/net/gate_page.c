@@ -60,10 +60,9 @@ static void add_turned_away(const hy_gate_t *g, hy_buf_t *b) {
 static void add_transport(const hy_gate_t *g, hy_buf_t *b) {
     hy_sockets_stats_t s = hy_sockets_stats(g->config.sockets);
     head(b, "hyperty_transport_connections", "gauge", "Connections, by transport.");
-    labelled(b, "hyperty_transport_connections", "transport", "tcp", g->transports[HY_SCHEME_TCP]);
-    labelled(b, "hyperty_transport_connections", "transport", "unix",
-             g->transports[HY_SCHEME_UNIX]);
-    labelled(b, "hyperty_transport_connections", "transport", "ws", g->transports[HY_SCHEME_WS]);
+    for (hy_scheme_t i = 0; i < HY_SCHEMES; i++)
+        labelled(b, "hyperty_transport_connections", "transport", hy_scheme_word(i),
+                 g->transports[i]);
     both_ways(b, "hyperty_bytes_total", "Bytes on all connections.", s.bytes_in, s.bytes_out);
     both_ways(b, "hyperty_messages_total", "Messages on all connections.", s.messages_in,
               s.messages_out);

@@ -52,7 +52,7 @@ struct hy_gate {
     hy_work_t *turn;
     hy__listener_t *listeners[HY_GATE_LISTENERS_MAX];
     uint32_t listener_count;
-    uint32_t guest_count, transports[3]; /* by scheme */
+    uint32_t guest_count, transports[HY_SCHEMES];
     uint32_t accepted_in_turn;
     uint64_t accepted, turned_away[HY_GATE_CAUSES];
     hy_timer_t tick;

@@ -21,6 +21,7 @@
 #include "../base/list.h"
 #include "../base/mem.h"
 #include "../bus/ring.h"
+#include "auth.h"
 #include "close.h"
 #include "node.h"
 
@@ -53,6 +54,7 @@ struct hy_node_server {
     hy_str_t *registry_url; /* what publishes changes of status */
     hy_str_t *catalogue_url;
     const hy_schemas_t *schemas; /* lent; NULL: the catalogue is empty */
+    const hy_auth_t *auth;       /* lent; NULL: whoever comes may open a session */
     hy_node_limits_t limits;
     hy_clock_t *clock;
     hy_random_t *random;
@@ -107,6 +109,10 @@ struct hy_session {
     hy_link_t watches; /* of the registry */
     uint32_t watch_count;
     hy_link_t waiting; /* answers that wait for a commit */
+    bool has_auth;     /* it has shown a token, */
+    hy_claims_t claims;
+    hy_timer_t authority; /* which is near its end: then its runtime is told, or at it */
+    uint64_t warn_ms;     /* by the wall clock; 0: it was told */
     hy__rate_t messages, bytes, allocations;
 };
 
@@ -142,7 +148,8 @@ int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out,
 /* The same owner opens anew: it keeps its claims, all else begins again. */
 int hy__session_renew(hy_session_t *s, hy_error_t *err);
 /* As it was in an earlier life of the node; its grace begins. */
-int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id);
+int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id,
+                        hy_session_t **out);
 /* The session of a RuntimeURL, and of <RuntimeURL>/<token>; NULL if there is none. */
 hy_session_t *hy__session_find(const hy_node_server_t *n, const char *runtime, size_t len);
 hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *from);
@@ -168,6 +175,35 @@ void hy__sessions_watch(hy_node_server_t *n);
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
 
+/* --- authorised.c: what a session's token allows (auth.h) ------------------------------------- */
+
+void hy__authority_init(hy_session_t *s);
+void hy__authority_deinit(hy_session_t *s);
+/* What the token in an `open` or `re-open` claims; nothing, if the node asks for none. On failure
+ * HY_EUNAUTHENTICATED with the reason. */
+int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out, hy_error_t *err);
+/* May who claims that open `runtime`, whose session `s` is (NULL: it has none)?
+ * HY_EUNAUTHENTICATED, HY_ECONFLICT: it speaks for others. */
+int hy__authority_admits(const hy_node_server_t *n, const hy_claims_t *claims,
+                         const hy_str_t *runtime, const hy_session_t *s, hy_error_t *err);
+/* The session, which has a connection, goes on by these claims, which are taken over. May end the
+ * connection. */
+void hy__authority_give(hy_session_t *s, hy_claims_t *claims);
+/* As in an earlier life of the node; until its runtime comes back with a token. `users`: as they
+ * were stored, checked, lent; ABSENT: it had shown none. HY_ENOMEM. */
+int hy__authority_restore(hy_session_t *s, hy_value_t users);
+size_t hy__authority_bytes(const hy_session_t *s);
+
+/* --- identity.c: for whom a session may speak (auth.h) ---------------------------------------- */
+
+/* HY_EFORBIDDEN if the message names a user in its identity whom the session's token does not name.
+ */
+int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err);
+/* The same of the user in an entry of the registry, unless it is the one that was there `before`
+ * (NULL: nothing was). */
+int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value,
+                             const hy_node_t *before, hy_error_t *err);
+
 /* --- rate.c: what a session may send in a second ---------------------------------------------- */
 
 void hy__rate_init(hy_session_t *s);
@@ -181,6 +217,9 @@ void hy__rate_refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
 /* --- peer.c ----------------------------------------------------------------------------------- */
 
 void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
+/* Sends what is for this connection alone, before what is queued. `m` is taken over, NULL allowed.
+ */
+void hy__peer_say(hy_peer_t *p, hy_msg_t *m);
 /* Closes the connection; its session keeps its grace. NULL allowed. */
 void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
 void hy__peers_free(hy_node_server_t *n);

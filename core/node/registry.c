@@ -74,6 +74,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     uint64_t expires_ms = 0;
     int r = check_value(s, value, &type, err);
     if (r == 0) r = hy__entry_expires(value, &expires_ms, err);
+    if (r == 0) r = hy__identity_check_entry(s, value, NULL, err);
     if (r < 0) return r;
     hy_str_t *status = hy_get_str(value, "status");
     bool is_live = !hy_str_is(status, "disconnected");
@@ -130,6 +131,7 @@ static int change(hy_session_t *s, hy__entry_t *e, const hy_node_t *body, hy_err
         if (r == 0) r = merge(copy, body, err);
         if (r == 0) r = read_status(hy_get(copy, "status"), &is_live, err);
         if (r == 0) r = hy__entry_expires(copy, &expires_ms, err);
+        if (r == 0) r = hy__identity_check_entry(s, copy, e->value, err);
         if (r < 0) {
             hy_node_unref(copy);
             return r;

@@ -55,6 +55,7 @@ static hy_session_t *make(hy_node_server_t *n, hy__owner_t *o) {
     hy_timer_init(&s->grace, on_grace_over, s);
     hy__outgoing_init(s);
     hy__rate_init(s);
+    hy__authority_init(s);
     hy_dict_init(&s->routes, sizeof(hy__slot_t));
     hy_link_init(&s->objects);
     hy_link_init(&s->entries);
@@ -67,6 +68,7 @@ static void session_free(hy_session_t *s) {
     if (!s) return;
     hy_timer_stop(s->server->clock, &s->grace);
     s->server->lapsed -= s->is_lapsed;
+    hy__authority_deinit(s);
     hy__outgoing_deinit(s);
     hy_dict_deinit(&s->routes);
     hy_str_unref(s->last_from);
@@ -100,7 +102,8 @@ int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out,
     return 0;
 }
 
-int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id) {
+int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id,
+                        hy_session_t **out) {
     hy_session_t *s;
     int r = hy__session_open(n, runtime, &s, NULL);
     if (r < 0) return r;
@@ -108,6 +111,7 @@ int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token,
     s->token = hy_str_ref(token);
     s->id = id;
     hy__session_detach(s);
+    *out = s;
     return 0;
 }
 
@@ -179,7 +183,7 @@ hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *fr
 
 size_t hy__session_bytes(const hy_session_t *s) {
     return sizeof *s + sizeof *s->token + s->token->len + sizeof *s->owner + s->held +
-           s->owner->claims_bytes + hy_ring_room_bytes(&s->outgoing);
+           s->owner->claims_bytes + hy_ring_room_bytes(&s->outgoing) + hy__authority_bytes(s);
 }
 
 int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err) {
@@ -412,6 +416,10 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m) {
     hy__place_t at = hy__place_find(n, m->to);
     if (check(s, m, &at, &err) < 0) {
         refuse(s, m, &at, &err);
+        return;
+    }
+    if (hy__identity_check(s, m, &err) < 0) {
+        hy__refuse(s, m, &err);
         return;
     }
     if (at.topic && at.topic->serve) {

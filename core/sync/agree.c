@@ -6,7 +6,8 @@
  *      it cannot                          the subscription fails, and says where
  *      it knows none of that name         the reporter's counts; the subscription fails if it
  *                                         cannot be used
- *      the reporter sends none            its own, if it has one: the same, or an older peer */
+ *      the reporter sends none            its own, if it has one: the same, or an older peer;
+ *                                         else nothing is checked, which is logged */
 #include "../data/compat.h"
 #include "sync.h"
 
@@ -67,8 +68,19 @@ static int check_readable(const hy_schema_t *own, const hy_schema_t *theirs, hy_
 static int fail_foreign(const hy_replica_t *r, const hy_schema_t *own, int code, const char *why,
                         hy_error_t *err) {
     if (code == HY_ENOMEM) return code;
+    if (code == HY_EFULL) return hy_fail(err, code, "%s: %s", r->url->bytes, why);
     return hy_fail(err, HY_ESCHEMA, "%s: its reporter has %s, which cannot be used: %s",
                    r->url->bytes, own ? "another schema" : "a schema that is not known here", why);
+}
+
+/* Older peers send no schema. Their objects can be observed all the same, but somebody should know
+ * that anything goes. */
+static void warn_unchecked(const hy_replica_t *r, const hy_str_t *url) {
+    hy_error_t why = {.text = ""};
+    hy__schema_fail_unknown(r->manager, url, &why);
+    hy_log(hy_bus_log(r->manager->bus), HY_LOG_WARN, "sync",
+           "%s: what arrives is not checked: its reporter sends no schema, and %s", r->url->bytes,
+           why.text);
 }
 
 int hy__agree(hy_replica_t *r, const hy_str_t *url, const hy_schema_t **out, hy_error_t *err) {
@@ -80,6 +92,7 @@ int hy__agree(hy_replica_t *r, const hy_str_t *url, const hy_schema_t **out, hy_
     *out = own;
     if (!url || document.kind != HY_OBJECT) {
         hy_value_drop(document);
+        if (url && !own) warn_unchecked(r, url);
         return 0;
     }
     int rc = hy_schemas_foreign(schemas, url, document.as.n, &theirs, &why);

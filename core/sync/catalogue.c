@@ -97,6 +97,10 @@ static int fail_unknown(const hy_manager_t *m, const char *name, const char *els
                    HY_NAME_BYTES_MAX, name, hint, elsewhere, HY_NAME_BYTES_MAX, name);
 }
 
+int hy__schema_fail_unknown(const hy_manager_t *m, const hy_str_t *name, hy_error_t *err) {
+    return fail_unknown(m, name_in(name->bytes, name->len).bytes, "", HY_ENOT_FOUND, err);
+}
+
 /* What is wanted refers to something that did not come. */
 static int fail_reference(const lookup_t *l, int code, const char *desc, hy_error_t *err) {
     hy_span_t home = hy_address_home(l->at), name = name_in(l->url->bytes, l->url->len);

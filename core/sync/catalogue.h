@@ -31,6 +31,8 @@ void hy__schema_wait_end(hy_schema_wait_t *w); /* harmless if it does not wait *
 /* Where the catalogue has the schema of that name or URL: of the domain that the URL names, else of
  * the own one. The caller owns it. NULL: nowhere, it is no name of a schema (or out of memory). */
 hy_str_t *hy__schema_address(const hy_manager_t *m, const hy_str_t *name);
+/* HY_ENOT_FOUND, with a text that there is no schema of that name or URL here, and what to do. */
+int hy__schema_fail_unknown(const hy_manager_t *m, const hy_str_t *name, hy_error_t *err);
 
 void hy__catalogue_init(hy_manager_t *m);
 void hy__catalogue_free(hy_manager_t *m);

@@ -180,7 +180,7 @@ static bool is_denied(hy_manager_t *m, hy_msg_t *request, const hy_schema_t *sch
                       hy_error_t *err) {
     const hy_node_t *body = hy_msg_body(request);
     const hy_syncher_t *s = hy__manager_find_syncher(m, request->from);
-    hy_asker_t who = {.url = request->from, .user = s ? s->user : NULL};
+    hy_asker_t who = s ? hy__asker_own(s, m->sm) : (hy_asker_t){.url = request->from};
     if (hy_get_bool(body, "resume", false)) return false;
     return hy__judge_denies_create(m, &who, schema, body, err);
 }

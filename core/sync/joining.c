@@ -204,7 +204,7 @@ hy_value_t hy__member_subscription(const hy_member_t *m) {
     if (rc == 0) rc = hy_put(body, "ext", hy_int(1));
     if (rc == 0) rc = hy__put_window(body);
     const hy_syncher_t *s = hy__manager_find_syncher(r->manager, m->hyperty);
-    if (rc == 0 && s) rc = hy__put_identity(body, s);
+    if (rc == 0 && s) rc = hy__put_identity(body, s, m->url);
     if (rc == 0) rc = put_fellows(body, m);
     if (rc == 0)
         rc = hy__agree_put(body, r,

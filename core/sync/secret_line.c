@@ -232,6 +232,7 @@ static int open_bytes(hy__line_t *l, hy_msg_t *m, const uint8_t *sealed, size_t 
         return rc;
     }
     if (mark) mark->counter = counter;
+    plain->is_vouched = m->is_vouched;
     *out = plain;
     return 0;
 }

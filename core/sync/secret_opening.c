@@ -139,6 +139,7 @@ static int to_object(hy__secret_t *s, hy_msg_t **m) {
     if (rc == HY_ECONFLICT) return drop(s, *m, "came again");
     if (rc < 0) return refuse(s, *m, true);
     p->generation = generation;
+    if (!hy__secret_observes(s, p)) opened->is_vouched = false; /* no node has seen its identity */
     return replace(m, opened);
 }
 

@@ -198,8 +198,6 @@ hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
 hy_value_t hy__body1(const char *key, hy_value_t v);
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
 hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
-/* "identity" of that syncher's hyperty into a body; nothing if it has no user. */
-int hy__put_identity(hy_node_t *body, const hy_syncher_t *s);
 /* The next delay of something that is tried again and again: doubled each time, with jitter.
  * *retry_ms begins at 0. */
 uint64_t hy__backoff(hy_bus_t *bus, uint64_t *retry_ms);

@@ -69,8 +69,8 @@ describe("hyperty node, used wrongly,", function()
   end)
 
   it("knows how a URL is written", function()
-    says(2, '"9090": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT or '
-      .. "unix:///PATH", "--listen", "9090")
+    says(2, '"9090": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
+      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
     says(2, "cannot listen on ws://127.0.0.1:0/chat: WebSocket is served on the path /ws",
       "--listen", "ws://127.0.0.1:0/chat")
   end)
@@ -89,10 +89,10 @@ describe("hyperty node fails", function()
     end
   end)
 
-  it("where encryption is asked for", function()
+  it("where encryption is asked for, and there is no certificate", function()
     for _, url in ipairs { "wss://127.0.0.1:0/ws", "tls://127.0.0.1:0" } do
-      says(1, '"' .. url .. '": encrypted connections are not served yet; use ws, tcp or unix',
-        "--listen", url)
+      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give --tls-cert "
+        .. "FILE and --tls-key FILE", "--listen", url)
     end
   end)
 
@@ -146,8 +146,8 @@ describe("a configuration file of a node", function()
       "return { drain = 4000.5 }")
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
-    complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT or '
-      .. "unix:///PATH", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+    complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
+      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()

@@ -142,6 +142,18 @@ describe("two versions of a schema:", function()
       "check", "old.json", "new.json")
   end)
 
+  it("children of a collection that one does not have are told of", function()
+    local function children(more) return ('{"children":{"items":{}%s}}'):format(more) end
+    gives("both: each reads what is written for the other\n"
+      .. '  new.json has no children "notes": who reads by it keeps them, unchecked\n',
+      { ["/old.json"] = children ',"notes":{}', ["/new.json"] = children "" },
+      "check", "old.json", "new.json")
+    gives("both: each reads what is written for the other\n"
+      .. '  old.json has no children "notes": who reads by it keeps them, unchecked\n',
+      { ["/old.json"] = children "", ["/new.json"] = children ',"notes":{}' },
+      "check", "old.json", "new.json")
+  end)
+
   local function compared(older, newer)
     local result = schema({ ["/old.json"] = older, ["/new.json"] = newer }, "check", "old.json",
       "new.json")

@@ -37,11 +37,12 @@ end
 
 ---A runtime with instances by these names (anna and ben unless told), which knows these schemas.
 function M.world(names, schemas)
-  local world = setmetatable({ logged = {} }, World)
+  local world = setmetatable({ logged = {}, warned = {} }, World)
   world.rt = host.runtime {
     clock = "virtual", seed = 1, schemas = schemas,
     log = function(level, who, text)
-      if level == "error" then table.insert(world.logged, who .. ": " .. text) end
+      local list = level == "error" and world.logged or level == "warn" and world.warned
+      if list then table.insert(list, who .. ": " .. text) end
     end,
   }
   for _, name in ipairs(names or { "anna", "ben" }) do
@@ -69,6 +70,13 @@ end
 ---The instance observes the object and keeps it as self.room.
 function World:join(name, url)
   self[name]:eval("self.room = assert(self.syncher:subscribe(...))", url)
+end
+
+---What was logged as a warning since the last call.
+function World:warnings()
+  local warned = self.warned
+  self.warned = {}
+  return warned
 end
 
 ---What was logged as an error since the last call.

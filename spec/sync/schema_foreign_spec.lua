@@ -29,6 +29,7 @@ describe("a schema of another runtime", function()
       local url, keeps = ...
       local it, text, code = self.syncher:subscribe(url)
       if it and not keeps then it:unsubscribe() end
+      if it and keeps then self.kept = self.kept or {}; self.kept[url] = it end
       return it ~= nil, text, code]], object.url, keeps) }
     world:run(0.1)
     return table.unpack(result, 1, 3)
@@ -55,6 +56,41 @@ describe("a schema of another runtime", function()
     local ok, text = subscribe(unknown { title = ("x"):rep(300 * 1024) })
     assert.is_false(ok)
     assert.matches("schema Other: is over 262144 bytes", text, 1, true)
+  end)
+
+  it("that is unknown and not sent leaves its object unchecked, which is logged once", function()
+    local object = unknown(nil)
+    assert.is_true(subscribe(object, true))
+    object.on_read = function() end
+    object:update("v", 1)
+    object:update("v", "y")
+    world:run(1)
+    local warnings = world:warnings()
+    assert.equal(1, #warnings)
+    assert.matches("sync: other://localhost/it: what arrives is not checked: its reporter sends no "
+      .. 'schema, and there is no schema "Other" here (', warnings[1], 1, true)
+    assert.matches("; put Other.json into the folder schemas", warnings[1], 1, true)
+  end)
+
+  it("that is known and not sent is checked by the own one, without a word", function()
+    assert.is_true(subscribe(publish("kitchen://localhost/it", kitchen.URL, { value = 1 }), true))
+    assert.same({}, world:warnings())
+  end)
+
+  it("finds no room among too many in use, and is told what to do", function()
+    local far = {}
+    for version = 1, MAX do
+      far[version] = publish("far://localhost/far" .. version, CATALOGUE .. "Far", {},
+        { version = version })
+      assert.is_true(subscribe(far[version], true))
+    end
+    local late = unknown { properties = { v = { type = "string" } } }
+    assert.same({ false, "other://localhost/it: schema Other: 256 schemas of other runtimes are in "
+      .. "use, and more are not kept; unsubscribe from objects of others, or put it into a folder "
+      .. "schemas here", "unreachable" }, { subscribe(late) })
+    world.ben:eval("self.kept[...]:unsubscribe()", far[7].url)
+    world:run(0.1)
+    assert.is_true(subscribe(late))
   end)
 
   it("is let go for others once nobody observes its object", function()

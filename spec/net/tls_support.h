@@ -1,0 +1,243 @@
+/* For specs of TLS: certificates of every kind, made with OpenSSL into a folder, and a place whose
+ * gate listens on each transport with TLS too. */
+#ifndef HY_SPEC_NET_TLS_SUPPORT_H
+#define HY_SPEC_NET_TLS_SUPPORT_H
+
+#include "sockets.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "net/gate.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+#define DAY_S (24 * 3600)
+
+typedef struct {
+    X509 *x;
+    EVP_PKEY *key;
+} certificate_t;
+
+/* What a certificate says. */
+typedef struct {
+    const char *name; /* of its subject */
+    const char
+        *for_who;      /* as OpenSSL writes it: "DNS:localhost,IP:127.0.0.1"; NULL: an authority */
+    long from_s, to_s; /* from now; 0, 0: a day to both sides */
+} certificate_form_t;
+
+static inline void add_extension(X509 *x, X509 *issuer, int nid, const char *text) {
+    X509V3_CTX ctx;
+    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, text);
+    assert_non_null(e);
+    X509_add_ext(x, e, -1);
+    X509_EXTENSION_free(e);
+}
+
+/* `by` NULL: signed by itself. */
+static inline certificate_t certificate_new(const certificate_form_t *form,
+                                            const certificate_t *by) {
+    static long serial = 1;
+    certificate_t c = {X509_new(), EVP_EC_gen("P-256")};
+    if (!by) by = &c;
+    long from_s = form->from_s ? form->from_s : -DAY_S, to_s = form->to_s ? form->to_s : DAY_S;
+    X509_set_version(c.x, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(c.x), serial++);
+    X509_gmtime_adj(X509_getm_notBefore(c.x), from_s);
+    X509_gmtime_adj(X509_getm_notAfter(c.x), to_s);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_UTF8,
+                               (const unsigned char *)form->name, -1, -1, 0);
+    X509_set_issuer_name(c.x, X509_get_subject_name(by->x));
+    X509_set_pubkey(c.x, c.key);
+    add_extension(c.x, by->x, NID_subject_key_identifier, "hash");
+    if (form->for_who)
+        add_extension(c.x, by->x, NID_subject_alt_name, form->for_who);
+    else
+        add_extension(c.x, by->x, NID_basic_constraints, "critical,CA:TRUE");
+    assert_true(X509_sign(c.x, by->key, EVP_sha256()) > 0);
+    return c;
+}
+
+static inline void certificate_free(certificate_t *c) {
+    X509_free(c->x);
+    EVP_PKEY_free(c->key);
+}
+
+/* Writes it, and of others what comes after; NULL: not. */
+static inline void certificate_write(const char *path, const certificate_t *c,
+                                     const certificate_t *after) {
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(PEM_write_X509(f, c->x));
+    if (after) assert_true(PEM_write_X509(f, after->x));
+    fclose(f);
+}
+
+static inline void key_write(const char *path, const certificate_t *c, mode_t mode) {
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(PEM_write_PrivateKey(f, c->key, NULL, NULL, 0, NULL, NULL));
+    fclose(f);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+static inline void text_write(const char *path, const char *text) {
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    assert_int_equal(chmod(path, 0600), 0);
+}
+
+/* --- a place with certificates ---------------------------------------------------------------- */
+
+/* Files: that of an authority, and of a server that it vouches for; changed by name. */
+typedef struct {
+    place_t place; /* first */
+    certificate_t authority, server;
+    char ca[96], cert[96], key[96];
+    hy_tls_context_t *context;
+    hy_node_server_t *node;
+    hy_gate_t *gate;
+    char tls[80], wss[80], tcp[80], ws[80];
+} safe_t;
+
+static const certificate_form_t authority_form = {.name = "An authority"};
+static const certificate_form_t server_form = {.name = "A server",
+                                               .for_who = "DNS:localhost,IP:127.0.0.1"};
+
+static inline void safe_write(safe_t *s) {
+    certificate_write(s->cert, &s->server, NULL);
+    key_write(s->key, &s->server, 0600);
+    certificate_write(s->ca, &s->authority, NULL);
+}
+
+/* Another certificate for the server, in the same files; `by` NULL: signed by itself. */
+static inline void safe_issue(safe_t *s, const certificate_form_t *form, const certificate_t *by) {
+    certificate_free(&s->server);
+    s->server = certificate_new(form, by);
+    safe_write(s);
+}
+
+static inline void safe_open(safe_t *s) {
+    *s = (safe_t){.authority = certificate_new(&authority_form, NULL)};
+    s->server = certificate_new(&server_form, &s->authority);
+    place_open(&s->place);
+    snprintf(s->ca, sizeof s->ca, "%s/ca.pem", s->place.folder);
+    snprintf(s->cert, sizeof s->cert, "%s/cert.pem", s->place.folder);
+    snprintf(s->key, sizeof s->key, "%s/key.pem", s->place.folder);
+    safe_write(s);
+    hy_node_config_t config = {.domain = "d.example",
+                               .clock = hy_loop_clock(s->place.loop),
+                               .random = &s->place.random,
+                               .log = &s->place.log};
+    assert_int_equal(hy_node_server_new(&config, &s->node), 0);
+}
+
+static inline void safe_url(const safe_t *s, char url[80], uint32_t i) {
+    snprintf(url, 80, "%s", hy_gate_url(s->gate, i));
+}
+
+/* Listens with what the files hold now; clients must show a certificate of `clients` if given. */
+static inline void safe_listen(safe_t *s, const char *clients) {
+    hy_error_t err = {0};
+    hy_tls_files_t files = {s->cert, s->key, clients};
+    if (hy_tls_server_new(&files, &s->context, &err) != 0) fail_msg("%s", err.text);
+    hy_gate_config_t config = {.loop = s->place.loop,
+                               .sockets = s->place.sockets,
+                               .node = s->node,
+                               .log = &s->place.log,
+                               .tls = s->context};
+    assert_int_equal(hy_gate_open(&config, &s->gate), 0);
+    assert_int_equal(hy_gate_listen(s->gate, "tls://127.0.0.1:0", &err), 0);
+    assert_int_equal(hy_gate_listen(s->gate, "wss://127.0.0.1:0/ws", &err), 0);
+    assert_int_equal(hy_gate_listen(s->gate, "tcp://127.0.0.1:0", &err), 0);
+    assert_int_equal(hy_gate_listen(s->gate, "ws://127.0.0.1:0/ws", &err), 0);
+    safe_url(s, s->tls, 0);
+    safe_url(s, s->wss, 1);
+    safe_url(s, s->tcp, 2);
+    safe_url(s, s->ws, 3);
+}
+
+static inline const char *safe_endpoint(const safe_t *s, int i) {
+    return i == 0 ? s->tls : s->wss;
+}
+
+static inline void safe_trust(safe_t *s, const hy_tls_files_t *files) {
+    hy_error_t err;
+    if (hy_sockets_set_tls(s->place.sockets, files, &err) != 0) fail_msg("%s", err.text);
+}
+
+/* Proves that nothing is left. */
+static inline void safe_close(safe_t *s) {
+    hy_gate_close(s->gate);
+    hy_tls_context_free(s->context);
+    hy_node_server_free(s->node);
+    unlink(s->ca);
+    unlink(s->cert);
+    unlink(s->key);
+    certificate_free(&s->authority);
+    certificate_free(&s->server);
+    place_close(&s->place);
+}
+
+static inline int safe_setup(void **state) {
+    safe_t *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    safe_open(s);
+    *state = s;
+    return 0;
+}
+
+static inline int safe_teardown(void **state) {
+    safe_close(*state);
+    free(*state);
+    return 0;
+}
+
+/* --- runtimes --------------------------------------------------------------------------------- */
+
+#define RUNTIME "hyperty-runtime://d.example/"
+
+static inline void say(user_t *u, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    hy_msg_t *m;
+    hy_str_t *s = hy_str_from(text);
+    assert_int_equal(hy_msg_parse(s, &m, NULL), 0);
+    hy_str_unref(s);
+    user_send(u, m);
+}
+
+static inline void say_open(user_t *u, const char *name) {
+    say(u, "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME "%s\",\"to\":\"mn:/session\"}", name);
+}
+
+/* Connects, with a session if that can be; its answer is number 1. */
+static inline user_t *runtime_try(safe_t *s, const char *url, const char *name) {
+    user_t *u = calloc(1, sizeof *u);
+    assert_non_null(u);
+    assert_int_equal(user_connect(&s->place, u, url), 0);
+    say_open(u, name);
+    WAIT_FOR(&s->place, u->received == 1 || u->closed);
+    return u;
+}
+
+static inline user_t *runtime_open(safe_t *s, const char *url, const char *name) {
+    user_t *u = runtime_try(s, url, name);
+    if (u->closed) fail_msg("%s", u->reason);
+    return u;
+}
+
+static inline void runtime_end(user_t *u) {
+    user_end(u);
+    free(u);
+}
+
+#endif
