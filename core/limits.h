@@ -233,15 +233,19 @@
 #define HY_TOKEN_TTL_S_MAX        (366u * 24u * 3600u)
 
 /* Objects that only their participants can read: keys of users that are remembered, and of one;
- * how long a challenge is good, and how many wait; generations of a key that are kept; observers,
- * as a new key is told in one message; messages that wait for a key. */
+ * how long a challenge is good, and how many wait, subscriptions that may be asked for a proof
+ * likewise; observers, as a new key is told in one message; pairs of sender and resource that one
+ * key is used for; objects that nobody here takes part in any more, but did; how often a
+ * subscription proves itself; what a sealed body may have beside the plain one. */
 #define HY_KEYS_KNOWN_MAX       65536u
 #define HY_KEYS_OF_USER_MAX     16u
 #define HY_CHALLENGE_MS         60000u
 #define HY_CHALLENGES_MAX       1024u
-#define HY_SECRET_GENERATIONS   8u
 #define HY_SECRET_OBSERVERS_MAX 4096u
-#define HY_SECRET_ASIDE_MAX     256u
+#define HY_SECRET_PAIRS_MAX     65536u
+#define HY_SECRETS_MAX          1024u
+#define HY_SECRET_TRIES_MAX     4u
+#define HY_SECRET_AROUND_BYTES  4096u
 
 /* The program `hyperty node`. */
 #define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
