@@ -7,7 +7,11 @@
 local certificate = require "spec.support.certificate"
 local foreign = require "spec.foreign.client"
 local process = require "spec.support.process"
+local program = require "spec.support.program"
 local socket = require "socket"
+
+-- Without auth; hostile_auth_spec.lua tells of it with auth.
+local has_auth = ... == "auth"
 
 local SM = "domain://msg-node.localhost/sm"
 local ALLOCATION = "domain://msg-node.localhost/address-allocation"
@@ -70,7 +74,17 @@ local function listen_urls(dir)
     tls = "tls://127.0.0.1:0", wss = "wss://127.0.0.1:0/ws" }
 end
 
--- A node that listens on each transport: it, its URLs, and how one comes in.
+-- A secret, and a token of it for all runtimes here.
+local function make_token(dir)
+  local path = dir .. "/secret"
+  program.write(path, ("a secret of 32 bytes at least"):rep(2))
+  assert(os.execute("chmod 600 " .. path))
+  local made = program.run { "token", "--key", path, "--sub", "hyperty-runtime://localhost",
+    "--user", "user://localhost/evil", "--ttl", "1h" }
+  return path, assert(made.out:match "^(%S+)\n$", made.err)
+end
+
+-- A node that listens on each transport: its URLs, and how one comes in.
 local function start_node(start, dir, ...)
   certificate.authority(dir)
   certificate.signed(dir, "node", "IP:127.0.0.1")
@@ -89,7 +103,7 @@ local function start_node(start, dir, ...)
 end
 
 for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
-  describe("a hostile client over " .. transport, function()
+  describe("a hostile client over " .. transport .. (has_auth and " with auth" or ""), function()
     local is_web = transport:find "^ws"
     local finish, url, pair, expected, evil, door
 
@@ -105,7 +119,11 @@ for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
     setup(function()
       local start, dir, urls
       start, finish, dir = process.begin()
-      urls, door = start_node(start, dir, "--queue-bytes", tostring(2 * MIB))
+      local key, token
+      if has_auth then key, token = make_token(dir) end
+      urls, door = start_node(start, dir, "--queue-bytes", tostring(2 * MIB),
+        table.unpack(key and { "--auth-key", key } or {}))
+      door.token = token
       url = urls[transport]
       pair = { turns = 0, anna = open(urls.tcp, ANNA, door),
         bob = open(urls.ws, "hyperty-runtime://localhost/bob", door) }
@@ -240,7 +258,7 @@ for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
     it("does not guess a token", function()
       for i = 1, 200 do
         evil:send { id = i, type = "re-open", from = ("%s/%032x"):format(ANNA, i),
-          to = "mn:/session" }
+          to = "mn:/session", body = door.token and { auth = door.token } }
         local answer = assert(evil:receive())
         assert.same({ i, 403, "no session of this name and token: open a new one" },
           { answer.id, answer.body.code, answer.body.desc })
@@ -248,8 +266,10 @@ for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
     end)
 
     it("hears every answer if its handshakes come in one piece", function()
-      local guess = { id = "g", type = "re-open", from = ANNA .. "/0", to = "mn:/session" }
-      local again = { id = "a", type = "open", from = EVIL, to = "mn:/session" }
+      local body = door.token and { auth = door.token }
+      local guess = { id = "g", type = "re-open", from = ANNA .. "/0", to = "mn:/session",
+        body = body }
+      local again = { id = "a", type = "open", from = EVIL, to = "mn:/session", body = body }
       local json = require "dkjson"
       local write = evil.framing.write
       evil:send_bytes(write(json.encode(guess)) .. write(json.encode(again)))
@@ -339,8 +359,26 @@ for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
         assert(pair.bob:receive())
       end
     end)
+
+    if has_auth then
+      it("is shown out without a good token", function()
+        local token = door.token
+        for _, bad in ipairs { false, "", "x", token .. "A", (token:gsub("%.", "..", 1)),
+          (token:gsub("%.[^.]*$", ".")) } do
+          local stranger = foreign.connect(url, door.authority)
+          local answer = stranger:ask { id = "o", type = "open", from = EVIL .. "/2",
+            to = "mn:/session", body = bad and { auth = bad } or nil }
+          assert.equal(401, answer.body.code)
+          is_shown_out(stranger, 4401, answer.body.desc)
+          stranger:close()
+          breathe()
+        end
+      end)
+    end
   end)
 end
+
+if has_auth then return end
 
 describe("a hostile WebSocket", function()
   local finish, url, evil

@@ -13,7 +13,7 @@ static void assert_refused(home_t *h, const char *url, int code, const char *tex
 
 static void what_cannot_be_listened_on_is_told_with_what_to_do(void **state) {
     home_t *h = *state;
-    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "serves its own machine only; use 127");
+    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "serves its own machine only: give --auth");
     assert_refused(h, "ws://example.com/ws", HY_EFORBIDDEN, "cannot listen on ");
     assert_refused(h, "ws://127.0.0.1:0/other", HY_EINVALID, "WebSocket is served on the path /ws");
     assert_refused(h, "tcp://x", HY_EINVALID, "the port is missing");
@@ -25,6 +25,20 @@ static void what_cannot_be_listened_on_is_told_with_what_to_do(void **state) {
     assert_refused(h, url, HY_ECONFLICT, "there is a file that is no socket; remove it");
     struct stat at;
     assert_int_equal(stat(h->path, &at), 0); /* still there */
+}
+
+static void beyond_its_machine_it_is_reached_with_auth_and_by_tls_only(void **state) {
+    home_t *h = *state;
+    hy_gate_config_t config = {.loop = h->place.loop,
+                               .sockets = h->place.sockets,
+                               .node = h->node,
+                               .log = &h->place.log,
+                               .has_auth = true};
+    hy_gate_close(h->gate);
+    assert_int_equal(hy_gate_open(&config, &h->gate), 0);
+    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "would travel readable: write tls://");
+    assert_refused(h, "ws://[::]:0/ws", HY_EFORBIDDEN, "would travel readable: write wss://");
+    assert_refused(h, "wss://0.0.0.0:0/ws", HY_EINVALID, "TLS needs a certificate");
 }
 
 static void a_unix_socket_is_for_its_owner_and_goes_with_the_gate(void **state) {
@@ -239,6 +253,7 @@ int main(void) {
 #define SPEC(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         SPEC(what_cannot_be_listened_on_is_told_with_what_to_do),
+        SPEC(beyond_its_machine_it_is_reached_with_auth_and_by_tls_only),
         SPEC(a_unix_socket_is_for_its_owner_and_goes_with_the_gate),
         SPEC(a_stale_unix_socket_is_replaced),
         SPEC(a_file_that_has_taken_the_place_of_the_socket_stays),
