@@ -92,8 +92,9 @@ end)
 describe("hyperty node fails", function()
   it("beyond loopback, as it has no auth", function()
     for _, url in ipairs { "ws://0.0.0.0:0/ws", "tcp://192.0.2.1:0", "tcp://[::]:0" } do
-      says(1, "cannot listen on " .. url .. ": without auth a node serves its own machine only; "
-        .. "use 127.0.0.1, [::1] or a Unix socket", "--listen", url)
+      says(1, "cannot listen on " .. url .. ": without auth a node serves its own machine only: "
+        .. "give --auth-key FILE, so that who comes in must show a token, or use 127.0.0.1, "
+        .. "[::1] or a Unix socket", "--listen", url)
     end
   end)
 
