@@ -282,11 +282,6 @@ static void live(hy_stub_t *s) {
     hy_channel_wake(s->channel);
 }
 
-/* The session is not known any more; not so if it is only not now, or not by that token. */
-static bool is_unknown(int code) {
-    return code >= 400 && code < 500 && code != 401 && code != 429;
-}
-
 static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     int code = hy_msg_code(m);
     if (code < 200) return;
@@ -294,10 +289,10 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
         s->checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
         hy__opening_vouch(&s->opening, s->uplink, s->checks_identity);
         live(s);
-    } else if (s->is_reopening && is_unknown(code)) {
+    } else if (s->is_reopening && code >= 400 && code < 500 && code != 401 && code != 429) {
         hy_str_unref(s->session);
         s->session = NULL;
-        shake(s, false);
+        shake(s, false); /* it is not known any more */
     } else {
         hy_error_t err;
         const char *why = code < 300 ? "out of memory" : hy_msg_desc(m);
