@@ -194,8 +194,8 @@ static int network_domain(lua_State *L) {
     hy_world_t *w = check_network(L);
     const char *name = luaL_checkstring(L, 2);
     if (hy_world_find_domain(w, name) >= 0) return luaL_error(L, "network: %s is there", name);
-    bool is_open = lua_istable(L, 3) && lua_getfield(L, 3, "auth") == LUA_TBOOLEAN &&
-                   !lua_toboolean(L, -1);
+    bool is_open =
+        lua_istable(L, 3) && lua_getfield(L, 3, "auth") == LUA_TBOOLEAN && !lua_toboolean(L, -1);
     int rc = hy_world_add_domain(w, name, is_open);
     return rc ? luaL_error(L, "network: %s: %s", name, hy_error_text(rc)) : 0;
 }

@@ -175,35 +175,6 @@ void hy__sessions_watch(hy_node_server_t *n);
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
 
-/* --- authorised.c: what a session's token allows (auth.h) ------------------------------------- */
-
-void hy__authority_init(hy_session_t *s);
-void hy__authority_deinit(hy_session_t *s);
-/* What the token in an `open` or `re-open` claims; nothing, if the node asks for none. On failure
- * HY_EUNAUTHENTICATED with the reason. */
-int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out, hy_error_t *err);
-/* May who claims that open `runtime`, whose session `s` is (NULL: it has none)?
- * HY_EUNAUTHENTICATED, HY_ECONFLICT: it speaks for others. */
-int hy__authority_admits(const hy_node_server_t *n, const hy_claims_t *claims,
-                         const hy_str_t *runtime, const hy_session_t *s, hy_error_t *err);
-/* The session, which has a connection, goes on by these claims, which are taken over. May end the
- * connection. */
-void hy__authority_give(hy_session_t *s, hy_claims_t *claims);
-/* As in an earlier life of the node; until its runtime comes back with a token. `users`: as they
- * were stored, checked, lent; ABSENT: it had shown none. HY_ENOMEM. */
-int hy__authority_restore(hy_session_t *s, hy_value_t users);
-size_t hy__authority_bytes(const hy_session_t *s);
-
-/* --- identity.c: for whom a session may speak (auth.h) ---------------------------------------- */
-
-/* HY_EFORBIDDEN if the message names a user in its identity whom the session's token does not name.
- */
-int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err);
-/* The same of the user in an entry of the registry, unless it is the one that was there `before`
- * (NULL: nothing was). */
-int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value, const hy_node_t *before,
-                             hy_error_t *err);
-
 /* --- rate.c: what a session may send in a second ---------------------------------------------- */
 
 void hy__rate_init(hy_session_t *s);
@@ -524,5 +495,7 @@ uint64_t hy__keep_written(const hy_node_server_t *n); /* counts rows */
 void hy__keep_sync(hy_node_server_t *n);              /* what is written is to survive power loss */
 /* Something could not be written, nor can it now: nothing may be acknowledged. */
 bool hy__keep_is_torn(const hy_node_server_t *n);
+
+#include "authorised.h"
 
 #endif

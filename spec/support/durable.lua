@@ -4,9 +4,9 @@
 --   local world = durable.world { delay = { 0, 0.01 }, "anna", "ben" }
 --   world:crash "anna"  world:start "anna"
 --
--- `users`, `auth`, `policy` and `groups` are as in network.lua, and may be changed for the next start in
--- `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and `heard` as
--- in network.lua.
+-- `users`, `auth`, `policy` and `groups` are as in network.lua, and may be changed for the next
+-- start in `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and `heard`
+-- as in network.lua.
 local host = require "hyperty.host"
 local network = require "spec.support.network"
 local objects = require "spec.support.objects"
@@ -23,7 +23,8 @@ function M.world(options)
     disks = {}, options = options, schemas = options.schemas or {} }, World)
   if options.auth then world.key = network.make_key() end
   world.net = host.network {
-    seed = options.seed or 1, auth_keys = world.key and { world.key }, delay = options.delay, grace = options.grace,
+    seed = options.seed or 1, auth_keys = world.key and { world.key },
+    delay = options.delay, grace = options.grace,
   }
   for _, name in ipairs(options) do
     local has_disk = not (options.without or {})[name]

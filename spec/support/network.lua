@@ -7,8 +7,8 @@
 -- (those of the options are known by all others). With `users` each acts for
 -- user://localhost/<name>; `policy` and `groups` are those of each runtime, `lines` what policy has
 -- logged. With `auth` the node of localhost asks for tokens: that of a runtime names the users of
--- all who live in it, or those in `tokens` under the name of the first. `eval` runs code inside an instance, as in objects.lua; what the code raises is raised
--- here.
+-- all who live in it, or those in `tokens` under the name of the first. `eval` runs code inside an
+-- instance, as in objects.lua; what the code raises is raised here.
 local host = require "hyperty.host"
 local objects = require "spec.support.objects"
 
@@ -42,8 +42,9 @@ function M.world(options)
     runtimes = {} }, World)
   if options.node_disk then world.disk = host.disk(options.node_disk) end
   if options.auth then world.key = M.make_key() end
-  world.net = host.network { seed = 1, auth_keys = world.key and { world.key }, delay = options.delay, queue_bytes = options.queue_bytes,
-    grace = options.grace, node_store = world.disk, history_bytes = options.history_bytes }
+  world.net = host.network { seed = 1, auth_keys = world.key and { world.key },
+    delay = options.delay, queue_bytes = options.queue_bytes, grace = options.grace,
+    node_store = world.disk, history_bytes = options.history_bytes }
   for _, names in ipairs(options) do
     if type(names) == "table" and names.domain then
       world.net:domain(names.domain, { auth = false })
