@@ -171,7 +171,6 @@ int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err);
 void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
-
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
 
