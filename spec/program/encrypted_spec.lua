@@ -80,22 +80,29 @@ describe("a node over TLS", function()
   end)
 
   it("serves runtimes, which check its name", function()
-    program.make_dir(dir .. "/hyperties", { ["clock.lua"] = [[
-      local H = { name = "Clock" }
-      function H:start()
-        self.object = assert(self.syncher:create {
-          schema = "Resource", name = "hour", public = true, data = { value = 12 } })
-        self:log("info", "reports " .. self.object.url)
-      end
-      return H
-    ]] })
+    program.make_dir(dir .. "/hyperties", {
+      ["clock.lua"] = [[
+        local H = { name = "Clock" }
+        function H:start()
+          self.object = assert(self.syncher:create {
+            schema = "Resource", name = "hour", public = true, data = { value = 12 } })
+          print("reports " .. self.object.url)
+        end
+        return H
+      ]],
+      ["watch.lua"] = [[
+        local H = { name = "Watch" }
+        H.api = {}
+        function H.api.read(self, url) return assert(self.syncher:subscribe(url)).data.value end
+        return H
+      ]],
+    })
     local reporter = start("run", dir .. "/hyperties/clock.lua", "--ca", dir .. "/ca.pem",
       "--node", ("wss://127.0.0.1:%d/ws"):format(wss))
     local url = reporter:expect("err", "reports (%S+)")
-    local prompt = start("repl", "--ca", dir .. "/ca.pem",
+    local prompt = start("repl", dir .. "/hyperties/watch.lua", "--ca", dir .. "/ca.pem",
       "--node", ("tls://localhost:%d"):format(tls))
-    prompt:type("clock = subscribe('" .. url .. "')")
-    assert.equal("12", prompt:ask("clock.data.value", "(%d+)\n"))
+    assert.equal("12", prompt:ask("watch.read '" .. url .. "'", "(%d+)\n"))
     local stranger = start("repl", "--node", ("tls://127.0.0.1:%d"):format(tls))
     stranger:expect("err", "the certificate of 127%.0%.0%.1:%d+ is not trusted: .*%-%-ca FILE")
   end)
@@ -140,13 +147,14 @@ describe("a page in a browser", function()
     -- The only certificate that this browser takes without an authority is the node's.
     local pin = shell(dir, "openssl x509 -in node.pem -pubkey -noout | openssl pkey -pubin "
       .. "-outform der | openssl dgst -sha256 -binary | base64"):gsub("%s", "")
-    assert(os.execute(("unset LD_PRELOAD; cd %s; { echo $$ >browser.pid; exec timeout -s KILL 80 "
+    program.write(dir .. "/browser", ("cd %s; echo $$ >browser.pid; exec timeout -s KILL 80 "
       .. "chromium-headless-shell --headless --no-sandbox --disable-gpu --user-data-dir=%s/profile "
       .. "--ignore-certificate-errors-spki-list=%s --remote-debugging-port=0 "
-      .. "http://127.0.0.1:%d/ >browser.log 2>&1; } &"):format(dir, dir, pin, port)))
+      .. "http://127.0.0.1:%d/ >browser.log 2>&1\n"):format(dir, dir, pin, port))
+    assert(os.execute("unset LD_PRELOAD; sh " .. dir .. "/browser &"))
     local told = serve(server, PAGE:format(wss))
     server:close()
-    os.execute(("kill $(cat %s/browser.pid)"):format(dir))
+    os.execute(("env kill -KILL -- -$(cat %s/browser.pid)"):format(dir))
     assert.equal("answer 200 string", told)
   end)
 end)
