@@ -5,8 +5,8 @@
 --   world:crash "anna"  world:start "anna"
 --
 -- `users`, `auth`, `policy` and `groups` are as in network.lua, and may be changed for the next
--- start in `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and `heard`
--- as in network.lua.
+-- start in `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and
+-- `heard` as in network.lua.
 local host = require "hyperty.host"
 local network = require "spec.support.network"
 local objects = require "spec.support.objects"
