@@ -125,7 +125,8 @@ static hy_msg_t *too_large_answer(const hy_msg_t *m) {
     return NULL;
 }
 
-/* Positive: it stays in. Should what goes before not get through, that is as if it were lost on its way. */
+/* Positive: it stays in. Should what goes before not get through, that is as if it were lost on its
+ * way. */
 static int hand_out(hy_uplink_t *u, hy_msg_t *m, hy_error_t *why) {
     hy_bus_t *bus = u->bus;
     if (!bus->door) return u->cb(u->arg, m);

@@ -79,8 +79,7 @@ static void who_was_struck_off_opens_nothing_of_what_follows(void **state) {
     uint32_t before = w->passed_count;
     assert_true(opens(at(state, CARL), last_to(w, HY_MSG_UPDATE, OBJECT "/changes")));
     hy_str_t *carl = hy_str_from("hyperty://d/c/x");
-    assert_int_equal(
-        hy_party_evict(at(state, ANN)->party, carl, on_done, at(state, ANN), NULL), 0);
+    assert_int_equal(hy_party_evict(at(state, ANN)->party, carl, on_done, at(state, ANN), NULL), 0);
     hy_str_unref(carl);
     run(w);
     write_word(at(state, ANN), "godwit");
@@ -163,12 +162,12 @@ static hy_str_t *with(const hy_str_t *text, const char *find, const char *instea
 
 static void what_it_is_bound_to_counts(void **state) {
     static const char *const changes[][2] = {
-        {"\"update\"", "\"event\""},                                /* another type */
-        {"\"resource://d/a/it\"", "\"hyperty://d/c/x\""},           /* another sender */
-        {"it/changes\"", "it/children/items\""},                    /* another resource */
-        {"a/it/changes\"", "a/other/changes\""},                    /* another object */
-        {"\"sealed\":\"A", "\"sealed\":\"Q"},                       /* another generation */
-        {"\"type\":", "\"id\":7,\"type\":"},                        /* an id */
+        {"\"update\"", "\"event\""},                      /* another type */
+        {"\"resource://d/a/it\"", "\"hyperty://d/c/x\""}, /* another sender */
+        {"it/changes\"", "it/children/items\""},          /* another resource */
+        {"a/it/changes\"", "a/other/changes\""},          /* another object */
+        {"\"sealed\":\"A", "\"sealed\":\"Q"},             /* another generation */
+        {"\"type\":", "\"id\":7,\"type\":"},              /* an id */
     };
     meet(state);
     write_word(at(state, ANN), "lapwing");
@@ -340,7 +339,8 @@ static void a_node_that_answers_itself_is_not_believed(void **state) {
     hy_msg_t *m = hy_msg_new(HY_MSG_READ, hy_int(5), ben, url, hy_absent());
     assert_int_equal(hy_bus_send(at(state, BEN)->bus, m), 0);
     run(w);
-    hy_msg_t *yes = hy_msg_response(m, NULL, 200, NULL, hy__body1("data", hy__body1("word", hy_text("x"))));
+    hy_msg_t *yes =
+        hy_msg_response(m, NULL, 200, NULL, hy__body1("data", hy__body1("word", hy_text("x"))));
     uint64_t delivered = hy_bus_stats(at(state, BEN)->bus).dropped;
     hand(at(state, BEN), hy_msg_text(yes, NULL));
     run(w);
