@@ -208,8 +208,8 @@ end
 GroupChat.api = {}
 local api = GroupChat.api
 
--- create(name [, invitees [, {closed=, mutual=}]]) → url; a mutual room can be read by those who are
--- in it and by nobody on the way, and stays with its creator, who cannot leave but close it
+-- create(name [, invitees [, {closed=, mutual=}]]) → url. A mutual room can be read by those who
+-- are in it and by nobody on the way; it stays with its creator, who cannot leave but close it.
 function api.create(self, name, invitees, options)
   invitees, options = invitees or {}, options or {}
   local why, code = check_create(self, name, invitees, options)

@@ -152,7 +152,7 @@ static void place_open(int at) {
     MUST(hy_bus_uplink(p->bus, NULL, on_uplink, p, &p->uplink) == 0);
     MUST(hy_schemas_new("d", &p->schemas) == 0);
     hy_manager_config_t config = {.bus = p->bus, .domain = "d", .schemas = p->schemas};
-    config.runtime = hy_str_from(at == REPORTER ? "hyperty-runtime://d/a" : "hyperty-runtime://d/b");
+    config.runtime = hy_str_format("hyperty-runtime://d/%c", at == REPORTER ? 'a' : 'b');
     MUST(hy_manager_new(&config, &p->manager) == 0);
     hy_str_unref(config.runtime);
     hy_str_t *url = hy_str_from(at == REPORTER ? "hyperty://d/a/x" : "hyperty://d/b/x");
@@ -177,7 +177,8 @@ static void place_close(place_t *p) {
 static void meet(void) {
     hy_create_t what = {.schema = hy_str_from("Resource"), .url = hy_str_from(OBJECT)};
     what.metadata = hy__body1("mutual", hy_bool(true));
-    MUST(hy_syncher_create(places[REPORTER].syncher, &what, on_party, &places[REPORTER], NULL) == 0);
+    place_t *reporter = &places[REPORTER];
+    MUST(hy_syncher_create(reporter->syncher, &what, on_party, reporter, NULL) == 0);
     pass(0);
     MUST(places[REPORTER].party);
     MUST(hy_syncher_subscribe(places[OBSERVER].syncher, what.url, NULL, HY_STORE_NONE, on_party,
