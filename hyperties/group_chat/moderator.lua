@@ -26,11 +26,13 @@ local PATIENCE = 10 -- seconds
 
 local function owner(chat) return chat.user or chat.url end
 
-function Moderator.open(chat, name, is_closed)
+function Moderator.open(chat, name, options)
   local object, why, code = chat.syncher:create {
     schema = "Communication", name = name, new = true, store = true,
+    mutual = options.mutual == true or nil,
     data = {
-      status = "open", owner = owner(chat), startingTime = hyperty.now(), closed = is_closed,
+      status = "open", owner = owner(chat), startingTime = hyperty.now(),
+      closed = options.closed == true,
       resources = { { type = "chat", direction = "inout" } }, participants = hyperty.array {},
     },
   }
