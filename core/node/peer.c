@@ -227,7 +227,7 @@ static int open_session(hy_peer_t *p, hy_str_t *runtime, const hy_claims_t *clai
 
 static void on_open(hy_peer_t *p, hy_msg_t *m) {
     hy_claims_t claims = {.sub = NULL};
-    hy_session_t *s;
+    hy_session_t *s = NULL;
     hy_error_t err;
     int r = hy__authority_check(p->server, m, &claims, &err);
     if (r == 0) r = open_session(p, m->from, &claims, &s, &err);
@@ -259,7 +259,7 @@ static int reopen_session(hy_peer_t *p, const hy_str_t *from, const hy_claims_t 
 
 static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
     hy_claims_t claims = {.sub = NULL};
-    hy_session_t *s;
+    hy_session_t *s = NULL;
     hy_error_t err;
     int r = hy__authority_check(p->server, m, &claims, &err);
     if (r == 0) r = reopen_session(p, m->from, &claims, &s, &err);
