@@ -60,8 +60,8 @@ static void write_line(hy_buf_t *out, int status, const char *line, bool is_head
 }
 
 void hy__http_turned_away(hy_close_code_t code, const char *reason, hy_buf_t *out) {
-    int status = code == HY_CLOSE_PROTOCOL ? HTTP_STATUS_BAD_REQUEST
-                                           : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    int status =
+        code == HY_CLOSE_PROTOCOL ? HTTP_STATUS_BAD_REQUEST : HTTP_STATUS_SERVICE_UNAVAILABLE;
     write_line(out, status, reason, false);
 }
 

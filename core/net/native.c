@@ -57,7 +57,8 @@ static int check_length(native_t *n, uint32_t len) {
     if (len == HTTP_AS_LENGTH)
         return give_up(n, HY_CLOSE_PROTOCOL, "HTTP is spoken here: a URL of ws:// reaches it");
     if (len >> 16 == TLS_AS_LENGTH)
-        return give_up(n, HY_CLOSE_PROTOCOL, "TLS is not spoken here: write tcp:// instead of tls://");
+        return give_up(n, HY_CLOSE_PROTOCOL,
+                       "TLS is not spoken here: write tcp:// instead of tls://");
     snprintf(reason, sizeof reason, "a message of %u bytes was announced, at most %u are taken",
              len, HY_MESSAGE_BYTES_MAX);
     return give_up(n, HY_CLOSE_TOO_BIG, reason);

@@ -45,8 +45,8 @@ static long on_written(BIO *bio, int what, const char *bytes, size_t len, int ar
     return result;
 }
 
-static const char OPEN[] = "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME
-                           "taped\",\"to\":\"mn:/session\"}";
+static const char OPEN[] =
+    "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME "taped\",\"to\":\"mn:/session\"}";
 
 static void say_frame(safe_t *s, hand_t *h, const char *text) {
     char frame[256];

@@ -332,8 +332,10 @@ static inline void hand_write(safe_t *s, hand_t *h, const char *bytes, size_t le
     SSL_set_mode(h->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
     while (len > 0) {
         int n = SSL_write(h->ssl, bytes, (int)len);
-        if (n > 0) bytes += n, len -= (size_t)n;
-        else if (!hand_goes_on(h, n)) fail_msg("%s", h->why);
+        if (n > 0)
+            bytes += n, len -= (size_t)n;
+        else if (!hand_goes_on(h, n))
+            fail_msg("%s", h->why);
         turn(&s->place);
     }
 }

@@ -58,12 +58,11 @@ static void an_expired_certificate_is_refused_with_its_date(void **state) {
     safe_t *s = *state;
     char text[64], date[32];
     time_t then = time(NULL) - DAY_S;
-    safe_issue(s,
-               &(certificate_form_t){.name = "A server",
-                                     .for_who = "IP:127.0.0.1",
-                                     .from_s = -2 * DAY_S,
-                                     .to_s = -DAY_S},
-               &s->authority);
+    safe_issue(
+        s,
+        &(certificate_form_t){
+            .name = "A server", .for_who = "IP:127.0.0.1", .from_s = -2 * DAY_S, .to_s = -DAY_S},
+        &s->authority);
     strftime(date, sizeof date, "%Y-%m-%d", gmtime(&then));
     snprintf(text, sizeof text, " expired on %s ", date);
     assert_wrong(s, text);
@@ -71,20 +70,18 @@ static void an_expired_certificate_is_refused_with_its_date(void **state) {
 
 static void a_certificate_that_is_not_yet_valid_is_refused(void **state) {
     safe_t *s = *state;
-    safe_issue(s,
-               &(certificate_form_t){.name = "A server",
-                                     .for_who = "IP:127.0.0.1",
-                                     .from_s = DAY_S,
-                                     .to_s = 2 * DAY_S},
-               &s->authority);
+    safe_issue(
+        s,
+        &(certificate_form_t){
+            .name = "A server", .for_who = "IP:127.0.0.1", .from_s = DAY_S, .to_s = 2 * DAY_S},
+        &s->authority);
     assert_wrong(s, " is not valid before 20");
 }
 
 static void a_certificate_for_another_address_is_refused_with_whom_it_is_for(void **state) {
     safe_t *s = *state;
     safe_issue(s,
-               &(certificate_form_t){.name = "A server",
-                                     .for_who = "DNS:" ANOTHER ",IP:192.0.2.1"},
+               &(certificate_form_t){.name = "A server", .for_who = "DNS:" ANOTHER ",IP:192.0.2.1"},
                &s->authority);
     assert_wrong(s, " is for " ANOTHER ", 192.0.2.1, not for 127.0.0.1");
 }
@@ -304,17 +301,16 @@ static void a_file_that_does_not_end_is_not_read(void **state) {
 static void a_runtime_needs_both_or_none_of_certificate_and_key(void **state) {
     safe_t *s = *state;
     hy_error_t err;
-    assert_int_equal(hy_sockets_set_tls(s->place.sockets,
-                                        &(hy_tls_files_t){.certificate = s->cert}, &err),
-                     HY_EINVALID);
+    assert_int_equal(
+        hy_sockets_set_tls(s->place.sockets, &(hy_tls_files_t){.certificate = s->cert}, &err),
+        HY_EINVALID);
     assert_non_null(strstr(err.text, "give both --tls-cert FILE and --tls-key FILE, or none"));
 }
 
 static void a_gate_without_a_certificate_says_what_it_needs(void **state) {
     safe_t *s = *state;
     hy_error_t err;
-    hy_gate_config_t config = {
-        .loop = s->place.loop, .sockets = s->place.sockets, .node = s->node};
+    hy_gate_config_t config = {.loop = s->place.loop, .sockets = s->place.sockets, .node = s->node};
     assert_int_equal(hy_gate_open(&config, &s->gate), 0);
     assert_int_equal(hy_gate_listen(s->gate, "wss://127.0.0.1:0/ws", &err), HY_EINVALID);
     assert_string_equal(err.text,
