@@ -201,8 +201,8 @@ size_t hy__authority_bytes(const hy_session_t *s);
 int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err);
 /* The same of the user in an entry of the registry, unless it is the one that was there `before`
  * (NULL: nothing was). */
-int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value,
-                             const hy_node_t *before, hy_error_t *err);
+int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value, const hy_node_t *before,
+                             hy_error_t *err);
 
 /* --- rate.c: what a session may send in a second ---------------------------------------------- */
 

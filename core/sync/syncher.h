@@ -307,9 +307,9 @@ typedef enum {
 hy_decision_t *hy_decision_ref(hy_decision_t *d);
 void hy_decision_unref(hy_decision_t *d);
 hy_decision_kind_t hy_decision_kind(const hy_decision_t *d);
-hy_str_t *hy_decision_from(const hy_decision_t *d);      /* hyperty URL of the asker */
-hy_str_t *hy_decision_user(const hy_decision_t *d);      /* whom it acts for; NULL: not told */
-bool hy_decision_is_verified(const hy_decision_t *d);    /* somebody answers for that */
+hy_str_t *hy_decision_from(const hy_decision_t *d);   /* hyperty URL of the asker */
+hy_str_t *hy_decision_user(const hy_decision_t *d);   /* whom it acts for; NULL: not told */
+bool hy_decision_is_verified(const hy_decision_t *d); /* somebody answers for that */
 hy_str_t *hy_decision_method(const hy_decision_t *d);
 hy_value_t hy_decision_params(const hy_decision_t *d); /* array, lent */
 hy_str_t *hy_decision_url(const hy_decision_t *d);     /* object of an invitation */
