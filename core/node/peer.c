@@ -185,12 +185,20 @@ static void replace(hy_session_t *s) {
     hy__peer_end(old, HY_CLOSE_REPLACED, why);
 }
 
-/* Who shows no token, or a bad one, does not stay; it may be gone as soon as it hears so. */
-static void turn_away(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
-    const bool *is_gone = p->is_gone;
+/* Its last words are asked for when it is closed: who had them before might be gone by then. */
+static void refuse_and_end(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err,
+                           hy_close_code_t code) {
+    p->is_signalled = true;
     refuse(p, m, err);
-    if (!*is_gone && err->code == HY_EUNAUTHENTICATED)
-        hy__peer_end(p, HY_CLOSE_UNAUTHORISED, err->text);
+    hy__peer_end(p, code, err->text);
+}
+
+/* Who shows no token, or a bad one, does not stay. */
+static void turn_away(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
+    if (err->code == HY_EUNAUTHENTICATED)
+        refuse_and_end(p, m, err, HY_CLOSE_UNAUTHORISED);
+    else
+        refuse(p, m, err);
 }
 
 /* The connection has the session, which goes on by these claims; they are taken over. */
@@ -317,8 +325,7 @@ static void handshake(hy_peer_t *p, hy_msg_t *m) {
 static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
     hy_error_t err;
     hy_fail(&err, HY_EFORBIDDEN, "there is no session: send open to mn:/session first");
-    refuse(p, m, &err);
-    hy__peer_end(p, HY_CLOSE_POLICY, err.text);
+    refuse_and_end(p, m, &err, HY_CLOSE_POLICY);
 }
 
 /* Calls may lie in one another: what is told to a connection may make it bring something. Gives

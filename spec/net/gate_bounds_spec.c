@@ -13,7 +13,8 @@ static void assert_refused(home_t *h, const char *url, int code, const char *tex
 
 static void what_cannot_be_listened_on_is_told_with_what_to_do(void **state) {
     home_t *h = *state;
-    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "serves its own machine only; use 127");
+    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN,
+                   "serves its own machine only: give --auth-key FILE");
     assert_refused(h, "ws://example.com/ws", HY_EFORBIDDEN, "cannot listen on ");
     assert_refused(h, "ws://127.0.0.1:0/other", HY_EINVALID, "WebSocket is served on the path /ws");
     assert_refused(h, "tcp://x", HY_EINVALID, "the port is missing");

@@ -70,7 +70,7 @@ describe("hyperty node, used wrongly,", function()
 
   it("knows how a URL is written", function()
     says(2, '"9090": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
     says(2, "cannot listen on ws://127.0.0.1:0/chat: WebSocket is served on the path /ws",
       "--listen", "ws://127.0.0.1:0/chat")
   end)
@@ -84,8 +84,9 @@ end)
 describe("hyperty node fails", function()
   it("beyond loopback, as it has no auth", function()
     for _, url in ipairs { "ws://0.0.0.0:0/ws", "tcp://192.0.2.1:0", "tcp://[::]:0" } do
-      says(1, "cannot listen on " .. url .. ": without auth a node serves its own machine only; "
-        .. "use 127.0.0.1, [::1] or a Unix socket", "--listen", url)
+      says(1, "cannot listen on " .. url .. ": without auth a node serves its own machine only: "
+        .. "give --auth-key FILE, so that who comes in must show a token, or use 127.0.0.1, "
+        .. "[::1] or a Unix socket", "--listen", url)
     end
   end)
 
@@ -147,7 +148,7 @@ describe("a configuration file of a node", function()
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
     complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()
