@@ -1,5 +1,6 @@
 /* core/node/authorised: sessions at a node that asks for tokens, on a virtual clock. A token is
  * made here of plain words: how real ones are checked is net/token's. */
+#include "store/memory.h"
 #include "support.h"
 
 #define A   "hyperty-runtime://d/a"
@@ -292,6 +293,38 @@ static void it_ends_by_the_wall_clock_which_may_be_set(void **state) {
     assert_int_equal(a.closed, HY_CLOSE_UNAUTHORISED);
 }
 
+/* --- over a restart of the node --------------------------------------------------------------- */
+
+static void after_a_restart_a_session_still_speaks_for_its_users(void **state) {
+    hy_disk_t *disk;
+    hy_store_t *store;
+    char session[HY_URL_BYTES_MAX];
+    (void)state;
+    assert_int_equal(hy_disk_new(&disk), 0);
+    hy_node_server_free(the_node);
+    assert_int_equal(hy_store_open_memory(&the_clock, NULL, disk, &store), 0);
+    new_node(&AUTH, store);
+    pass(1000);
+    assert_int_equal(open_with(&a, A, BOB, 3600), 200);
+    snprintf(session, sizeof session, "%s", session_of(&a));
+    pass(1000); /* it is committed */
+    drop(&a);
+    hy_node_server_free(the_node);
+    hy_store_crash(store);
+    assert_int_equal(hy_store_open_memory(&the_clock, NULL, disk, &store), 0);
+    new_node(&AUTH, store);
+    pass(1000);
+    assert_int_equal(hy_node_server_stats(the_node).sessions, 1);
+    assert_int_equal(open_with(&b, A, "[\"user://d/eve\"]", 60), 409);
+    assert_int_equal(show(&b, "re-open", session, A, "[\"user://d/eve\"]", 60), 409);
+    assert_int_equal(say(&a, "re-open", session, NULL), 401);
+    assert_int_equal(show(&a, "re-open", session, A, BOB, 60), 200);
+    hy_node_server_free(the_node);
+    the_node = NULL;
+    hy_store_crash(store);
+    hy_disk_unref(disk);
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 static void without_memory_it_is_refused_or_ends_and_nothing_leaks(void **state) {
@@ -341,6 +374,7 @@ int main(void) {
         GUARDED(a_bad_one_there_ends_the_connection_and_the_session_keeps_its_grace),
         GUARDED(in_its_grace_a_new_token_takes_the_session_over_and_gets_what_waits),
         GUARDED(it_ends_by_the_wall_clock_which_may_be_set),
+        GUARDED(after_a_restart_a_session_still_speaks_for_its_users),
         GUARDED(without_memory_it_is_refused_or_ends_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
