@@ -70,7 +70,7 @@ describe("hyperty node, used wrongly,", function()
 
   it("knows how a URL is written", function()
     says(2, '"9090": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
     says(2, "cannot listen on ws://127.0.0.1:0/chat: WebSocket is served on the path /ws",
       "--listen", "ws://127.0.0.1:0/chat")
   end)
@@ -147,7 +147,7 @@ describe("a configuration file of a node", function()
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
     complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()
