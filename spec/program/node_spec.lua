@@ -91,8 +91,8 @@ describe("hyperty node fails", function()
 
   it("where encryption is asked for, and there is no certificate", function()
     for _, url in ipairs { "wss://127.0.0.1:0/ws", "tls://127.0.0.1:0" } do
-      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give --tls-cert "
-        .. "FILE and --tls-key FILE", "--listen", url)
+      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give "
+        .. "--tls-cert FILE and --tls-key FILE", "--listen", url)
     end
   end)
 
@@ -147,7 +147,8 @@ describe("a configuration file of a node", function()
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
     complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT",
+      "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()
