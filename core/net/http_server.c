@@ -33,6 +33,8 @@ static const char *fields_of(int status) {
         return "Allow: GET, HEAD\r\n";
     case HTTP_STATUS_UPGRADE_REQUIRED:
         return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    case HTTP_STATUS_TOO_MANY_REQUESTS:
+        return "Retry-After: 1\r\n";
     default:
         return "";
     }
@@ -60,8 +62,9 @@ static void write_line(hy_buf_t *out, int status, const char *line, bool is_head
 }
 
 void hy__http_turned_away(hy_close_code_t code, const char *reason, hy_buf_t *out) {
-    int status =
-        code == HY_CLOSE_PROTOCOL ? HTTP_STATUS_BAD_REQUEST : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    int status = code == HY_CLOSE_PROTOCOL   ? HTTP_STATUS_BAD_REQUEST
+                 : code == HY_CLOSE_TOO_MANY ? HTTP_STATUS_TOO_MANY_REQUESTS
+                                             : HTTP_STATUS_SERVICE_UNAVAILABLE;
     write_line(out, status, reason, false);
 }
 

@@ -2,10 +2,10 @@
  * in what it sends, and the user of what it registers.
  *
  * A message that says nothing of an identity passes after one search of its text; else its body is
- * scanned, not built: it may wait long for who gets it. Keys may be given twice there, and peers may
- * heed either, so each must be right. */
+ * scanned, not built: it may wait long for who gets it. Keys may be given twice there, and peers
+ * may heed either, so each must be right. */
 #define _GNU_SOURCE /* memmem */
-#include "internal.h"
+#include "authorised.h"
 
 static int check_user(const hy_session_t *s, const hy_str_t *user, hy_error_t *err) {
     if (hy_claims_name(&s->claims, user)) return 0;
@@ -89,8 +89,8 @@ int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
 
 /* --- in what it registers --------------------------------------------------------------------- */
 
-int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value,
-                             const hy_node_t *before, hy_error_t *err) {
+int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value, const hy_node_t *before,
+                             hy_error_t *err) {
     hy_value_t user = hy_get(value, "user");
     if (!s->server->auth || user.kind == HY_ABSENT || user.kind == HY_NULL) return 0;
     if (before && hy_value_equal(user, hy_get(before, "user"))) return 0;

@@ -142,7 +142,8 @@ static bool ask_later(hy_call_t *c, hy_msg_t *answer, int code) {
 
 static hy_value_t parts_body(const hy_call_t *c) {
     hy_value_t body = hy__collecting_body(&c->collecting);
-    if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher, c->read) == 0) return body;
+    if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher, c->read) == 0)
+        return body;
     hy_value_drop(body);
     return hy_absent();
 }

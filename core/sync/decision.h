@@ -17,7 +17,7 @@ struct hy_decision {
     hy_party_t *party;          /* referenced, or NULL */
     hy_link_t link;             /* in the syncher */
     hy_msg_t *request;          /* NULL: nobody to answer */
-    hy_str_t *from, *user; /* who asks; user NULL: not told */
+    hy_str_t *from, *user;      /* who asks; user NULL: not told */
     bool is_verified;
     hy_str_t *url, *method;
     hy_value_t params;

@@ -5,9 +5,9 @@
  *      asker {user, verified} ◄── vouched for? ◄── uplink ◄────┘
  *
  * The runtime fills in the identity of its hyperties, never they themselves. "verified" is what the
- * sender believes; who receives it counts it only if the message is vouched for: it was made in this
- * process, or came in by a node that checks identities. Of a guest is kept what was true when it
- * subscribed, and counted with each message of its as that is vouched for. */
+ * sender believes; who receives it counts it only if the message is vouched for: it was made in
+ * this process, or came in by a node that checks identities. Of a guest is kept what was true when
+ * it subscribed, and counted with each message of its as that is vouched for. */
 #include "hosted.h"
 
 hy_asker_t hy__asker(hy_str_t *url, hy_msg_t *m) {
@@ -24,9 +24,8 @@ hy_asker_t hy__asker_own(const hy_syncher_t *s, const hy_str_t *to) {
 }
 
 hy_asker_t hy__guest_asker(const hy_guest_t *g, const hy_msg_t *m) {
-    return (hy_asker_t){.url = g->key,
-                        .user = g->user,
-                        .is_verified = g->is_verified && (!m || m->is_vouched)};
+    return (hy_asker_t){
+        .url = g->key, .user = g->user, .is_verified = g->is_verified && (!m || m->is_vouched)};
 }
 
 hy_asker_t hy__hosted_asker(const hy_hosted_t *h, hy_msg_t *m) {
