@@ -14,6 +14,7 @@
 #include "log_lines.h"
 #include "loop/random.h"
 #include "net/gate.h"
+#include "net/token.h"
 #include "node_prompt.h"
 #include "paths.h"
 #include "schema_files.h"
@@ -34,6 +35,7 @@ typedef struct {
     hy_sockets_t *sockets;
     hy_node_server_t *node;
     hy_tls_context_t *tls; /* NULL: it has no certificate */
+    hy_token_keys_t *keys; /* NULL: whoever comes may open a session */
     hy_gate_t *gate;
     hy_node_prompt_t *prompt; /* where people come in */
     hy_store_t *store;        /* NULL: it remembers nothing */
@@ -109,7 +111,7 @@ static void on_signal(void *arg, int number) {
     drain(n);
 }
 
-/* --- certificates ----------------------------------------------------------------------------- */
+/* --- certificates, keys of tokens ------------------------------------------------------------- */
 
 static bool open_tls(node_t *n) {
     const char *const *given = n->options->given;
@@ -121,15 +123,37 @@ static bool open_tls(node_t *n) {
     return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
 }
 
-static void on_hangup(void *arg, int number) {
-    node_t *n = arg;
+static bool open_keys(node_t *n) {
+    const hy_texts_t *paths = &n->options->lists[HY_OPTION_AUTH_KEY];
     hy_error_t err;
-    (void)number;
+    if (paths->count == 0) return true;
+    int rc = hy_token_keys_open(paths->items, (uint32_t)paths->count, &n->keys, &err);
+    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+}
+
+static void reload_tls(node_t *n) {
+    hy_error_t err;
     if (hy_tls_server_reload(n->tls, &err) == 0)
         hy_log(&n->log, HY_LOG_INFO, "node", "domain %s has read %s again", n->domain,
                n->options->given[HY_OPTION_TLS_CERT]);
     else
         hy_log(&n->log, HY_LOG_ERROR, "node", "%s; the certificate stays as it was", err.text);
+}
+
+static void reload_keys(node_t *n) {
+    hy_error_t err;
+    if (hy_token_keys_reload(n->keys, &err) == 0)
+        hy_log(&n->log, HY_LOG_INFO, "node", "domain %s has read its keys of tokens again",
+               n->domain);
+    else
+        hy_log(&n->log, HY_LOG_ERROR, "node", "%s; the keys stay as they were", err.text);
+}
+
+static void on_hangup(void *arg, int number) {
+    node_t *n = arg;
+    (void)number;
+    if (n->tls) reload_tls(n);
+    if (n->keys) reload_keys(n);
 }
 
 /* --- bounds ----------------------------------------------------------------------------------- */
@@ -166,6 +190,15 @@ static hy_node_limits_t limits(const node_t *n) {
         .messages_per_s = number(n, HY_OPTION_RATE_MESSAGES, HY_RATE_MESSAGES_PER_S),
         .bytes_per_s = number(n, HY_OPTION_RATE_BYTES, HY_RATE_BYTES_PER_S),
         .allocations_per_s = number(n, HY_OPTION_RATE_ALLOCATIONS, HY_RATE_ALLOCATIONS_PER_S),
+    };
+}
+
+static hy_gate_limits_t gate_limits(const node_t *n) {
+    return (hy_gate_limits_t){
+        .connections = number(n, HY_OPTION_ADDRESS_CONNECTIONS, HY_ADDRESS_CONNECTIONS_MAX),
+        .handshakes_per_s = number(n, HY_OPTION_ADDRESS_HANDSHAKES, HY_ADDRESS_HANDSHAKES_PER_S),
+        .opens_per_s = number(n, HY_OPTION_ADDRESS_OPENS, HY_ADDRESS_OPENS_PER_S),
+        .all_handshakes_per_s = number(n, HY_OPTION_RATE_HANDSHAKES, HY_RATE_HANDSHAKES_PER_S),
     };
 }
 
@@ -211,9 +244,10 @@ static bool open_parts(node_t *n) {
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
     if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
-    if (!open_tls(n) || !open_store(n) || !load_schemas(n)) return false;
+    if (!open_tls(n) || !open_keys(n) || !open_store(n) || !load_schemas(n)) return false;
     hy_node_config_t node_config = {
         .domain = n->domain,
+        .auth = n->keys ? hy_token_keys_auth(n->keys) : NULL,
         .clock = hy_loop_clock(n->loop),
         .random = &n->random.base,
         .log = &n->log,
@@ -231,7 +265,9 @@ static bool open_parts(node_t *n) {
         .node = n->node,
         .log = &n->log,
         .connections_max = connections_max(n),
+        .limits = gate_limits(n),
         .tls = n->tls,
+        .has_auth = n->keys != NULL,
     };
     if (!rc) rc = hy_gate_open(&gate_config, &n->gate);
     return rc ? fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc)) : true;
@@ -268,7 +304,7 @@ static bool listen_all(node_t *n) {
 static bool watch_signals(node_t *n) {
     int rc = hy_loop_signal(n->loop, SIGINT, on_signal, n, &n->sigint);
     if (!rc) rc = hy_loop_signal(n->loop, SIGTERM, on_signal, n, &n->sigterm);
-    if (!rc && n->tls) rc = hy_loop_signal(n->loop, SIGHUP, on_hangup, n, &n->sighup);
+    if (!rc && (n->tls || n->keys)) rc = hy_loop_signal(n->loop, SIGHUP, on_hangup, n, &n->sighup);
     return rc ? fail(n, HY_EXIT_FAILED, "cannot listen for signals") : true;
 }
 
@@ -292,6 +328,7 @@ int hy_command_node(const hy_options_t *options) {
     hy_gate_close(n.gate);
     hy_tls_context_free(n.tls);
     hy_node_server_free(n.node);
+    hy_token_keys_free(n.keys);
     hy_schemas_free(n.schemas);
     hy_store_close(n.store);
     hy_sockets_close(n.sockets);

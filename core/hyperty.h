@@ -92,6 +92,11 @@ typedef struct {
      * certificate with its chain, and its key (mode 0600), for those that ask for one (NULL: none).
      */
     const char *ca, *tls_cert, *tls_key;
+    /* Files with tokens for nodes that ask for one, separated by colons: FILE for that of the own
+     * domain, DOMAIN=FILE for a further one. Mode 0600; read anew for each try, and shortly before
+     * one ends. Without `user` hyperties act for the first user that the own one names. NULL: none.
+     */
+    const char *token;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

@@ -194,6 +194,18 @@
 #define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
 
+/* What comes to a gate from one address: of `hyperty node`, unless configured otherwise; for how
+ * long an address is remembered that has no connection, and how many; how many a second are told
+ * why they are turned away, how often the log is. */
+#define HY_ADDRESS_CONNECTIONS_MAX  16384u
+#define HY_ADDRESS_HANDSHAKES_PER_S 1000u
+#define HY_ADDRESS_OPENS_PER_S      2000u
+#define HY_RATE_HANDSHAKES_PER_S    4000u
+#define HY_GATE_FORGET_MS           1000u
+#define HY_GATE_LEFT_MAX            65536u
+#define HY_GATE_WORDS_PER_S         4u
+#define HY_GATE_TOLD_MS             10000u
+
 /* TLS: a record; what is encrypted at a time, with what records add to it and words of the
  * handshake, and so what may wait for the kernel of one connection; handshakes that go a step on in
  * one turn of the loop, so that those who are through go on undisturbed; a file of certificates or
@@ -207,7 +219,7 @@
 
 /* Tokens: their length, users of one, how far clocks may be apart, when a runtime is told that its
  * token ends soon (not so late that it is no use), how often what is left is looked at, a secret,
- * keys of one node, and how long one may be good. */
+ * keys of one node, and how long one is good if nothing is said, and at most. */
 #define HY_TOKEN_BYTES_MAX        8192u
 #define HY_TOKEN_USERS_MAX        64u
 #define HY_TOKEN_SKEW_S           30u
@@ -217,6 +229,7 @@
 #define HY_TOKEN_SECRET_BYTES_MIN 32u
 #define HY_TOKEN_KEYS_MAX         16u
 #define HY_TOKEN_KEY_BYTES_MAX    (16u << 10)
+#define HY_TOKEN_TTL_S            (24u * 3600u)
 #define HY_TOKEN_TTL_S_MAX        (366u * 24u * 3600u)
 
 /* Objects that only their participants can read: keys of users that are remembered, and of one;
@@ -446,6 +459,8 @@ _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
+_Static_assert(HY_GATE_WORDS_PER_S *(HY_CLOSE_MS / 1000u + 2u) <= HY_NODE_FILES / 2u,
+               "who is turned away takes nobody's descriptor");
 _Static_assert(HY_TLS_WRITE_BYTES % HY_TLS_RECORD_BYTES == 0, "records are full");
 _Static_assert(HY_TLS_OUT_BYTES - HY_TLS_WRITE_BYTES >=
                    HY_TLS_WRITE_BYTES / HY_TLS_RECORD_BYTES * 1024 + HY_OUTPUT_BYTES_MAX,

@@ -122,8 +122,8 @@ static int stock_catalogue(lua_State *L, hy_world_t *w, const char *domain, hy_e
 }
 
 /* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
- * (seconds), and for that of the first domain: node_store= (a disk), node_schemas= (documents by
- * name, its catalogue); and of its runtimes: history_bytes=} */
+ * (seconds), auth_keys= (files), and for that of the first domain: node_store= (a disk),
+ * node_schemas= (documents by name, its catalogue); and of its runtimes: history_bytes=} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     hy_error_t err = {.text = ""};
@@ -141,6 +141,7 @@ static int host_network(lua_State *L) {
     w->limits = limits;
     w->history_bytes = history_bytes;
     w->node_disk = disk;
+    if (!rc) rc = hy_module_auth_keys(L, w, &err);
     if (!rc) rc = stock_catalogue(L, w, domain, &err);
     if (!rc) rc = hy_world_add_domain(w, domain);
     if (!rc && disk) { /* it reads before anybody comes */
@@ -432,14 +433,9 @@ static void push_mutants(lua_State *L) {
 #endif
 
 static const luaL_Reg functions[] = {
-    {"runtime", host_runtime},
-    {"network", host_network},
-    {"disk", hy_module_disk},
-    {"blocks", host_blocks},
-    {"fail_after", host_fail_after},
-    {"array", host_array},
-    {"api", host_api},
-    {NULL, NULL},
+    {"runtime", host_runtime},  {"network", host_network}, {"disk", hy_module_disk},
+    {"token", hy_module_token}, {"blocks", host_blocks},   {"fail_after", host_fail_after},
+    {"array", host_array},      {"api", host_api},         {NULL, NULL},
 };
 
 static void open_class(lua_State *L, const char *class, const luaL_Reg *methods, lua_CFunction gc) {

@@ -19,6 +19,7 @@
 #include "loop/random.h"
 #include "net/pair.h"
 #include "net/socket.h"
+#include "net/token.h"
 #include "runtime.h"
 #include "store/memory.h"
 
@@ -38,6 +39,9 @@ typedef struct {
 
 #define HY_WORLD_DOMAINS_MAX 8
 
+/* Virtual time begins here, 2026-01-01T00:00:00Z. */
+#define HY_WORLD_WALL_START_MS INT64_C(1767225600000)
+
 typedef struct {
     lua_State *L;    /* the one that is calling just now, for callbacks; NULL: none */
     bool has_error;  /* a callback raised; the error is in the registry, at the world's address */
@@ -55,6 +59,7 @@ typedef struct {
     hy_node_limits_t limits; /* of each node */
     uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
+    hy_token_keys_t *keys;   /* that each node asks for; NULL: whoever comes may open a session */
     hy_schemas_t *schemas;   /* the catalogue of the first domain; NULL: it is empty */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
@@ -91,6 +96,7 @@ typedef struct {
 #define HY_RUNTIME_LOG       1
 #define HY_RUNTIME_PRINT     2
 #define HY_RUNTIME_INTERCEPT 3
+#define HY_RUNTIME_TOKEN     4
 
 /* --- world (module_world.c) ------------------------------------------------------------------- */
 
@@ -169,6 +175,14 @@ int hy_module_keys(lua_State *L);
 int hy_module_tap(lua_State *L);
 int hy_module_accept(lua_State *L);
 int hy_module_forget(lua_State *L);
+
+/* --- tokens (module_token.c) ------------------------------------------------------------------ */
+
+int hy_module_token(lua_State *L); /* host.token{…} */
+/* As in runtime.h, by the function that is the runtime's option `token`. */
+int hy_module_token_get(void *runtime, const char *domain, hy_str_t **out, hy_error_t *err);
+/* Opens those that the option `auth_keys` of the table at index 1 names. Never raises. */
+int hy_module_auth_keys(lua_State *L, hy_world_t *w, hy_error_t *err);
 
 /* --- disks and stores (module_disk.c) --------------------------------------------------------- */
 

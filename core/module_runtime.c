@@ -250,6 +250,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_newtable(L);
     int functions = self + 1;
     bool has_log = take_function(L, functions, "log", HY_RUNTIME_LOG);
+    bool has_token = take_function(L, functions, "token", HY_RUNTIME_TOKEN);
     bool has_print = take_function(L, functions, "print", HY_RUNTIME_PRINT);
     r->log = (hy_log_t){.level = option_level(L), .sink = has_log ? on_log : NULL, .arg = r};
     hy_runtime_config_t config = {
@@ -263,6 +264,8 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
         .print_arg = r,
         .wake = on_wake,
         .wake_arg = r,
+        .token = has_token ? hy_module_token_get : NULL,
+        .token_arg = r,
     };
     if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
     lua_getfield(L, 1, "key");

@@ -57,6 +57,7 @@ struct channel {
     hy_pair_t *pair; /* NULL once closed */
     hy_peer_t *peer; /* NULL once closed */
     bool is_pumping; /* the way up */
+    bool is_parting; /* the node closes */
     hy_link_t flights;
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
@@ -279,8 +280,7 @@ static bool is_just_opened(const channel_t *c) {
 
 /* The way down carries so much now. */
 static void occupy(channel_t *c, size_t bytes) {
-    const hy_pair_t *p = c->pair;
-    hy_timer_start(p->network->clock, &c->free, bytes * 1000 / p->bytes_per_s);
+    hy_timer_start(c->pair->network->clock, &c->free, bytes * 1000 / c->pair->bytes_per_s);
 }
 
 /* The node's queue, down to the runtime. */
@@ -332,6 +332,7 @@ static void channel_lost(channel_t *c, hy_close_code_t code, const char *reason)
 static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
     channel_t *c = arg;
     c->refs++;
+    c->is_parting = true;
     on_ready(c);
     c->peer = NULL;
     if (c->pair) channel_lost(c, code, reason);
@@ -360,8 +361,7 @@ static void land_some(channel_t *c) {
     for (hy_link_t *l = c->flights.next; l != &c->flights; l = l->next)
         count += hy_link_owner(l, flight_t, link)->is_up;
     if (count == 0) return;
-    uint64_t landing = hy_random_below(&c->pair->network->random, count + 1);
-    land_up(c, landing);
+    land_up(c, hy_random_below(&c->pair->network->random, count + 1));
 }
 
 /* The runtime closes. */
@@ -377,7 +377,7 @@ static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *
         pump_up(c);
         land_up(c, UINT64_MAX);
     }
-    hy_peer_t *peer = c->peer;
+    hy_peer_t *peer = c->is_parting ? NULL : c->peer;
     c->peer = NULL;
     if (peer) hy_peer_lost(peer);
     if (c->pair) channel_end(c);
@@ -390,7 +390,7 @@ static void channel_wake(hy_channel_t *base) {
 
 static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
 static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
-static const hy_peer_events_t PEER = {on_ready, on_peer_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_peer_close};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 

@@ -11,7 +11,7 @@
  * All else that it sends is its session's queue. */
 #include "peer.h"
 
-#include "internal.h"
+#include "authorised.h"
 
 struct hy_peer {
     hy_node_server_t *server;
@@ -185,10 +185,20 @@ static void replace(hy_session_t *s) {
     hy__peer_end(old, HY_CLOSE_REPLACED, why);
 }
 
+/* Its last words are asked for when it is closed: who had them before might be gone by then. */
+static void refuse_and_end(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err,
+                           hy_close_code_t code) {
+    p->is_signalled = true;
+    refuse(p, m, err);
+    hy__peer_end(p, code, err->text);
+}
+
 /* Who shows no token, or a bad one, does not stay. */
 static void turn_away(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
-    refuse(p, m, err);
-    if (err->code == HY_EUNAUTHENTICATED) hy__peer_end(p, HY_CLOSE_UNAUTHORISED, err->text);
+    if (err->code == HY_EUNAUTHENTICATED)
+        refuse_and_end(p, m, err, HY_CLOSE_UNAUTHORISED);
+    else
+        refuse(p, m, err);
 }
 
 /* The connection has the session, which goes on by these claims; they are taken over. */
@@ -310,13 +320,24 @@ static void handshake(hy_peer_t *p, hy_msg_t *m) {
     }
 }
 
+/* Bounded by what it reads, and by what may come from where it is. */
+static void come_in(hy_peer_t *p, hy_msg_t *m) {
+    hy_error_t err;
+    if (p->own.count >= HY_PEER_ANSWERS_MAX) {
+        hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+    } else if (p->events->may_open && p->events->may_open(p->arg, &err) < 0) {
+        refuse_and_end(p, m, &err, HY_CLOSE_TOO_MANY);
+    } else {
+        handshake(p, m);
+    }
+}
+
 /* --- receiving -------------------------------------------------------------------------------- */
 
 static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
     hy_error_t err;
     hy_fail(&err, HY_EFORBIDDEN, "there is no session: send open to mn:/session first");
-    refuse(p, m, &err);
-    hy__peer_end(p, HY_CLOSE_POLICY, err.text);
+    refuse_and_end(p, m, &err, HY_CLOSE_POLICY);
 }
 
 /* Calls may lie in one another: what is told to a connection may make it bring something. Gives
@@ -338,10 +359,7 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     if (hy__keep_is_reading(n)) {
         hy__peer_end(p, HY_CLOSE_TRY_LATER, "the node reads its store");
     } else if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
-        if (p->own.count < HY_PEER_ANSWERS_MAX)
-            handshake(p, m);
-        else
-            hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+        come_in(p, m);
     } else if (!s) {
         refuse_stranger(p, m);
     } else {
