@@ -3,6 +3,7 @@
  *      sockets ── gate ── node          all on one loop
  *      SIGTERM, SIGINT ─► drain         told to come back later, what waits is written, then 0
  *                      again ─► at once
+ *      SIGHUP ─► its certificate is read again; nobody notices
  *
  * Its catalogue are the schemas of the folders that a runtime would look into, as they are when it
  * starts. With --store it reads that first and listens then; before it drains it waits for what is
@@ -13,6 +14,7 @@
 #include "log_lines.h"
 #include "loop/random.h"
 #include "net/gate.h"
+#include "net/token.h"
 #include "node_prompt.h"
 #include "paths.h"
 #include "schema_files.h"
@@ -32,11 +34,13 @@ typedef struct {
     hy_loop_t *loop;
     hy_sockets_t *sockets;
     hy_node_server_t *node;
+    hy_tls_context_t *tls; /* NULL: it has no certificate */
+    hy_token_keys_t *keys; /* NULL: whoever comes may open a session */
     hy_gate_t *gate;
     hy_node_prompt_t *prompt; /* where people come in */
     hy_store_t *store;        /* NULL: it remembers nothing */
     hy_schemas_t *schemas;    /* its catalogue */
-    hy_signal_t *sigint, *sigterm;
+    hy_signal_t *sigint, *sigterm, *sighup;
     hy_timer_t settle, look; /* whether all is committed, and the last words are taken */
     uint64_t leave_until_ms;
     uint64_t leave_ticket; /* of the store, when it was told to end */
@@ -107,6 +111,51 @@ static void on_signal(void *arg, int number) {
     drain(n);
 }
 
+/* --- certificates, keys of tokens ------------------------------------------------------------- */
+
+static bool open_tls(node_t *n) {
+    const char *const *given = n->options->given;
+    hy_tls_files_t files = {given[HY_OPTION_TLS_CERT], given[HY_OPTION_TLS_KEY],
+                            given[HY_OPTION_CLIENT_CA]};
+    hy_error_t err;
+    if (!files.certificate && !files.key && !files.authorities) return true;
+    int rc = hy_tls_server_new(&files, &n->tls, &err);
+    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+}
+
+static bool open_keys(node_t *n) {
+    const hy_texts_t *paths = &n->options->lists[HY_OPTION_AUTH_KEY];
+    hy_error_t err;
+    if (paths->count == 0) return true;
+    int rc = hy_token_keys_open(paths->items, (uint32_t)paths->count, &n->keys, &err);
+    return rc ? fail(n, HY_EXIT_FAILED, err.text) : true;
+}
+
+static void reload_tls(node_t *n) {
+    hy_error_t err;
+    if (hy_tls_server_reload(n->tls, &err) == 0)
+        hy_log(&n->log, HY_LOG_INFO, "node", "domain %s has read %s again", n->domain,
+               n->options->given[HY_OPTION_TLS_CERT]);
+    else
+        hy_log(&n->log, HY_LOG_ERROR, "node", "%s; the certificate stays as it was", err.text);
+}
+
+static void reload_keys(node_t *n) {
+    hy_error_t err;
+    if (hy_token_keys_reload(n->keys, &err) == 0)
+        hy_log(&n->log, HY_LOG_INFO, "node", "domain %s has read its keys of tokens again",
+               n->domain);
+    else
+        hy_log(&n->log, HY_LOG_ERROR, "node", "%s; the keys stay as they were", err.text);
+}
+
+static void on_hangup(void *arg, int number) {
+    node_t *n = arg;
+    (void)number;
+    if (n->tls) reload_tls(n);
+    if (n->keys) reload_keys(n);
+}
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 /* Takes as many open files as it may have; gives how many connections fit. */
@@ -141,6 +190,15 @@ static hy_node_limits_t limits(const node_t *n) {
         .messages_per_s = number(n, HY_OPTION_RATE_MESSAGES, HY_RATE_MESSAGES_PER_S),
         .bytes_per_s = number(n, HY_OPTION_RATE_BYTES, HY_RATE_BYTES_PER_S),
         .allocations_per_s = number(n, HY_OPTION_RATE_ALLOCATIONS, HY_RATE_ALLOCATIONS_PER_S),
+    };
+}
+
+static hy_gate_limits_t gate_limits(const node_t *n) {
+    return (hy_gate_limits_t){
+        .connections = number(n, HY_OPTION_ADDRESS_CONNECTIONS, HY_ADDRESS_CONNECTIONS_MAX),
+        .handshakes_per_s = number(n, HY_OPTION_ADDRESS_HANDSHAKES, HY_ADDRESS_HANDSHAKES_PER_S),
+        .opens_per_s = number(n, HY_OPTION_ADDRESS_OPENS, HY_ADDRESS_OPENS_PER_S),
+        .all_handshakes_per_s = number(n, HY_OPTION_RATE_HANDSHAKES, HY_RATE_HANDSHAKES_PER_S),
     };
 }
 
@@ -186,9 +244,10 @@ static bool open_parts(node_t *n) {
     if (!rc) rc = hy_loop_open(&n->loop);
     if (!rc) rc = hy_sockets_open(n->loop, &n->random.base, &n->log, &n->sockets);
     if (rc) return fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc));
-    if (!open_store(n) || !load_schemas(n)) return false;
+    if (!open_tls(n) || !open_keys(n) || !open_store(n) || !load_schemas(n)) return false;
     hy_node_config_t node_config = {
         .domain = n->domain,
+        .auth = n->keys ? hy_token_keys_auth(n->keys) : NULL,
         .clock = hy_loop_clock(n->loop),
         .random = &n->random.base,
         .log = &n->log,
@@ -206,13 +265,12 @@ static bool open_parts(node_t *n) {
         .node = n->node,
         .log = &n->log,
         .connections_max = connections_max(n),
+        .limits = gate_limits(n),
+        .tls = n->tls,
+        .has_auth = n->keys != NULL,
     };
     if (!rc) rc = hy_gate_open(&gate_config, &n->gate);
     return rc ? fail(n, HY_EXIT_FAILED, hy_loop_error_text(rc)) : true;
-}
-
-static bool is_encrypted(const char *url) {
-    return strncmp(url, "wss://", 6) == 0 || strncmp(url, "tls://", 6) == 0;
 }
 
 static bool open_prompt(node_t *n) {
@@ -235,8 +293,7 @@ static bool listen_all(node_t *n) {
     for (int i = 0; i < urls.count; i++) {
         hy_error_t err;
         int rc = hy_gate_listen(n->gate, urls.items[i], &err);
-        bool is_misuse = rc == HY_EINVALID && !is_encrypted(urls.items[i]);
-        if (rc) return fail(n, is_misuse ? HY_EXIT_USAGE : HY_EXIT_FAILED, err.text);
+        if (rc) return fail(n, rc == HY_EINVALID ? HY_EXIT_USAGE : HY_EXIT_FAILED, err.text);
     }
     const char *url;
     for (uint32_t i = 0; (url = hy_gate_url(n->gate, i)); i++)
@@ -247,6 +304,7 @@ static bool listen_all(node_t *n) {
 static bool watch_signals(node_t *n) {
     int rc = hy_loop_signal(n->loop, SIGINT, on_signal, n, &n->sigint);
     if (!rc) rc = hy_loop_signal(n->loop, SIGTERM, on_signal, n, &n->sigterm);
+    if (!rc && (n->tls || n->keys)) rc = hy_loop_signal(n->loop, SIGHUP, on_hangup, n, &n->sighup);
     return rc ? fail(n, HY_EXIT_FAILED, "cannot listen for signals") : true;
 }
 
@@ -262,12 +320,15 @@ int hy_command_node(const hy_options_t *options) {
     if (is_open && (n.store || listen_all(&n))) hy_loop_run(n.loop);
     hy_signal_close(n.sigint);
     hy_signal_close(n.sigterm);
+    hy_signal_close(n.sighup);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.settle);
     if (n.loop) hy_timer_stop(hy_loop_clock(n.loop), &n.look);
     hy_node_prompt_close(n.prompt);
     n.prompt = NULL;
     hy_gate_close(n.gate);
+    hy_tls_context_free(n.tls);
     hy_node_server_free(n.node);
+    hy_token_keys_free(n.keys);
     hy_schemas_free(n.schemas);
     hy_store_close(n.store);
     hy_sockets_close(n.sockets);

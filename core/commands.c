@@ -115,6 +115,7 @@ static bool open_host(program_t *p) {
     hy_str_t *policy = table_text(o, HY_OPTION_POLICY), *groups = table_text(o, HY_OPTION_GROUPS);
     hy_str_t *nodes = join(&o->lists[HY_OPTION_NODE], ' ');
     hy_str_t *trusted = join(&o->lists[HY_OPTION_TRUSTED], ':');
+    hy_str_t *tokens = join(&o->lists[HY_OPTION_TOKEN], ':');
     hyperty_config_t config = {
         .domain = o->given[HY_OPTION_DOMAIN],
         .user = o->given[HY_OPTION_USER],
@@ -123,20 +124,26 @@ static bool open_host(program_t *p) {
         .print = print_line,
         .arg = p,
         .node = given(nodes),
+        .token = given(tokens),
         .store = o->given[HY_OPTION_STORE],
         .budget_ms = (int)bound_of(o, HY_OPTION_BUDGET),
         .memory_bytes = bound_of(o, HY_OPTION_MEMORY),
         .trusted = trusted ? trusted->bytes : NULL,
         .policy = given(policy),
         .groups = given(groups),
+        .key = o->given[HY_OPTION_KEY],
+        .ca = o->given[HY_OPTION_CA],
+        .tls_cert = o->given[HY_OPTION_TLS_CERT],
+        .tls_key = o->given[HY_OPTION_TLS_KEY],
     };
     hyperty_error_t err = {.text = "out of memory"};
-    bool is_whole = nodes && trusted && policy && groups;
+    bool is_whole = nodes && trusted && tokens && policy && groups;
     bool is_open = is_whole && hyperty_open(&config, &p->host, &err) == 0;
     hy_str_unref(policy);
     hy_str_unref(groups);
     hy_str_unref(nodes);
     hy_str_unref(trusted);
+    hy_str_unref(tokens);
     if (!is_open) fail(p, err.text);
     return is_open;
 }

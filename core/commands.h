@@ -11,6 +11,7 @@ int hy_command_repl(const hy_options_t *options);
 int hy_command_node(const hy_options_t *options);
 int hy_command_schema(const hy_options_t *options);
 int hy_command_store(const hy_options_t *options);
+int hy_command_token(const hy_options_t *options);
 int hy_command_new(const hy_options_t *options);
 
 #endif

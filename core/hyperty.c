@@ -9,9 +9,11 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "hyperty_parts.h"
+#include "key_file.h"
 #include "loop/random.h"
 #include "paths.h"
 #include "store/sqlite.h"
+#include "token_files.h"
 #include "ways.h"
 
 #include <stdlib.h>
@@ -33,7 +35,8 @@ struct hyperty {
     hy_random_system_t random;
     hy_work_t *work;
     hy_sockets_t *sockets; /* NULL: the node is embedded */
-    hy_store_t *store;     /* NULL: the runtime's own */
+    hy_token_files_t tokens;
+    hy_store_t *store; /* NULL: the runtime's own */
     hy_runtime_t *runtime;
     uv_mutex_t lock; /* guards `posts` and `is_closing` */
     hy_link_t posts;
@@ -157,16 +160,21 @@ static int read_object(const char *what, const char *text, hy_value_t *out, hype
 
 static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_paths_t *paths,
                        const hy_paths_t *trusted, const hy_ways_t *ways, const hy_node_t *policy,
-                       const hy_node_t *groups, hyperty_error_t *err) {
+                       const hy_node_t *groups, const uint8_t *seed, const hy_claims_t *claims,
+                       hyperty_error_t *err) {
     hy_runtime_config_t runtime_config = {
         .domain = config->domain,
-        .user = config->user,
+        .user = hy_token_user(claims, config->user, &h->log),
+        .above = hy_token_place(claims, config->domain),
+        .token = hy_token_files_get,
+        .token_arg = &h->tokens,
         .paths = paths->items,
         .path_count = paths->count,
         .trusted = trusted->items,
         .trusted_count = trusted->count,
         .policy = policy,
         .groups = groups,
+        .seed = seed,
         .budget = {.run_ms = (uint32_t)bound_of(config->budget_ms, HY_BUDGET_RUN_MS),
                    .turn_ms = HY_BUDGET_TURN_MS},
         .memory_max = bound_of(config->memory_bytes, HY_STATE_BYTES_MAX),
@@ -187,7 +195,10 @@ static int new_runtime(hyperty_t *h, const hyperty_config_t *config, const hy_pa
 static int open_ways(hyperty_t *h, const hyperty_config_t *config, hy_ways_t *ways,
                      hyperty_error_t *err) {
     if (!config->node) return 0;
+    const hy_tls_files_t files = {config->tls_cert, config->tls_key, config->ca};
+    bool has_files = config->tls_cert || config->tls_key || config->ca;
     int rc = hy_sockets_open(h->loop, &h->random.base, &h->log, &h->sockets);
+    if (!rc && has_files) rc = hy_sockets_set_tls(h->sockets, &files, inside(err));
     return rc ? rc : hy_ways_open(ways, config->node, config->domain, h->sockets, inside(err));
 }
 
@@ -200,16 +211,25 @@ static int open_runtime(hyperty_t *h, const hyperty_config_t *config, hyperty_er
     hy_paths_t paths, trusted;
     hy_ways_t ways = {0};
     hy_value_t policy = hy_absent(), groups = hy_absent();
+    uint8_t seed[HY_SIGN_SEED_BYTES];
+    hy_claims_t claims = {.sub = NULL};
     hy_paths_init(&paths);
     hy_paths_init(&trusted);
     int rc = config->path ? hy_paths_add_list(&paths, config->path) : hy_paths_add_usual(&paths);
     if (!rc && config->trusted) rc = hy_paths_add_list(&trusted, config->trusted);
     if (!rc) rc = read_object("policy", config->policy, &policy, err);
     if (!rc) rc = read_object("groups", config->groups, &groups, err);
+    if (!rc && config->key) rc = hy_key_file_read(config->key, &h->random.base, seed, inside(err));
+    if (!rc && config->token)
+        rc = hy_token_files_open(&h->tokens, config->token, config->domain, inside(err));
+    if (!rc) rc = hy_token_files_claims(&h->tokens, &claims, inside(err));
     if (!rc) rc = open_ways(h, config, &ways, err);
     if (!rc)
         rc = new_runtime(h, config, &paths, &trusted, &ways, config->policy ? policy.as.n : NULL,
-                         config->groups ? groups.as.n : NULL, err);
+                         config->groups ? groups.as.n : NULL, config->key ? seed : NULL, &claims,
+                         err);
+    hy_secret_wipe(seed, sizeof seed);
+    hy_claims_deinit(&claims);
     hy_value_drop(policy);
     hy_value_drop(groups);
     hy_ways_release(&ways);
@@ -313,6 +333,7 @@ void hyperty_close(hyperty_t *h) {
     hy_hyperty_end(h);
     if (h->loop) leave(h);
     hy_store_close(h->store);
+    hy_token_files_release(&h->tokens);
     hy_work_close(h->work);
     if (h->async) uv_close((uv_handle_t *)h->async, on_async_closed);
     hy_loop_close(h->loop);

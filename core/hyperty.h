@@ -63,9 +63,9 @@ typedef struct {
     void (*print)(void *arg, const char *name, const char *text);
     void *arg; /* of log and print */
     /* Message nodes, separated by spaces or commas: URLs for the own domain (ws://HOST:PORT/ws,
-     * tcp://HOST:PORT, unix:///PATH), DOMAIN=URL for a further one; several for one domain are
-     * tried in turn. Not being reached is no error: a warning is logged, calls fail in the
-     * meantime. NULL: the node is embedded. */
+     * tcp://HOST:PORT, over TLS wss://HOST:PORT/ws and tls://HOST:PORT, unix:///PATH), DOMAIN=URL
+     * for a further one; several for one domain are tried in turn. Not being reached is no error: a
+     * warning is logged, calls fail in the meantime. NULL: the node is embedded. */
     const char *node;
     /* File that keeps what is to survive the process: the host's address, those of its hyperties,
      * their state, the objects they store. Made if it is not there; its folder must be. One host at
@@ -84,6 +84,19 @@ typedef struct {
      * hyperty URLs that they speak of, {"friends": ["user://…"]}. The README tells more. What is
      * wrong in them makes hyperty_open fail, which names the rule. NULL: none. */
     const char *policy, *groups;
+    /* File with the host's own signing key, by which others know it again where only participants
+     * may read. Mode 0600; made if it is not there. NULL: the store keeps one; without a store each
+     * run has another. */
+    const char *key;
+    /* Files for nodes over TLS: authorities that they are checked with (NULL: the system's); a
+     * certificate with its chain, and its key (mode 0600), for those that ask for one (NULL: none).
+     */
+    const char *ca, *tls_cert, *tls_key;
+    /* Files with tokens for nodes that ask for one, separated by colons: FILE for that of the own
+     * domain, DOMAIN=FILE for a further one. Mode 0600; read anew for each try, and shortly before
+     * one ends. Without `user` hyperties act for the first user that the own one names. NULL: none.
+     */
+    const char *token;
 } hyperty_config_t;
 
 /* `config` NULL: all as usual. */

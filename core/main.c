@@ -13,6 +13,7 @@ static int (*const commands[])(const hy_options_t *options) = {
     [HY_COMMAND_CHECK] = hy_command_check,   [HY_COMMAND_NODE] = hy_command_node,
     [HY_COMMAND_STORE] = hy_command_store,   [HY_COMMAND_NEW] = hy_command_new,
     [HY_COMMAND_ATTACH] = hy_command_attach, [HY_COMMAND_SCHEMA] = hy_command_schema,
+    [HY_COMMAND_TOKEN] = hy_command_token,
 };
 
 static int unknown_command(const char *word) {

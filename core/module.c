@@ -122,8 +122,8 @@ static int stock_catalogue(lua_State *L, hy_world_t *w, const char *domain, hy_e
 }
 
 /* host.network{domain=, seed=, delay=, loss=, repeat_=, and of its nodes: queue_bytes=, grace=
- * (seconds), and for that of the first domain: node_store= (a disk), node_schemas= (documents by
- * name, its catalogue); and of its runtimes: history_bytes=} */
+ * (seconds), auth_keys= (files), and for that of the first domain: node_store= (a disk),
+ * node_schemas= (documents by name, its catalogue); and of its runtimes: history_bytes=} */
 static int host_network(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     hy_error_t err = {.text = ""};
@@ -141,8 +141,9 @@ static int host_network(lua_State *L) {
     w->limits = limits;
     w->history_bytes = history_bytes;
     w->node_disk = disk;
+    if (!rc) rc = hy_module_auth_keys(L, w, &err);
     if (!rc) rc = stock_catalogue(L, w, domain, &err);
-    if (!rc) rc = hy_world_add_domain(w, domain);
+    if (!rc) rc = hy_world_add_domain(w, domain, false);
     if (!rc && disk) { /* it reads before anybody comes */
         lua_State *before = hy_world_enter(L, w, true);
         hy_world_rest(w);
@@ -187,12 +188,15 @@ static int network_settle(lua_State *L) {
     return 1;
 }
 
-/* net:domain(name): one domain more, with a node of its own; runtimes made from now on reach it */
+/* net:domain(name [, {auth = false}]): one domain more, with a node of its own; runtimes made from
+ * now on reach it. Without auth that node asks for no tokens. */
 static int network_domain(lua_State *L) {
     hy_world_t *w = check_network(L);
     const char *name = luaL_checkstring(L, 2);
     if (hy_world_find_domain(w, name) >= 0) return luaL_error(L, "network: %s is there", name);
-    int rc = hy_world_add_domain(w, name);
+    bool is_open =
+        lua_istable(L, 3) && lua_getfield(L, 3, "auth") == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+    int rc = hy_world_add_domain(w, name, is_open);
     return rc ? luaL_error(L, "network: %s: %s", name, hy_error_text(rc)) : 0;
 }
 
@@ -371,6 +375,7 @@ static const luaL_Reg network_methods[] = {
     {"kill_node", network_kill_node},
     {"start_node", network_start_node},
     {"faults", network_faults},
+    {"tap", hy_module_tap},
     {"now", network_now},
     {"stop", network_stop},
     {NULL, NULL},
@@ -431,14 +436,9 @@ static void push_mutants(lua_State *L) {
 #endif
 
 static const luaL_Reg functions[] = {
-    {"runtime", host_runtime},
-    {"network", host_network},
-    {"disk", hy_module_disk},
-    {"blocks", host_blocks},
-    {"fail_after", host_fail_after},
-    {"array", host_array},
-    {"api", host_api},
-    {NULL, NULL},
+    {"runtime", host_runtime},  {"network", host_network}, {"disk", hy_module_disk},
+    {"token", hy_module_token}, {"blocks", host_blocks},   {"fail_after", host_fail_after},
+    {"array", host_array},      {"api", host_api},         {NULL, NULL},
 };
 
 static void open_class(lua_State *L, const char *class, const luaL_Reg *methods, lua_CFunction gc) {

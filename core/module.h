@@ -12,12 +12,14 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/crypto.h"
 #include "base/list.h"
 #include "host/plain.h"
 #include "loop/loop.h"
 #include "loop/random.h"
 #include "net/pair.h"
 #include "net/socket.h"
+#include "net/token.h"
 #include "runtime.h"
 #include "store/memory.h"
 
@@ -31,11 +33,15 @@
 typedef struct {
     hy_str_t *name;
     hy_node_server_t *node; /* NULL: it is down */
+    bool is_open;           /* its node asks for no tokens, whatever others do */
     hy_store_t *store;      /* of the node; NULL: it remembers nothing */
     hy_network_t *network;
 } hy_domain_t;
 
 #define HY_WORLD_DOMAINS_MAX 8
+
+/* Virtual time begins here, 2026-01-01T00:00:00Z. */
+#define HY_WORLD_WALL_START_MS INT64_C(1767225600000)
 
 typedef struct {
     lua_State *L;    /* the one that is calling just now, for callbacks; NULL: none */
@@ -54,6 +60,7 @@ typedef struct {
     hy_node_limits_t limits; /* of each node */
     uint32_t history_bytes;  /* of each runtime's objects; 0: as usual */
     hy_disk_t *node_disk;    /* of the node of the first domain; NULL: it has no store */
+    hy_token_keys_t *keys;   /* that each node asks for; NULL: whoever comes may open a session */
     hy_schemas_t *schemas;   /* the catalogue of the first domain; NULL: it is empty */
     hy_link_t runtimes;
     uint32_t runtime_count;     /* ever made */
@@ -77,6 +84,7 @@ typedef struct {
     hy_random_t random;
     hy_random_system_t system_random;
     hy_log_t log;
+    uint8_t seed[HY_SIGN_SEED_BYTES]; /* until it has begun */
     hy_interceptor_t *interceptor;
     hy_uplink_t *uplink; /* for receive; opened when first used */
     hy_link_t ports, calls;
@@ -89,6 +97,7 @@ typedef struct {
 #define HY_RUNTIME_LOG       1
 #define HY_RUNTIME_PRINT     2
 #define HY_RUNTIME_INTERCEPT 3
+#define HY_RUNTIME_TOKEN     4
 
 /* --- world (module_world.c) ------------------------------------------------------------------- */
 
@@ -105,7 +114,7 @@ void hy_world_unanchor(const hy_world_t *w, const void *userdata);
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 
 /* Adds a domain with its node and network. */
-int hy_world_add_domain(hy_world_t *w, const char *name);
+int hy_world_add_domain(hy_world_t *w, const char *name, bool is_open);
 /* The node's process is killed; it is started again, with what it finds on its disk. */
 void hy_world_kill_node(hy_domain_t *d);
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d);
@@ -154,6 +163,27 @@ int hy_module_policy(lua_State *L);
 int hy_module_group(lua_State *L);
 int hy_module_groups(lua_State *L);
 int hy_module_why(lua_State *L);
+
+/* --- keys (module_keys.c) --------------------------------------------------------------------- */
+
+/* Of the option `key` on top of the stack, a seed or the path of a file: the seed in `r`, or NULL
+ * for nil. Raises. */
+const uint8_t *hy_module_key_option(lua_State *L, hy_module_runtime_t *r, hy_random_t *random);
+/* rt:keys(), rt:accept(user [, fingerprint]), rt:forget(user [, fingerprint]) */
+int hy_module_keys(lua_State *L);
+/* net:tap(fn): fn(text, is_up) hears each message as it arrives; it gives another text, false (the
+ * message is lost), or nil; nil takes it off (module_tap.c). */
+int hy_module_tap(lua_State *L);
+int hy_module_accept(lua_State *L);
+int hy_module_forget(lua_State *L);
+
+/* --- tokens (module_token.c) ------------------------------------------------------------------ */
+
+int hy_module_token(lua_State *L); /* host.token{…} */
+/* As in runtime.h, by the function that is the runtime's option `token`. */
+int hy_module_token_get(void *runtime, const char *domain, hy_str_t **out, hy_error_t *err);
+/* Opens those that the option `auth_keys` of the table at index 1 names. Never raises. */
+int hy_module_auth_keys(lua_State *L, hy_world_t *w, hy_error_t *err);
 
 /* --- disks and stores (module_disk.c) --------------------------------------------------------- */
 

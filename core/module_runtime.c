@@ -250,6 +250,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     lua_newtable(L);
     int functions = self + 1;
     bool has_log = take_function(L, functions, "log", HY_RUNTIME_LOG);
+    bool has_token = take_function(L, functions, "token", HY_RUNTIME_TOKEN);
     bool has_print = take_function(L, functions, "print", HY_RUNTIME_PRINT);
     r->log = (hy_log_t){.level = option_level(L), .sink = has_log ? on_log : NULL, .arg = r};
     hy_runtime_config_t config = {
@@ -263,8 +264,12 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
         .print_arg = r,
         .wake = on_wake,
         .wake_arg = r,
+        .token = has_token ? hy_module_token_get : NULL,
+        .token_arg = r,
     };
     if (w->domain_count > 0 && !config.domain) config.domain = w->domains[0].name->bytes;
+    lua_getfield(L, 1, "key");
+    config.seed = hy_module_key_option(L, r, config.random);
     const char *node = option_text(L, "node");
     if (node && !w->loop) luaL_error(L, "runtime: node needs clock = \"real\"");
     config.paths = option_texts(L, "paths", &config.path_count);
@@ -283,6 +288,7 @@ void hy_module_runtime_new(lua_State *L, int world, hy_world_t *w) {
     hy_error_t err = {0};
     lua_State *before = hy_world_enter(L, w, true);
     int rc = open_runtime(L, r, &config, node, store, &tables, &err);
+    hy_secret_wipe(r->seed, sizeof r->seed);
     if (!rc) hy_list_append(&w->runtimes, &r->link);
     hy_world_leave(w, before);
     if (rc) {
@@ -457,6 +463,9 @@ static const luaL_Reg methods[] = {
     {"group", hy_module_group},
     {"groups", hy_module_groups},
     {"why", hy_module_why},
+    {"keys", hy_module_keys},
+    {"accept", hy_module_accept},
+    {"forget", hy_module_forget},
     {"port", hy_module_port_new},
     {"intercept", hy_module_intercept},
     {"receive", hy_module_receive},

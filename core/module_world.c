@@ -7,9 +7,6 @@
 
 #include <math.h>
 
-/* Virtual time begins here, 2026-01-01T00:00:00Z. */
-#define WALL_START_MS INT64_C(1767225600000)
-
 static bool on_work(void *arg) {
     hy_world_t *w = arg;
     bool has_more = hy_world_turn(w);
@@ -22,7 +19,7 @@ int hy_world_open(hy_world_t *w, bool is_real, uint64_t seed) {
     hy_link_init(&w->runtimes);
     hy_random_seed(&w->random, seed);
     if (!is_real) {
-        hy_clock_init(&w->own_clock, WALL_START_MS);
+        hy_clock_init(&w->own_clock, HY_WORLD_WALL_START_MS);
         w->clock = &w->own_clock;
         w->is_open = true;
         return 0;
@@ -48,6 +45,8 @@ void hy_world_close(hy_world_t *w) {
         hy_network_free(d->network);
         hy_str_unref(d->name);
     }
+    hy_token_keys_free(w->keys);
+    w->keys = NULL;
     hy_disk_unref(w->node_disk);
     w->node_disk = NULL;
     hy_schemas_free(w->schemas);
@@ -85,6 +84,7 @@ int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
     hy_node_config_t config = {
         .domain = d->name->bytes, .clock = w->clock, .random = &w->random, .limits = w->limits};
     config.store = d->store;
+    if (w->keys && !d->is_open) config.auth = hy_token_keys_auth(w->keys);
     config.ready = on_node_ready;
     config.ready_arg = d;
     if (d == w->domains) config.schemas = w->schemas;
@@ -93,10 +93,10 @@ int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
     return rc;
 }
 
-int hy_world_add_domain(hy_world_t *w, const char *name) {
+int hy_world_add_domain(hy_world_t *w, const char *name, bool is_open) {
     if (w->domain_count == HY_WORLD_DOMAINS_MAX) return HY_EFULL;
     hy_domain_t *d = &w->domains[w->domain_count];
-    *d = (hy_domain_t){.name = hy_str_from(name)};
+    *d = (hy_domain_t){.name = hy_str_from(name), .is_open = is_open};
     if (!d->name) return HY_ENOMEM;
     w->domain_count++;
     int rc = hy_network_new(w->clock, NULL, hy_random_u64(&w->random), &w->faults, &d->network);

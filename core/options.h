@@ -23,7 +23,8 @@ enum { HY_EXIT_DONE = 0, HY_EXIT_FAILED = 1, HY_EXIT_USAGE = 2 };
     X(NEW, "new", "NAME", "make a hyperty to begin with, its schema and its spec")                 \
     X(NODE, "node", "", "a message node for the runtimes of a domain, until SIGINT or SIGTERM")    \
     X(SCHEMA, "schema", "ACTION NAME|FILE ...", "look at schemas: list, check and compare them")   \
-    X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")
+    X(STORE, "store", "ACTION FILE [URL]", "look into the file that --store names")                \
+    X(TOKEN, "token", "", "make a token, with which a runtime comes in at a node with --auth-key")
 
 typedef enum {
     HY_COMMAND_NONE = -1,
@@ -47,14 +48,32 @@ typedef enum {
 #define HY_OPTION_MAP(X)                                                                           \
     X(DOMAIN, "domain", TEXT, "D", "repl run check node", "domain; localhost if not given")        \
     X(NODE, "node", LIST, "URL", "repl run",                                                       \
-      "message node: ws://HOST:PORT/ws, tcp://HOST:PORT, unix:///PATH, or for a\n"                 \
-      "further domain D=URL; several of one domain are tried in turn; embedded\n"                  \
-      "in the process if not given")                                                               \
+      "message node: ws://HOST:PORT/ws, tcp://HOST:PORT, wss:// and tls:// for the\n"              \
+      "same over TLS, unix:///PATH, or for a further domain D=URL; several of one\n"               \
+      "domain are tried in turn; embedded in the process if not given")                            \
     X(LISTEN, "listen", LIST, "URL", "node",                                                       \
       "where runtimes come in, repeatable; " HY_LISTEN_USUAL)                                      \
+    X(CA, "ca", TEXT, "FILE", "repl run",                                                          \
+      "certificates of authorities that nodes of wss and tls are checked with;\n"                  \
+      "the system's if not given")                                                                 \
+    X(TLS_CERT, "tls-cert", TEXT, "FILE", "repl run node",                                         \
+      "certificate with its chain: what a node has for wss and tls, what a\n"                      \
+      "runtime shows to nodes that ask for one")                                                   \
+    X(TLS_KEY, "tls-key", TEXT, "FILE", "repl run node", "its private key, mode 0600")             \
+    X(CLIENT_CA, "client-ca", TEXT, "FILE", "node",                                                \
+      "authorities: over wss and tls come in only who show a certificate of theirs")               \
+    X(AUTH_KEY, "auth-key", LIST, "FILE", "node",                                                  \
+      "only who shows a token of this key comes in: a public ES256 key in PEM, or an\n"            \
+      "HS256 secret (mode 0600); repeatable, and read again on SIGHUP")                            \
+    X(TOKEN, "token", LIST, "FILE", "repl run",                                                    \
+      "token for a node that asks for one (mode 0600), read again for each try; for\n"             \
+      "a further domain D=FILE")                                                                   \
     X(STORE, "store", TEXT, "FILE", "repl run node",                                               \
       "what is to survive the process is kept there; in memory if not given")                      \
     X(USER, "user", TEXT, "URL", "repl run", "user that the hyperties act for; user://D/me")       \
+    X(KEY, "key", TEXT, "FILE", "repl run",                                                        \
+      "own key, by which others know this host again; made if it is not there; in\n"               \
+      "the store if not given")                                                                    \
     X(BUDGET, "budget", NUMBER, "MS", "repl run check",                                            \
       "of processor time, that a hyperty may run without a wait; 200; 0: unbounded")               \
     X(MEMORY, "memory", NUMBER, "N", "repl run check",                                             \
@@ -77,11 +96,24 @@ typedef enum {
     X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
     X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \
     X(CONNECTIONS, "connections", NUMBER, "N", "node", "at most at a time; 131072")                \
+    X(ADDRESS_CONNECTIONS, "address-connections", NUMBER, "N", "node",                             \
+      "the same from one address (IPv6: /64); 16384; 0: as many as it likes")                      \
+    X(ADDRESS_HANDSHAKES, "address-handshakes", NUMBER, "N", "node",                               \
+      "connections that one address may begin a second; 1000; 0: as above")                        \
+    X(ADDRESS_OPENS, "address-opens", NUMBER, "N", "node",                                         \
+      "sessions that one address may open a second; 2000; 0: as above")                            \
+    X(RATE_HANDSHAKES, "rate-handshakes", NUMBER, "N", "node",                                     \
+      "connections that all addresses together may begin a second; 4000; 0: as above")             \
     X(RATE_MESSAGES, "rate-messages", NUMBER, "N", "node",                                         \
       "that one runtime may send a second; 200000; 0: as many as it likes")                        \
     X(RATE_BYTES, "rate-bytes", NUMBER, "N", "node", "the same for bytes; 134217728")              \
     X(RATE_ALLOCATIONS, "rate-allocations", NUMBER, "N", "node",                                   \
       "the same for addresses that it has allocated; 10000")                                       \
+    X(SIGN_KEY, "key", TEXT, "FILE", "token",                                                      \
+      "what it is signed with: a private ES256 key in PEM, or the HS256 secret")                   \
+    X(SUB, "sub", TEXT, "URL", "token", "the runtime that it is for, or what its URL begins with") \
+    X(USERS, "user", LIST, "URL", "token", "user that the runtime may speak for; repeatable")      \
+    X(TTL, "ttl", TEXT, "TIME", "token", "how long it is good: 3600, 90s, 15m, 12h, 30d; 1d")      \
     X(INTO, "into", TEXT, "DIR", "new", "the project's folder; this one if not given")             \
     X(CODE, "e", TEXT, "CODE", "repl attach",                                                      \
       "run CODE as if typed at the prompt, show its value and leave")

@@ -29,6 +29,8 @@ struct hy_runtime {
     hy_manager_t *manager;
     hy_host_t *host;
     hy_str_t *url;
+    int (*token)(void *token_arg, const char *domain, hy_str_t **out, hy_error_t *err);
+    void *token_arg;
 };
 
 hy_bus_t *hy_runtime_bus(const hy_runtime_t *rt) {
@@ -59,7 +61,9 @@ static bool is_url_of(const hy_str_t *url, const char *domain) {
 static int make_url(hy_runtime_t *rt, const hy_runtime_config_t *config, const char *domain,
                     hy_error_t *err) {
     hy_str_t *uuid = hy_random_uuid(config->random);
-    if (uuid) rt->url = hy_str_format("hyperty-runtime://%s/%s", domain, uuid->bytes);
+    if (uuid && config->above) rt->url = hy_str_format("%s/%s", config->above, uuid->bytes);
+    if (uuid && !config->above)
+        rt->url = hy_str_format("hyperty-runtime://%s/%s", domain, uuid->bytes);
     hy_str_unref(uuid);
     if (!rt->url) return HY_ENOMEM;
     if (is_url_of(rt->url, domain)) return 0;
@@ -146,6 +150,12 @@ static void on_changed(void *arg, hy_stub_state_t state, bool is_new, const char
     }
 }
 
+static int get_token(void *arg, hy_str_t **out, hy_error_t *err) {
+    const way_t *way = arg;
+    const hy_runtime_t *rt = way->runtime;
+    return rt->token(rt->token_arg, way->domain ? way->domain->bytes : NULL, out, err);
+}
+
 static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
     assert(rt->way_count < HY_WAYS_MAX);
     way_t *way = &rt->ways[rt->way_count];
@@ -162,6 +172,8 @@ static int open_way(hy_runtime_t *rt, const hy_way_t *given, hy_error_t *err) {
         .connector = given->connector,
         .changed = on_changed,
         .arg = way,
+        .token = rt->token ? get_token : NULL,
+        .token_arg = way,
     };
     int rc = hy_stub_open(&config, &way->stub, err);
     if (rc == 0) {
@@ -286,6 +298,7 @@ static int assemble(hy_runtime_t *rt, const hy_runtime_config_t *config, const c
         .schemas = rt->schemas,
         .store = rt->store,
         .history_bytes = config->history_bytes,
+        .seed = config->seed,
     };
     rc = hy_manager_new(&manager_config, &rt->manager);
     if (!rc && config->groups) rc = hy_manager_add_groups(rt->manager, config->groups, err);
@@ -301,6 +314,8 @@ int hy_runtime_new(const hy_runtime_config_t *config, hy_runtime_t **out, hy_err
         open_ways(NULL, config, HY_ENOMEM, NULL);
         return hy_fail(err, HY_ENOMEM, "out of memory");
     }
+    rt->token = config->token;
+    rt->token_arg = config->token_arg;
     hy_str_t *user =
         config->user ? hy_str_from(config->user) : hy_str_format("user://%s/me", domain);
     int rc = user ? assemble(rt, config, domain, user->bytes, &why) : HY_ENOMEM;

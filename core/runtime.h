@@ -26,7 +26,8 @@ typedef struct {
     const char *user;   /* user URL of instances that name none; NULL: user://<domain>/me */
     char *const *paths; /* folders to look for hyperties, and for schemas/ in them */
     uint32_t path_count;
-    const hy_node_t *schemas;         /* documents by name, before those in files; NULL: none */
+    const char *above;        /* a new RuntimeURL lies below that one; NULL: below the domain */
+    const hy_node_t *schemas; /* documents by name, before those in files; NULL: none */
     const hy_node_t *policy, *groups; /* rules and {group: [URLs]} (sync/policy.h); NULL: none */
     hy_clock_t *clock;                /* these three outlive the runtime */
     hy_random_t *random;
@@ -34,13 +35,18 @@ typedef struct {
     /* What survives: the runtime's URL, those of its hyperties, what they store. Outlives the
      * runtime. NULL: one in memory of its own, which lasts as long as the runtime. */
     hy_store_t *store;
-    size_t history_bytes;      /* as in sync/manager.h */
+    size_t history_bytes; /* these two as in sync/manager.h */
+    const uint8_t *seed;
     hy_budget_limits_t budget; /* these four as in host/host.h */
     size_t memory_max;
     char *const *trusted;
     uint32_t trusted_count;
     const hy_way_t *ways; /* at most HY_WAYS_MAX, an embedded node counted */
     uint32_t way_count;   /* none with domain NULL: the node is embedded */
+    /* The token for the node of a domain (NULL: of a way without), asked for at each try as in
+     * net/stub.h; one node's token is not shown to another's. May be NULL. */
+    int (*token)(void *token_arg, const char *domain, hy_str_t **out, hy_error_t *err);
+    void *token_arg;
     void (*print)(void *arg, const char *name, const char *text); /* as in host.h */
     void *print_arg;
     void (*wake)(void *arg); /* call hy_runtime_turn soon; may be NULL */

@@ -100,9 +100,10 @@ static void without_one_of_the_own_domain_only_the_others_have_a_way(void **stat
 
 static void a_wrong_one_is_named_and_the_others_are_closed(void **state) {
     (void)state;
-    assert_refused("unix:///s a.example=nowhere", HY_EINVALID,
-                   "\"nowhere\": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT "
-                   "or unix:///PATH");
+    assert_refused(
+        "unix:///s a.example=nowhere", HY_EINVALID,
+        "\"nowhere\": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, "
+        "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT");
     assert_refused("=unix:///s", HY_EINVALID,
                    "\"\" is no domain name; write a node of another domain as example.com=URL");
     assert_refused("a/b=unix:///s", HY_EINVALID,

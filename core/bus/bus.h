@@ -171,6 +171,32 @@ void hy_uplink_close(hy_uplink_t *u); /* NULL allowed */
  * malformed (hy_msg_check_body), nobody here sees it and a request is answered 400. HY_EFULL,
  * HY_ENOMEM: it was not taken; answering is up to the uplink. */
 int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m);
+/* Its node checks the identities in what it passes on, and this runtime has proven to it to be
+ * these users (array of URLs, referenced; may be empty). NULL, as at first: it checks nothing. From
+ * now on what comes in by it, to an address whose messages leave by it, is vouched for
+ * accordingly. */
+void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users);
+/* True if who gets what is sent to that address, here or by its uplink, may rely on it that it
+ * comes from that user. */
+bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *user);
+
+/* --- the door --------------------------------------------------------------------------------- */
+
+/* Stands between the bus and its uplinks: what is sealed outside of the runtime is plain within.
+ * Both may put another message into *m, letting go of the reference that it replaces, and may send
+ * by the bus. */
+typedef struct {
+    /* Before an uplink gets it. `*before`, NULL at first, is a message that leaves by the same
+     * uplink before this one; its reference is taken over. Positive: it stays in, and that is all
+     * right; negative, with a text: it does not leave, and a request is answered so. */
+    int (*leaves)(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err);
+    /* As hy_uplink_receive gets it. Positive: it goes no further, and that is all right; negative:
+     * it was not taken, as hy_uplink_receive tells. */
+    int (*enters)(void *arg, hy_msg_t **m);
+} hy_door_t;
+
+/* One at a time; NULL: none. The table is borrowed until then. */
+void hy_bus_set_door(hy_bus_t *bus, const hy_door_t *door, void *arg);
 
 /* --- ports ------------------------------------------------------------------------------------ */
 

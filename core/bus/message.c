@@ -41,7 +41,7 @@ static hy_msg_t *new_message(hy_msg_type_t type, hy_value_t id, hy_str_t *from, 
         hy_value_drop(id);
         return NULL;
     }
-    *m = (hy_msg_t){.refs = 1, .type = type, .id = id};
+    *m = (hy_msg_t){.refs = 1, .type = type, .id = id, .is_vouched = true};
     m->from = hy_str_ref(from);
     m->to = hy_str_ref(to);
     return m;
@@ -90,7 +90,7 @@ size_t hy__msg_count_bytes(hy_msg_t *m) {
         n += m->payload->ops->bytes(m->payload);
     else
         n += hy_value_bytes(m->body);
-    return m->bytes = n;
+    return m->bytes = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 /* --- reading a text --------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@
  *      bytes     the whole message as JSON text; what a stub sends, and what came in by one
  *
  * So a change between two hyperties of one runtime is never text, and a message that is only routed
- * is never parsed beyond its header. Whoever holds a reference may read; nobody writes. */
+ * is never parsed beyond its header. Whoever holds a reference may read; nobody writes, but for the
+ * uplink that it comes in by, which says whether its identity is vouched for. */
 #ifndef HY_BUS_MESSAGE_H
 #define HY_BUS_MESSAGE_H
 
@@ -86,7 +87,10 @@ typedef struct hy_msg {
     hy_str_t *text;
     hy_str_t *wire[HY_WIRES];
     size_t body_at, body_len;
-    size_t bytes; /* 0: not counted yet */
+    uint32_t bytes; /* 0: not counted yet */
+    /* Somebody answers for the identity in its body: who made it in this process, or the node that
+     * it came in by (hy_uplink_set_users). Of one that was read from a text: not yet. */
+    bool is_vouched;
 } hy_msg_t;
 
 /* `from` and `to` are referenced; `id`, `body` (an object or ABSENT) are taken over, also on

@@ -195,14 +195,14 @@ void hy_child_event_fire(hy_box_t *b, hy_child_event_kind_t kind, hy_child_t *ch
 enum { FROM = 1, IDENTITY, METHOD, PARAMS, URL, NAME, SCHEMA, VALUE };
 static const hy_field_t request_fields[] = {
     {"from", FROM, "string", "url of the hyperty that asks"},
-    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user"},
+    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user, .verified"},
     {"method", METHOD, "string|nil", "of \"execute\": what is called"},
     {"params", PARAMS, "any[]|nil", "of \"execute\": with which values"},
     {"url", URL, "string", "the data object"},
     {NULL}};
 static const hy_field_t invitation_fields[] = {
     {"from", FROM, "string", "url of the reporter's hyperty"},
-    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user"},
+    {"identity", IDENTITY, "hyperty.Identity", "whom it acts for: .user, .verified"},
     {"url", URL, "string", "the data object"},
     {"name", NAME, "string|nil", "its name"},
     {"schema", SCHEMA, "string|nil", "its schema"},
@@ -240,6 +240,20 @@ static hy_value_t lent(const hy_node_t *n) {
     return hy_node_value((hy_node_t *)n);
 }
 
+/* Who tells no user has an identity without one. */
+static int push_identity(lua_State *L, const hy_decision_t *d) {
+    if (lua_getiuservalue(L, 1, IDENTITY_SLOT) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    hy_class_push_str(L, hy_decision_user(d));
+    lua_setfield(L, -2, "user");
+    lua_pushboolean(L, hy_decision_is_verified(d));
+    lua_setfield(L, -2, "verified");
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, IDENTITY_SLOT);
+    return 1;
+}
+
 static int request_index(lua_State *L) {
     const lua_request_t *r = lua_touserdata(L, 1);
     const hy_decision_t *d = r->decision;
@@ -248,7 +262,7 @@ static int request_index(lua_State *L) {
         hy_class_push_str(L, hy_decision_from(d));
         return 1;
     case IDENTITY:
-        return push_kept(L, IDENTITY_SLOT, lent(hy_decision_identity(d)));
+        return push_identity(L, d);
     case METHOD:
         hy_class_push_str(L, hy_decision_method(d));
         return 1;

@@ -97,6 +97,35 @@ static int operate_why(lua_State *L) {
     return push_read(L, rc, known);
 }
 
+/* --- keys ------------------------------------------------------------------------------------- */
+
+/* keys() → as hy_manager_keys; or nil, message, code */
+static int operate_keys(lua_State *L) {
+    hy_error_t err = {0};
+    hy_value_t *keys = hy_class_hold(L);
+    int rc = hy_manager_keys(manager_of(L), keys, &err);
+    return rc ? push_changed(L, rc, &err) : push_read(L, rc, keys);
+}
+
+static int edit_key(lua_State *L, int (*edit)(hy_manager_t *m, hy_str_t *user,
+                                              const char *fingerprint, hy_error_t *err)) {
+    hy_error_t err = {0};
+    luaL_checkstring(L, 1);
+    const char *fingerprint = luaL_optstring(L, 2, NULL);
+    hy_str_t *user = hy_class_str(L, 1);
+    int rc = user ? edit(manager_of(L), user, fingerprint, &err) : HY_ENOMEM;
+    hy_str_unref(user);
+    return push_changed(L, rc, &err);
+}
+
+/* accept(user [, fingerprint]) → true; or nil, message, code; forget likewise */
+static int operate_accept(lua_State *L) {
+    return edit_key(L, hy_manager_accept_key);
+}
+static int operate_forget(lua_State *L) {
+    return edit_key(L, hy_manager_forget_key);
+}
+
 /* --- traces ----------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -166,13 +195,11 @@ static int operate_trace(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg primitives[] = {{"policy", operate_policy},
-                                      {"groups", operate_groups},
-                                      {"group", operate_group},
-                                      {"why", operate_why},
-                                      {"trace", operate_trace},
-                                      {"untrace", trace_end},
-                                      {NULL, NULL}};
+static const luaL_Reg primitives[] = {{"policy", operate_policy}, {"groups", operate_groups},
+                                      {"group", operate_group},   {"why", operate_why},
+                                      {"keys", operate_keys},     {"accept", operate_accept},
+                                      {"forget", operate_forget}, {"trace", operate_trace},
+                                      {"untrace", trace_end},     {NULL, NULL}};
 
 void hy_lib_operate_open(lua_State *L, const hy_node_server_t *node) {
     if (luaL_newmetatable(L, TRACE_CLASS)) {

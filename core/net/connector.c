@@ -32,6 +32,7 @@ typedef struct {
     struct {
         hy_str_t *text;
         hy_socket_url_t url;
+        hy_tls_ticket_t *ticket; /* NULL: no TLS */
     } places[];
 } connector_t;
 
@@ -174,15 +175,18 @@ static int look_up(hy_dial_t *d, const hy_socket_url_t *url) {
 /* --- the connector ---------------------------------------------------------------------------- */
 
 static hy_protocol_t *new_protocol(hy_stream_t *c, const hy_socket_url_t *url) {
-    if (url->scheme != HY_SCHEME_WS) return hy_native_new(&hy__stream_events, c);
+    if (!hy_socket_url_is_ws(url)) return hy_native_new(&hy__stream_events, c);
     char host[sizeof url->host + 16];
     bool is_v6 = strchr(url->host, ':') != NULL;
     snprintf(host, sizeof host, is_v6 ? "[%s]:%d" : "%s:%d", url->host, url->port);
     return hy_websocket_client_new(&hy__stream_events, c, host, url->path, c->sockets->random);
 }
 
-static int begin(hy_stream_t *c, hy_str_t *where, const hy_socket_url_t *url) {
+/* `ticket` NULL: no TLS. */
+static int begin(hy_stream_t *c, hy_str_t *where, const hy_socket_url_t *url,
+                 hy_tls_ticket_t *ticket) {
     hy_endpoint_t e;
+    if (ticket && !hy__secure_client(c, url, ticket)) return HY_ENOMEM;
     c->protocol = new_protocol(c, url);
     c->dial = c->protocol ? new_dial(c, where) : NULL;
     if (!c->dial) return HY_ENOMEM;
@@ -197,8 +201,8 @@ static int connector_connect(hy_connector_t *base, const hy_channel_user_t *user
     k->next = (k->next + 1) % k->count;
     hy_str_t *where = k->places[k->last].text;
     const hy_socket_url_t *url = &k->places[k->last].url;
-    hy_stream_t *c = hy__stream_new(k->sockets, hy__stream_ops(url), user, arg);
-    int rc = c ? begin(c, where, url) : HY_ENOMEM;
+    hy_stream_t *c = hy__stream_new(k->sockets, url->scheme, user, arg);
+    int rc = c ? begin(c, where, url, k->places[k->last].ticket) : HY_ENOMEM;
     if (rc == 0) {
         *out = &c->base;
         return 0;
@@ -214,9 +218,20 @@ static const char *connector_where(const hy_connector_t *base) {
 
 static void connector_free(hy_connector_t *base) {
     connector_t *k = (connector_t *)base;
-    for (uint32_t i = 0; i < k->count; i++)
+    for (uint32_t i = 0; i < k->count; i++) {
         hy_str_unref(k->places[i].text);
+        hy_tls_ticket_unref(k->places[i].ticket);
+    }
     hy_free(k);
+}
+
+/* For the place that is being added. */
+static int add_ticket(connector_t *k, hy_error_t *err) {
+    const hy_tls_files_t usual = {0};
+    int rc = k->sockets->tls_client ? 0 : hy_sockets_set_tls(k->sockets, &usual, err);
+    if (rc) return rc;
+    k->places[k->count].ticket = hy_tls_ticket_new();
+    return k->places[k->count].ticket ? 0 : hy_fail(err, HY_ENOMEM, "out of memory");
 }
 
 static int add_place(connector_t *k, const char *text, hy_error_t *err) {
@@ -224,10 +239,12 @@ static int add_place(connector_t *k, const char *text, hy_error_t *err) {
     if (rc) return rc;
     if (k->places[k->count].url.scheme != HY_SCHEME_UNIX && k->places[k->count].url.port == 0)
         return hy_fail(err, HY_EINVALID, "\"%s\": port 0 is for listening only", text);
-    hy_str_t *copy = hy_str_from(text);
-    if (!copy) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
-    k->places[k->count++].text = copy;
-    return 0;
+    if (hy_socket_url_is_tls(&k->places[k->count].url)) {
+        rc = add_ticket(k, err);
+        if (rc) return rc;
+    }
+    k->places[k->count].text = hy_str_from(text);
+    return k->places[k->count++].text ? 0 : hy_fail(err, HY_ENOMEM, "out of memory");
 }
 
 int hy_socket_connector(hy_sockets_t *s, const char *const *urls, uint32_t count,

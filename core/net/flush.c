@@ -1,4 +1,4 @@
-/* Writing. All that a stream has to write goes into one sendmsg:
+/* Writing. All that a stream has to write goes into one sendmsg, or into secure.c and from there:
  *
  *      parts   [ rest of a message │ words of the protocol │ message │ message │ … ]
  *                \___________ taken ___________________/     \____ the user's _____/
@@ -17,11 +17,16 @@
 /* --- what is taken ---------------------------------------------------------------------------- */
 
 bool hy__stream_say(hy_stream_t *c, const char *bytes, size_t len) {
+    if (c->secure && !hy__secure_can_write(c->secure)) return true; /* to nobody */
     if (len > HY_OUTPUT_BYTES_MAX - c->output.len) return false;
     hy_buf_add(&c->output, bytes, len);
     if (c->output.failed) return false;
     c->sockets->stats.pending_bytes += len;
     return true;
+}
+
+bool hy__stream_has_taken(const hy_stream_t *c) {
+    return c->rest || c->output.len > 0 || (c->secure && hy__secure_kept(c->secure) > 0);
 }
 
 void hy__stream_forget(hy_stream_t *c) {
@@ -75,9 +80,7 @@ static size_t settle_taken(hy_stream_t *c, size_t sent) {
     return sent;
 }
 
-/* Gives what is written, 0 if nothing goes now, or a negative errno. */
-static ssize_t write_parts(hy_stream_t *c, uint32_t count, size_t bytes) {
-    struct iovec *parts = c->sockets->parts;
+ssize_t hy__stream_send(hy_stream_t *c, struct iovec *parts, uint32_t count) {
     struct msghdr head = {.msg_iov = parts, .msg_iovlen = count};
     const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     ssize_t sent;
@@ -88,12 +91,22 @@ static ssize_t write_parts(hy_stream_t *c, uint32_t count, size_t bytes) {
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)) sent = 0;
     if (sent < 0) return -errno;
     c->sockets->stats.bytes_out += (uint64_t)sent;
-    c->is_blocked = (size_t)sent < bytes;
+    return sent;
+}
+
+/* Gives what is written, 0 if nothing goes now, or a negative errno. */
+static ssize_t write_parts(hy_stream_t *c, uint32_t count, size_t bytes) {
+    if (c->secure) return hy__secure_write(c, c->sockets->parts, count);
+    ssize_t sent = hy__stream_send(c, c->sockets->parts, count);
+    if (sent >= 0) c->is_blocked = (size_t)sent < bytes;
     return sent;
 }
 
 int hy__stream_flush_taken(hy_stream_t *c) {
-    while (hy__stream_has_taken(c) && !c->is_blocked) {
+    int rc = c->secure ? hy__secure_ship(c) : 0;
+    if (rc) return rc;
+    while (c->rest || c->output.len > 0) {
+        if (c->is_blocked) return 0;
         size_t bytes = 0;
         uint32_t count = add_taken(c, c->sockets->parts, &bytes);
         ssize_t sent = write_parts(c, count, bytes);
@@ -198,9 +211,10 @@ static int flush_once(hy_stream_t *c) {
     if (sent < 0) return (int)sent;
     if (sent == 0) return 0;
     uint32_t done = ready;
-    if (taken || c->is_blocked) {
+    bool is_part = (size_t)sent < bytes;
+    if (taken || is_part) {
         size_t beyond = settle_taken(c, (size_t)sent);
-        done = c->is_blocked ? settle_messages(c, list, ready, beyond) : ready;
+        done = is_part ? settle_messages(c, list, ready, beyond) : ready;
     }
     if (done) consume(c, done);
     return !c->is_blocked;
@@ -209,7 +223,8 @@ static int flush_once(hy_stream_t *c) {
 int hy__stream_flush(hy_stream_t *c) {
     if (c->is_flushing || c->is_mute) return 0;
     c->is_flushing = true;
-    int more = 1;
+    int more = c->secure ? hy__secure_ship(c) : 0;
+    if (more == 0) more = 1;
     while (more > 0 && !c->is_blocked && !c->is_ended)
         more = flush_once(c);
     c->is_flushing = false;

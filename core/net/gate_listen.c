@@ -44,7 +44,9 @@ static void on_connection(void *arg, int events) {
     (void)events; /* an error shows when accepting */
     if (g->accepted_in_turn == 0) hy_work_wake(g->turn);
     while (g->accepted_in_turn < HY_GATE_ACCEPTS_PER_TURN) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        hy_endpoint_t from = {.len = sizeof from.address};
+        int fd = accept4(l->fd, (struct sockaddr *)&from.address, &from.len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             int code = errno;
             bool is_short = code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
@@ -52,7 +54,7 @@ static void on_connection(void *arg, int events) {
             if (is_short || code == EAGAIN || code == EWOULDBLOCK) return;
         } else {
             g->is_short = false;
-            hy__gate_admit(g, &l->url, fd);
+            hy__gate_admit(g, &l->url, &from, fd);
         }
         g->accepted_in_turn++;
     }
@@ -131,8 +133,8 @@ static hy_str_t *text_of(const hy__listener_t *l) {
                               ? ((const struct sockaddr_in *)&e.address)->sin_port
                               : ((const struct sockaddr_in6 *)&e.address)->sin6_port);
     bool is_v6 = strchr(u->host, ':') != NULL;
-    return hy_str_format(is_v6 ? "%s://[%s]:%u%s" : "%s://%s:%u%s",
-                         u->scheme == HY_SCHEME_WS ? "ws" : "tcp", u->host, port, u->path);
+    return hy_str_format(is_v6 ? "%s://[%s]:%u%s" : "%s://%s:%u%s", hy_scheme_word(u->scheme),
+                         u->host, port, u->path);
 }
 
 /* --- listeners -------------------------------------------------------------------------------- */
@@ -171,12 +173,21 @@ static int open_socket(hy__listener_t *l, const char *url, hy_error_t *err) {
 
 static int check(const hy_gate_t *g, const hy_socket_url_t *u, const char *url, hy_error_t *err) {
     if (g->is_draining) return fail(err, HY_ECLOSED, url, "the node is about to end");
-    if (!hy_socket_url_is_loopback(u)) {
+    bool is_near = hy_socket_url_is_loopback(u);
+    if (!is_near && !g->config.has_auth)
         return fail(err, HY_EFORBIDDEN, url,
-                    "without auth a node serves its own machine only; use 127.0.0.1, [::1] or a "
-                    "Unix socket");
-    }
-    if (u->scheme == HY_SCHEME_WS && strcmp(u->path, "/ws") != 0)
+                    "without auth a node serves its own machine only: give --auth-key FILE, so "
+                    "that who comes in must show a token, or use 127.0.0.1, [::1] or a Unix "
+                    "socket");
+    if (!is_near && !hy_socket_url_is_tls(u))
+        return fail(err, HY_EFORBIDDEN, url,
+                    hy_socket_url_is_ws(u)
+                        ? "tokens would travel readable: write wss://, or use 127.0.0.1 or [::1]"
+                        : "tokens would travel readable: write tls://, or use 127.0.0.1 or [::1]");
+    if (hy_socket_url_is_tls(u) && !g->config.tls)
+        return fail(err, HY_EINVALID, url,
+                    "TLS needs a certificate and its key: give --tls-cert FILE and --tls-key FILE");
+    if (hy_socket_url_is_ws(u) && strcmp(u->path, "/ws") != 0)
         return fail(err, HY_EINVALID, url, "WebSocket is served on the path /ws");
     if (g->listener_count == HY_GATE_LISTENERS_MAX)
         return fail(err, HY_EFULL, url, "that is one more than a node takes");

@@ -10,9 +10,7 @@
  * takes delay_min_ms to delay_max_ms; each may lose and repeat. All draws come from the network's
  * own source, in the order of sending: one seed, one run.
  *
- * A pair is the connector and lasts; a channel of it owns the peer, its lanes and what is under
- * way.
- */
+ * A pair is the connector and lasts; a channel of it owns peer, lanes and what is under way. */
 #include "pair.h"
 
 #include "../base/dict.h"
@@ -33,6 +31,7 @@ struct hy_network {
     hy_link_t pairs;
     size_t in_flight;
     hy_names_t *names; /* that arrived lately */
+    hy_network_tap_t tap;
 };
 
 struct hy_pair {
@@ -58,14 +57,14 @@ struct channel {
     hy_pair_t *pair; /* NULL once closed */
     hy_peer_t *peer; /* NULL once closed */
     bool is_pumping; /* the way up */
+    bool is_parting; /* the node closes */
     hy_link_t flights;
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
-    hy_timer_t free;    /* a slow way down: started while it carries something */
-    uint64_t opened_ms; /* when a word of the session was last sent */
-    uint64_t
-        backlog_ms; /* when the last of what had waited at the node arrives: nothing overtakes */
+    hy_timer_t free;     /* a slow way down: started while it carries something */
+    uint64_t opened_ms;  /* when a word of the session was last sent */
+    uint64_t backlog_ms; /* when all that had waited at the node arrives: nothing overtakes */
 };
 
 typedef struct {
@@ -110,14 +109,16 @@ static void flight_free(flight_t *f, hy_network_t *network) {
 static void on_arrival(void *arg) {
     flight_t *f = arg;
     channel_t *c = f->channel;
-    const hy_pair_t *p = c->pair;
+    hy_network_t *n = c->pair->network;
     bool is_up = f->is_up;
     hy_msg_t *m = NULL;
     hy_error_t err;
-    int r = hy_msg_parse_with(p->network->names, f->text, &m, &err);
-    flight_free(f, p->network);
+    if (n->tap.cb) n->tap.cb(n->tap.arg, is_up, &f->text);
+    int r = f->text ? hy_msg_parse_with(n->names, f->text, &m, &err) : 0;
+    flight_free(f, n);
+    if (r == 0 && !m) return;
     if (r < 0) {
-        hy_log(log_of(p), HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
+        hy_log(n->log, HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
         return;
     }
     c->refs++;
@@ -149,6 +150,10 @@ void hy_network_free(hy_network_t *n) {
 
 void hy_network_set_faults(hy_network_t *n, const hy_network_faults_t *faults) {
     n->faults = *faults;
+}
+
+void hy_network_tap(hy_network_t *n, hy_network_tap_t tap) {
+    n->tap = tap;
 }
 
 size_t hy_network_in_flight(const hy_network_t *n) {
@@ -275,8 +280,7 @@ static bool is_just_opened(const channel_t *c) {
 
 /* The way down carries so much now. */
 static void occupy(channel_t *c, size_t bytes) {
-    const hy_pair_t *p = c->pair;
-    hy_timer_start(p->network->clock, &c->free, bytes * 1000 / p->bytes_per_s);
+    hy_timer_start(c->pair->network->clock, &c->free, bytes * 1000 / c->pair->bytes_per_s);
 }
 
 /* The node's queue, down to the runtime. */
@@ -328,6 +332,7 @@ static void channel_lost(channel_t *c, hy_close_code_t code, const char *reason)
 static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
     channel_t *c = arg;
     c->refs++;
+    c->is_parting = true;
     on_ready(c);
     c->peer = NULL;
     if (c->pair) channel_lost(c, code, reason);
@@ -356,8 +361,7 @@ static void land_some(channel_t *c) {
     for (hy_link_t *l = c->flights.next; l != &c->flights; l = l->next)
         count += hy_link_owner(l, flight_t, link)->is_up;
     if (count == 0) return;
-    uint64_t landing = hy_random_below(&c->pair->network->random, count + 1);
-    land_up(c, landing);
+    land_up(c, hy_random_below(&c->pair->network->random, count + 1));
 }
 
 /* The runtime closes. */
@@ -373,7 +377,7 @@ static void channel_close(hy_channel_t *base, hy_close_code_t code, const char *
         pump_up(c);
         land_up(c, UINT64_MAX);
     }
-    hy_peer_t *peer = c->peer;
+    hy_peer_t *peer = c->is_parting ? NULL : c->peer;
     c->peer = NULL;
     if (peer) hy_peer_lost(peer);
     if (c->pair) channel_end(c);
@@ -386,7 +390,7 @@ static void channel_wake(hy_channel_t *base) {
 
 static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
 static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
-static const hy_peer_events_t PEER = {on_ready, on_peer_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_peer_close};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
@@ -400,10 +404,8 @@ static int connect_pair(hy_connector_t *k, const hy_channel_user_t *user, void *
                        p->name->bytes);
     channel_t *c = hy_alloc_zero(sizeof *c);
     if (!c) return hy_fail(err, HY_ENOMEM, "out of memory");
-    *c = (channel_t){.base = {p->network ? &NETWORK : &MEMORY, user, arg},
-                     .refs = 1,
-                     .pair = p,
-                     .lanes_sweep_at = LANES_SWEEP_MIN};
+    *c = (channel_t){.base = {p->network ? &NETWORK : &MEMORY, user, arg}, .refs = 1, .pair = p};
+    c->lanes_sweep_at = LANES_SWEEP_MIN;
     hy_timer_init(&c->free, on_free, c);
     hy_link_init(&c->flights);
     hy_dict_init(&c->lanes, sizeof(lane_t));
@@ -435,10 +437,8 @@ int hy_pair_new(hy_node_server_t *node, hy_network_t *network, const char *name,
         hy_free(p);
         return HY_ENOMEM;
     }
-    *p = (hy_pair_t){.connector = {connect_pair, where, pair_free},
-                     .node = node,
-                     .network = network,
-                     .name = text};
+    *p = (hy_pair_t){.connector = {connect_pair, where, pair_free}, .node = node, .name = text};
+    p->network = network;
     hy_link_init(&p->link);
     if (network) hy_list_append(&network->pairs, &p->link);
     *out = p;

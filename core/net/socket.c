@@ -48,6 +48,7 @@ void hy_sockets_flush(hy_sockets_t *s) {
 
 static bool on_turn(void *arg) {
     hy_sockets_t *s = arg;
+    s->tls_steps = 0;
     hy_sockets_flush(s);
     return !hy_list_is_empty(&s->dirty);
 }
@@ -83,7 +84,18 @@ void hy_sockets_close(hy_sockets_t *s) {
     hy_dues_deinit(&s->endings);
     hy_work_close(s->work);
     hy_names_free(s->names);
+    hy_tls_room_free(s->tls_room);
+    hy_tls_context_free(s->tls_client);
     hy_free(s);
+}
+
+int hy_sockets_set_tls(hy_sockets_t *s, const hy_tls_files_t *files, hy_error_t *err) {
+    hy_tls_context_t *made;
+    int rc = hy_tls_client_new(files, &made, err);
+    if (rc) return rc;
+    hy_tls_context_free(s->tls_client);
+    s->tls_client = made;
+    return 0;
 }
 
 hy_sockets_stats_t hy_sockets_stats(const hy_sockets_t *s) {

@@ -14,11 +14,11 @@
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-hy_stream_t *hy__stream_new(hy_sockets_t *s, const hy_channel_ops_t *ops,
-                            const hy_channel_user_t *user, void *arg) {
+hy_stream_t *hy__stream_new(hy_sockets_t *s, hy_scheme_t scheme, const hy_channel_user_t *user,
+                            void *arg) {
     hy_stream_t *c = hy_alloc_zero(sizeof *c);
     if (!c) return NULL;
-    c->base = (hy_channel_t){.ops = ops, .user = user, .arg = arg};
+    c->base = (hy_channel_t){.ops = &hy__stream_ops[scheme], .user = user, .arg = arg};
     c->sockets = s;
     c->fd = -1;
     hy_link_init(&c->dirty);
@@ -51,6 +51,7 @@ static void retire(hy_stream_t *c) {
 static void go(hy_stream_t *c) {
     c->is_gone = true;
     hy__stream_forget(c);
+    hy__secure_free(c);
     hy_list_remove(&c->link);
     hy_list_remove(&c->dirty);
     hy_due_remove(&c->due);
@@ -78,6 +79,10 @@ static void finish(hy_stream_t *c) {
         return;
     }
     bool is_done = !hy__stream_has_taken(c);
+    if (is_done && !c->has_shut && c->secure) {
+        hy__secure_end(c);
+        is_done = !hy__stream_has_taken(c);
+    }
     if (is_done && !c->has_shut) {
         shutdown(c->fd, SHUT_WR);
         c->has_shut = true;
@@ -191,7 +196,10 @@ const hy_protocol_events_t hy__stream_events = {
 };
 
 void hy__stream_start(hy_stream_t *c) {
-    c->protocol->ops->start(c->protocol);
+    if (c->secure)
+        hy__secure_start(c);
+    else
+        c->protocol->ops->start(c->protocol);
     if (!c->is_gone) hy__stream_watch(c);
 }
 
@@ -201,7 +209,10 @@ static void take_input(hy_stream_t *c, size_t len) {
     hy_sockets_t *s = c->sockets;
     s->stats.bytes_in += len;
     if (c->is_ended) return;
-    c->protocol->ops->input(c->protocol, s->input, len);
+    if (c->secure)
+        hy__secure_input(c, len);
+    else
+        c->protocol->ops->input(c->protocol, s->input, len);
     /* Much is coming in: what it makes others send goes out before more is read. */
     if (len == sizeof s->input) hy_sockets_flush(s);
 }
@@ -220,7 +231,9 @@ static bool read_once(hy_stream_t *c) {
     } else if (c->is_ended) {
         finish(c);
     } else {
-        hy__stream_fail(c, HY_CLOSE_LOST, "the other end closed the connection");
+        hy__stream_fail(c, HY_CLOSE_LOST,
+                        c->secure ? hy__secure_cut(c->secure)
+                                  : "the other end closed the connection");
     }
     return false;
 }
@@ -228,7 +241,7 @@ static bool read_once(hy_stream_t *c) {
 /* The kernel knows of an error, and libuv watches no more: what came before it is read first. */
 static void on_error(hy_stream_t *c) {
     c->watched = 0;
-    while (read_once(c))
+    while (hy__secure_may_read(c) && read_once(c))
         continue;
     if (!c->is_gone) hy__stream_lose(c, "the connection failed");
 }
@@ -247,7 +260,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
             hy__stream_run(c);
         }
     }
-    if ((events & UV_READABLE) && !c->is_gone) read_once(c);
+    if ((events & UV_READABLE) && !c->is_gone && hy__secure_may_read(c)) read_once(c);
 }
 
 void hy__stream_watch(hy_stream_t *c) {
@@ -274,17 +287,8 @@ static void on_close(hy_channel_t *base, hy_close_code_t code, const char *reaso
     hy__stream_end(hy_link_owner(base, hy_stream_t, base), code, reason, NULL);
 }
 
-const hy_channel_ops_t hy__stream_ws = {"ws", true, on_wake, on_close};
-const hy_channel_ops_t hy__stream_tcp = {"tcp", true, on_wake, on_close};
-const hy_channel_ops_t hy__stream_unix = {"unix", true, on_wake, on_close};
-
-const hy_channel_ops_t *hy__stream_ops(const hy_socket_url_t *url) {
-    switch (url->scheme) {
-    case HY_SCHEME_WS:
-        return &hy__stream_ws;
-    case HY_SCHEME_TCP:
-        return &hy__stream_tcp;
-    default:
-        return &hy__stream_unix;
-    }
-}
+const hy_channel_ops_t hy__stream_ops[HY_SCHEMES] = {
+#define X(name, word) {word, true, on_wake, on_close},
+    HY_SCHEME_MAP(X)
+#undef X
+};

@@ -14,6 +14,7 @@
 
 #include "../base/mem.h"
 #include "../bus/ring.h"
+#include "opening.h"
 
 typedef enum { WAITING, CONNECTING, OPENING, LIVE, REPLACED } phase_t;
 
@@ -25,8 +26,10 @@ struct hy_stub {
     hy_channel_t *channel;
     phase_t phase;
     hy_msg_t *handshake; /* to be sent before all else */
-    hy_value_t asked;    /* its id */
-    bool is_reopening, is_telling, is_closing;
+    int64_t asked;       /* its id */
+    hy__opening_t opening;
+    bool is_reopening, is_renewing, is_telling, is_closing;
+    bool is_refused; /* its token was not taken when it tried last */
     bool was_live;
     bool holds;              /* what is sent is kept */
     hy_close_code_t parting; /* what the node has said before it closed; 0: nothing */
@@ -143,9 +146,7 @@ static void connect_later(hy_stub_t *s) {
     uint64_t delay_ms = 1 + hy_random_below(hy_bus_random(s->config.bus), bound);
     if (hy_timer_start(clock_of(s), &s->retry, delay_ms) < 0)
         hy_log(log_of(s), HY_LOG_ERROR, "stub",
-               "out of memory: %s is tried again when something is "
-               "to be sent there",
-               hy_stub_where(s));
+               "out of memory: %s is tried again when something is to be sent", hy_stub_where(s));
 }
 
 /* If there was no memory for the timer. */
@@ -163,12 +164,17 @@ static void say_why(hy_stub_t *s, const char *why) {
     s->why = text;
 }
 
+static void drop_handshake(hy_stub_t *s) {
+    hy_msg_unref(s->handshake);
+    s->handshake = NULL;
+}
+
 /* There is no connection (any more). */
 static void away(hy_stub_t *s, const char *why) {
     bool was_live = s->phase == LIVE;
     hy_timer_stop(clock_of(s), &s->answer);
-    hy_msg_unref(s->handshake);
-    s->handshake = NULL;
+    drop_handshake(s);
+    s->is_renewing = false;
     s->channel = NULL;
     say_why(s, why);
     if (was_live) {
@@ -191,20 +197,43 @@ static void give_up_channel(hy_stub_t *s, const char *why) {
     away(s, why);
 }
 
+/* Makes the message that opens, and notes its id. */
+static int prepare(hy_stub_t *s, bool is_reopening, hy_error_t *err) {
+    hy_msg_t *m;
+    hy_str_t *from = is_reopening ? s->session : s->runtime;
+    s->asked = hy_bus_next_id(s->config.bus);
+    int rc = hy__opening_make(&s->opening, is_reopening ? HY_MSG_REOPEN : HY_MSG_OPEN, s->asked,
+                              from, s->session_url, &m, err);
+    if (rc < 0) return rc;
+    hy_msg_unref(s->handshake);
+    s->handshake = m;
+    return 0;
+}
+
 static void shake(hy_stub_t *s, bool is_reopening) {
+    hy_error_t err = {.text = "out of memory"}, why;
     s->phase = OPENING;
     s->parting = 0;
     s->is_reopening = is_reopening;
-    hy_value_drop(s->asked);
-    s->asked = hy_int(hy_bus_next_id(s->config.bus));
-    hy_msg_unref(s->handshake);
-    s->handshake = hy_msg_new(is_reopening ? HY_MSG_REOPEN : HY_MSG_OPEN, s->asked,
-                              is_reopening ? s->session : s->runtime, s->session_url, hy_absent());
-    if (s->handshake && hy_timer_start(clock_of(s), &s->answer, HY_HANDSHAKE_MS) == 0) {
+    int rc = prepare(s, is_reopening, &err);
+    if (rc == 0) rc = hy_timer_start(clock_of(s), &s->answer, HY_HANDSHAKE_MS);
+    if (rc == 0) {
         hy_channel_wake(s->channel);
-    } else {
-        give_up_channel(s, hy_error_text(HY_ENOMEM));
+        return;
     }
+    hy_fail(&why, rc, "no session at %s: %s", hy_stub_where(s), err.text);
+    give_up_channel(s, why.text);
+}
+
+/* Its token ends soon: the session goes on with the next one. */
+static void renew(hy_stub_t *s, int64_t left_ms) {
+    hy_error_t err = {.text = "put a new one in its place"};
+    int rc = prepare(s, false, &err);
+    if (rc < 0 || !s->opening.is_new)
+        hy_log(log_of(s), HY_LOG_WARN, "stub", "the token for %s ends in %lld s: %s",
+               hy_stub_where(s), (long long)left_ms / 1000, err.text);
+    s->is_renewing = rc == 0;
+    if (rc == 0) hy_channel_wake(s->channel);
 }
 
 static void on_open(void *stub) {
@@ -235,13 +264,12 @@ static void live(hy_stub_t *s) {
     hy_timer_stop(clock_of(s), &s->hold);
     /* A node in the same process is nobody's news. */
     bool is_news = s->channel->ops->is_text || !is_first;
+    const char *news = is_first ? "" : "; the session before is gone, this is a new one";
     hy_log(log_of(s), is_news ? HY_LOG_INFO : HY_LOG_DEBUG, "stub", "connected to %s%s",
-           hy_stub_where(s),
-           !is_new    ? "; the session goes on"
-           : is_first ? ""
-                      : "; the session before is gone, this is a new one");
+           hy_stub_where(s), is_new ? news : "; the session goes on");
     s->phase = LIVE;
     s->was_live = true;
+    s->is_refused = false;
     s->tries = 0;
     hy_ring_t kept = s->queue;
     if (is_new && !is_first) hy_ring_init(&s->queue);
@@ -254,16 +282,20 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     int code = hy_msg_code(m);
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
+        bool checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
+        hy__opening_vouch(&s->opening, s->uplink, checks_identity);
         live(s);
-    } else if (s->is_reopening && code >= 400 && code < 500) { /* it is not known any more */
+    } else if (s->is_reopening && code >= 400 && code < 500 && code != 401 && code != 429) {
         hy_str_unref(s->session);
         s->session = NULL;
-        shake(s, false);
+        shake(s, false); /* it is not known any more */
     } else {
         hy_error_t err;
         const char *why = code < 300 ? "out of memory" : hy_msg_desc(m);
         hy_fail(&err, HY_EUNREACHABLE, "%s did not open a session for %s: %s", hy_stub_where(s),
                 s->runtime->bytes, why);
+        if (code == 401 && !s->is_refused) s->tries = 0; /* that is news */
+        s->is_refused = code == 401;
         give_up_channel(s, err.text);
     }
 }
@@ -274,8 +306,7 @@ static void replaced(hy_stub_t *s, const char *why) {
     s->phase = REPLACED;
     hy_timer_stop(clock_of(s), &s->answer);
     hy_timer_stop(clock_of(s), &s->hold);
-    hy_msg_unref(s->handshake);
-    s->handshake = NULL;
+    drop_handshake(s);
     say_why(s, why);
     hy_log(log_of(s), HY_LOG_ERROR, "stub",
            "%s; %s stays away: stop the other one and start this one again", why,
@@ -306,9 +337,16 @@ static void on_message(void *stub, hy_msg_t *m) {
         take_parting(s, hy_msg_body(m));
         return;
     }
-    bool is_ours = m->id.kind == HY_INT && s->asked.kind == HY_INT && m->id.as.i == s->asked.as.i;
+    bool is_ours = m->id.kind == HY_INT && m->id.as.i == s->asked;
     if (m->type == HY_MSG_RESPONSE && s->phase == OPENING && is_ours) {
         on_answer(s, m);
+    } else if (m->type == HY_MSG_RESPONSE && s->is_renewing && is_ours) {
+        s->is_renewing = false;
+        if (hy_msg_code(m) >= 300)
+            hy_log(log_of(s), HY_LOG_WARN, "stub", "%s does not take the next token: %s",
+                   hy_stub_where(s), hy_msg_desc(m));
+    } else if (m->type == HY_MSG_EVENT && s->phase == LIVE && !s->is_renewing) {
+        renew(s, hy_get_int(hy_get_object(hy_msg_body(m), "value"), "expires", 0));
     } else if (m->type == HY_MSG_RESPONSE && !hy_msg_has_id(m)) {
         hy_log(log_of(s), HY_LOG_WARN, "stub", "the node answers %d: %s", hy_msg_code(m),
                hy_msg_desc(m));
@@ -340,8 +378,7 @@ static void on_consume(void *stub, uint32_t count) {
         hy_ring_consume(&s->queue, count);
         return;
     }
-    hy_msg_unref(s->handshake);
-    s->handshake = NULL;
+    drop_handshake(s);
 }
 
 static void on_closed(void *stub, hy_close_code_t code, const char *reason) {
@@ -357,11 +394,10 @@ static void on_closed(void *stub, hy_close_code_t code, const char *reason) {
     bool was_there = s->phase != CONNECTING; /* else the channel says where it tried */
     hy_fail(&err, HY_EUNREACHABLE, was_there ? "connection to %s lost: %s" : "%.0s%s",
             hy_stub_where(s), reason);
-    if (code == HY_CLOSE_REPLACED) {
+    if (code == HY_CLOSE_REPLACED)
         replaced(s, err.text);
-    } else {
+    else
         away(s, err.text);
-    }
 }
 
 static const hy_channel_user_t USER = {on_open, on_message, on_malformed,
@@ -402,6 +438,7 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
     }
     s->config = *config;
     s->runtime = hy_str_ref(config->runtime);
+    s->opening = (hy__opening_t){.get = config->token, .arg = config->token_arg};
     hy_ring_init(&s->queue);
     hy_timer_init(&s->retry, connect_now, s);
     hy_timer_init(&s->answer, on_no_answer, s);
@@ -412,6 +449,7 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
         return rc;
     }
     *out = s;
+    hy__opening_vouch(&s->opening, s->uplink, true); /* as far as is known by now */
     hold(s);
     connect_now(s);
     return 0;
@@ -421,9 +459,11 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
 static void say_goodbye(hy_stub_t *s) {
     hy_channel_t *c = s->channel;
     s->is_closing = true;
-    if (s->phase == LIVE)
+    if (s->phase == LIVE) {
+        hy_msg_unref(s->handshake); /* of a renewal */
         s->handshake = hy_msg_new(HY_MSG_CLOSE, hy_int(hy_bus_next_id(s->config.bus)), s->runtime,
                                   s->session_url, hy_absent());
+    }
     hy_channel_close(c, HY_CLOSE_NORMAL, "the runtime ends");
 }
 
@@ -432,8 +472,7 @@ void hy_stub_crash(hy_stub_t *s) {
     hy_channel_t *c = s->channel;
     s->channel = NULL;
     s->is_closing = true;
-    hy_msg_unref(s->handshake);
-    s->handshake = NULL;
+    drop_handshake(s);
     hy_ring_deinit(&s->queue);
     if (c) hy_channel_close(c, HY_CLOSE_LOST, "");
     hy_stub_close(s);
@@ -450,6 +489,7 @@ void hy_stub_close(hy_stub_t *s) {
     s->config.connector->free(s->config.connector);
     hy_ring_deinit(&s->queue);
     hy_msg_unref(s->handshake);
+    hy__opening_deinit(&s->opening);
     hy_str_unref(s->runtime);
     hy_str_unref(s->session);
     hy_str_unref(s->session_url);

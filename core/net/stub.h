@@ -12,7 +12,13 @@
  * was lost (or since it was made), within HY_STUB_QUEUE_BYTES_MAX. A session taken over (re-open)
  * gets all of it. If the session is a new one, or nothing came in time, what was kept is dropped
  * and its requests are answered 503; until it is live again, requests are refused at once. The
- * answers name the cause. */
+ * answers name the cause.
+ *
+ * A node may ask for a token (node/auth.h). It is got anew for each try, and when the node says
+ * that it ends soon: then the session is renewed with it while all goes on. One that the node does
+ * not take (401) keeps the stub away like any other failure, and each try asks for it again; the
+ * session that it had is kept for re-open. Whether its node checks
+ * identities, and for whom the token speaks, the uplink is told (hy_uplink_set_users). */
 #ifndef HY_NET_STUB_H
 #define HY_NET_STUB_H
 
@@ -31,6 +37,10 @@ typedef struct {
      * is for people, lent. May be NULL. */
     void (*changed)(void *arg, hy_stub_state_t state, bool is_new, const char *why);
     void *arg;
+    /* The token to open with, which the stub owns then; NULL: there is none for this node. May
+     * fail, with a text. NULL: it has none. */
+    int (*token)(void *token_arg, hy_str_t **out, hy_error_t *err);
+    void *token_arg;
 } hy_stub_config_t;
 
 typedef struct hy_stub hy_stub_t;

@@ -7,9 +7,12 @@
 #include <strings.h>
 #include <sys/un.h>
 
-#define WS_PORT   80 /* RFC 6455, section 3 */
-#define PORT_MAX  65535
-#define FORMS     "write ws://HOST:PORT/PATH, tcp://HOST:PORT or unix:///PATH"
+#define WS_PORT  80  /* RFC 6455, section 3 */
+#define WSS_PORT 443 /* the same */
+#define PORT_MAX 65535
+#define FORMS                                                                                      \
+    "write ws://HOST:PORT/PATH, tcp://HOST:PORT, unix:///PATH, or over TLS wss://HOST:PORT/PATH, " \
+    "tls://HOST:PORT"
 #define WS_PATH   "/ws"
 #define UNIX_ROOM sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -89,16 +92,19 @@ static int read_network(const char *url, const char *at, hy_socket_url_t *out, h
     const char *why = NULL;
     at = read_host(at, out, &why);
     if (!at) return fail(err, url, why);
-    bool is_ws = out->scheme == HY_SCHEME_WS;
+    bool is_ws = hy_socket_url_is_ws(out), is_tls = hy_socket_url_is_tls(out);
     if (*at == ':') {
         at = read_port(at + 1, &out->port);
         if (!at) return fail(err, url, "a port is a number from 0 to 65535");
     } else if (is_ws) {
-        out->port = WS_PORT;
+        out->port = is_tls ? WSS_PORT : WS_PORT;
     } else {
-        return fail(err, url, "the port is missing; write tcp://HOST:PORT");
+        return fail(err, url,
+                    is_tls ? "the port is missing; write tls://HOST:PORT"
+                           : "the port is missing; write tcp://HOST:PORT");
     }
-    if (!is_ws) return *at ? fail(err, url, "nothing follows the port of a tcp URL") : 0;
+    if (!is_ws && *at) return fail(err, url, "nothing follows the port of a tcp or tls URL");
+    if (!is_ws) return 0;
     if (*at && *at != '/') return fail(err, url, "after host and port comes a path, as in /ws");
     if (*at == '\0' || strcmp(at, "/") == 0) at = WS_PATH;
     if (!copy(out->path, sizeof out->path, at, strlen(at)))
@@ -119,26 +125,34 @@ static int read_unix(const char *url, const char *at, hy_socket_url_t *out, hy_e
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+const char *hy_scheme_word(hy_scheme_t scheme) {
+    static const char *const words[] = {
+#define X(name, word) word,
+        HY_SCHEME_MAP(X)
+#undef X
+    };
+    return words[scheme];
+}
+
+bool hy_socket_url_is_ws(const hy_socket_url_t *url) {
+    return url->scheme == HY_SCHEME_WS || url->scheme == HY_SCHEME_WSS;
+}
+
+bool hy_socket_url_is_tls(const hy_socket_url_t *url) {
+    return url->scheme == HY_SCHEME_WSS || url->scheme == HY_SCHEME_TLS;
+}
+
 int hy_socket_url_parse(const char *url, hy_socket_url_t *out, hy_error_t *err) {
-    const char *at = url;
     hy_socket_url_t u = {0};
-    int rc;
-    if (takes(&at, "ws://")) {
-        u.scheme = HY_SCHEME_WS;
-        rc = read_network(url, at, &u, err);
-    } else if (takes(&at, "tcp://")) {
-        u.scheme = HY_SCHEME_TCP;
-        rc = read_network(url, at, &u, err);
-    } else if (takes(&at, "unix://")) {
-        u.scheme = HY_SCHEME_UNIX;
-        rc = read_unix(url, at, &u, err);
-    } else if (takes(&at, "wss://") || takes(&at, "tls://")) {
-        rc = fail(err, url, "encrypted connections are not served yet; use ws, tcp or unix");
-    } else {
-        rc = fail(err, url, "is no URL of a socket; " FORMS);
+    for (; u.scheme < HY_SCHEMES; u.scheme++) {
+        const char *at = url;
+        if (!takes(&at, hy_scheme_word(u.scheme)) || !takes(&at, "://")) continue;
+        int rc = u.scheme == HY_SCHEME_UNIX ? read_unix(url, at, &u, err)
+                                            : read_network(url, at, &u, err);
+        if (rc == 0) *out = u;
+        return rc;
     }
-    if (rc == 0) *out = u;
-    return rc;
+    return fail(err, url, "is no URL of a socket; " FORMS);
 }
 
 /* --- loopback --------------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@
 #include "../base/list.h"
 #include "../base/mem.h"
 #include "../bus/ring.h"
+#include "auth.h"
+#include "bounds.h"
 #include "close.h"
 #include "node.h"
 
@@ -53,6 +55,7 @@ struct hy_node_server {
     hy_str_t *registry_url; /* what publishes changes of status */
     hy_str_t *catalogue_url;
     const hy_schemas_t *schemas; /* lent; NULL: the catalogue is empty */
+    const hy_auth_t *auth;       /* lent; NULL: whoever comes may open a session */
     hy_node_limits_t limits;
     hy_clock_t *clock;
     hy_random_t *random;
@@ -74,14 +77,8 @@ struct hy_node_server {
     uint32_t lapsed;        /* sessions that are to end */
     bool is_closing;
     hy_node_stats_t stats;
+    uint64_t bounds_refused[HY__BOUNDS];
 };
-
-/* How much a session may still do of something that is limited, in thousandths; below 0 after one
- * large piece. */
-typedef struct {
-    int64_t left;
-    uint64_t since_ms; /* when it was last filled up */
-} hy__rate_t;
 
 struct hy_session {
     /* What each delivery looks at lies together. */
@@ -107,7 +104,11 @@ struct hy_session {
     hy_link_t watches; /* of the registry */
     uint32_t watch_count;
     hy_link_t waiting; /* answers that wait for a commit */
-    hy__rate_t messages, bytes, allocations;
+    bool has_auth;     /* it has shown a token, */
+    hy_claims_t claims;
+    hy_timer_t authority; /* which is near its end: then its runtime is told, or at it */
+    uint64_t warn_ms;     /* by the wall clock; 0: it was told */
+    hy_rate_t messages, bytes, allocations;
 };
 
 /* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */
@@ -142,7 +143,8 @@ int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out,
 /* The same owner opens anew: it keeps its claims, all else begins again. */
 int hy__session_renew(hy_session_t *s, hy_error_t *err);
 /* As it was in an earlier life of the node; its grace begins. */
-int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id);
+int hy__session_restore(hy_node_server_t *n, hy_str_t *runtime, hy_str_t *token, uint64_t id,
+                        hy_session_t **out);
 /* The session of a RuntimeURL, and of <RuntimeURL>/<token>; NULL if there is none. */
 hy_session_t *hy__session_find(const hy_node_server_t *n, const char *runtime, size_t len);
 hy_session_t *hy__session_of_token(const hy_node_server_t *n, const hy_str_t *from);
@@ -159,28 +161,18 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m);
  * What several sessions share is counted for the one that made it; the messages that wait are
  * shared by nature and counted apart (stats.queued_bytes). */
 size_t hy__session_bytes(const hy_session_t *s);
-/* May it hold so much more? HY_EFULL if not. */
-int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err);
 void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
-
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
-
-/* --- rate.c: what a session may send in a second ---------------------------------------------- */
-
-void hy__rate_init(hy_session_t *s);
-/* HY_ETOO_FAST with the limit in words. */
-int hy__rate_message(hy_session_t *s, hy_msg_t *m, hy_error_t *err);
-int hy__rate_malformed(hy_session_t *s, size_t bytes, hy_error_t *err);
-int hy__rate_allocate(hy_session_t *s, uint32_t count, hy_error_t *err);
-/* Answers what is too much, if it can be answered, and counts it. */
-void hy__rate_refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
 
 /* --- peer.c ----------------------------------------------------------------------------------- */
 
 void hy__peer_signal(hy_peer_t *p); /* something is queued; NULL allowed */
+/* Sends what is for this connection alone, before what is queued. `m` is taken over, NULL allowed.
+ */
+void hy__peer_say(hy_peer_t *p, hy_msg_t *m);
 /* Closes the connection; its session keeps its grace. NULL allowed. */
 void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
 void hy__peers_free(hy_node_server_t *n);
@@ -258,9 +250,10 @@ void hy__address_release(hy_node_server_t *n, hy__address_t *a);
 int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err);
 /* It does, and remains claimed or allocated; its allocation key knows it no more. */
 void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to);
-/* True if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
- * free. Then it is claimed. */
-bool hy__claim_by_use(hy_session_t *s, hy_str_t *url);
+/* 0 if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
+ * free. Then it is claimed. HY_EFORBIDDEN if it may not; `err` is then the caller's to fill.
+ * HY_EFULL if it has as many as it may, HY_ENOMEM. */
+int hy__claim_by_use(hy_session_t *s, hy_str_t *url, hy_error_t *err);
 /* True if a schema may give the scheme to data objects. */
 bool hy__is_object_scheme(hy_span_t scheme);
 
@@ -485,5 +478,7 @@ uint64_t hy__keep_written(const hy_node_server_t *n); /* counts rows */
 void hy__keep_sync(hy_node_server_t *n);              /* what is written is to survive power loss */
 /* Something could not be written, nor can it now: nothing may be acknowledged. */
 bool hy__keep_is_torn(const hy_node_server_t *n);
+
+#include "authorised.h"
 
 #endif

@@ -44,7 +44,13 @@ static void end_all(hy__keep_t *k, hy_table_t table, const hy_str_t *owner) {
 /* --- sessions --------------------------------------------------------------------------------- */
 
 static void write_session(hy__keep_t *k, const hy_session_t *s) {
-    hy_buf_format(&k->text, "{\"token\":\"%s\",\"id\":%" PRIu64 "}", s->token->bytes, s->id);
+    hy_buf_t *b = &k->text;
+    hy_buf_format(b, "{\"token\":\"%s\",\"id\":%" PRIu64, s->token->bytes, s->id);
+    if (s->has_auth) {
+        hy_buf_text(b, ",\"users\":");
+        hy_json_write(b, (hy_value_t){.kind = HY_ARRAY, .as.n = s->claims.users});
+    }
+    hy_buf_char(b, '}');
     hy__keep_row(k, HY_TABLE_SESSIONS, s->owner->runtime, k->nothing);
 }
 

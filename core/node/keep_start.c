@@ -8,6 +8,7 @@
  * time, with an empty queue. Rows of sessions that had ended mean nothing; where they lie in the
  * way they are removed. A row that makes no sense is logged and left alone: it is for a person to
  * look at. */
+#include "authorised.h"
 #include "keep.h"
 
 #include <inttypes.h>
@@ -47,12 +48,20 @@ static hy_session_t *session_of(const read_t *r, const hy_str_t *runtime, uint64
 
 /* --- sessions, claims, addresses -------------------------------------------------------------- */
 
+static bool is_of_users(hy_value_t v) {
+    return v.kind == HY_ARRAY && hy_claims_check_users(v.as.n, NULL) == 0;
+}
+
 static int read_session(read_t *r) {
     hy_str_t *token = hy_get_str(r->value, "token");
+    hy_value_t users = hy_get(r->value, "users");
     uint64_t id = read_id(r, "id");
     bool is_second = hy__session_find(r->node, r->owner->bytes, r->owner->len) != NULL;
     if (!token || id == 0 || is_second || r->key->len > 0) return HY_EINVALID;
-    return hy__session_restore(r->node, r->owner, token, id);
+    if (users.kind != HY_ABSENT && !is_of_users(users)) return HY_EINVALID;
+    hy_session_t *s;
+    int rc = hy__session_restore(r->node, r->owner, token, id, &s);
+    return rc == 0 ? hy__authority_restore(s, users) : rc;
 }
 
 static int read_claim(read_t *r) {

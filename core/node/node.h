@@ -20,6 +20,7 @@
 #include "../data/schema.h"
 #include "../loop/clock.h"
 #include "../store/store.h"
+#include "auth.h"
 
 typedef struct hy_node_server hy_node_server_t;
 
@@ -45,6 +46,7 @@ typedef struct {
     hy_node_ready_cb ready; /* with a store: called once, in a turn of its own; may be NULL */
     void *ready_arg;
     const hy_schemas_t *schemas; /* its catalogue; lent as the store is; NULL: it is empty */
+    const hy_auth_t *auth;       /* who may open a session; lent; NULL: whoever comes */
 } hy_node_config_t;
 
 /* What is delivered is sent, waits, or was dropped for a reason that is counted:

@@ -4,12 +4,14 @@
  *      re-open   a session whose connection was lost, or still seems to be there, is taken over
  *      close     the session ends, and the connection with it
  *
+ * If the node asks for tokens, the first two must bring one (authorised.c).
+ *
  * A peer owns nothing but what is for itself (`own`): answers of its handshakes, of which several
  * may come before the first can be sent, and the last words to a connection that is being closed.
  * All else that it sends is its session's queue. */
 #include "peer.h"
 
-#include "internal.h"
+#include "authorised.h"
 
 struct hy_peer {
     hy_node_server_t *server;
@@ -129,8 +131,7 @@ void hy_peer_consume(hy_peer_t *p, uint32_t count) {
     if (p->own.count == 0) hy_ring_deinit(&p->own); /* for long it needs none */
 }
 
-/* Sends a message of its own, before what is queued. `m` is taken over, NULL allowed. */
-static void send_own(hy_peer_t *p, hy_msg_t *m) {
+void hy__peer_say(hy_peer_t *p, hy_msg_t *m) {
     if (m && hy_ring_push(&p->own, m, 0) == 0) hy__peer_signal(p);
     hy_msg_unref(m);
 }
@@ -143,6 +144,7 @@ static hy_msg_t *make_answer(const hy_node_server_t *n, hy_value_t id, hy_str_t 
     int rc = body ? hy_put(body, "code", hy_int(code)) : HY_ENOMEM;
     if (rc == 0 && desc) rc = hy_put(body, "desc", hy_text(desc));
     if (rc == 0 && token) rc = hy_put(body, "runtimeToken", hy_string(hy_str_ref(token)));
+    if (rc == 0 && token && n->auth) rc = hy_put(body, "auth", hy_bool(true));
     if (rc == 0)
         return hy_msg_new(HY_MSG_RESPONSE, id, n->session_url, to ? to : n->session_url,
                           hy_node_value(body));
@@ -154,7 +156,7 @@ static hy_msg_t *make_answer(const hy_node_server_t *n, hy_value_t id, hy_str_t 
 static void answer(hy_peer_t *p, const hy_msg_t *m, int code, const char *desc, hy_str_t *token) {
     hy_value_t id = hy_absent();
     if (hy_value_copy(m->id, &id) == 0)
-        send_own(p, make_answer(p->server, id, m->from, code, desc, token));
+        hy__peer_say(p, make_answer(p->server, id, m->from, code, desc, token));
 }
 
 static void refuse(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
@@ -179,45 +181,81 @@ static void replace(hy_session_t *s) {
     const char *why = "another connection has opened this runtime";
     old->session = NULL;
     s->peer = NULL;
-    send_own(old, make_answer(s->server, hy_absent(), s->owner->runtime, 409, why, NULL));
+    hy__peer_say(old, make_answer(s->server, hy_absent(), s->owner->runtime, 409, why, NULL));
     hy__peer_end(old, HY_CLOSE_REPLACED, why);
 }
 
-static void on_open(hy_peer_t *p, hy_msg_t *m) {
-    hy_node_server_t *n = p->server;
-    hy_error_t err;
-    if (p->session && hy_str_equal(p->session->owner->runtime, m->from)) {
-        answer(p, m, 200, NULL, p->session->token);
-        return;
-    }
-    hy_session_t *s = NULL;
-    int r = p->session ? hy_fail(&err, HY_ECONFLICT, "this connection has a session for %s already",
-                                 p->session->owner->runtime->bytes)
-                       : 0;
-    if (r == 0 && (s = hy__session_find(n, m->from->bytes, m->from->len))) {
-        replace(s);
-        r = hy__session_renew(s, &err);
-        if (r < 0) hy__session_detach(s);
-    } else if (r == 0) {
-        r = hy__session_open(n, m->from, &s, &err);
-    }
-    if (r < 0) {
-        refuse(p, m, &err);
-        return;
-    }
-    attach(p, s);
-    hy_log(n->log, HY_LOG_DEBUG, "node", "%s opened by %s", m->from->bytes, p->where->bytes);
-    answer(p, m, 200, NULL, s->token); /* who gets it may be gone when this is back */
+/* Its last words are asked for when it is closed: who had them before might be gone by then. */
+static void refuse_and_end(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err,
+                           hy_close_code_t code) {
+    p->is_signalled = true;
+    refuse(p, m, err);
+    hy__peer_end(p, code, err->text);
 }
 
-static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
-    hy_session_t *s = hy__session_of_token(p->server, m->from);
-    hy_error_t err;
-    if (!s || (p->session && p->session != s)) {
-        hy_fail(&err, HY_EFORBIDDEN, "no session of this name and token: open a new one");
-        refuse(p, m, &err);
-        return;
+/* Who shows no token, or a bad one, does not stay. */
+static void turn_away(hy_peer_t *p, const hy_msg_t *m, const hy_error_t *err) {
+    if (err->code == HY_EUNAUTHENTICATED)
+        refuse_and_end(p, m, err, HY_CLOSE_UNAUTHORISED);
+    else
+        refuse(p, m, err);
+}
+
+/* The connection has the session, which goes on by these claims; they are taken over. */
+static void welcome(hy_peer_t *p, const hy_msg_t *m, hy_session_t *s, hy_claims_t *claims) {
+    hy__authority_give(s, claims);
+    if (s->peer == p) answer(p, m, 200, NULL, s->token); /* who gets it may be gone after that */
+}
+
+/* The session of `runtime` on this connection: the one that it has, another's, or a new one. */
+static int open_session(hy_peer_t *p, hy_str_t *runtime, const hy_claims_t *claims,
+                        hy_session_t **out, hy_error_t *err) {
+    hy_node_server_t *n = p->server;
+    hy_session_t *s = hy__session_find(n, runtime->bytes, runtime->len);
+    if (p->session && p->session != s)
+        return hy_fail(err, HY_ECONFLICT, "this connection has a session for %s already",
+                       p->session->owner->runtime->bytes);
+    int r = hy__authority_admits(n, claims, runtime, s, err);
+    if (r < 0) return r;
+    if (s && s == p->session) {
+        *out = s;
+        return 0;
     }
+    if (s) {
+        replace(s);
+        r = hy__session_renew(s, err);
+        if (r < 0) hy__session_detach(s);
+    } else {
+        r = hy__session_open(n, runtime, &s, err);
+    }
+    if (r < 0) return r;
+    attach(p, s);
+    hy_log(n->log, HY_LOG_DEBUG, "node", "%s opened by %s", runtime->bytes, p->where->bytes);
+    *out = s;
+    return 0;
+}
+
+static void on_open(hy_peer_t *p, hy_msg_t *m) {
+    hy_claims_t claims = {.sub = NULL};
+    hy_session_t *s = NULL;
+    hy_error_t err;
+    int r = hy__authority_check(p->server, m, &claims, &err);
+    if (r == 0) r = open_session(p, m->from, &claims, &s, &err);
+    if (r == 0)
+        welcome(p, m, s, &claims);
+    else
+        turn_away(p, m, &err);
+    hy_claims_deinit(&claims);
+}
+
+/* The session of that name and token, on this connection from now on. */
+static int reopen_session(hy_peer_t *p, const hy_str_t *from, const hy_claims_t *claims,
+                          hy_session_t **out, hy_error_t *err) {
+    hy_session_t *s = hy__session_of_token(p->server, from);
+    if (!s || (p->session && p->session != s))
+        return hy_fail(err, HY_EFORBIDDEN, "no session of this name and token: open a new one");
+    int r = hy__authority_admits(p->server, claims, s->owner->runtime, s, err);
+    if (r < 0) return r;
     if (s->peer != p) {
         replace(s);
         hy__outgoing_attach(s);
@@ -225,7 +263,21 @@ static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
     }
     hy_log(p->server->log, HY_LOG_DEBUG, "node", "%s re-opened by %s", s->owner->runtime->bytes,
            p->where->bytes);
-    answer(p, m, 200, NULL, s->token);
+    *out = s;
+    return 0;
+}
+
+static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
+    hy_claims_t claims = {.sub = NULL};
+    hy_session_t *s = NULL;
+    hy_error_t err;
+    int r = hy__authority_check(p->server, m, &claims, &err);
+    if (r == 0) r = reopen_session(p, m->from, &claims, &s, &err);
+    if (r == 0)
+        welcome(p, m, s, &claims);
+    else
+        turn_away(p, m, &err);
+    hy_claims_deinit(&claims);
 }
 
 static void on_close(hy_peer_t *p, hy_msg_t *m) {
@@ -268,13 +320,24 @@ static void handshake(hy_peer_t *p, hy_msg_t *m) {
     }
 }
 
+/* Bounded by what it reads, and by what may come from where it is. */
+static void come_in(hy_peer_t *p, hy_msg_t *m) {
+    hy_error_t err;
+    if (p->own.count >= HY_PEER_ANSWERS_MAX) {
+        hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+    } else if (p->events->may_open && p->events->may_open(p->arg, &err) < 0) {
+        refuse_and_end(p, m, &err, HY_CLOSE_TOO_MANY);
+    } else {
+        handshake(p, m);
+    }
+}
+
 /* --- receiving -------------------------------------------------------------------------------- */
 
 static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
     hy_error_t err;
     hy_fail(&err, HY_EFORBIDDEN, "there is no session: send open to mn:/session first");
-    refuse(p, m, &err);
-    hy__peer_end(p, HY_CLOSE_POLICY, err.text);
+    refuse_and_end(p, m, &err, HY_CLOSE_POLICY);
 }
 
 /* Calls may lie in one another: what is told to a connection may make it bring something. Gives
@@ -296,10 +359,7 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     if (hy__keep_is_reading(n)) {
         hy__peer_end(p, HY_CLOSE_TRY_LATER, "the node reads its store");
     } else if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
-        if (p->own.count < HY_PEER_ANSWERS_MAX)
-            handshake(p, m);
-        else
-            hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+        come_in(p, m);
     } else if (!s) {
         refuse_stranger(p, m);
     } else {
@@ -346,7 +406,7 @@ bool hy_peer_malformed(hy_peer_t *p, const hy_str_t *text, const hy_error_t *err
     }
     hy_msg_t *m = make_answer(n, read_id(text), to, hy_error_http(err->code), err->text, NULL);
     if (!p->session) {
-        send_own(p, m);
+        hy__peer_say(p, m);
         hy__peer_end(p, HY_CLOSE_POLICY, err->text);
     } else if (m) {
         hy__deliver(p->session, m);

@@ -1,6 +1,7 @@
 /* The function domain://registry.<d>: create, update, delete and read of entries (PROTOCOL.md
  * section 4); how they are kept is in entries.c, found in lookup.c, watched in watches.c. Only the
  * holder of a URL writes its entry; everybody reads. */
+#include "authorised.h"
 #include "entries.h"
 
 /* The entry that the session may write: the one of those found whose URL it holds. */
@@ -11,7 +12,7 @@ static int find_own(hy_session_t *s, const hy_str_t *resource, hy__entry_t **out
     hy__walk_t walk = {.pos = 0};
     bool found = false;
     for (hy__entry_t *e; (e = hy__found_next(&f, &walk)); found = true) {
-        if (!hy__claim_by_use(s, e->url)) continue;
+        if (hy__claim_by_use(s, e->url, NULL) < 0) continue;
         *out = e;
         return 0;
     }
@@ -56,7 +57,8 @@ static int check_value(hy_session_t *s, const hy_node_t *value, hy__type_t *type
     if (hy_get(value, "type").kind != HY_ABSENT &&
         (!word || !hy__type_find(word->bytes, word->len, type)))
         return hy_fail(err, HY_EINVALID, "value.type must be \"hyperty\" or \"dataObject\"");
-    if (hy__claim_by_use(s, url)) return 0;
+    r = hy__claim_by_use(s, url, err);
+    if (r != HY_EFORBIDDEN) return r;
     return hy_fail(err, HY_EFORBIDDEN, "only the holder of %s may register it", url->bytes);
 }
 
@@ -74,6 +76,7 @@ static int create(hy_session_t *s, const hy_node_t *body, hy_error_t *err) {
     uint64_t expires_ms = 0;
     int r = check_value(s, value, &type, err);
     if (r == 0) r = hy__entry_expires(value, &expires_ms, err);
+    if (r == 0) r = hy__identity_check_entry(s, value, NULL, err);
     if (r < 0) return r;
     hy_str_t *status = hy_get_str(value, "status");
     bool is_live = !hy_str_is(status, "disconnected");
@@ -130,6 +133,7 @@ static int change(hy_session_t *s, hy__entry_t *e, const hy_node_t *body, hy_err
         if (r == 0) r = merge(copy, body, err);
         if (r == 0) r = read_status(hy_get(copy, "status"), &is_live, err);
         if (r == 0) r = hy__entry_expires(copy, &expires_ms, err);
+        if (r == 0) r = hy__identity_check_entry(s, copy, e->value, err);
         if (r < 0) {
             hy_node_unref(copy);
             return r;

@@ -124,6 +124,7 @@ int hy_node_server_new(const hy_node_config_t *config, hy_node_server_t **out) {
     n->log = config->log;
     n->limits = config->limits;
     n->schemas = config->schemas;
+    n->auth = config->auth;
     if (!n->limits.queue_bytes) n->limits.queue_bytes = HY_SESSION_QUEUE_BYTES_MAX;
     if (!n->limits.grace_ms) n->limits.grace_ms = HY_SESSION_GRACE_MS;
     if (!n->limits.stuck_ms) n->limits.stuck_ms = HY_SESSION_STUCK_MS;

@@ -66,7 +66,10 @@ typedef struct hy_store hy_store_t;
     X(ENTRIES, "entries", "url", TEXT)                                                             \
     /* object URL │ "" │ {"epoch", "by", "session", "reporter", "guard"}; object URL │       \
      * admitted hyperty │ {"session"}; "" │ deleted object │ {"until"} */                    \
-    X(OBJECTS, "objects", "part", TEXT)
+    X(OBJECTS, "objects", "part", TEXT)                                                            \
+    /* runtime URL │ "" │ {"seed", "since"}: its own key, which nobody is to see; runtime URL  \
+     * │ user │ {"keys": [{"key", "since"}, …]} */                                           \
+    X(KEYS, "keys", "user", TEXT)
 
 typedef enum {
 #define X(name, table, key, kind) HY_TABLE_##name,

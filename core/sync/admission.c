@@ -26,7 +26,7 @@ typedef struct {
 
 static void asking_free(asking_t *a);
 
-/* `let` NULL: it was let in before, and that goes on. */
+/* `let` NULL: it was let in before, as the same user, and that goes on. */
 static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber,
                    const hy_judgement_t *let) {
     hy_reporter_t *r = hy__hosted_reporter(h);
@@ -53,7 +53,7 @@ static void accept(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber,
                        r ? hy_error_text(rc) : "the object has no reporter any more", hy_absent());
         return;
     }
-    hy_asker_t who = hy__asker(subscriber, body);
+    hy_asker_t who = hy__asker(subscriber, request);
     if (who.user) hy_str_ref(who.user);
     hy_str_unref(g->user);
     g->user = who.user;
@@ -89,7 +89,7 @@ static void withdraw(hy_hosted_t *h, const hy_str_t *hyperty) {
 
 /* Rules may have changed while its reporter thought. */
 static void let_in_unless_denied(hy_hosted_t *h, const asking_t *a) {
-    hy_asker_t who = hy__asker(a->subscriber, hy_msg_body(a->request));
+    hy_asker_t who = hy__asker(a->subscriber, a->request);
     hy_error_t err;
     hy_judgement_t j = hy__judge(h, HY_ACTION_OBSERVE, &who, &err);
     if (j.ruling == HY_RULING_DENY) {
@@ -143,35 +143,29 @@ static void on_decided(void *arg, hy_msg_t *answer, int code) {
     if (!r || !hy__telling_defer(r->party.syncher, let_in_later, a)) let_in(a);
 }
 
-static hy_value_t forward_body(const hy_hosted_t *h, const char *type, hy_str_t *from,
-                               hy_value_t identity) {
+static hy_value_t forward_body(const hy_hosted_t *h, const char *type, const hy_asker_t *who) {
     hy_node_t *body = hy_node_new(HY_OBJECT);
-    hy_value_t copy;
     int rc = body ? hy_put(body, "type", hy_text(type)) : HY_ENOMEM;
-    if (rc == 0) rc = hy_put(body, "from", hy__string_ref(from));
+    if (rc == 0) rc = hy_put(body, "from", hy__string_ref(who->url));
     if (rc == 0) rc = hy_put(body, "to", hy__string_ref(h->url));
-    if (rc == 0 && identity.kind == HY_OBJECT) {
-        rc = hy_value_copy(identity, &copy);
-        if (rc == 0) rc = hy_put(body, "identity", copy);
-    }
+    if (rc == 0) rc = hy__put_asker(body, who);
     if (rc == 0) return hy_node_value(body);
     if (body) hy_node_unref(body);
     return hy_absent();
 }
 
-static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber) {
+static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, const hy_asker_t *who) {
     hy_value_t early = hy_absent();
     const hy_reporter_t *r = HY_MUTANT(LATE_ADMIT) ? hy__hosted_reporter(h) : NULL;
     if (r && hy_object_whole(r->party.object, &early) == 0)
         hy_put(hy_msg_body(request), "early", early);
     asking_t *a = hy_alloc_zero(sizeof *a);
-    hy_value_t body =
-        forward_body(h, "subscribe", subscriber, hy_get(hy_msg_body(request), "identity"));
+    hy_value_t body = forward_body(h, "subscribe", who);
     int rc = HY_ENOMEM;
     if (a) {
         a->manager = h->manager;
         a->url = hy_str_ref(h->url);
-        a->subscriber = hy_str_ref(subscriber);
+        a->subscriber = hy_str_ref(who->url);
         a->request = hy_msg_ref(request);
         hy_list_append(&h->askings, &a->link);
         rc = hy__manager_request(h->manager, HY_MSG_FORWARD, h->url, h->reporter, body, on_decided,
@@ -183,6 +177,14 @@ static void ask_reporter(hy_hosted_t *h, hy_msg_t *request, hy_str_t *subscriber
     hy_bus_respond(h->manager->bus, request, hy_error_http(rc), hy_error_text(rc), hy_absent());
     if (a) asking_free(a);
 }
+
+/* It observes, and goes on as the same user, no worse verified. */
+static bool is_as_before(const hy_guest_t *g, const hy_asker_t *who) {
+    bool is_same = g->user && who->user ? hy_str_equal(g->user, who->user) : g->user == who->user;
+    return is_same && (who->is_verified || !g->is_verified);
+}
+
+static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone);
 
 static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     hy_str_t *subscriber = hy_get_str(hy_msg_body(request), "subscriber");
@@ -206,11 +208,13 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
                        hy_absent());
         return;
     }
-    if (g && (g->is_observing || g->is_gone)) {
+    hy_asker_t who = hy__asker(subscriber, request);
+    bool is_in = g && (g->is_observing || g->is_gone);
+    if (is_in && is_as_before(g, &who)) {
         accept(h, request, subscriber, NULL);
         return;
     }
-    hy_asker_t who = hy__asker(subscriber, hy_msg_body(request));
+    if (is_in) leave(h, g, subscriber, false); /* as who it was */
     hy_error_t err;
     hy_judgement_t j = hy__judge(h, HY_ACTION_OBSERVE, &who, &err);
     if (j.ruling == HY_RULING_DENY) {
@@ -220,7 +224,7 @@ static void on_subscribe(hy_hosted_t *h, hy_msg_t *request) {
     } else if (hy__hosted_reporter(h)->is_waking) { /* nobody could be asked yet */
         hy__reporter_put_off(h->manager, request);
     } else {
-        ask_reporter(h, request, subscriber);
+        ask_reporter(h, request, &who);
     }
 }
 
@@ -238,17 +242,18 @@ static bool tells_gone(const hy_hosted_t *h, hy_msg_t *m) {
 
 void hy__hosted_tell_left(hy_hosted_t *h, hy_str_t *hyperty) {
     hy__manager_send(h->manager, HY_MSG_FORWARD, h->url, h->reporter,
-                     forward_body(h, "unsubscribe", hyperty, hy_absent()));
+                     forward_body(h, "unsubscribe", &(hy_asker_t){.url = hyperty}));
 }
 
 static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, NULL);
+    hy__secret_strike(h->manager, h->url, hyperty);
     hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
     hy__hosted_tell_left(h, hyperty);
+    h->observers -= g->is_observing;
     g->is_observing = false;
     g->is_gone = is_gone;
-    h->observers--;
     if (!g->is_authorised && !g->is_listed && !g->is_gone) {
         hy__hosted_remove_guest(h, g);
     } else {
@@ -352,7 +357,7 @@ static void on_unsubscribe(hy_hosted_t *h, hy_msg_t *request) {
 /* An invited hyperty answered: told to the reporter as it is. */
 static void on_invite_answer(hy_hosted_t *h, hy_msg_t *answer) {
     if (!hy__hosted_has_guest(h, answer->from)) return; /* it has heard that it was struck off */
-    hy_value_t body = forward_body(h, "response", answer->from, hy_absent());
+    hy_value_t body = forward_body(h, "response", &(hy_asker_t){.url = answer->from});
     if (body.kind == HY_OBJECT && hy_put(body.as.n, "code", hy_int(hy_msg_code(answer))) < 0) {
         hy_value_drop(body);
         return;

@@ -142,7 +142,8 @@ static bool ask_later(hy_call_t *c, hy_msg_t *answer, int code) {
 
 static hy_value_t parts_body(const hy_call_t *c) {
     hy_value_t body = hy__collecting_body(&c->collecting);
-    if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher) == 0) return body;
+    if (body.kind != HY_OBJECT || hy__put_identity(body.as.n, c->syncher, c->read) == 0)
+        return body;
     hy_value_drop(body);
     return hy_absent();
 }
@@ -320,7 +321,7 @@ static int ask_value(hy_syncher_t *s, hy_msg_type_t type, hy_str_t *to, hy_value
                      hy_value_cb done, void *arg, hy_error_t *err) {
     hy_address_t address;
     int rc = hy_address_parse(to->bytes, to->len, &address, err);
-    if (rc == 0) rc = body.kind == HY_OBJECT ? hy__put_identity(body.as.n, s) : HY_ENOMEM;
+    if (rc == 0) rc = body.kind == HY_OBJECT ? hy__put_identity(body.as.n, s, to) : HY_ENOMEM;
     hy_call_t *c = rc == 0 ? hy__call_new(s, arg) : NULL;
     if (!c) {
         hy_value_drop(body);

@@ -14,7 +14,7 @@ static hy_clock_t *clock_of(const hy_decision_t *d) {
 }
 
 hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_kind_t kind,
-                                hy_msg_t *request, hy_str_t *from) {
+                                hy_msg_t *request, const hy_asker_t *who) {
     hy_decision_t *d = hy_alloc_zero(sizeof *d);
     if (!d) return NULL;
     d->refs = 2; /* the caller's and the syncher's list */
@@ -23,7 +23,9 @@ hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_
     d->syncher = s;
     d->party = party ? hy_party_ref(party) : NULL;
     d->request = request ? hy_msg_ref(request) : NULL;
-    d->from = hy_str_ref(from);
+    d->from = hy_str_ref(who->url);
+    d->user = who->user ? hy_str_ref(who->user) : NULL;
+    d->is_verified = who->is_verified;
     d->refusal = HY_EFORBIDDEN;
     hy_timer_init(&d->beat, on_beat, d);
     d->deadline_ms = hy_clock_now(clock_of(d)) + HY_DECISION_MAX_MS;
@@ -41,6 +43,7 @@ void hy_decision_unref(hy_decision_t *d) {
     hy_party_unref(d->party);
     hy_msg_unref(d->request);
     hy_str_unref(d->from);
+    hy_str_unref(d->user);
     hy_str_unref(d->url);
     hy_str_unref(d->method);
     hy_value_drop(d->params);
@@ -69,7 +72,7 @@ static void note(const hy_decision_t *d, const hy_syncher_t *s, int code, const 
     hy__refusal_note(s->manager, &(hy_refusal_t){.action = kinds[d->kind].action,
                                                  .url = d->party ? d->party->url : s->url,
                                                  .who = d->from,
-                                                 .user = hy_get_str(d->identity, "user"),
+                                                 .user = d->user,
                                                  .by = d->is_unheard ? "no handler" : "handler",
                                                  .text = text.text});
 }
@@ -175,8 +178,11 @@ hy_decision_kind_t hy_decision_kind(const hy_decision_t *d) {
 hy_str_t *hy_decision_from(const hy_decision_t *d) {
     return d->from;
 }
-const hy_node_t *hy_decision_identity(const hy_decision_t *d) {
-    return d->identity;
+hy_str_t *hy_decision_user(const hy_decision_t *d) {
+    return d->user;
+}
+bool hy_decision_is_verified(const hy_decision_t *d) {
+    return d->is_verified;
 }
 hy_str_t *hy_decision_method(const hy_decision_t *d) {
     return d->method;

@@ -3,6 +3,7 @@
 #define HY_SYNC_DECISION_H
 
 #include "../base/list.h"
+#include "judging.h"
 #include "syncher.h"
 
 typedef void (*hy_decided_cb)(void *arg, hy_decision_t *d, int code, const char *reason);
@@ -16,9 +17,11 @@ struct hy_decision {
     hy_party_t *party;          /* referenced, or NULL */
     hy_link_t link;             /* in the syncher */
     hy_msg_t *request;          /* NULL: nobody to answer */
-    hy_str_t *from, *url, *method;
+    hy_str_t *from, *user;      /* who asks; user NULL: not told */
+    bool is_verified;
+    hy_str_t *url, *method;
     hy_value_t params;
-    const hy_node_t *identity, *value; /* lent by the request */
+    const hy_node_t *value; /* lent by the request */
     hy_child_event_kind_t child_kind;
     hy_child_t *child;
     hy_change_t *change;
@@ -31,7 +34,7 @@ struct hy_decision {
 
 /* One reference. `request` is referenced. NULL when out of memory. */
 hy_decision_t *hy__decision_new(hy_syncher_t *s, hy_party_t *party, hy_decision_kind_t kind,
-                                hy_msg_t *request, hy_str_t *from);
+                                hy_msg_t *request, const hy_asker_t *who);
 /* Takes "method" and "params" of an execute. */
 void hy__decision_take_call(hy_decision_t *d, const hy_node_t *body);
 /* Hands it to the hyperty and lets go of it. */

@@ -76,17 +76,6 @@ hy_value_t hy__resource_value(hy_str_t *url, const hy_schema_t *schema) {
     return hy_absent();
 }
 
-int hy__put_identity(hy_node_t *body, const hy_syncher_t *s) {
-    if (!s->user) return 0;
-    hy_node_t *identity = hy_node_new(HY_OBJECT);
-    if (!identity) return HY_ENOMEM;
-    int rc = hy_put(identity, "user", hy__string_ref(s->user));
-    if (rc == 0) rc = hy_put(identity, "verified", hy_bool(false));
-    if (rc == 0) return hy_put(body, "identity", hy_node_value(identity));
-    hy_node_unref(identity);
-    return rc;
-}
-
 uint64_t hy__backoff(hy_bus_t *bus, uint64_t *retry_ms) {
     *retry_ms = *retry_ms ? *retry_ms * 2 : HY_RETRY_MIN_MS;
     if (*retry_ms > HY_RETRY_MAX_MS) *retry_ms = HY_RETRY_MAX_MS;

@@ -45,6 +45,11 @@ struct hy_hosted {
 
 /* hosting.c */
 hy_guest_t *hy__hosted_guest(const hy_hosted_t *h, const hy_str_t *hyperty); /* NULL; lent */
+/* identity.c: that guest, as it subscribed; no better verified than the message that it has sent
+ * now (NULL: it has sent none). */
+hy_asker_t hy__guest_asker(const hy_guest_t *g, const hy_msg_t *m);
+/* Who has sent that: the guest, if it has told who it is, or whom the message names. */
+hy_asker_t hy__hosted_asker(const hy_hosted_t *h, hy_msg_t *m);
 /* guests.c: writes what is known of that guest, or that there is none, if the object is stored. */
 void hy__hosted_save_guest(hy_hosted_t *h, hy_str_t *hyperty);
 /* It is let in by that, from now on; NULL: it is not. */

@@ -134,7 +134,9 @@ static int invite_one(hy_hosted_t *h, hy_str_t *hyperty, const hy_node_t *body) 
     hy__hosted_save_guest(h, hyperty);
     hy_node_t *invitation = hy_node_new(HY_OBJECT);
     hy_value_t value;
+    const hy_syncher_t *s = hy__manager_find_syncher(h->manager, h->reporter);
     rc = invitation ? hy_put(invitation, "source", hy__string_ref(h->reporter)) : HY_ENOMEM;
+    if (rc == 0 && s) rc = hy__put_identity(invitation, s, hyperty);
     if (rc == 0) rc = hy_put(invitation, "schema", hy__string_ref(h->schema->url));
     if (rc == 0) rc = hy_value_copy(hy_get(body, "value"), &value);
     if (rc == 0) rc = hy_put(invitation, "value", value);

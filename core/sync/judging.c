@@ -25,13 +25,6 @@ hy_let_t hy__let_find(const hy_str_t *word, hy_let_t otherwise) {
     return otherwise;
 }
 
-hy_asker_t hy__asker(hy_str_t *url, const hy_node_t *body) {
-    const hy_node_t *identity = hy_get_object(body, "identity");
-    return (hy_asker_t){.url = url,
-                        .user = hy_get_str(identity, "user"),
-                        .is_verified = hy_get_bool(identity, "verified", false)};
-}
-
 /* --- rules ------------------------------------------------------------------------------------ */
 
 static hy_question_t question_of(const hy_manager_t *m, hy_action_t action, const hy_asker_t *who) {
@@ -201,10 +194,6 @@ static bool is_judged(const hy_guest_t *g) {
     return (g->is_observing || g->is_gone) && !is_theirs;
 }
 
-static hy_asker_t asker_of(const hy_guest_t *g) {
-    return (hy_asker_t){.url = g->key, .user = g->user, .is_verified = g->is_verified};
-}
-
 static void note_struck(hy_hosted_t *h, const hy_guest_t *g, const hy_judgement_t *j) {
     hy_error_t text;
     if (j->rule) {
@@ -251,7 +240,7 @@ static taking_t *taking_new(hy_domain_cb done, void *arg) {
 }
 
 static void judge_guest(hy_hosted_t *h, hy_guest_t *g, taking_t *t) {
-    hy_asker_t who = asker_of(g);
+    hy_asker_t who = hy__guest_asker(g, NULL);
     hy_judgement_t j = hy__judge_quietly(h, HY_ACTION_OBSERVE, &who);
     if (j.ruling == HY_RULING_ALLOW) {
         let_otherwise(h, g, &j);
@@ -281,7 +270,7 @@ void hy__hosted_inherit(hy_hosted_t *h) {
     hy_guest_t *g;
     for (uint32_t pos = 0; (g = hy_dict_next(&h->guests, &pos));) {
         if (!is_judged(g)) continue;
-        hy_asker_t who = asker_of(g);
+        hy_asker_t who = hy__guest_asker(g, NULL);
         hy_judgement_t j = hy__judge_quietly(h, HY_ACTION_OBSERVE, &who);
         if (j.ruling == HY_RULING_NONE) j.by = HY_LET_BEFORE;
         if (j.ruling == HY_RULING_DENY) {

@@ -2,6 +2,7 @@
  * hold any more, and what is remembered of refusals. Included by sync.h and hosted.h.
  *
  *      judging.c     the order of section 5: list, rules, public, handler; taking back
+ *      identity.c    who it is that asks
  *      lists.c       whom a reporter lets observe without being asked
  *      refusals.c    the last refusals, their lines in the log; why
  *
@@ -41,10 +42,8 @@ typedef struct hy_hosted hy_hosted_t;
 /* Who asks; lent. */
 typedef struct {
     hy_str_t *url, *user; /* user NULL: not told */
-    bool is_verified;
+    bool is_verified;     /* somebody answers for it that it is that user */
 } hy_asker_t;
-
-hy_asker_t hy__asker(hy_str_t *url, const hy_node_t *body); /* with the identity in that body */
 
 typedef struct {
     hy_ruling_t ruling; /* NONE: the hyperty is to decide */
@@ -77,6 +76,17 @@ int hy__hosted_judge(hy_hosted_t *h, hy_domain_cb done, void *arg, bool *waits);
 void hy__hosted_inherit(hy_hosted_t *h);
 /* Somebody was let in by a rule, or because none denied it. */
 void hy__judging_watch(hy_manager_t *m);
+
+/* --- identity.c ------------------------------------------------------------------------------- */
+
+/* With the identity in the message; verified if the message is vouched for (hy_msg_t), too. */
+hy_asker_t hy__asker(hy_str_t *url, hy_msg_t *m);
+/* That hyperty of this runtime, for who has the address `to`. */
+hy_asker_t hy__asker_own(const hy_syncher_t *s, const hy_str_t *to);
+/* "identity" into a body: of who asks, if it has told a user; of that hyperty, in what is sent
+ * there. */
+int hy__put_asker(hy_node_t *body, const hy_asker_t *who);
+int hy__put_identity(hy_node_t *body, const hy_syncher_t *s, const hy_str_t *to);
 
 /* --- lists.c ---------------------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@ typedef struct {
     hy_schemas_t *schemas; /* outlives the manager */
     hy_store_t *store;     /* NULL: none, who asks to be stored is refused; outlives the manager */
     size_t history_bytes;  /* bound of an object's history; 0: HY_HISTORY_BYTES_MAX */
+    const uint8_t *seed;   /* of its own key, HY_SIGN_SEED_BYTES; copied. NULL: the store's */
 } hy_manager_config_t;
 
 int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out);
@@ -83,6 +84,18 @@ int hy_manager_groups(const hy_manager_t *m, hy_value_t *out); /* as hy_policy_g
  * at} if it is one, "now": {action: {ruling: "allow", "deny" or "ask" its hyperty, by, rule}} if it
  * is here}. The caller owns it. */
 int hy_manager_why(const hy_manager_t *m, hy_str_t *url, hy_str_t *who, hy_value_t *out);
+
+/* The keys of users that this runtime has met (keyring.h), for the prompt. */
+/* An array of {user, fingerprint, state, since}, states being "own" (without user), "known",
+ * "refused"; the caller owns it. */
+int hy_manager_keys(hy_manager_t *m, hy_value_t *out, hy_error_t *err);
+/* The key of that fingerprint (NULL: the only one) that this user showed and that was refused is
+ * known from now on. HY_ENOT_FOUND: there is none; HY_ECONFLICT: there are several. */
+int hy_manager_accept_key(hy_manager_t *m, hy_str_t *user, const char *fingerprint,
+                          hy_error_t *err);
+/* That key of the user, or all; who has none left is met anew. HY_ENOT_FOUND. */
+int hy_manager_forget_key(hy_manager_t *m, hy_str_t *user, const char *fingerprint,
+                          hy_error_t *err);
 
 /* What the runtime knows, for the prompt and for specs: an array of {url, role, hyperty, version,
  * state, pending} per party, with "store" (true or "sync") if a store that lasts keeps it, and of

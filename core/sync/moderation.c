@@ -200,19 +200,21 @@ static void decided(void *arg, hy_decision_t *d, int code, const char *reason) {
     hy_free(j);
 }
 
-static bool is_denied(hy_reporter_t *r, const hy_msg_t *m, const judging_t *j, hy_error_t *err) {
+static bool is_denied(hy_reporter_t *r, const hy_asker_t *who, const judging_t *j,
+                      hy_error_t *err) {
     hy_hosted_t *h = hy__reporter_hosted(r);
-    const hy_guest_t *g = hy__hosted_guest(h, m->from);
-    if (!g || hy_str_equal(m->from, r->party.syncher->url)) return false;
-    hy_asker_t who = {.url = m->from, .user = g->user, .is_verified = g->is_verified};
-    return hy__judge_denies_child(h, &who, j->collection, err);
+    if (!hy__hosted_guest(h, who->url) || hy_str_equal(who->url, r->party.syncher->url))
+        return false;
+    return hy__judge_denies_child(h, who, j->collection, err);
 }
 
 /* `child` is borrowed; `j` is taken over. */
 static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) {
     busy_t *b = hy_dict_put(&r->busy, child->key, NULL);
+    const hy_guest_t *g = hy__hosted_guest(hy__reporter_hosted(r), m->from);
+    hy_asker_t who = g ? hy__guest_asker(g, m) : (hy_asker_t){.url = m->from};
     hy_decision_t *d =
-        b ? hy__decision_new(r->party.syncher, &r->party, HY_DECIDE_CHILD, m, m->from) : NULL;
+        b ? hy__decision_new(r->party.syncher, &r->party, HY_DECIDE_CHILD, m, &who) : NULL;
     if (!d) {
         if (b) hy_dict_remove(&r->busy, b);
         respond(r, m, 503, "out of memory");
@@ -228,7 +230,7 @@ static void ask(hy_reporter_t *r, hy_msg_t *m, hy_child_t *child, judging_t *j) 
     d->decided = decided;
     d->arg = j;
     hy_error_t err;
-    if (is_denied(r, m, j, &err)) {
+    if (is_denied(r, &who, j, &err)) {
         hy__decision_deny(d, err.text);
     } else {
         hy__decision_ask(d);
@@ -275,14 +277,13 @@ static int make_child(hy_reporter_t *r, hy_msg_t *m, const judging_t *j, hy_chil
                       hy_error_t *err) {
     hy_str_t *user = hy__hosted_user(hy__reporter_hosted(r), m->from);
     const hy_childop_t *op = j->op;
-    if (op->user && user && !hy_str_equal(op->user, user))
+    if (op->user && !(user && hy_str_equal(op->user, user)))
         return hy_fail(err, HY_EFORBIDDEN, "%s subscribed as another user than %s", m->from->bytes,
                        op->user->bytes);
     hy_value_t data;
     int rc = hy_value_copy(op->data, &data);
     if (rc == 0) rc = hy_child_new(j->collection, m->from, op->id, data, out, err);
     if (rc < 0) return rc;
-    if (!user) user = op->user;
     (*out)->user = user ? hy_str_ref(user) : NULL;
     (*out)->created_ms = op->created_ms;
     return 0;

@@ -170,8 +170,8 @@ int hy_decision_take_over(hy_decision_t *d, hy_party_cb done, void *arg, hy_erro
 /* --- what is asked ---------------------------------------------------------------------------- */
 
 static void ask_hyperty(hy_takeover_t *t, hy_msg_t *m, const hy_node_t *offer) {
-    hy_decision_t *d =
-        hy__decision_new(t->syncher, NULL, HY_DECIDE_DELEGATE, m, hy_get_str(offer, "source"));
+    hy_asker_t who = {.url = hy_get_str(offer, "source")};
+    hy_decision_t *d = hy__decision_new(t->syncher, NULL, HY_DECIDE_DELEGATE, m, &who);
     if (!d) {
         hy_bus_respond(t->manager->bus, m, 503, "out of memory", hy_absent());
         hy__takeover_drop(t, HY_ENOMEM, "out of memory");

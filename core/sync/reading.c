@@ -35,18 +35,17 @@ static bool is_participant(const hy_reporter_t *r, const hy_str_t *hyperty) {
 
 static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request) {
     hy_syncher_t *s = r->party.syncher;
-    hy_decision_t *d = hy__decision_new(s, &r->party, kind, request, request->from);
+    hy_asker_t who = hy__hosted_asker(hy__reporter_hosted(r), request);
+    hy_decision_t *d = hy__decision_new(s, &r->party, kind, request, &who);
     if (!d) {
         hy_bus_respond(s->manager->bus, request, 503, "out of memory", hy_absent());
         return;
     }
-    const hy_node_t *body = hy_msg_body(request);
-    d->identity = hy_get_object(body, "identity");
     if (kind == HY_DECIDE_READ) {
         d->decided = read_decided;
         d->arg = s->manager;
     } else {
-        hy__decision_take_call(d, body);
+        hy__decision_take_call(d, hy_msg_body(request));
     }
     hy__decision_ask(d);
 }
@@ -56,14 +55,6 @@ static void decide(hy_reporter_t *r, hy_decision_kind_t kind, hy_msg_t *request)
 static bool is_struck_off(const hy_reporter_t *r, hy_msg_t *m) {
     const hy_hosted_t *h = hy__reporter_hosted(r);
     return h && hy_get_object(hy_msg_body(m), "since") && hy__hosted_has_evicted(h, m->from);
-}
-
-/* As it subscribed, if it did. */
-static hy_asker_t asker_of(const hy_hosted_t *h, hy_msg_t *m) {
-    const hy_guest_t *g = hy__hosted_guest(h, m->from);
-    if (g && g->user)
-        return (hy_asker_t){.url = m->from, .user = g->user, .is_verified = g->is_verified};
-    return hy__asker(m->from, hy_msg_body(m));
 }
 
 static void on_read(hy_reporter_t *r, hy_msg_t *m) {
@@ -78,7 +69,7 @@ static void on_read(hy_reporter_t *r, hy_msg_t *m) {
     if (is_participant(r, m->from)) {
         j.ruling = HY_RULING_ALLOW;
     } else if (h) {
-        hy_asker_t who = asker_of(h, m);
+        hy_asker_t who = hy__hosted_asker(h, m);
         j = hy__judge(h, HY_ACTION_READ, &who, &err);
     }
     if (j.ruling == HY_RULING_ALLOW) {
@@ -94,7 +85,7 @@ static void on_read(hy_reporter_t *r, hy_msg_t *m) {
 static bool is_denied(const hy_reporter_t *r, hy_msg_t *m, hy_error_t *err) {
     hy_hosted_t *h = hy__reporter_hosted(r);
     if (!h || hy_str_equal(m->from, r->party.syncher->url)) return false;
-    hy_asker_t who = asker_of(h, m);
+    hy_asker_t who = hy__hosted_asker(h, m);
     return hy__judge_denies_call(h, &who, hy_get_str(hy_msg_body(m), "method"), err);
 }
 

@@ -166,10 +166,9 @@ static hy_asker_t asker_of(const hy_hosted_t *h, hy_str_t *who) {
     hy_asker_t asker = {.url = who};
     if (hy__is_user_url(who)) asker.user = who;
     if (g && g->user) {
-        asker.user = g->user;
-        asker.is_verified = g->is_verified;
+        asker = hy__guest_asker(g, NULL);
     } else if (s) {
-        asker.user = s->user;
+        asker = hy__asker_own(s, h->url);
     }
     for (uint32_t pos = 0;
          !asker.user && (r = hy_dict_next(&h->manager->judging.refusals, &pos));) {

@@ -26,6 +26,8 @@
  *              guests.c, resume.c, saved.c and resting.c
  * catalogue.h  schemas that are not known here: catalogue.c, learning.c
  * judging.h    who may do what (policy.h), and what is remembered of refusals; likewise
+ * secret.h     objects that only their participants can read: secret*.c
+ * keyring.h    the own key, and those of users that it has met: keyring.c, keyring_rows.c
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
 #ifndef HY_SYNC_SYNC_H
@@ -37,14 +39,17 @@
 #include "decision.h"
 #include "fit.h"
 #include "judging.h"
+#include "keyring.h"
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
+#include "secret.h"
 #include "syncher.h"
 #include "trial.h"
 
 struct hy_manager {
     hy_bus_t *bus;
+    hy__secrets_t *secrets;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
     size_t history_bytes;   /* bound of each history */
@@ -77,6 +82,7 @@ struct hy_manager {
     uint64_t watchings_made;
     hy_outlet_t outlet;
     hy_judging_t judging;
+    hy__keyring_t *keyring;
     hy_link_t leavings;    /* resting.c */
     hy_dict_t lookups;     /* URL of a schema → what asks for it, catalogue.c */
     uint32_t adopted;      /* schemas that came from catalogues */
@@ -192,8 +198,6 @@ hy_str_t *hy__url_below(const hy_str_t *url, const char *tail);
 hy_value_t hy__body1(const char *key, hy_value_t v);
 hy_value_t hy__list2(hy_str_t *a, hy_str_t *b); /* both taken over; b NULL: one */
 hy_value_t hy__string_ref(hy_str_t *s);         /* referenced; null for NULL */
-/* "identity" of that syncher's hyperty into a body; nothing if it has no user. */
-int hy__put_identity(hy_node_t *body, const hy_syncher_t *s);
 /* The next delay of something that is tried again and again: doubled each time, with jitter.
  * *retry_ms begins at 0. */
 uint64_t hy__backoff(hy_bus_t *bus, uint64_t *retry_ms);
@@ -439,8 +443,11 @@ bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator);
  * memory. Reading adds to what is there. */
 hy_value_t hy__moderation_write(const hy_reporter_t *r);
 int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers);
-/* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
-int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
+/* Bytes of a body that surely fit into a message of that object. */
+size_t hy__room_in(const hy_object_t *o);
+/* HY_ETOO_LARGE if it does not fit into a message of that object; what is surely small is not
+ * measured. */
+int hy__payload_check_size(const hy_payload_t *p, const hy_object_t *o, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
 /* An event of the hyperty leaves, at once or after the trial. */
 int hy__send(hy_syncher_t *s, hy_msg_t *m, hy_error_t *err);

@@ -15,12 +15,9 @@ static void respond(hy_syncher_t *s, hy_msg_t *m, int http, const char *desc) {
 
 static hy_decision_t *decision(hy_syncher_t *s, hy_party_t *p, hy_decision_kind_t kind, hy_msg_t *m,
                                hy_str_t *from) {
-    hy_decision_t *d = from ? hy__decision_new(s, p, kind, m, from) : NULL;
-    if (!d) {
-        respond(s, m, from ? 503 : 400, from ? "out of memory" : "the asker is missing");
-        return NULL;
-    }
-    d->identity = hy_get_object(hy_msg_body(m), "identity");
+    hy_asker_t who = hy__asker(from, m);
+    hy_decision_t *d = from ? hy__decision_new(s, p, kind, m, &who) : NULL;
+    if (!d) respond(s, m, from ? 503 : 400, from ? "out of memory" : "the asker is missing");
     return d;
 }
 
@@ -63,7 +60,7 @@ static void on_call(hy_syncher_t *s, hy_msg_t *m) {
         respond(s, m, 400, "execute needs \"method\"");
         return;
     }
-    hy_asker_t who = hy__asker(m->from, hy_msg_body(m));
+    hy_asker_t who = hy__asker(m->from, m);
     const hy_str_t *method = hy_get_str(hy_msg_body(m), "method");
     hy_error_t err;
     if (hy__judge_denies_hyperty(s->manager, s->url, &who, method, &err)) {

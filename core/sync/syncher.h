@@ -205,8 +205,10 @@ int hy_syncher_discover(hy_syncher_t *s, hy_value_t criteria, hy_value_cb done, 
 /* Asks an object's reporter or another hyperty. `params` is an array, taken over. */
 int hy_syncher_execute(hy_syncher_t *s, hy_str_t *to, const char *method, hy_value_t params,
                        hy_value_cb done, void *arg, hy_error_t *err);
-/* Publishes to <hyperty>/events; listens to another hyperty's (until the syncher is closed). */
-int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error_t *err);
+/* Publishes to <hyperty>/events, or, where it `is_here`, to those of this runtime alone; listens to
+ * another hyperty's (until the syncher is closed). */
+int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, bool is_here,
+                    hy_error_t *err);
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err);
 
@@ -307,8 +309,9 @@ typedef enum {
 hy_decision_t *hy_decision_ref(hy_decision_t *d);
 void hy_decision_unref(hy_decision_t *d);
 hy_decision_kind_t hy_decision_kind(const hy_decision_t *d);
-hy_str_t *hy_decision_from(const hy_decision_t *d);            /* hyperty URL of the asker */
-const hy_node_t *hy_decision_identity(const hy_decision_t *d); /* {user, verified} or NULL */
+hy_str_t *hy_decision_from(const hy_decision_t *d);   /* hyperty URL of the asker */
+hy_str_t *hy_decision_user(const hy_decision_t *d);   /* whom it acts for; NULL: not told */
+bool hy_decision_is_verified(const hy_decision_t *d); /* somebody answers for that */
 hy_str_t *hy_decision_method(const hy_decision_t *d);
 hy_value_t hy_decision_params(const hy_decision_t *d); /* array, lent */
 hy_str_t *hy_decision_url(const hy_decision_t *d);     /* object of an invitation */

@@ -275,6 +275,13 @@ local function urls(host)
 end
 SOURCES.watch, SOURCES.trace, SOURCES.subscribe, SOURCES.read = urls, urls, urls, urls
 
+local function users(host)
+  local list = {}
+  for _, key in ipairs(host.keys() or {}) do list[#list + 1] = key.user end
+  return list
+end
+SOURCES.accept, SOURCES.forget = users, users
+
 function SOURCES.help(host)
   local list = instance_names(host)
   add_all(list, host.topics())

@@ -67,6 +67,15 @@ Gives the groups that rules speak of: URLs of users and hyperties by name.]] },
   { "group", "name: string, edit?: table", "string[]", [[
 Gives the members of a group. group("friends", { add = { "user://localhost/ann" } }) adds some
 first, or takes some out with remove; it makes the group if there is none.]] },
+  { "keys", "", "table[]", [[
+Lists keys by their fingerprints, which people compare over another way: state "own" is that of
+this host; "known" of a user that it has met, taken at the first time or accepted; "refused" was
+shown by a user who is known by another one.]] },
+  { "accept", "user: string, fingerprint?: string", "true", [[
+Takes a key of a user that was refused: it is the same person, with a further host or a new key.
+keys() lists them; the fingerprint says which, if there are several.]] },
+  { "forget", "user: string, fingerprint?: string", "true", [[
+Strikes a key of a user, or all. Who has none left is met anew: the next one is taken.]] },
   { "loadtext", "text: string, name?: string", "function", [[
 Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.]] },
   { "help", "x?: any", nil, [[

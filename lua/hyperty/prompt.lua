@@ -12,6 +12,7 @@ local hyperty = require "hyperty"
 local completion = require "hyperty.complete"
 local help = require "hyperty.help"
 local inspect = require "hyperty.inspect"
+local keys = require "hyperty.keys"
 local operate = require "hyperty.operate"
 local policy = require "hyperty.policy"
 
@@ -35,10 +36,10 @@ local loaded = setmetatable({}, { __mode = "k" })
 local functions = setmetatable({}, { __mode = "k" })
 
 local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  sort(keys)
-  return keys
+  local list = {}
+  for key in pairs(t) do list[#list + 1] = key end
+  sort(list)
+  return list
 end
 
 local function describe(api)
@@ -295,6 +296,7 @@ local function install_commands(host, env, self, last)
 
   for name, command in pairs(operate.commands(host)) do commands[name] = command end
   for name, command in pairs(policy.commands(host)) do commands[name] = command end
+  for name, command in pairs(keys.commands(host)) do commands[name] = command end
 
   function commands.loadtext(text, name)
     check(text, "string", "loadtext: text")

@@ -31,6 +31,7 @@ static void port_and_path_of_a_websocket_may_be_left_out(void **state) {
     assert_int_equal(u.port, 80);
     assert_string_equal(u.path, "/ws");
     assert_string_equal(parsed("ws://node.example:1/").path, "/ws");
+    assert_int_equal(parsed("wss://node.example").port, 443);
 }
 
 static void a_tcp_url_has_host_and_port(void **state) {
@@ -40,6 +41,19 @@ static void a_tcp_url_has_host_and_port(void **state) {
     assert_string_equal(u.host, "localhost");
     assert_int_equal(u.port, 0);
     assert_string_equal(u.path, "");
+}
+
+static void wss_and_tls_are_the_same_over_tls(void **state) {
+    (void)state;
+    hy_socket_url_t wss = parsed("wss://node.example:9443/ws"), tls = parsed("tls://[::1]:9444");
+    assert_int_equal(wss.scheme, HY_SCHEME_WSS);
+    assert_true(hy_socket_url_is_tls(&wss) && hy_socket_url_is_ws(&wss));
+    assert_string_equal(wss.path, "/ws");
+    assert_int_equal(tls.scheme, HY_SCHEME_TLS);
+    assert_true(hy_socket_url_is_tls(&tls) && !hy_socket_url_is_ws(&tls));
+    assert_string_equal(tls.host, "::1");
+    hy_socket_url_t ws = parsed("ws://a"), tcp = parsed("tcp://a:1");
+    assert_false(hy_socket_url_is_tls(&ws) || hy_socket_url_is_tls(&tcp));
 }
 
 static void an_ipv6_address_stands_in_brackets(void **state) {
@@ -66,11 +80,13 @@ static void a_wrong_url_is_told_with_the_right_form(void **state) {
     const struct {
         const char *url, *text;
     } cases[] = {
-        {"", "is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT or unix:///PATH"},
+        {"", "is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, unix:///PATH, or "
+             "over TLS wss://HOST:PORT/PATH, tls://HOST:PORT"},
         {"http://a", "is no URL of a socket"},
         {"127.0.0.1:9090", "is no URL of a socket"},
-        {"wss://a/ws", "encrypted connections are not served yet"},
-        {"tls://a:1", "encrypted connections are not served yet"},
+        {"tls://a", "the port is missing; write tls://HOST:PORT"},
+        {"tls://a:1/ws", "nothing follows the port of a tcp or tls URL"},
+        {"wssx://a", "is no URL of a socket"},
         {"tcp://127.0.0.1", "the port is missing; write tcp://HOST:PORT"},
         {"tcp://:9090", "the host is missing"},
         {"tcp://a:65536", "a port is a number from 0 to 65535"},
@@ -123,6 +139,7 @@ int main(void) {
         cmocka_unit_test(a_websocket_url_has_host_port_and_path),
         cmocka_unit_test(port_and_path_of_a_websocket_may_be_left_out),
         cmocka_unit_test(a_tcp_url_has_host_and_port),
+        cmocka_unit_test(wss_and_tls_are_the_same_over_tls),
         cmocka_unit_test(an_ipv6_address_stands_in_brackets),
         cmocka_unit_test(a_unix_url_has_an_absolute_path),
         cmocka_unit_test(a_wrong_url_is_told_with_the_right_form),

@@ -153,10 +153,8 @@ describe("without its node", function()
       assert.equal("hyperty: repl: " .. text .. "\n", result.err)
       assert.equal(1, result.status)
     end
-    fails('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT or '
-      .. "unix:///PATH", "--node", "nowhere")
-    fails('"wss://h/ws": encrypted connections are not served yet; use ws, tcp or unix',
-      "--node", "wss://h/ws")
+    fails('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--node", "nowhere")
     fails('"tcp://127.0.0.1:0": port 0 is for listening only', "--node", "tcp://127.0.0.1:0")
     fails('"a_b/" is no domain name; write a node of another domain as example.com=URL',
       "--node", "a_b/=tcp://127.0.0.1:1")

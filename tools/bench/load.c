@@ -1,5 +1,5 @@
 /* The load generator of tools/bench/node: one mode against one server, whose URL says what it
- * speaks (tcp, unix and ws: hyperty; redis; nats).
+ * speaks (tcp, unix, ws, tls and wss: hyperty; redis; nats).
  *
  *   load MODE URL [--server PID] [--subscribers N] [--seconds S] [--messages M] [--window W]
  *        [--pace MICROSECONDS] [--number K] [--domain D] */
@@ -13,13 +13,14 @@ static const struct {
     void (*run)(load_t *l);
     bool hyperty_only;
 } modes[] = {
-    {"fanout", mode_fanout, false},    /* --subscribers --seconds --window */
-    {"latency", mode_latency, false},  /* --subscribers --messages */
-    {"freeze", mode_freeze, false},    /* --subscribers --seconds --window --pace */
-    {"ask", mode_ask, true},           /* --seconds --messages */
-    {"allocate", mode_allocate, true}, /* --seconds --messages --number */
-    {"join", mode_join, false},        /* --subscribers */
-    {"memory", mode_memory, false},    /* --subscribers --seconds (to settle) */
+    {"fanout", mode_fanout, false},      /* --subscribers --seconds --window */
+    {"latency", mode_latency, false},    /* --subscribers --messages */
+    {"freeze", mode_freeze, false},      /* --subscribers --seconds --window --pace */
+    {"ask", mode_ask, true},             /* --seconds --messages */
+    {"allocate", mode_allocate, true},   /* --seconds --messages --number */
+    {"join", mode_join, false},          /* --subscribers */
+    {"memory", mode_memory, false},      /* --subscribers --seconds (to settle) */
+    {"handshake", mode_handshake, true}, /* --seconds */
 };
 
 static void option(load_t *l, const char *name, const char *value) {

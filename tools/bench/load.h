@@ -5,9 +5,10 @@
  *      load_publish.c  modes that publish to subscribers: fanout, latency, freeze
  *      load_ask.c      modes that ask (ask, allocate), or count connections (join, memory)
  *      load_net.c      connections: epoll, reading and counting, writing
+ *      load_tls.c      the same through TLS; handshakes
  *      load_talk.c     what a connection says until it is ready, by dialect and role
- *      load_wire.c     framing of the wires: hyperty over tcp, unix and ws; redis; nats
- *      load_stats.c    time, latencies, processor time, memory
+ *      load_wire.c     framing of the wires: hyperty over tcp, unix and ws, with TLS or without;
+ * redis; nats load_stats.c    time, latencies, processor time, memory
  *
  * Results go to stdout, one `name value` a line. Whatever goes wrong ends it with a sentence. */
 #ifndef BENCH_LOAD_H
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #define PAYLOAD_BYTES   250
 #define SENT_TIMES      65536 /* a power of two; more than may be in flight */
@@ -31,6 +33,7 @@
 
 typedef struct load load_t;
 typedef struct conn conn_t;
+struct ssl_st; /* of OpenSSL */
 
 /* --- load_stats.c ----------------------------------------------------------------------------- */
 
@@ -80,7 +83,7 @@ typedef struct {
 typedef struct {
     const char *scheme; /* of its URL */
     const char *server;
-    bool is_hyperty;
+    bool is_hyperty, is_tls;
     unit_t (*read)(const char *p, size_t n);
     void (*frame)(text_t *out, const char *text, size_t len);     /* as it is sent or published */
     void (*delivered)(text_t *out, const char *text, size_t len); /* as subscribers get it */
@@ -107,6 +110,7 @@ void talk_allocate(load_t *l, text_t *out, unsigned number);
 struct conn {
     load_t *load;
     int fd;
+    struct ssl_st *tls; /* NULL: none */
     role_t role;
     unsigned number, step;
     bool is_ready, is_closed;
@@ -172,6 +176,15 @@ void net_publish_init(load_t *l);
 void net_publish(load_t *l, uint64_t messages);
 uint64_t net_published(const load_t *l); /* messages whose last byte was handed over */
 
+/* --- load_tls.c ------------------------------------------------------------------------------- */
+
+void tls_open(conn_t *c); /* shakes hands, if its URL asks for that; the socket still blocks */
+void tls_close(conn_t *c);
+/* As recv and send. */
+ssize_t tls_recv(const conn_t *c, char *bytes, size_t room);
+ssize_t tls_send(const conn_t *c, const char *bytes, size_t len);
+bool tls_has_more(const conn_t *c); /* epoll would not tell */
+
 /* --- modes ------------------------------------------------------------------------------------ */
 
 void mode_fanout(load_t *l);
@@ -181,5 +194,6 @@ void mode_ask(load_t *l);
 void mode_allocate(load_t *l);
 void mode_join(load_t *l);
 void mode_memory(load_t *l);
+void mode_handshake(load_t *l);
 
 #endif

@@ -75,6 +75,7 @@ static void lose(conn_t *c, const char *why) {
     if (!c->is_apart)
         die("%s closed connection %u%s: %s", c->load->wire->server, c->number,
             c->is_ready ? "" : " before it was ready", why);
+    tls_close(c);
     close(c->fd);
     c->is_closed = true;
 }
@@ -83,7 +84,7 @@ static void lose(conn_t *c, const char *why) {
 
 /* What the kernel took; 0: it is full. */
 static size_t push(conn_t *c, const char *bytes, size_t len) {
-    ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+    ssize_t n = c->tls ? tls_send(c, bytes, len) : send(c->fd, bytes, len, MSG_NOSIGNAL);
     if (n >= 0) return (size_t)n;
     if (errno != EAGAIN && errno != EINTR) lose(c, strerror(errno));
     return 0;
@@ -189,12 +190,13 @@ static size_t take(conn_t *c, const char *p, size_t n) {
     return at;
 }
 
-static void read_some(conn_t *c) {
+static void read_once(conn_t *c) {
     char *room = c->load->room;
     size_t kept = c->in.len;
     if (kept == ROOM_BYTES) die("a message of more than %u bytes", ROOM_BYTES);
     if (kept > 0) memcpy(room, c->in.bytes, kept);
-    ssize_t n = recv(c->fd, room + kept, ROOM_BYTES - kept, 0);
+    size_t left = ROOM_BYTES - kept;
+    ssize_t n = c->tls ? tls_recv(c, room + kept, left) : recv(c->fd, room + kept, left, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) {
         lose(c, n ? strerror(errno) : "without a word");
@@ -203,6 +205,12 @@ static void read_some(conn_t *c) {
     size_t len = kept + (size_t)n, used = take(c, room, len);
     c->in.len = 0;
     text_add(&c->in, room + used, len - used);
+}
+
+static void read_some(conn_t *c) {
+    do
+        read_once(c);
+    while (!c->is_closed && tls_has_more(c));
 }
 
 void net_turn(load_t *l, uint64_t timeout_ns) {
@@ -244,6 +252,7 @@ conn_t *net_open(load_t *l, role_t role, unsigned number, bool small) {
     if (l->peer.ss_family == AF_INET) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(c->fd, (struct sockaddr *)&l->peer, l->peer_len))
         die("cannot connect to %s: %s", l->url, strerror(errno));
+    tls_open(c);
     fcntl(c->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
     if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &e)) die("epoll: %s", strerror(errno));

@@ -193,11 +193,13 @@ static void nats_pong(text_t *out, const unit_t *ping) {
 /* --- Which ------------------------------------------------------------------------------------ */
 
 static const wire_t wires[] = {
-    {"tcp", "hyperty", true, length_read, length_frame, length_frame, no_pong},
-    {"unix", "hyperty", true, length_read, length_frame, length_frame, no_pong},
-    {"ws", "hyperty", true, ws_read, ws_frame, ws_delivered, ws_pong},
-    {"redis", "redis", false, resp_read, resp_publish, resp_delivered, no_pong},
-    {"nats", "nats", false, nats_read, nats_publish, nats_delivered, nats_pong},
+    {"tcp", "hyperty", true, false, length_read, length_frame, length_frame, no_pong},
+    {"tls", "hyperty", true, true, length_read, length_frame, length_frame, no_pong},
+    {"unix", "hyperty", true, false, length_read, length_frame, length_frame, no_pong},
+    {"ws", "hyperty", true, false, ws_read, ws_frame, ws_delivered, ws_pong},
+    {"wss", "hyperty", true, true, ws_read, ws_frame, ws_delivered, ws_pong},
+    {"redis", "redis", false, false, resp_read, resp_publish, resp_delivered, no_pong},
+    {"nats", "nats", false, false, nats_read, nats_publish, nats_delivered, nats_pong},
 };
 
 const wire_t *wire_find(const char *url) {

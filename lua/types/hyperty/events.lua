@@ -31,7 +31,7 @@ local Change = {}
 ---A request: what a reporter decides, in its handlers of "subscribe", "read" and "execute"
 ---@class hyperty.Request
 ---@field from string # url of the hyperty that asks
----@field identity hyperty.Identity # whom it acts for: .user
+---@field identity hyperty.Identity # whom it acts for: .user, .verified
 ---@field method? string # of "execute": what is called
 ---@field params? any[] # of "execute": with which values
 ---@field url string # the data object
@@ -61,7 +61,7 @@ local Event = {}
 ---An invitation: what a handler of "invite" of the syncher gets
 ---@class hyperty.Invitation
 ---@field from string # url of the reporter's hyperty
----@field identity hyperty.Identity # whom it acts for: .user
+---@field identity hyperty.Identity # whom it acts for: .user, .verified
 ---@field url string # the data object
 ---@field name? string # its name
 ---@field schema? string # its schema
@@ -84,7 +84,7 @@ function Invitation:decline(reason) end
 ---An offer: what a handler of "delegate" of the syncher gets
 ---@class hyperty.Offer
 ---@field from string # url of the reporter's hyperty
----@field identity hyperty.Identity # whom it acts for: .user
+---@field identity hyperty.Identity # whom it acts for: .user, .verified
 ---@field url string # the data object
 ---@field name? string # its name
 ---@field schema? string # its schema
@@ -140,6 +140,7 @@ local Identity = {}
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
+---@field mutual? boolean # only its participants can read it, no node
 local Metadata = {}
 
 ---A reading: what syncher:read gives
@@ -158,6 +159,7 @@ local Metadata = {}
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
+---@field mutual? boolean # only its participants can read it, no node
 ---@field data table # the data, as plain tables
 ---@field version integer # of the data
 ---@field epoch string # a new one when it was started anew

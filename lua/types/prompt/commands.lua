@@ -96,6 +96,25 @@ function groups() end
 ---@return string[]
 function group(name, edit) end
 
+---Lists keys by their fingerprints, which people compare over another way: state "own" is that of
+---this host; "known" of a user that it has met, taken at the first time or accepted; "refused" was
+---shown by a user who is known by another one.
+---@return table[]
+function keys() end
+
+---Takes a key of a user that was refused: it is the same person, with a further host or a new key.
+---keys() lists them; the fingerprint says which, if there are several.
+---@param user string
+---@param fingerprint? string
+---@return true
+function accept(user, fingerprint) end
+
+---Strikes a key of a user, or all. Who has none left is met anew: the next one is taken.
+---@param user string
+---@param fingerprint? string
+---@return true
+function forget(user, fingerprint) end
+
 ---Compiles a text: Lua's own load. Gives the function, or nil and what is wrong.
 ---@param text string
 ---@param name? string
