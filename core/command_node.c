@@ -193,6 +193,15 @@ static hy_node_limits_t limits(const node_t *n) {
     };
 }
 
+static hy_gate_limits_t gate_limits(const node_t *n) {
+    return (hy_gate_limits_t){
+        .connections = number(n, HY_OPTION_ADDRESS_CONNECTIONS, HY_ADDRESS_CONNECTIONS_MAX),
+        .handshakes_per_s = number(n, HY_OPTION_ADDRESS_HANDSHAKES, HY_ADDRESS_HANDSHAKES_PER_S),
+        .opens_per_s = number(n, HY_OPTION_ADDRESS_OPENS, HY_ADDRESS_OPENS_PER_S),
+        .all_handshakes_per_s = number(n, HY_OPTION_RATE_HANDSHAKES, HY_RATE_HANDSHAKES_PER_S),
+    };
+}
+
 static bool open_store(node_t *n) {
     const char *path = n->options->given[HY_OPTION_STORE];
     hy_error_t err;
@@ -256,6 +265,7 @@ static bool open_parts(node_t *n) {
         .node = n->node,
         .log = &n->log,
         .connections_max = connections_max(n),
+        .limits = gate_limits(n),
         .tls = n->tls,
         .has_auth = n->keys != NULL,
     };

@@ -72,7 +72,11 @@ static int write_seed(const char *path, const uint8_t seed[HY_SIGN_SEED_BYTES], 
     hy_str_t *text = hy_base64(seed, HY_SIGN_SEED_BYTES);
     if (!text) return hy_fail(err, HY_ENOMEM, "%s: out of memory", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? fail_errno(path, "cannot be made", err) : 0;
+    int rc = 0;
+    if (fd < 0 && errno == ENOENT)
+        rc = hy_fail(err, HY_EINVALID, "%s: its folder is not there; make that first", path);
+    else if (fd < 0)
+        rc = fail_errno(path, "cannot be made", err);
     if (rc == 0 && !(write_all(fd, text->bytes, text->len) && write_all(fd, "\n", 1))) {
         rc = fail_errno(path, "cannot be written", err);
         unlink(path);

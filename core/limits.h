@@ -194,6 +194,18 @@
 #define HY_GATE_BACKLOG          1024 /* not accepted yet; the kernel may take fewer */
 #define HY_GATE_TICK_MS          500u /* between two looks at how late the loop is */
 
+/* What comes to a gate from one address: of `hyperty node`, unless configured otherwise; for how
+ * long an address is remembered that has no connection, and how many; how many a second are told
+ * why they are turned away, how often the log is. */
+#define HY_ADDRESS_CONNECTIONS_MAX  16384u
+#define HY_ADDRESS_HANDSHAKES_PER_S 1000u
+#define HY_ADDRESS_OPENS_PER_S      2000u
+#define HY_RATE_HANDSHAKES_PER_S    4000u
+#define HY_GATE_FORGET_MS           1000u
+#define HY_GATE_LEFT_MAX            65536u
+#define HY_GATE_WORDS_PER_S         4u
+#define HY_GATE_TOLD_MS             10000u
+
 /* TLS: a record; what is encrypted at a time, with what records add to it and words of the
  * handshake, and so what may wait for the kernel of one connection; handshakes that go a step on in
  * one turn of the loop, so that those who are through go on undisturbed; a file of certificates or
@@ -221,15 +233,19 @@
 #define HY_TOKEN_TTL_S_MAX        (366u * 24u * 3600u)
 
 /* Objects that only their participants can read: keys of users that are remembered, and of one;
- * how long a challenge is good, and how many wait; generations of a key that are kept; observers,
- * as a new key is told in one message; messages that wait for a key. */
+ * how long a challenge is good, and how many wait, subscriptions that may be asked for a proof
+ * likewise; observers, as a new key is told in one message; pairs of sender and resource that one
+ * key is used for; objects that nobody here takes part in any more, but did; how often a
+ * subscription proves itself; what a sealed body may have beside the plain one. */
 #define HY_KEYS_KNOWN_MAX       65536u
 #define HY_KEYS_OF_USER_MAX     16u
 #define HY_CHALLENGE_MS         60000u
 #define HY_CHALLENGES_MAX       1024u
-#define HY_SECRET_GENERATIONS   8u
 #define HY_SECRET_OBSERVERS_MAX 4096u
-#define HY_SECRET_ASIDE_MAX     256u
+#define HY_SECRET_PAIRS_MAX     65536u
+#define HY_SECRETS_MAX          1024u
+#define HY_SECRET_TRIES_MAX     4u
+#define HY_SECRET_AROUND_BYTES  4096u
 
 /* The program `hyperty node`. */
 #define HY_NODE_DRAIN_MS  5000u /* to write what waits, when it ends */
@@ -443,6 +459,8 @@ _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
+_Static_assert(HY_GATE_WORDS_PER_S *(HY_CLOSE_MS / 1000u + 2u) <= HY_NODE_FILES / 2u,
+               "who is turned away takes nobody's descriptor");
 _Static_assert(HY_TLS_WRITE_BYTES % HY_TLS_RECORD_BYTES == 0, "records are full");
 _Static_assert(HY_TLS_OUT_BYTES - HY_TLS_WRITE_BYTES >=
                    HY_TLS_WRITE_BYTES / HY_TLS_RECORD_BYTES * 1024 + HY_OUTPUT_BYTES_MAX,

@@ -372,6 +372,7 @@ static const luaL_Reg network_methods[] = {
     {"kill_node", network_kill_node},
     {"start_node", network_start_node},
     {"faults", network_faults},
+    {"tap", hy_module_tap},
     {"now", network_now},
     {"stop", network_stop},
     {NULL, NULL},

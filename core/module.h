@@ -170,6 +170,9 @@ int hy_module_why(lua_State *L);
 const uint8_t *hy_module_key_option(lua_State *L, hy_module_runtime_t *r, hy_random_t *random);
 /* rt:keys(), rt:accept(user [, fingerprint]), rt:forget(user [, fingerprint]) */
 int hy_module_keys(lua_State *L);
+/* net:tap(fn): fn(text, is_up) hears each message as it arrives; it gives another text, false (the
+ * message is lost), or nil; nil takes it off (module_tap.c). */
+int hy_module_tap(lua_State *L);
 int hy_module_accept(lua_State *L);
 int hy_module_forget(lua_State *L);
 

@@ -19,6 +19,10 @@ static const struct {
     {HY_OPTION_DRAIN, "number of seconds", 0, 3600, 1000},
     {HY_OPTION_QUEUE_BYTES, "number of bytes", 2 * HY_MESSAGE_BYTES_MAX, 1u << 30, 1},
     {HY_OPTION_CONNECTIONS, "number of connections", 1, HY_GATE_CONNECTIONS_MAX, 1},
+    {HY_OPTION_ADDRESS_CONNECTIONS, "number of connections", 0, HY_GATE_CONNECTIONS_MAX, 1},
+    {HY_OPTION_ADDRESS_HANDSHAKES, "number of connections", 0, 1u << 20, 1},
+    {HY_OPTION_ADDRESS_OPENS, "number of sessions", 0, 1u << 20, 1},
+    {HY_OPTION_RATE_HANDSHAKES, "number of connections", 0, 1u << 20, 1},
     {HY_OPTION_RATE_MESSAGES, "number of messages", 0, 1u << 30, 1},
     {HY_OPTION_RATE_BYTES, "number of bytes", 0, 1u << 30, 1},
     {HY_OPTION_RATE_ALLOCATIONS, "number of addresses", 0, 1u << 30, 1},
@@ -29,6 +33,9 @@ _Static_assert(HY_BUDGET_RUN_MS == 200 && HY_STATE_BYTES_MAX == 67108864, "as th
 _Static_assert(HY_SESSION_GRACE_MS == 30 * 1000 && HY_NODE_DRAIN_MS == 5 * 1000, "as the help");
 _Static_assert(HY_SESSION_QUEUE_BYTES_MAX == 8388608, "as the help");
 _Static_assert(HY_GATE_CONNECTIONS_MAX == 131072, "as the help");
+_Static_assert(HY_ADDRESS_CONNECTIONS_MAX == 16384 && HY_ADDRESS_HANDSHAKES_PER_S == 1000 &&
+                   HY_ADDRESS_OPENS_PER_S == 2000 && HY_RATE_HANDSHAKES_PER_S == 4000,
+               "as the help");
 _Static_assert(HY_RATE_MESSAGES_PER_S == 200000 && HY_RATE_BYTES_PER_S == 134217728 &&
                    HY_RATE_ALLOCATIONS_PER_S == 10000,
                "as the help");

@@ -15,7 +15,7 @@ static const struct {
 #undef X
 };
 #define COMMAND_COUNT ((int)(sizeof commands / sizeof *commands))
-#define HELP_COLUMN   25 /* where the texts of options begin */
+#define HELP_COLUMN   26 /* where the texts of options begin */
 
 static const struct {
     const char *word;

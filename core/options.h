@@ -96,6 +96,14 @@ typedef enum {
     X(DRAIN, "drain", NUMBER, "SECONDS", "node", "that leaving may take, to write what waits; 5")  \
     X(QUEUE_BYTES, "queue-bytes", NUMBER, "N", "node", "that wait for a slow reader; 8388608")     \
     X(CONNECTIONS, "connections", NUMBER, "N", "node", "at most at a time; 131072")                \
+    X(ADDRESS_CONNECTIONS, "address-connections", NUMBER, "N", "node",                             \
+      "the same from one address (IPv6: /64); 16384; 0: as many as it likes")                      \
+    X(ADDRESS_HANDSHAKES, "address-handshakes", NUMBER, "N", "node",                               \
+      "connections that one address may begin a second; 1000; 0: as above")                        \
+    X(ADDRESS_OPENS, "address-opens", NUMBER, "N", "node",                                         \
+      "sessions that one address may open a second; 2000; 0: as above")                            \
+    X(RATE_HANDSHAKES, "rate-handshakes", NUMBER, "N", "node",                                     \
+      "connections that all addresses together may begin a second; 4000; 0: as above")             \
     X(RATE_MESSAGES, "rate-messages", NUMBER, "N", "node",                                         \
       "that one runtime may send a second; 200000; 0: as many as it likes")                        \
     X(RATE_BYTES, "rate-bytes", NUMBER, "N", "node", "the same for bytes; 134217728")              \

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -269,6 +272,31 @@ static void rules_are_taken_or_refused_with_their_place(void **state) {
     }
 }
 
+static void the_own_key_is_in_the_file_that_is_named(void **state) {
+    char path[] = "/tmp/hyperty-key-XXXXXX", text[256];
+    hyperty_error_t err = {.text = ""};
+    hyperty_config_t config = {.path = "", .key = path};
+    hyperty_t *host = NULL;
+    struct stat s;
+    (void)state;
+    close(mkstemp(path));
+    assert_int_not_equal(hyperty_open(&config, &host, &err), 0);
+    assert_non_null(strstr(err.text, ": is no key: "));
+    unlink(path);
+    for (int i = 0; i < 2; i++) { /* it is made, and taken */
+        assert_int_equal(hyperty_open(&config, &host, &err), 0);
+        hyperty_close(host);
+        assert_int_equal(stat(path, &s), 0);
+        assert_int_equal(s.st_mode & 0777, 0600);
+        assert_int_equal(s.st_size, 45);
+    }
+    chmod(path, 0640);
+    assert_string_equal(hyperty_error_word(hyperty_open(&config, &host, &err)), "forbidden");
+    snprintf(text, sizeof text, "%s can be read by others; chmod 600 %s", path, path);
+    assert_string_equal(err.text, text);
+    unlink(path);
+}
+
 static void a_load_under_way_is_told_once_at_the_close(void **state) {
     world_t *w = *state;
     int rc = hyperty_load_text(w->host, "counter.lua", counter, strlen(counter), NULL, on_loaded, w,
@@ -295,6 +323,7 @@ int main(void) {
         TEST(two_hosts_share_nothing),
         TEST(a_load_under_way_is_told_once_at_the_close),
         TEST(rules_are_taken_or_refused_with_their_place),
+        TEST(the_own_key_is_in_the_file_that_is_named),
     };
     return cmocka_run_group_tests_name("libhyperty", tests, NULL, NULL);
 }

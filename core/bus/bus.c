@@ -75,13 +75,17 @@ void hy__bus_wake(hy_bus_t *bus, bool was_idle) {
     if (was_idle && !bus->turning && bus->config.wake) bus->config.wake(bus->config.wake_arg);
 }
 
-int hy__bus_queue(hy_bus_t *bus, hy_msg_t *m, hy_uplink_t *origin) {
+bool hy__bus_admits(hy_bus_t *bus, hy_msg_t *m) {
     size_t times = m->type == HY_MSG_RESPONSE ? 2 : 1;
-    if (bus->queue.count >= times * bus->config.queue_messages_max ||
-        bus->queue.bytes + hy_msg_bytes(m) > times * bus->config.queue_bytes_max) {
-        bus->stats.full++;
-        return HY_EFULL;
-    }
+    if (bus->queue.count < times * bus->config.queue_messages_max &&
+        bus->queue.bytes + hy_msg_bytes(m) <= times * bus->config.queue_bytes_max)
+        return true;
+    bus->stats.full++;
+    return false;
+}
+
+int hy__bus_queue(hy_bus_t *bus, hy_msg_t *m, hy_uplink_t *origin) {
+    if (!hy__bus_admits(bus, m)) return HY_EFULL;
     bool was_idle = hy__bus_is_idle(bus);
     int code = hy__queue_push(&bus->queue, (hy__slot_t){m, origin});
     if (code < 0) return code;

@@ -180,6 +180,24 @@ void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users);
  * comes from that user. */
 bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *user);
 
+/* --- the door --------------------------------------------------------------------------------- */
+
+/* Stands between the bus and its uplinks: what is sealed outside of the runtime is plain within.
+ * Both may put another message into *m, letting go of the reference that it replaces, and may send
+ * by the bus. */
+typedef struct {
+    /* Before an uplink gets it. `*before`, NULL at first, is a message that leaves by the same
+     * uplink before this one; its reference is taken over. Negative, with a text: it does not
+     * leave, and a request is answered so. */
+    int (*leaves)(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err);
+    /* As hy_uplink_receive gets it. Positive: it goes no further, and that is all right; negative:
+     * it was not taken, as hy_uplink_receive tells. */
+    int (*enters)(void *arg, hy_msg_t **m);
+} hy_door_t;
+
+/* One at a time; NULL: none. The table is borrowed until then. */
+void hy_bus_set_door(hy_bus_t *bus, const hy_door_t *door, void *arg);
+
 /* --- ports ------------------------------------------------------------------------------------ */
 
 /* How a hyperty sends: only from its own URL and from objects granted to it (PROTOCOL.md section 3,

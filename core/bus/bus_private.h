@@ -90,6 +90,8 @@ struct hy_bus {
     hy__table_t lanes;    /* hy_hold_t by (from, to) */
     hy__table_t uplinks;  /* hy_uplink_t by domain */
     hy_uplink_t *uplink_default;
+    const hy_door_t *door; /* NULL: none */
+    void *door_arg;
 
     hy__topic_t *walked; /* whose listeners are being called */
     hy_link_t *cursor;   /* the next of them */
@@ -115,6 +117,8 @@ struct hy_bus {
 /* --- bus.c ------------------------------------------------------------------------------------ */
 
 int hy__bus_queue(hy_bus_t *bus, hy_msg_t *m, hy_uplink_t *origin);
+/* False, and counted, if a bound of the queue keeps that message out. */
+bool hy__bus_admits(hy_bus_t *bus, hy_msg_t *m);
 /* Calls config.wake if there was nothing to do before (`was_idle`) and no turn is running. */
 bool hy__bus_is_idle(const hy_bus_t *bus);
 void hy__bus_wake(hy_bus_t *bus, bool was_idle);

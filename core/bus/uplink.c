@@ -63,6 +63,11 @@ void hy_uplink_close(hy_uplink_t *u) {
     hy__uplink_unref(u);
 }
 
+void hy_bus_set_door(hy_bus_t *bus, const hy_door_t *door, void *arg) {
+    bus->door = door;
+    bus->door_arg = arg;
+}
+
 void hy_uplink_set_users(hy_uplink_t *u, hy_node_t *users) {
     if (users) hy_node_ref(users);
     if (u->users) hy_node_unref(u->users);
@@ -78,17 +83,33 @@ bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *use
     return false;
 }
 
+static void took(hy_uplink_t *u, const hy_msg_t *m) {
+    hy_bus_t *bus = u->bus;
+    bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
+    bus->stats.received++;
+    if (is_request && bus->uplinks.count > 0 && hy__uplink_find(bus, m->from) != u)
+        hy__recall_way(bus, m, u);
+}
+
+static int receive(hy_uplink_t *u, hy_msg_t *m) {
+    int code = hy__bus_queue(u->bus, m, u);
+    if (code == 0) took(u, m);
+    return code;
+}
+
+/* What passes the door is remembered there, so that it must not fail behind it for want of room. */
 int hy_uplink_receive(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
     /* A node answers for its own domain, not for what passes another one. */
     m->is_vouched = u->users && hy__uplink_find(bus, m->to) == u;
-    bool is_request = hy_msg_has_id(m) && m->type != HY_MSG_RESPONSE;
-    int code = hy__bus_queue(bus, m, u);
-    if (code < 0) return code;
-    bus->stats.received++;
-    if (is_request && bus->uplinks.count > 0 && hy__uplink_find(bus, m->from) != u)
-        hy__recall_way(bus, m, u);
-    return 0;
+    if (!bus->door) return receive(u, m);
+    if (!hy__bus_admits(bus, m)) return HY_EFULL;
+    hy_msg_t *in = hy_msg_ref(m);
+    int code = bus->door->enters(bus->door_arg, &in);
+    if (code == 0) code = receive(u, in);
+    if (code > 0) took(u, m); /* it may have been answered there */
+    hy_msg_unref(in);
+    return code < 0 ? code : 0;
 }
 
 /* What goes instead of an answer that does not fit into a message, so that the asker need not wait
@@ -104,13 +125,28 @@ static hy_msg_t *too_large_answer(const hy_msg_t *m) {
     return NULL;
 }
 
+/* Should what goes before not get through, that is as if it were lost on its way. */
+static int hand_out(hy_uplink_t *u, hy_msg_t *m, hy_error_t *why) {
+    hy_bus_t *bus = u->bus;
+    if (!bus->door) return u->cb(u->arg, m);
+    hy_msg_t *before = NULL;
+    hy_msg_ref(m);
+    int code = bus->door->leaves(bus->door_arg, &m, &before, why);
+    if (code >= 0 && before) u->cb(u->arg, before);
+    if (code >= 0) code = u->bus ? u->cb(u->arg, m) : HY_ECLOSED;
+    hy_msg_unref(before);
+    hy_msg_unref(m);
+    return code;
+}
+
 void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
     hy_bus_t *bus = u->bus;
+    hy_error_t why = {.text = ""};
     hy__uplink_ref(u); /* the callback may close it */
-    int code = u->cb(u->arg, m);
+    int code = hand_out(u, m, &why);
     if (code == HY_ETOO_LARGE && m->type == HY_MSG_RESPONSE) {
         hy_msg_t *instead = too_large_answer(m);
-        if (instead) u->cb(u->arg, instead);
+        if (instead) hand_out(u, instead, NULL);
         hy_msg_unref(instead);
     }
     hy__uplink_unref(u);
@@ -119,8 +155,7 @@ void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
         return;
     }
     bus->stats.refused++;
-    hy_error_t why;
-    hy_fail(&why, code, "%s: %s", hy_error_text(code), m->to->bytes);
+    if (!why.text[0]) hy_fail(&why, code, "%s: %s", hy_error_text(code), m->to->bytes);
     hy__bus_refuse(bus, m, &why);
 }
 

@@ -43,6 +43,7 @@ static const hy_field_t metadata_fields[] = {
     {"tags", 0, "string[]|nil", "for who searches"},
     {"resources", 0, "string[]|nil", "that it has, for who searches"},
     {"publicObservation", 0, "boolean|nil", "whoever asks may observe"},
+    {"mutual", 0, "boolean|nil", "only its participants can read it, no node"},
     {NULL}};
 
 /* Beside the metadata. */

@@ -47,7 +47,21 @@ static hy_instance_t *check(lua_State *L, const char *method) {
 
 /* --- create ----------------------------------------------------------------------------------- */
 
-enum { SCHEMA, NAME, DATA, OBSERVERS, STORE, P2P, PUBLIC, DESCRIPTION, TAGS, RESOURCES, URL, NEW };
+enum {
+    SCHEMA,
+    NAME,
+    DATA,
+    OBSERVERS,
+    STORE,
+    P2P,
+    PUBLIC,
+    MUTUAL,
+    DESCRIPTION,
+    TAGS,
+    RESOURCES,
+    URL,
+    NEW
+};
 static const hy_option_t create_options[] = {
     [SCHEMA] = {"schema", HY_OPTION_NEEDED_TEXT, "its name; any data goes with \"Resource\""},
     [NAME] = {"name", HY_OPTION_TEXT, "by which others find it"},
@@ -56,6 +70,7 @@ static const hy_option_t create_options[] = {
     [STORE] = {"store", HY_OPTION_STORE, "survives the process; \"sync\": a loss of power, too"},
     [P2P] = {"p2p", HY_OPTION_FLAG, "not available"},
     [PUBLIC] = {"public", HY_OPTION_FLAG, "whoever asks may observe"},
+    [MUTUAL] = {"mutual", HY_OPTION_FLAG, "only its participants can read it, no node"},
     [DESCRIPTION] = {"description", HY_OPTION_TEXT, "for people"},
     [TAGS] = {"tags", HY_OPTION_TEXTS, "for who searches"},
     [RESOURCES] = {"resources", HY_OPTION_TEXTS, "that it has, for who searches: \"audio\""},
@@ -77,10 +92,10 @@ static int optional_str(lua_State *L, int index, hy_str_t **out) {
     return *out ? 0 : HY_ENOMEM;
 }
 
-/* Holds {description, tags, resources} as far as they are given; ABSENT if none is. */
+/* Holds {description, tags, resources, mutual} as far as they are given; ABSENT if none is. */
 static hy_value_t *hold_metadata(lua_State *L, int options) {
     hy_value_t *metadata = hy_class_hold(L);
-    int given[] = {DESCRIPTION, TAGS, RESOURCES};
+    int given[] = {DESCRIPTION, TAGS, RESOURCES, MUTUAL};
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
         const char *name = create_options[given[i]].name;
         if (lua_isnil(L, options + given[i])) continue;

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "../base/mem.h"
-#include "endpoint.h"
 
 /* --- guests ----------------------------------------------------------------------------------- */
 
@@ -23,6 +22,7 @@ static void forget(hy__guest_t *guest) {
     g->guest_count--;
     hy_list_remove(&guest->link);
     hy_due_remove(&guest->due);
+    hy__crowd_leave(guest->visitor);
     hy_free(guest);
 }
 
@@ -80,7 +80,15 @@ static void on_peer_close(void *arg, hy_close_code_t code, const char *reason) {
     forget(guest);
 }
 
-static const hy_peer_events_t peer_events = {.ready = on_ready, .close = on_peer_close};
+static int on_may_open(void *arg, hy_error_t *err) {
+    return hy__crowd_open(((const hy__guest_t *)arg)->visitor, err);
+}
+
+static const hy_peer_events_t peer_events = {
+    .ready = on_ready,
+    .close = on_peer_close,
+    .may_open = on_may_open,
+};
 
 /* --- from the connection ---------------------------------------------------------------------- */
 
@@ -167,19 +175,35 @@ static hy_stream_t *new_stream(hy_gate_t *g, const hy_socket_url_t *url, int fd,
     return NULL;
 }
 
-static void turn_away(hy_gate_t *g, const hy_socket_url_t *url, int fd) {
-    hy_stream_t *c = new_stream(g, url, fd, &stranger_user, NULL);
-    g->turned_away[HY_GATE_FULL]++;
+/* So often that it can be read. */
+static void log_turned_away(hy_gate_t *g, const hy_error_t *why) {
+    uint64_t now_ms = hy_clock_now(g->clock);
+    if (g->told_ms && now_ms - g->told_ms < HY_GATE_TOLD_MS) return;
+    g->told_ms = now_ms ? now_ms : 1;
+    hy_log(g->config.log, HY_LOG_WARN, "gate",
+           "a connection was turned away: %s (said once in %u s; /metrics counts them)", why->text,
+           HY_GATE_TOLD_MS / 1000u);
+}
+
+static void turn_away(hy_gate_t *g, const hy_socket_url_t *url, int fd, hy__gate_cause_t cause,
+                      const hy_error_t *why) {
+    g->turned_away[cause]++;
+    log_turned_away(g, why);
+    /* Words in TLS would take the handshake that is too much. */
+    bool has_words = cause != HY_GATE_MEMORY && !hy_socket_url_is_tls(url);
+    bool is_told = has_words && hy_rate_take(&g->words, g->clock, HY_GATE_WORDS_PER_S, 1);
+    hy_stream_t *c = is_told ? new_stream(g, url, fd, &stranger_user, NULL) : NULL;
     if (!c) {
         close(fd);
         return;
     }
     hy__stream_start(c);
-    if (!c->is_ended)
-        end_stream(c, NULL, HY_CLOSE_TRY_LATER, "too many connections; try again later");
+    hy_close_code_t code = cause == HY_GATE_FULL ? HY_CLOSE_TRY_LATER : HY_CLOSE_TOO_MANY;
+    if (!c->is_ended) end_stream(c, NULL, code, why->text);
 }
 
-static hy__guest_t *new_guest(hy_gate_t *g, const hy_socket_url_t *url, int fd) {
+static hy__guest_t *new_guest(hy_gate_t *g, const hy_socket_url_t *url, int fd,
+                              hy__visitor_t *visitor) {
     hy__guest_t *guest = hy_alloc_zero(sizeof *guest);
     if (!guest) return NULL;
     guest->gate = g;
@@ -191,6 +215,7 @@ static hy__guest_t *new_guest(hy_gate_t *g, const hy_socket_url_t *url, int fd) 
         hy_free(guest);
         return NULL;
     }
+    guest->visitor = visitor;
     guest->stream->page = hy__gate_page;
     hy_list_append(&g->guests, &guest->link);
     g->guest_count++;
@@ -198,21 +223,34 @@ static hy__guest_t *new_guest(hy_gate_t *g, const hy_socket_url_t *url, int fd) 
     return guest;
 }
 
-void hy__gate_admit(hy_gate_t *g, const hy_socket_url_t *url, int fd) {
+/* As hy__crowd_enter. */
+static hy__gate_cause_t let_in(hy_gate_t *g, const hy_endpoint_t *from, hy__visitor_t **visitor,
+                               hy_error_t *why) {
+    *visitor = NULL;
+    if (g->guest_count >= g->config.connections_max) {
+        hy_fail(why, HY_EFULL, "too many connections; try again later");
+        return HY_GATE_FULL;
+    }
+    return hy__crowd_enter(&g->crowd, from, visitor, why);
+}
+
+void hy__gate_admit(hy_gate_t *g, const hy_socket_url_t *url, const hy_endpoint_t *from, int fd) {
+    hy_error_t why;
+    hy__visitor_t *visitor;
     g->accepted++;
     hy__endpoint_tune(fd, url->scheme == HY_SCHEME_UNIX ? AF_UNIX : AF_INET);
-    if (g->guest_count >= g->config.connections_max) {
-        turn_away(g, url, fd);
+    hy__gate_cause_t cause = let_in(g, from, &visitor, &why);
+    hy__guest_t *guest = cause == HY_GATE_CAUSES ? new_guest(g, url, fd, visitor) : NULL;
+    if (guest) {
+        hy__stream_start(guest->stream);
         return;
     }
-    hy__guest_t *guest = new_guest(g, url, fd);
-    if (!guest) {
-        g->turned_away[HY_GATE_MEMORY]++;
-        hy_log(g->config.log, HY_LOG_WARN, "gate", "a connection was turned away: out of memory");
-        close(fd);
-        return;
+    hy__crowd_leave(visitor);
+    if (cause == HY_GATE_CAUSES) {
+        cause = HY_GATE_MEMORY;
+        hy_fail(&why, HY_ENOMEM, "out of memory");
     }
-    hy__stream_start(guest->stream);
+    turn_away(g, url, fd, cause, &why);
 }
 
 static void on_handshake_due(hy_due_t *d) {
@@ -286,6 +324,8 @@ int hy_gate_open(const hy_gate_config_t *config, hy_gate_t **out) {
     g->clock = hy_loop_clock(config->loop);
     hy_link_init(&g->guests);
     hy_dues_init(&g->handshakes, g->clock, HY_HANDSHAKE_MS, on_handshake_due);
+    hy__crowd_init(&g->crowd, g->clock, &config->limits);
+    hy_rate_init(&g->words, g->clock, HY_GATE_WORDS_PER_S);
     hy_timer_init(&g->tick, on_tick, g);
     g->tick_ns = uv_hrtime();
     int rc = hy_loop_add_work(config->loop, on_turn, g, &g->turn);
@@ -309,6 +349,7 @@ void hy_gate_close(hy_gate_t *g) {
         if (peer) hy_peer_lost(peer);
     }
     hy_dues_deinit(&g->handshakes);
+    hy__crowd_deinit(&g->crowd);
     hy_timer_stop(g->clock, &g->tick);
     hy_work_close(g->turn);
     hy_free(g);

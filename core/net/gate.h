@@ -5,8 +5,10 @@
  *      listening socket ─► accepted in bursts ─► channel ─► peer of the node
  *
  * At most HY_GATE_ACCEPTS_PER_TURN are accepted a turn, so that those who are in go on undisturbed;
- * beyond `connections_max` the newest is turned away (1013). A handshake, up to the session's open,
- * takes at most HY_HANDSHAKE_MS. */
+ * beyond `connections_max` the newest is turned away (1013), and beyond what one address may (4429;
+ * WebSocket: 503 and 429 before the upgrade). Only a few a second are told so; the others are
+ * closed, as are all who would speak TLS: else those who go would need the room of those who may
+ * stay. A handshake, up to the session's open, takes at most HY_HANDSHAKE_MS. */
 #ifndef HY_NET_GATE_H
 #define HY_NET_GATE_H
 
@@ -15,14 +17,24 @@
 
 typedef struct hy_gate hy_gate_t;
 
+/* What one address may (of IPv6: its /64), and all of them together. 0: as much as they like. Unix
+ * sockets are not counted. */
+typedef struct {
+    uint32_t connections;          /* at a time */
+    uint32_t handshakes_per_s;     /* connections begun */
+    uint32_t opens_per_s;          /* messages to mn:/session: 429, and the connection closes */
+    uint32_t all_handshakes_per_s; /* of all addresses */
+} hy_gate_limits_t;
+
 typedef struct {
     hy_loop_t *loop;
     hy_sockets_t *sockets; /* these outlive the gate */
     hy_node_server_t *node;
     const hy_log_t *log;
     uint32_t connections_max; /* 0: HY_GATE_CONNECTIONS_MAX */
-    bool has_auth;            /* the node asks for tokens: it may be reached from elsewhere */
-    hy_tls_context_t *tls;    /* a server's; NULL: wss and tls are refused. Outlives the gate */
+    hy_gate_limits_t limits;
+    bool has_auth;         /* the node asks for tokens: it may be reached from elsewhere */
+    hy_tls_context_t *tls; /* a server's; NULL: wss and tls are refused. Outlives the gate */
 } hy_gate_config_t;
 
 int hy_gate_open(const hy_gate_config_t *config, hy_gate_t **out);

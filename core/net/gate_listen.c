@@ -44,7 +44,9 @@ static void on_connection(void *arg, int events) {
     (void)events; /* an error shows when accepting */
     if (g->accepted_in_turn == 0) hy_work_wake(g->turn);
     while (g->accepted_in_turn < HY_GATE_ACCEPTS_PER_TURN) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        hy_endpoint_t from = {.len = sizeof from.address};
+        int fd = accept4(l->fd, (struct sockaddr *)&from.address, &from.len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             int code = errno;
             bool is_short = code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
@@ -52,7 +54,7 @@ static void on_connection(void *arg, int events) {
             if (is_short || code == EAGAIN || code == EWOULDBLOCK) return;
         } else {
             g->is_short = false;
-            hy__gate_admit(g, &l->url, fd);
+            hy__gate_admit(g, &l->url, &from, fd);
         }
         g->accepted_in_turn++;
     }

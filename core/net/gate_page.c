@@ -57,6 +57,18 @@ static void add_turned_away(const hy_gate_t *g, hy_buf_t *b) {
 #undef X
 }
 
+/* 0: there is no such bound. */
+static void add_limits(const hy_gate_t *g, hy_buf_t *b) {
+    static const char name[] = "hyperty_gate_limit";
+    const hy_gate_limits_t *l = &g->config.limits;
+    head(b, name, "gauge", "At most, by what: at a time, or begun in a second; 0: no bound.");
+    labelled(b, name, "of", "connections", g->config.connections_max);
+    labelled(b, name, "of", "address_connections", l->connections);
+    labelled(b, name, "of", "address_handshakes", l->handshakes_per_s);
+    labelled(b, name, "of", "address_opens", l->opens_per_s);
+    labelled(b, name, "of", "handshakes", l->all_handshakes_per_s);
+}
+
 static void add_transport(const hy_gate_t *g, hy_buf_t *b) {
     hy_sockets_stats_t s = hy_sockets_stats(g->config.sockets);
     head(b, "hyperty_transport_connections", "gauge", "Connections, by transport.");
@@ -66,11 +78,20 @@ static void add_transport(const hy_gate_t *g, hy_buf_t *b) {
     both_ways(b, "hyperty_bytes_total", "Bytes on all connections.", s.bytes_in, s.bytes_out);
     both_ways(b, "hyperty_messages_total", "Messages on all connections.", s.messages_in,
               s.messages_out);
+    head(b, "hyperty_tls_handshakes_total", "counter", "Handshakes of TLS that went through.");
+    labelled(b, "hyperty_tls_handshakes_total", "kind", "full", s.tls_full);
+    labelled(b, "hyperty_tls_handshakes_total", "kind", "resumed", s.tls_resumed);
     plain(b, "hyperty_pending_bytes", "gauge", "Bytes begun to be written that the kernel lacks.",
           (double)s.pending_bytes);
     plain(b, "hyperty_accepted_total", "counter", "Connections that were accepted.",
           (double)g->accepted);
     add_turned_away(g, b);
+    plain(b, "hyperty_addresses", "gauge", "Addresses that connections come from, or came lately.",
+          g->crowd.places.count);
+    plain(b, "hyperty_opens_refused_total", "counter",
+          "Sessions that were not opened, as their address opens too many.",
+          (double)g->crowd.opens_refused);
+    add_limits(g, b);
     plain(b, "hyperty_loop_delay_seconds", "gauge", "Greatest delay of the loop lately.",
           (double)latest_ns(g) / NS_PER_S);
     plain(b, "hyperty_loop_delay_seconds_total", "counter", "Sum of the measured delays.",

@@ -12,6 +12,7 @@
 
 #define NOTHING_FOLLOWS 2 /* what on_headers_complete may say */
 #define SHA1_BYTES      20u
+#define TLS_HANDSHAKE   0x16 /* how TLS begins */
 #define GUID            "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 static const struct {
@@ -127,6 +128,8 @@ static bool has_failed(const hy__http_head_t *h) {
 
 ssize_t hy__http_head_read(hy__http_head_t *h, const char *bytes, size_t len, hy_error_t *err) {
     assert(!h->is_complete);
+    if (h->bytes == 0 && len > 0 && *bytes == TLS_HANDSHAKE)
+        return hy_fail(err, HY_EINVALID, "TLS is not spoken here: write ws:// instead of wss://");
     size_t room = HY_HTTP_HEAD_BYTES_MAX - h->bytes;
     size_t n = len < room ? len : room;
     size_t taken = http_parser_execute(&h->parser, &SETTINGS, bytes, n);

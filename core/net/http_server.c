@@ -33,6 +33,8 @@ static const char *fields_of(int status) {
         return "Allow: GET, HEAD\r\n";
     case HTTP_STATUS_UPGRADE_REQUIRED:
         return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    case HTTP_STATUS_TOO_MANY_REQUESTS:
+        return "Retry-After: 1\r\n";
     default:
         return "";
     }
@@ -59,8 +61,10 @@ static void write_line(hy_buf_t *out, int status, const char *line, bool is_head
     hy_buf_deinit(&body);
 }
 
-void hy__http_unavailable(const char *reason, hy_buf_t *out) {
-    write_line(out, HTTP_STATUS_SERVICE_UNAVAILABLE, reason, false);
+void hy__http_turned_away(hy_close_code_t code, const char *reason, hy_buf_t *out) {
+    bool is_crowd = code == HY_CLOSE_TOO_MANY;
+    write_line(out, is_crowd ? HTTP_STATUS_TOO_MANY_REQUESTS : HTTP_STATUS_SERVICE_UNAVAILABLE,
+               reason, false);
 }
 
 static bool is_head_request(const request_t *r) {
@@ -226,7 +230,7 @@ void hy__http_answer(const hy__http_head_t *h, int code, const hy_error_t *why,
     else if (code == HY_ETOO_LARGE)
         refuse(&r, HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE, "%s", why->text);
     else if (code == HY_ENOMEM)
-        hy__http_unavailable(why->text, &out->bytes);
+        hy__http_turned_away(HY_CLOSE_INTERNAL, why->text, &out->bytes);
     else
         refuse(&r, HTTP_STATUS_BAD_REQUEST, "%s", why->text);
     hy_buf_deinit(&r.path);

@@ -42,8 +42,9 @@ static int give_up_memory(native_t *n, uint32_t len) {
 
 /* --- frames ----------------------------------------------------------------------------------- */
 
-/* What a WebSocket port answers. */
+/* What a WebSocket port answers; how TLS begins: a handshake, version 3. */
 #define HTTP_AS_LENGTH 0x48545450u
+#define TLS_AS_LENGTH  0x1603u /* the upper half */
 
 static uint32_t length_in(const unsigned char *head) {
     return (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
@@ -55,6 +56,9 @@ static int check_length(native_t *n, uint32_t len) {
     if (len <= HY_MESSAGE_BYTES_MAX) return 0;
     if (len == HTTP_AS_LENGTH)
         return give_up(n, HY_CLOSE_PROTOCOL, "HTTP is spoken here: a URL of ws:// reaches it");
+    if (len >> 16 == TLS_AS_LENGTH)
+        return give_up(n, HY_CLOSE_PROTOCOL,
+                       "TLS is not spoken here: write tcp:// instead of tls://");
     snprintf(reason, sizeof reason, "a message of %u bytes was announced, at most %u are taken",
              len, HY_MESSAGE_BYTES_MAX);
     return give_up(n, HY_CLOSE_TOO_BIG, reason);

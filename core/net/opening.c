@@ -1,6 +1,8 @@
 /* Opening with a token (opening.h). Without one the message has no body, as ever. */
 #include "opening.h"
 
+#include "token.h"
+
 static int get_token(hy__opening_t *o, hy_error_t *err) {
     hy_str_t *token = NULL;
     int rc = o->get ? o->get(o->arg, &token, err) : 0;
@@ -34,6 +36,15 @@ int hy__opening_make(hy__opening_t *o, hy_msg_type_t type, int64_t id, hy_str_t 
     if (!m) return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
     *out = m;
     return 0;
+}
+
+void hy__opening_vouch(hy__opening_t *o, hy_uplink_t *u, bool checks_identity) {
+    hy_claims_t claims = {.sub = NULL};
+    hy_error_t err;
+    if (checks_identity && !o->token) get_token(o, &err); /* why not is told when it is shown */
+    if (checks_identity && o->token) hy_token_read(o->token, &claims, &err);
+    hy_uplink_set_users(u, claims.users);
+    hy_claims_deinit(&claims);
 }
 
 void hy__opening_deinit(hy__opening_t *o) {

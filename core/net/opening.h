@@ -3,7 +3,7 @@
 #ifndef HY_NET_OPENING_H
 #define HY_NET_OPENING_H
 
-#include "../bus/message.h"
+#include "../bus/bus.h"
 
 typedef struct {
     /* As in stub.h. */
@@ -16,6 +16,9 @@ typedef struct {
 /* The message, which the caller owns, with the token as it is now. */
 int hy__opening_make(hy__opening_t *o, hy_msg_type_t type, int64_t id, hy_str_t *from, hy_str_t *to,
                      hy_msg_t **out, hy_error_t *err);
+/* Tells the uplink whom the token names (that which was shown last, or will be) if the node checks
+ * identities; else nobody, and so if there is no token that can be read. */
+void hy__opening_vouch(hy__opening_t *o, hy_uplink_t *u, bool checks_identity);
 void hy__opening_deinit(hy__opening_t *o);
 
 #endif

@@ -32,7 +32,9 @@ struct hy_network {
     hy_node_server_t *node;
     hy_link_t pairs;
     size_t in_flight;
-    hy_names_t *names; /* that arrived lately */
+    hy_names_t *names;     /* that arrived lately */
+    hy_network_tap_cb tap; /* NULL: nobody reads along */
+    void *tap_arg;
 };
 
 struct hy_pair {
@@ -112,11 +114,14 @@ static void on_arrival(void *arg) {
     flight_t *f = arg;
     channel_t *c = f->channel;
     const hy_pair_t *p = c->pair;
+    hy_network_t *n = p->network;
     bool is_up = f->is_up;
     hy_msg_t *m = NULL;
     hy_error_t err;
-    int r = hy_msg_parse_with(p->network->names, f->text, &m, &err);
-    flight_free(f, p->network);
+    if (n->tap) n->tap(n->tap_arg, is_up, &f->text);
+    int r = f->text ? hy_msg_parse_with(n->names, f->text, &m, &err) : 0;
+    flight_free(f, n);
+    if (r == 0 && !m) return;
     if (r < 0) {
         hy_log(log_of(p), HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
         return;
@@ -150,6 +155,11 @@ void hy_network_free(hy_network_t *n) {
 
 void hy_network_set_faults(hy_network_t *n, const hy_network_faults_t *faults) {
     n->faults = *faults;
+}
+
+void hy_network_tap(hy_network_t *n, hy_network_tap_cb cb, void *arg) {
+    n->tap = cb;
+    n->tap_arg = arg;
 }
 
 size_t hy_network_in_flight(const hy_network_t *n) {
@@ -386,7 +396,7 @@ static void channel_wake(hy_channel_t *base) {
 
 static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
 static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
-static const hy_peer_events_t PEER = {on_ready, on_peer_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_peer_close};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 

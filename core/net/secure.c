@@ -236,8 +236,9 @@ static bool ship(hy_stream_t *c) {
 
 /* The other end does not speak TLS: it is told, in what it speaks. */
 static void answer_plain(hy_stream_t *c) {
-    char reason[64];
-    snprintf(reason, sizeof reason, "TLS is spoken here: write %s://…", c->base.ops->name);
+    const char *reason = hy__stream_scheme(c) == HY_SCHEME_WSS
+                             ? "TLS is spoken here: write wss:// instead of ws://"
+                             : "TLS is spoken here: write tls:// instead of tcp://";
     hy__secure_free(c);
     c->protocol->ops->close(c->protocol, HY_CLOSE_PROTOCOL, reason);
     hy__stream_fail(c, HY_CLOSE_PROTOCOL, reason);
@@ -276,6 +277,10 @@ static bool shake(hy_stream_t *c) {
     }
     if (rc == 0) return false;
     c->secure->is_through = true;
+    if (hy_tls_is_resumed(c->secure->tls))
+        c->sockets->stats.tls_resumed++;
+    else
+        c->sockets->stats.tls_full++;
     c->protocol->ops->start(c->protocol);
     return !c->is_ended;
 }

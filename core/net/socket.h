@@ -22,7 +22,8 @@ typedef struct hy_sockets hy_sockets_t;
 typedef struct {
     uint64_t bytes_in, bytes_out, messages_in, messages_out;
     uint32_t connections;
-    uint64_t pending_bytes; /* taken from users, not yet with the kernel */
+    uint64_t tls_full, tls_resumed; /* handshakes that are through */
+    uint64_t pending_bytes;         /* taken from users, not yet with the kernel */
 } hy_sockets_stats_t;
 
 /* `random` for masks and keys, `log` may be NULL; both outlive it. */

@@ -287,11 +287,12 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
         s->checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
+        hy__opening_vouch(&s->opening, s->uplink, s->checks_identity);
         live(s);
-    } else if (s->is_reopening && code >= 400 && code < 500 && code != 401) { /* it is not known */
+    } else if (s->is_reopening && code >= 400 && code < 500 && code != 401 && code != 429) {
         hy_str_unref(s->session);
         s->session = NULL;
-        shake(s, false);
+        shake(s, false); /* it is not known any more */
     } else {
         hy_error_t err;
         const char *why = code < 300 ? "out of memory" : hy_msg_desc(m);
@@ -452,6 +453,7 @@ int hy_stub_open(const hy_stub_config_t *config, hy_stub_t **out, hy_error_t *er
         return rc;
     }
     *out = s;
+    hy__opening_vouch(&s->opening, s->uplink, true); /* as far as is known by now */
     hold(s);
     connect_now(s);
     return 0;

@@ -161,7 +161,7 @@ static void websocket_close(hy_protocol_t *p, hy_close_code_t code, const char *
     } else if (!w->random) {
         hy_buf_t answer;
         hy_buf_init(&answer);
-        hy__http_unavailable(reason ? reason : general_text(code), &answer);
+        hy__http_turned_away(code, reason ? reason : general_text(code), &answer);
         if (!answer.failed) output(w, answer.bytes, answer.len);
         hy_buf_deinit(&answer);
     }

@@ -167,9 +167,11 @@ void hy__admitted_add(hy_session_t *s, hy_msg_t *m, hy__object_t *o, hy_str_t *h
     int r = a ? 0 : hy__session_check_room(s, admission_bytes(hyperty), &err);
     if (r == 0 && !a && !is_full && (a = hy_dict_put(&o->admitted, hyperty, NULL)))
         s->held += admission_bytes(hyperty);
-    if (r == 0 && !a)
-        r = hy_fail(&err, HY_EFULL, "%s cannot be admitted to %s: %s", hyperty->bytes,
-                    o->url->bytes, is_full ? "too many are" : "out of memory");
+    if (r == 0 && !a && is_full)
+        r = hy__bound_refuse(n, HY__BOUND_ADMITTED, o->url->bytes, hyperty->bytes, &err);
+    else if (r == 0 && !a)
+        r = hy_fail(&err, HY_ENOMEM, "%s cannot be admitted to %s: out of memory", hyperty->bytes,
+                    o->url->bytes);
     if (r < 0) {
         hy__refuse(s, m, &err);
         return;

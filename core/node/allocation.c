@@ -128,7 +128,7 @@ static int check_scheme(hy_value_t scheme, hy_error_t *err) {
 }
 
 static int check_create(const hy__owner_t *o, hy_value_t number, hy_value_t key,
-                        const hy_node_server_t *n, hy_error_t *err) {
+                        hy_node_server_t *n, hy_error_t *err) {
     if (number.kind != HY_INT || number.as.i < 1 || number.as.i > HY_ALLOCATION_MAX)
         return hy_fail(err, HY_EINVALID, "value.number must be a number from 1 to %u",
                        HY_ALLOCATION_MAX);
@@ -136,10 +136,10 @@ static int check_create(const hy__owner_t *o, hy_value_t number, hy_value_t key,
         return hy_fail(err, HY_EINVALID, "value.allocationKey must be a text of at most %u bytes",
                        HY_URL_BYTES_MAX);
     uint32_t more = (uint32_t)number.as.i;
-    if (o->allocated_count + more > HY_ALLOCATED_PER_RUNTIME_MAX ||
-        n->stats.allocated + more > HY_ALLOCATED_MAX)
-        return hy_fail(err, HY_EFULL, "%u addresses are allocated to %s already",
-                       o->allocated_count, o->runtime->bytes);
+    if (o->allocated_count + more > HY_ALLOCATED_PER_RUNTIME_MAX)
+        return hy__bound_refuse(n, HY__BOUND_ALLOCATED, o->runtime->bytes, "another", err);
+    if (n->stats.allocated + more > HY_ALLOCATED_MAX)
+        return hy__bound_refuse_all(n, HY__BOUND_ALL_ALLOCATED, "another", err);
     return 0;
 }
 

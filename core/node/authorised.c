@@ -6,7 +6,7 @@
  *
  * It ends by the wall clock, which may be set: so what is left is looked at every HY_TOKEN_LOOK_MS.
  */
-#include "internal.h"
+#include "authorised.h"
 
 int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out, hy_error_t *err) {
     hy_error_t why;

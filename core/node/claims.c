@@ -221,8 +221,7 @@ int hy__claim_check(const hy_node_server_t *n, const hy__owner_t *o, hy_str_t *u
 int hy__claim(hy_node_server_t *n, hy__owner_t *o, hy_str_t *url, bool allocated, hy_error_t *err) {
     if (hy__owner_of(n, url->bytes, url->len) == o) return 0;
     if (!allocated && o->claims_count >= HY_SESSION_CLAIMS_MAX)
-        return hy_fail(err, HY_EFULL, "%s holds %u addresses already: %s is too many",
-                       o->runtime->bytes, HY_SESSION_CLAIMS_MAX, url->bytes);
+        return hy__bound_refuse(n, HY__BOUND_CLAIMS, o->runtime->bytes, url->bytes, err);
     int r =
         !allocated && o->session ? hy__session_check_room(o->session, claim_bytes(url), err) : 0;
     if (r < 0) return r;
@@ -267,8 +266,9 @@ int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *
     bool is_full = a->is_allocated ? to->allocated_count >= HY_ALLOCATED_PER_RUNTIME_MAX
                                    : to->claims_count >= HY_SESSION_CLAIMS_MAX;
     if (is_full)
-        return hy_fail(err, HY_EFULL, "%s holds too many addresses to take %s", to->runtime->bytes,
-                       a->url->bytes);
+        return hy__bound_refuse(to->session->server,
+                                a->is_allocated ? HY__BOUND_ALLOCATED : HY__BOUND_CLAIMS,
+                                to->runtime->bytes, a->url->bytes, err);
     if (!a->is_allocated) return hy__session_check_room(to->session, claim_bytes(a->url), err);
     if (hy__lot_part(to->session->server, a) == 0) return 0;
     return hy_fail(err, HY_ENOMEM, "%s cannot move: out of memory", a->url->bytes);
@@ -290,14 +290,14 @@ void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to) {
     hy__lot_pass(n, a, to);
 }
 
-bool hy__claim_by_use(hy_session_t *s, hy_str_t *url) {
+int hy__claim_by_use(hy_session_t *s, hy_str_t *url, hy_error_t *err) {
     hy_node_server_t *n = s->server;
     const hy__owner_t *o = hy__owner_of(n, url->bytes, url->len);
-    if (o) return o == s->owner;
+    if (o) return o == s->owner ? 0 : HY_EFORBIDDEN;
     hy_address_t parts;
-    if (hy_address_parse(url->bytes, url->len, &parts, NULL) < 0) return false;
+    if (hy_address_parse(url->bytes, url->len, &parts, NULL) < 0) return HY_EFORBIDDEN;
     bool is_any = HY_MUTANT(CLAIM_BY_USE);
-    if (!is_any && !hy__span_is(parts.scheme, "hyperty") && !is_stub(&parts)) return false;
-    return hy__claim_check(n, s->owner, url, NULL) == 0 &&
-           hy__claim(n, s->owner, url, false, NULL) == 0;
+    if (!is_any && !hy__span_is(parts.scheme, "hyperty") && !is_stub(&parts)) return HY_EFORBIDDEN;
+    if (hy__claim_check(n, s->owner, url, NULL) < 0) return HY_EFORBIDDEN;
+    return hy__claim(n, s->owner, url, false, err);
 }

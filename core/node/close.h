@@ -18,7 +18,8 @@
     X(RESTART, 1012, "restarting")                                                                 \
     X(TRY_LATER, 1013, "try again later")                                                          \
     X(UNAUTHORISED, 4401, "not authenticated")                                                     \
-    X(REPLACED, 4409, "replaced by another connection")
+    X(REPLACED, 4409, "replaced by another connection")                                            \
+    X(TOO_MANY, 4429, "too many")
 
 typedef enum {
 #define X(name, code, text) HY_CLOSE_##name = code,

@@ -327,6 +327,10 @@ static int price(const hy_node_t *value, const hy_str_t *url, size_t bytes, size
                    url->bytes, count, HY_REGISTRY_KEYS_MAX);
 }
 
+static int refuse_full(hy_node_server_t *n, const hy_str_t *url, hy_error_t *err) {
+    return hy__bound_refuse(n, HY__BOUND_REGISTRY, "the registry is full: it", url->bytes, err);
+}
+
 static int find_room(hy__entry_t *e, const hy_session_t *s, const hy_node_t *value, size_t *bytes,
                      size_t *cost, hy_error_t *err) {
     int r = measure(value, e->url, bytes, err);
@@ -334,7 +338,7 @@ static int find_room(hy__entry_t *e, const hy_session_t *s, const hy_node_t *val
     if (r == 0 && s && (e->session != s || *cost > e->cost))
         r = hy__session_check_room(s, *cost, err);
     if (r == 0 && !make_room(e->server->registry, *cost - ENTRY_BYTES, e))
-        r = hy_fail(err, HY_EFULL, "the registry is full: no room for %s", e->url->bytes);
+        r = refuse_full(e->server, e->url, err);
     return r;
 }
 
@@ -376,7 +380,7 @@ int hy__entry_put(hy_session_t *s, hy_str_t *url, hy__type_t type, hy_node_t *va
     if (is_new) e = make_room(n->registry, ENTRY_BYTES, NULL) ? entry_make(n, url, type) : NULL;
     if (!e) {
         hy_node_unref(value);
-        return hy_fail(err, HY_EFULL, "the registry is full: no room for %s", url->bytes);
+        return refuse_full(n, url, err);
     }
     int r = hy__entry_change(e, s, value, err);
     if (r < 0 && is_new) hy__entry_drop(e);

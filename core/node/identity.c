@@ -5,7 +5,7 @@
  * scanned, not built: it may wait long for who gets it. Keys may be given twice there, and peers
  * may heed either, so each must be right. */
 #define _GNU_SOURCE /* memmem */
-#include "internal.h"
+#include "authorised.h"
 
 static int check_user(const hy_session_t *s, const hy_str_t *user, hy_error_t *err) {
     if (hy_claims_name(&s->claims, user)) return 0;

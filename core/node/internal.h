@@ -22,6 +22,7 @@
 #include "../base/mem.h"
 #include "../bus/ring.h"
 #include "auth.h"
+#include "bounds.h"
 #include "close.h"
 #include "node.h"
 
@@ -76,14 +77,8 @@ struct hy_node_server {
     uint32_t lapsed;        /* sessions that are to end */
     bool is_closing;
     hy_node_stats_t stats;
+    uint64_t bounds_refused[HY__BOUNDS];
 };
-
-/* How much a session may still do of something that is limited, in thousandths; below 0 after one
- * large piece. */
-typedef struct {
-    int64_t left;
-    uint64_t since_ms; /* when it was last filled up */
-} hy__rate_t;
 
 struct hy_session {
     /* What each delivery looks at lies together. */
@@ -113,7 +108,7 @@ struct hy_session {
     hy_claims_t claims;
     hy_timer_t authority; /* which is near its end: then its runtime is told, or at it */
     uint64_t warn_ms;     /* by the wall clock; 0: it was told */
-    hy__rate_t messages, bytes, allocations;
+    hy_rate_t messages, bytes, allocations;
 };
 
 /* --- server.c: dictionaries of pointers, answers ---------------------------------------------- */
@@ -166,53 +161,12 @@ void hy__session_send(hy_session_t *s, hy_msg_t *m);
  * What several sessions share is counted for the one that made it; the messages that wait are
  * shared by nature and counted apart (stats.queued_bytes). */
 size_t hy__session_bytes(const hy_session_t *s);
-/* May it hold so much more? HY_EFULL if not. */
-int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err);
 void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
 
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
-
-/* --- authorised.c: what a session's token allows (auth.h) ------------------------------------- */
-
-void hy__authority_init(hy_session_t *s);
-void hy__authority_deinit(hy_session_t *s);
-/* What the token in an `open` or `re-open` claims; nothing, if the node asks for none. On failure
- * HY_EUNAUTHENTICATED with the reason. */
-int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out, hy_error_t *err);
-/* May who claims that open `runtime`, whose session `s` is (NULL: it has none)?
- * HY_EUNAUTHENTICATED, HY_ECONFLICT: it speaks for others. */
-int hy__authority_admits(const hy_node_server_t *n, const hy_claims_t *claims,
-                         const hy_str_t *runtime, const hy_session_t *s, hy_error_t *err);
-/* The session, which has a connection, goes on by these claims, which are taken over. May end the
- * connection. */
-void hy__authority_give(hy_session_t *s, hy_claims_t *claims);
-/* As in an earlier life of the node; until its runtime comes back with a token. `users`: as they
- * were stored, checked, lent; ABSENT: it had shown none. HY_ENOMEM. */
-int hy__authority_restore(hy_session_t *s, hy_value_t users);
-size_t hy__authority_bytes(const hy_session_t *s);
-
-/* --- identity.c: for whom a session may speak (auth.h) ---------------------------------------- */
-
-/* HY_EFORBIDDEN if the message names a user in its identity whom the session's token does not name.
- */
-int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err);
-/* The same of the user in an entry of the registry, unless it is the one that was there `before`
- * (NULL: nothing was). */
-int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value, const hy_node_t *before,
-                             hy_error_t *err);
-
-/* --- rate.c: what a session may send in a second ---------------------------------------------- */
-
-void hy__rate_init(hy_session_t *s);
-/* HY_ETOO_FAST with the limit in words. */
-int hy__rate_message(hy_session_t *s, hy_msg_t *m, hy_error_t *err);
-int hy__rate_malformed(hy_session_t *s, size_t bytes, hy_error_t *err);
-int hy__rate_allocate(hy_session_t *s, uint32_t count, hy_error_t *err);
-/* Answers what is too much, if it can be answered, and counts it. */
-void hy__rate_refuse(hy_session_t *s, hy_msg_t *m, const hy_error_t *err);
 
 /* --- peer.c ----------------------------------------------------------------------------------- */
 
@@ -297,9 +251,10 @@ void hy__address_release(hy_node_server_t *n, hy__address_t *a);
 int hy__address_pass_check(hy__address_t *a, const hy__owner_t *to, hy_error_t *err);
 /* It does, and remains claimed or allocated; its allocation key knows it no more. */
 void hy__address_pass(hy_node_server_t *n, hy__address_t *a, hy__owner_t *to);
-/* True if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
- * free. Then it is claimed. */
-bool hy__claim_by_use(hy_session_t *s, hy_str_t *url);
+/* 0 if the session owns the address, or may claim it by using it: a hyperty's or stub's that is
+ * free. Then it is claimed. HY_EFORBIDDEN if it may not; `err` is then the caller's to fill.
+ * HY_EFULL if it has as many as it may, HY_ENOMEM. */
+int hy__claim_by_use(hy_session_t *s, hy_str_t *url, hy_error_t *err);
 /* True if a schema may give the scheme to data objects. */
 bool hy__is_object_scheme(hy_span_t scheme);
 

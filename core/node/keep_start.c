@@ -8,6 +8,7 @@
  * time, with an empty queue. Rows of sessions that had ended mean nothing; where they lie in the
  * way they are removed. A row that makes no sense is logged and left alone: it is for a person to
  * look at. */
+#include "authorised.h"
 #include "keep.h"
 
 #include <inttypes.h>

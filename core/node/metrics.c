@@ -53,6 +53,12 @@
     X("session_ended", s->ended)                                                                   \
     X("full", s->full)
 
+/* of what, number */
+#define RATE_MAP(X)                                                                                \
+    X("messages", n->limits.messages_per_s)                                                        \
+    X("bytes", n->limits.bytes_per_s)                                                              \
+    X("allocations", n->limits.allocations_per_s)
+
 typedef struct {
     size_t all, largest;
 } held_t;
@@ -86,5 +92,11 @@ void hy_node_server_metrics(const hy_node_server_t *n, hy_buf_t *b) {
     hy_buf_format(b, "hyperty_dropped_total{cause=\"%s\"} %" PRIu64 "\n", cause,                   \
                   (uint64_t)(number));
     DROP_MAP(X)
+#undef X
+    hy__bounds_metrics(n, b);
+    head(b, "rate_bound", "gauge", "What a session may send in a second; 0: as much as it likes.");
+#define X(label, number)                                                                           \
+    hy_buf_format(b, "hyperty_rate_bound{of=\"%s\"} %" PRIu64 "\n", label, (uint64_t)(number));
+    RATE_MAP(X)
 #undef X
 }

@@ -11,7 +11,7 @@
  * All else that it sends is its session's queue. */
 #include "peer.h"
 
-#include "internal.h"
+#include "authorised.h"
 
 struct hy_peer {
     hy_node_server_t *server;
@@ -320,6 +320,18 @@ static void handshake(hy_peer_t *p, hy_msg_t *m) {
     }
 }
 
+/* Bounded by what it reads, and by what may come from where it is. */
+static void come_in(hy_peer_t *p, hy_msg_t *m) {
+    hy_error_t err;
+    if (p->own.count >= HY_PEER_ANSWERS_MAX) {
+        hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+    } else if (p->events->may_open && p->events->may_open(p->arg, &err) < 0) {
+        refuse_and_end(p, m, &err, HY_CLOSE_TOO_MANY);
+    } else {
+        handshake(p, m);
+    }
+}
+
 /* --- receiving -------------------------------------------------------------------------------- */
 
 static void refuse_stranger(hy_peer_t *p, const hy_msg_t *m) {
@@ -347,10 +359,7 @@ bool hy_peer_receive(hy_peer_t *p, hy_msg_t *m) {
     if (hy__keep_is_reading(n)) {
         hy__peer_end(p, HY_CLOSE_TRY_LATER, "the node reads its store");
     } else if (m->to->len == n->session_url->len && hy_str_equal(m->to, n->session_url)) {
-        if (p->own.count < HY_PEER_ANSWERS_MAX)
-            handshake(p, m);
-        else
-            hy__peer_end(p, HY_CLOSE_POLICY, "it does not read what it asks for");
+        come_in(p, m);
     } else if (!s) {
         refuse_stranger(p, m);
     } else {

@@ -25,6 +25,9 @@ typedef struct {
     /* The node ends the connection: send what peek still gives if that goes at once, then close.
      * The peer is gone when this returns. */
     void (*close)(void *arg, hy_close_code_t code, const char *reason);
+    /* A message to mn:/session came: HY_ETOO_FAST if there are too many from where it came; then
+     * that is answered, and the connection closes. NULL: there never are. */
+    int (*may_open)(void *arg, hy_error_t *err);
 } hy_peer_events_t;
 
 /* `where` says for the log where it came from ("tcp 127.0.0.1:51344"); copied. HY_ENOMEM. */

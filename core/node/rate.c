@@ -1,45 +1,16 @@
-/* What a session may send in a second: messages, bytes, addresses that it has allocated.
- *
- *      left ── take ──► left - cost         while there is enough: one compare, one subtraction
- *        ▲ └── too little: the time since it was last filled up is worth so much more, at most
- *        └──── one second's; still too little: refused
- *
- * The clock is asked only when it runs dry. So the time before it was first used is not counted
- * again, but up to a second's worth may come on top of a full one. Without a limit it is always
- * full. What costs more than a second's worth passes when it is full, and is paid for afterwards;
- * else it never would. Counted in thousandths, so that a millisecond is worth the limit. */
+/* What a session may send in a second: messages, bytes, addresses that it has allocated. How that
+ * is counted: loop/rate.h. */
 #include "internal.h"
 
-#define UNIT        1000
-#define WITHOUT_END (INT64_MAX / 2)
-#define AWAY_MS_MAX 1000000000u /* times the highest limit, that still is an int64_t */
-
-static void fill(const hy_session_t *s, hy__rate_t *r, uint32_t per_s) {
-    uint64_t now = hy_clock_now(s->server->clock), ms = now - r->since_ms;
-    int64_t full = per_s ? (int64_t)per_s * UNIT : WITHOUT_END;
-    if (ms > AWAY_MS_MAX) ms = AWAY_MS_MAX;
-    r->since_ms = now;
-    r->left = per_s ? r->left + (int64_t)ms * per_s : full;
-    if (r->left > full) r->left = full;
-}
-
-static bool take(const hy_session_t *s, hy__rate_t *r, uint32_t per_s, uint64_t count) {
-    int64_t cost = (int64_t)count * UNIT;
-    if (r->left < cost) {
-        fill(s, r, per_s);
-        int64_t full = (int64_t)per_s * UNIT;
-        if (r->left < cost && r->left < full) return false;
-    }
-    r->left -= cost;
-    return true;
+static bool take(const hy_session_t *s, hy_rate_t *r, uint32_t per_s, uint64_t count) {
+    return hy_rate_take(r, s->server->clock, per_s, count);
 }
 
 void hy__rate_init(hy_session_t *s) {
     const hy_node_limits_t *l = &s->server->limits;
-    s->messages = s->bytes = s->allocations = (hy__rate_t){0, hy_clock_now(s->server->clock)};
-    s->messages.left = (int64_t)l->messages_per_s * UNIT;
-    s->bytes.left = (int64_t)l->bytes_per_s * UNIT;
-    s->allocations.left = (int64_t)l->allocations_per_s * UNIT;
+    hy_rate_init(&s->messages, s->server->clock, l->messages_per_s);
+    hy_rate_init(&s->bytes, s->server->clock, l->bytes_per_s);
+    hy_rate_init(&s->allocations, s->server->clock, l->allocations_per_s);
 }
 
 static int check(hy_session_t *s, uint64_t bytes, hy_error_t *err) {

@@ -1,6 +1,7 @@
 /* The function domain://registry.<d>: create, update, delete and read of entries (PROTOCOL.md
  * section 4); how they are kept is in entries.c, found in lookup.c, watched in watches.c. Only the
  * holder of a URL writes its entry; everybody reads. */
+#include "authorised.h"
 #include "entries.h"
 
 /* The entry that the session may write: the one of those found whose URL it holds. */
@@ -11,7 +12,7 @@ static int find_own(hy_session_t *s, const hy_str_t *resource, hy__entry_t **out
     hy__walk_t walk = {.pos = 0};
     bool found = false;
     for (hy__entry_t *e; (e = hy__found_next(&f, &walk)); found = true) {
-        if (!hy__claim_by_use(s, e->url)) continue;
+        if (hy__claim_by_use(s, e->url, NULL) < 0) continue;
         *out = e;
         return 0;
     }
@@ -56,7 +57,8 @@ static int check_value(hy_session_t *s, const hy_node_t *value, hy__type_t *type
     if (hy_get(value, "type").kind != HY_ABSENT &&
         (!word || !hy__type_find(word->bytes, word->len, type)))
         return hy_fail(err, HY_EINVALID, "value.type must be \"hyperty\" or \"dataObject\"");
-    if (hy__claim_by_use(s, url)) return 0;
+    r = hy__claim_by_use(s, url, err);
+    if (r != HY_EFORBIDDEN) return r;
     return hy_fail(err, HY_EFORBIDDEN, "only the holder of %s may register it", url->bytes);
 }
 

@@ -7,8 +7,8 @@
  * reporter that publishes to `<Object>/changes`, costs one look-up: the topic leads to its object,
  * the object knows its holder, and an address below one's own object needs no further check. Any
  * other `from` is looked up once and then remembered, until ownership changes anywhere. */
+#include "authorised.h"
 #include "catalogue.h"
-#include "internal.h"
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -80,8 +80,7 @@ int hy__session_open(hy_node_server_t *n, hy_str_t *runtime, hy_session_t **out,
     int r = check_runtime(runtime, err);
     if (r < 0) return r;
     if (n->stats.sessions >= HY_SESSIONS_MAX)
-        return hy_fail(err, HY_EFULL, "no session for %s: %u are open", runtime->bytes,
-                       HY_SESSIONS_MAX);
+        return hy__bound_refuse_all(n, HY__BOUND_SESSIONS, runtime->bytes, err);
     hy__owner_t *o = hy__owner_open(n, runtime);
     if (!o) return hy_fail(err, HY_ENOMEM, "no session for %s: out of memory", runtime->bytes);
     r = hy__claim_check(n, o, runtime, err);
@@ -188,8 +187,7 @@ size_t hy__session_bytes(const hy_session_t *s) {
 
 int hy__session_check_room(const hy_session_t *s, size_t more, hy_error_t *err) {
     if (s->held + s->owner->claims_bytes + more <= HY_SESSION_BYTES_MAX) return 0;
-    return hy_fail(err, HY_EFULL, "%s holds as much memory in the node as one session may",
-                   s->owner->runtime->bytes);
+    return hy__bound_refuse(s->server, HY__BOUND_MEMORY, s->owner->runtime->bytes, "more", err);
 }
 
 void hy__session_attach(hy_session_t *s, hy_peer_t *p) {
@@ -269,7 +267,8 @@ static bool is_known_from(const hy_session_t *s, const hy_str_t *from) {
 
 static int check_from(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
     if (is_known_from(s, m->from)) return 0;
-    if (hy__claim_by_use(s, m->from)) {
+    int claimed = hy__claim_by_use(s, m->from, err);
+    if (claimed == 0) {
         hy_str_unref(s->last_from);
         s->last_from = hy_str_ref(m->from);
         s->last_from_turn = s->server->claims_turn;
@@ -279,6 +278,7 @@ static int check_from(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
         const hy__route_t *r = hy__route_find(s, m->from);
         if (r && hy__route_is_open(r)) return 0;
     }
+    if (claimed != HY_EFORBIDDEN) return claimed;
     return hy_fail(err, HY_EFORBIDDEN, "%s does not hold %s and may not send from it",
                    s->owner->runtime->bytes, m->from->bytes);
 }
@@ -295,7 +295,9 @@ static int check_subscriber(hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
         if (who.kind != HY_STR)
             return hy_fail(err, HY_EINVALID, "%s in a message to %s must be an address", FIELDS[i],
                            m->to->bytes);
-        if (!hy__claim_by_use(s, who.as.s))
+        r = hy__claim_by_use(s, who.as.s, err);
+        if (r < 0 && r != HY_EFORBIDDEN) return r;
+        if (r < 0)
             return hy_fail(err, HY_EFORBIDDEN, "%s does not hold %s, the %s in a message to %s",
                            s->owner->runtime->bytes, who.as.s->bytes, FIELDS[i], m->to->bytes);
     }

@@ -130,7 +130,8 @@ static int subscribe_one(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_no
 }
 
 static int check_source(hy_session_t *s, hy_str_t *source, hy_error_t *err) {
-    if (hy__claim_by_use(s, source)) return 0;
+    int r = hy__claim_by_use(s, source, err);
+    if (r != HY_EFORBIDDEN) return r;
     return hy_fail(err, HY_EFORBIDDEN, "%s does not hold the source %s", s->owner->runtime->bytes,
                    source->bytes);
 }

@@ -233,11 +233,10 @@ void hy__route_drop(hy__route_t *r) {
 int hy__route_add(hy_session_t *s, hy_str_t *url, hy_str_t *source, hy_error_t *err) {
     hy__route_t *r = hy__route_find(s, url);
     if (!r && s->routes.count >= HY_SESSION_ROUTES_MAX)
-        return hy_fail(err, HY_EFULL, "%s subscribes %u resources already: %s is too many",
-                       s->owner->runtime->bytes, HY_SESSION_ROUTES_MAX, url->bytes);
+        return hy__bound_refuse(s->server, HY__BOUND_ROUTES, s->owner->runtime->bytes, url->bytes,
+                                err);
     if (r && r->sources.count >= HY_ROUTE_SOURCES_MAX && !hy_dict_get(&r->sources, source))
-        return hy_fail(err, HY_EFULL, "%s is subscribed for %u sources already: %s is too many",
-                       url->bytes, HY_ROUTE_SOURCES_MAX, source->bytes);
+        return hy__bound_refuse(s->server, HY__BOUND_SOURCES, url->bytes, source->bytes, err);
     int rc = hy__session_check_room(s, source_bytes(source) + url->len, err);
     if (rc < 0) return rc;
     if (!r) r = route_make(s, url);

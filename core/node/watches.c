@@ -268,11 +268,10 @@ static int take_seats(hy__watch_t *w) {
 
 static int check_room(const hy_session_t *s, size_t bytes, hy_error_t *err) {
     if (s->watch_count >= HY_REGISTRY_WATCHES_MAX)
-        return hy_fail(err, HY_ETOO_FAST, "%s watches the registry %u times already; end one first",
-                       s->owner->runtime->bytes, HY_REGISTRY_WATCHES_MAX);
+        return hy__bound_refuse(s->server, HY__BOUND_WATCHES, s->owner->runtime->bytes, "another",
+                                err);
     if (s->server->stats.watches >= HY_REGISTRY_WATCHES_ALL_MAX)
-        return hy_fail(err, HY_EFULL, "the registry is watched %u times already: no room for %s",
-                       HY_REGISTRY_WATCHES_ALL_MAX, s->owner->runtime->bytes);
+        return hy__bound_refuse_all(s->server, HY__BOUND_ALL_WATCHES, "another", err);
     return hy__session_check_room(s, bytes, err);
 }
 
@@ -322,7 +321,8 @@ static int check_source(hy_session_t *s, const hy_node_t *body, hy_error_t *err)
     hy_value_t source = hy_get(body, "source");
     if (source.kind == HY_ABSENT) return 0;
     if (source.kind != HY_STR) return hy_fail(err, HY_EINVALID, "source must be an address");
-    if (hy__claim_by_use(s, source.as.s)) return 0;
+    int r = hy__claim_by_use(s, source.as.s, err);
+    if (r != HY_EFORBIDDEN) return r;
     return hy_fail(err, HY_EFORBIDDEN, "%s does not hold the source %s", s->owner->runtime->bytes,
                    source.as.s->bytes);
 }

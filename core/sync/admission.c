@@ -248,6 +248,7 @@ void hy__hosted_tell_left(hy_hosted_t *h, hy_str_t *hyperty) {
 static void leave(hy_hosted_t *h, hy_guest_t *g, hy_str_t *hyperty, bool is_gone) {
     hy_reporter_t *r = hy__hosted_reporter(h);
     if (r) hy__answers_end(r, hyperty, NULL);
+    hy__secret_strike(h->manager, h->url, hyperty);
     hy__domain_expel(h->manager, h->url, hyperty, NULL, NULL);
     hy__hosted_tell_left(h, hyperty);
     h->observers -= g->is_observing;

@@ -285,13 +285,12 @@ static hy_frozen_t *find_recent(const hy_reporter_t *r) {
 }
 
 /* It is written to be sure, unless it is small. */
-static bool fits(hy_value_t v, size_t beside) {
+static bool fits(const hy_object_t *o, hy_value_t v, size_t beside) {
     if (hy_value_bytes(v) < HY_MESSAGE_BYTES_MAX / 8) return true;
     hy_buf_t text;
     hy_buf_init(&text);
     hy_json_write(&text, v);
-    size_t room = HY_MESSAGE_BYTES_MAX - 2 * HY_URL_BYTES_MAX - 256 - beside;
-    bool is_small = !text.failed && text.len <= room;
+    bool is_small = !text.failed && text.len <= hy__room_in(o) - beside;
     hy_buf_deinit(&text);
     return is_small;
 }
@@ -310,7 +309,8 @@ int hy__answer_make(hy_reporter_t *r, const hy_node_t *body, hy_answer_t *out) {
     if (hy_get_array(body, "parts")) out->frozen = find_asked(r, body);
     if (out->frozen) return 0;
     int rc = since ? hy_object_since(r->party.object, since, &out->value) : HY_ENOT_FOUND;
-    if (rc == 0 && fits(out->value, out->schema ? HY_SCHEMA_BYTES_MAX : 0)) return 0;
+    if (rc == 0 && fits(r->party.object, out->value, out->schema ? HY_SCHEMA_BYTES_MAX : 0))
+        return 0;
     hy_value_drop(out->value);
     out->value = hy_absent();
     if (rc < 0 && rc != HY_ENOT_FOUND) return rc;

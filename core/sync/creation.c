@@ -15,6 +15,7 @@ typedef struct {
     bool is_allocated, is_routed, is_registered; /* what to give back on failure */
     bool is_second;                              /* the node told a higher epoch */
     uint64_t session;                            /* of the manager, when it began */
+    hy_error_t why;                              /* of a failure */
 } creating_t;
 
 /* Gives back what the node gave for an object that is not to be. */
@@ -117,6 +118,15 @@ static int hold(creating_t *c, const hy_str_t *before) {
     return hy__domain_ask(m, HY_MSG_SUBSCRIBE, hy__domain_sm(m, h->url), body, create_routed, c);
 }
 
+static int begin_secret(creating_t *c, hy_str_t *url, const char **desc) {
+    hy_manager_t *m = c->manager;
+    bool is_mutual = hy__is_mutual(hy_get_object(hy_msg_body(c->request), "value"));
+    const hy_syncher_t *s = hy__manager_find_syncher(m, c->hosted->reporter);
+    int rc = hy__secret_begin(m, url, is_mutual, s ? s->user : NULL, &c->why);
+    if (rc < 0 && c->why.text[0]) *desc = c->why.text;
+    return rc;
+}
+
 static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
     hy_manager_t *m = c->manager;
     hy_hosted_t *h = c->hosted;
@@ -128,7 +138,8 @@ static int create_at(creating_t *c, hy_str_t *url, const char **desc) {
     h->url = hy_str_ref(url);
     h->subscription = hy__url_below(url, "/subscription");
     if (!h->subscription) return HY_ENOMEM;
-    int rc = hy__part_add(&m->creating, url, c);
+    int rc = begin_secret(c, url, desc);
+    if (rc == 0) rc = hy__part_add(&m->creating, url, c);
     if (rc == 0)
         rc = hy_bus_listen(m->bus, h->subscription, hy__hosted_on_subscription, h,
                            &h->on_subscription);
@@ -160,8 +171,6 @@ static const char *unserved(const hy_manager_t *m, const hy_node_t *body, hy_err
     if (!m->store && hy__level_read(hy_get(body, "store")) != HY_STORE_NONE)
         return "store is not served by this runtime, which keeps objects in memory only; leave it "
                "out";
-    if (hy_get_bool(hy_get_object(body, "value"), "mutual", false))
-        return "mutual is not served by this runtime; leave it out";
     if (url && hy__check_object_url(url, err) < 0) return err->text;
     return NULL;
 }

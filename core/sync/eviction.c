@@ -225,6 +225,7 @@ static int strike_off(hy_hosted_t *h, hy_guest_t *g, bool is_taken_back, hy_doma
                  : expel(h, hyperty, done, arg);
     if (rc < 0) return rc;
     hy_reporter_t *r = hy__hosted_reporter(h);
+    hy__secret_strike(h->manager, h->url, hyperty);
     if (r) hy__answers_end(r, hyperty, "evicted");
     if (g->is_observing) h->observers--;
     g->is_authorised = g->is_observing = g->is_gone = g->is_listed = false;

@@ -182,6 +182,11 @@ int hy__handover_check(const hy_party_t *p, const hy_str_t *hyperty, hy_error_t 
     if (rc < 0) return rc;
     if (parts.scheme.len != 7 || memcmp(parts.scheme.bytes, "hyperty", 7) != 0)
         return hy_fail(err, HY_EINVALID, "%s is not the address of a hyperty", hyperty->bytes);
+    if (hy__is_mutual(p->object->metadata)) /* what is handed over passes a node readable */
+        return hy_fail(err, HY_EINVALID,
+                       "%s is mutual, and stays with its reporter: delete it, or create another "
+                       "one there",
+                       url);
     if (hy_str_equal(hyperty, p->syncher->url))
         return hy_fail(err, HY_EINVALID, "%s reports %s already", hyperty->bytes, url);
     if (!hy_address_same_domain(hyperty, p->url))

@@ -102,7 +102,7 @@ static int check_size(hy_reporter_t *r, const hy_edit_t *edit, size_t bytes, hy_
     if (bytes < HY_MESSAGE_BYTES_MAX / 16) return 0;
     hy_change_t *alone = hy_change_new();
     int rc = alone ? hy_change_add_edit(alone, edit) : HY_ENOMEM;
-    if (rc == 0) rc = hy__payload_check_size(&alone->payload, r->party.url, err);
+    if (rc == 0) rc = hy__payload_check_size(&alone->payload, r->party.object, err);
     hy_change_unref(alone);
     return rc;
 }
@@ -191,7 +191,7 @@ void hy__holding_undo_to_mark(hy_reporter_t *r) {
 
 static int check_child(hy_reporter_t *r, const hy_childop_t *op, hy_error_t *err) {
     int rc = hy__reporter_check(r, err);
-    if (rc == 0) rc = hy__payload_check_size(&op->payload, r->party.url, err);
+    if (rc == 0) rc = hy__payload_check_size(&op->payload, r->party.object, err);
     return rc;
 }
 
@@ -383,7 +383,7 @@ static int check(hy_held_deed_t *d, hy_error_t *err) {
     rc = hy__reporter_check(r, err);
     if (rc == 0) rc = hy__ledger_check(r->ledger, err);
     if (rc == 0 && d->kind == EDITS)
-        rc = hy__payload_check_size(&d->change->payload, r->party.url, err);
+        rc = hy__payload_check_size(&d->change->payload, r->party.object, err);
     return rc;
 }
 

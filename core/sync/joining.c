@@ -364,7 +364,9 @@ int hy__replica_restore(hy_syncher_t *s, hy_ledger_t *l, hy_observer_t **out) {
     hy_manager_t *m = s->manager;
     hy_object_t *o = l->object;
     hy_store_level_t level = l->level;
-    hy_replica_t *r = hy__replica_new(m, o->url);
+    bool is_sealed = hy__is_mutual(o->metadata) && !hy__manager_hosts(m, o->url);
+    int secret = is_sealed ? hy__secret_expect(m, o->url) : 0;
+    hy_replica_t *r = secret == 0 ? hy__replica_new(m, o->url) : NULL;
     if (!r) {
         hy_object_free(o);
         hy__ledger_free(l);

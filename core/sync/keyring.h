@@ -4,10 +4,11 @@
  *      another one of the same user               refused, told once; until a person accepts it
  *
  * A user may have several keys, one for each runtime that acts for it; each but the first has to be
- * accepted. The own key counts as one of the users that this runtime acts for. What was pinned or
- * accepted is kept in the store, if it lasts; what was refused is remembered in memory alone, so
- * that who shows keys writes nothing here. The own key is the one that the configuration gives
- * (seed), else the store's, else it is good for this run. It is made when it is first needed.
+ * accepted (told for people: ../KEYS.md). The own key counts as one of the users that this runtime
+ * acts for. What was pinned or accepted is kept in the store, if it lasts; what was refused is
+ * remembered in memory alone, so that who shows keys writes nothing here. The own key is the one
+ * that the configuration gives (seed), else the store's, else it is good for this run. It is made
+ * when it is first needed.
  *
  *      keyring.c        meeting, accepting, forgetting; for the prompt
  *      keyring_rows.c   what the store keeps of it

@@ -81,7 +81,10 @@ int hy__keyring_keep(const hy__keyring_t *k, const hy__holder_t *h) {
 
 int hy__keyring_drop(const hy__keyring_t *k, const hy__holder_t *h) {
     const hy_manager_t *m = k->manager;
-    return is_kept(k) ? hy_store_remove(m->store, HY_TABLE_KEYS, m->runtime, h->key) : 0;
+    if (!is_kept(k)) return 0;
+    int rc = hy_store_remove(m->store, HY_TABLE_KEYS, m->runtime, h->key);
+    if (rc == 0) hy_store_sync(m->store);
+    return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -166,8 +169,10 @@ static void on_rows(void *keyring, int code, const hy_rows_t *rows) {
     }
     if (code == 0) return;
     if (k->unread.code != code)
-        hy_fail(&k->unread, code, "the keys in %s cannot be read: %s",
-                hy_store_name(k->manager->store), hy_error_text(code));
+        hy_fail(&k->unread, code, "the keys in %s cannot be read%s%s",
+                hy_store_name(k->manager->store), code == HY_EINTERNAL ? "" : ": ",
+                code == HY_EINTERNAL ? "; \"hyperty store check\" tells more"
+                                     : hy_error_text(code));
     if (code != HY_ECLOSED)
         hy_log(hy_bus_log(k->manager->bus), HY_LOG_ERROR, "keys", "%s", k->unread.text);
 }

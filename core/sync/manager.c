@@ -96,6 +96,7 @@ int hy_manager_new(const hy_manager_config_t *config, hy_manager_t **out) {
     if (rc == 0) rc = hy__keyring_new(m, config->seed, &m->keyring);
     if (rc == 0) rc = hy__buried_init(m);
     if (rc == 0) rc = make_addresses(m, config->domain);
+    if (rc == 0) rc = hy__secrets_new(m, &m->secrets);
     if (rc == 0) rc = hy_bus_listen(m->bus, m->sm, on_sm, m, &m->on_sm);
     if (rc < 0) {
         hy_manager_free(m);
@@ -132,6 +133,7 @@ void hy_manager_free(hy_manager_t *m) {
     hy__addresses_deinit(m);
     hy__outlet_deinit(m);
     hy__judging_deinit(m);
+    hy__secrets_free(m->secrets);
     hy_timer_stop(hy_bus_clock(m->bus), &m->pulse);
     hy_dict_deinit(&m->away);
     hy_dict_deinit(&m->replicas);

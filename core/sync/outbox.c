@@ -156,7 +156,7 @@ uint64_t hy__outbox_next(const hy_child_t *child) {
 
 int hy__outbox_send(hy_observer_t *o, hy_child_t *child, hy_childop_t *op, hy_error_t *err) {
     sent_t *s = NULL;
-    int rc = hy__payload_check_size(&op->payload, o->party.url, err);
+    int rc = hy__payload_check_size(&op->payload, o->party.object, err);
     if (rc == 0 && o->pending >= HY_CHILD_PENDING_MAX)
         rc = hy_fail(err, HY_EFULL, "%s: too many child operations wait for their stamp",
                      o->party.url->bytes);

@@ -203,18 +203,24 @@ int hy__send(hy_syncher_t *s, hy_msg_t *m, hy_error_t *err) {
 /* Room in a message for what stands around a body. */
 #define ENVELOPE_BYTES (2 * HY_URL_BYTES_MAX + 256)
 
-int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err) {
+/* Sealed it is base64, with a little before and behind. */
+size_t hy__room_in(const hy_object_t *o) {
+    size_t room = HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES;
+    return hy__is_mutual(o->metadata) ? room / 4 * 3 - HY_SECRET_AROUND_BYTES : room;
+}
+
+int hy__payload_check_size(const hy_payload_t *p, const hy_object_t *o, hy_error_t *err) {
     if (p->ops->bytes(p) < HY_MESSAGE_BYTES_MAX / 16) return 0;
     hy_buf_t text;
     hy_buf_init(&text);
     p->ops->write(p, &text);
     size_t len = text.failed ? SIZE_MAX : text.len;
     hy_buf_deinit(&text);
-    if (len <= HY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES) return 0;
+    if (len <= hy__room_in(o)) return 0;
     return hy_fail(err, HY_ETOO_LARGE,
                    "%s: a %s of %zu bytes does not fit into a message of at most %u; write it in "
                    "smaller parts",
-                   url->bytes, p->ops->name, len, HY_MESSAGE_BYTES_MAX);
+                   o->url->bytes, p->ops->name, len, HY_MESSAGE_BYTES_MAX);
 }
 
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err) {

@@ -163,7 +163,7 @@ static int view_edit(void *owner, hy_edit_t *edit, hy_error_t *err) {
     if (rc == 0 && hy__trial_holds(r->party.syncher)) return hy__holding_edit(r, edit, err);
     hy_change_t *change = rc == 0 ? hy_change_new() : NULL;
     if (rc == 0) rc = change ? hy_change_add_edit(change, edit) : HY_ENOMEM;
-    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.object, err);
     if (rc < 0) {
         hy_value_drop(edit->value);
     } else if (hy_schema_has_data_rule(r->party.object->schema)) {
@@ -228,7 +228,7 @@ static int view_commit(void *owner, hy_error_t *err) {
     if (!change) return 0;
     change->is_batch = change->count > 1;
     int rc = hy__reporter_check(r, err);
-    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.url, err);
+    if (rc == 0) rc = hy__payload_check_size(&change->payload, r->party.object, err);
     if (rc == 0) rc = hy__fit_check(r, r->batch_effects, change->count, err);
     if (rc == 0 && change->count > 0) rc = prepare(r, change);
     if (rc < 0) {

@@ -108,7 +108,7 @@ int hy__reporter_child_op(hy_reporter_t *r, hy_str_t *collection, hy_childop_t *
         rc == 0 ? hy__childop_message(r->party.syncher, r->children, collection, op, hy_absent())
                 : NULL;
     if (rc == 0 && !m) rc = HY_ENOMEM;
-    if (rc == 0) rc = hy__payload_check_size(&op->payload, url, err);
+    if (rc == 0) rc = hy__payload_check_size(&op->payload, r->party.object, err);
     hy_stamp_t *s = rc == 0 ? hy__reporter_make_stamp(r, collection, child, op) : NULL;
     if (rc == 0 && !s) rc = HY_ENOMEM;
     if (rc == 0) rc = hy__reporter_keep(r, s, child, op, true, err);

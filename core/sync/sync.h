@@ -26,6 +26,7 @@
  *              guests.c, resume.c, saved.c and resting.c
  * catalogue.h  schemas that are not known here: catalogue.c, learning.c
  * judging.h    who may do what (policy.h), and what is remembered of refusals; likewise
+ * secret.h     objects that only their participants can read: secret*.c
  * keyring.h    the own key, and those of users that it has met: keyring.c, keyring_rows.c
  * trial.h      another life of a hyperty on trial: trial.c, telling.c (all that is told goes by
  *              it) and holding.c */
@@ -42,11 +43,13 @@
 #include "ledger.h"
 #include "rejoin.h"
 #include "replica.h"
+#include "secret.h"
 #include "syncher.h"
 #include "trial.h"
 
 struct hy_manager {
     hy_bus_t *bus;
+    hy__secrets_t *secrets;
     hy_schemas_t *schemas;
     hy_store_t *store;      /* NULL: none, or crashed */
     size_t history_bytes;   /* bound of each history */
@@ -440,8 +443,11 @@ bool hy__moderation_has_from(const hy_reporter_t *r, const hy_str_t *creator);
  * memory. Reading adds to what is there. */
 hy_value_t hy__moderation_write(const hy_reporter_t *r);
 int hy__moderation_read(hy_reporter_t *r, const hy_node_t *answers);
-/* HY_ETOO_LARGE if it does not fit into a message; what is surely small is not measured. */
-int hy__payload_check_size(const hy_payload_t *p, const hy_str_t *url, hy_error_t *err);
+/* Bytes of a body that surely fit into a message of that object. */
+size_t hy__room_in(const hy_object_t *o);
+/* HY_ETOO_LARGE if it does not fit into a message of that object; what is surely small is not
+ * measured. */
+int hy__payload_check_size(const hy_payload_t *p, const hy_object_t *o, hy_error_t *err);
 int hy__message_check_size(hy_msg_t *m, hy_error_t *err);
 /* An event of the hyperty leaves, at once or after the trial. */
 int hy__send(hy_syncher_t *s, hy_msg_t *m, hy_error_t *err);

@@ -3,9 +3,10 @@ local M = {}
 
 local error, format, type = error, string.format, type
 
+-- Blames who called the command.
 local function check(value, kind, what)
   if type(value) ~= kind then
-    error(format("%s must be a %s, not %s", what, kind, type(value)), 3)
+    error(format("%s must be a %s, not %s", what, kind, type(value)), 4)
   end
 end
 

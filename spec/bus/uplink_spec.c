@@ -219,6 +219,79 @@ static void receiving_is_bounded_as_sending(void **state) {
     world_free(w);
 }
 
+/* --- who vouches ------------------------------------------------------------------------------ */
+
+static hy_node_t *users(const char *user) {
+    hy_node_t *list = hy_node_new(HY_ARRAY);
+    hy_node_insert(list, 0, hy_text(user));
+    return list;
+}
+
+static bool comes_vouched(part_t *by, const char *to) {
+    hy_msg_t *m = message(HY_MSG_EXECUTE, 0, A, to, 1);
+    assert_true(m->is_vouched); /* who made it answers for it */
+    assert_int_equal(hy_uplink_receive(by->u, m), 0);
+    bool is_vouched = m->is_vouched;
+    hy_msg_unref(m);
+    return is_vouched;
+}
+
+static void what_came_in_is_vouched_for_if_its_node_answers_for_that_domain(void **state) {
+    world_t *w = *state;
+    part_t d, rest;
+    uplink(w, &d, "d", "d");
+    uplink(w, &rest, "rest", NULL);
+    assert_false(comes_vouched(&d, B));
+    hy_node_t *list = users("user://d/bob");
+    hy_uplink_set_users(d.u, list);
+    hy_uplink_set_users(d.u, list);
+    hy_node_unref(list);
+    assert_true(comes_vouched(&d, B));
+    assert_false(comes_vouched(&d, "comm://e/x"));
+    assert_false(comes_vouched(&rest, B));
+    hy_uplink_set_users(d.u, NULL);
+    assert_false(comes_vouched(&d, B));
+    list = hy_node_new(HY_ARRAY); /* it checks, though this runtime speaks for nobody */
+    hy_uplink_set_users(rest.u, list);
+    hy_node_unref(list);
+    assert_true(comes_vouched(&rest, "comm://e/x"));
+    assert_false(comes_vouched(&rest, B));
+}
+
+static void what_was_read_from_a_text_is_not_vouched_for_yet(void **state) {
+    hy_str_t *text = hy_str_from("{\"type\":\"read\",\"from\":\"" A "\",\"to\":\"" B "\"}");
+    hy_msg_t *m;
+    (void)state;
+    assert_int_equal(hy_msg_parse(text, &m, NULL), 0);
+    assert_false(m->is_vouched);
+    hy_msg_unref(m);
+    hy_str_unref(text);
+}
+
+static bool vouches(world_t *w, const char *to, const char *user) {
+    hy_str_t *t = hy_str_from(to), *u = hy_str_from(user);
+    bool does = hy_bus_vouches(w->bus, t, u);
+    hy_str_unref(t);
+    hy_str_unref(u);
+    return does;
+}
+
+static void what_is_sent_is_vouched_for_if_that_way_knows_the_user(void **state) {
+    world_t *w = *state;
+    part_t d, e;
+    assert_false(vouches(w, B, "user://d/bob"));
+    uplink(w, &d, "d", "d");
+    uplink(w, &e, "e", "e");
+    assert_false(vouches(w, B, "user://d/bob"));
+    hy_node_t *list = users("user://d/bob");
+    hy_uplink_set_users(d.u, list);
+    hy_node_unref(list);
+    assert_true(vouches(w, B, "user://d/bob"));
+    assert_false(vouches(w, B, "user://d/bobby"));
+    assert_false(vouches(w, "comm://e/x", "user://d/bob"));
+    assert_false(vouches(w, "comm://f/x", "user://d/bob"));
+}
+
 static void opening_fails_cleanly_without_memory(void **state) {
     world_t *w = *state;
     hy_uplink_t *u = NULL;
@@ -245,6 +318,9 @@ int main(void) {
         TEST(messages_outlive_the_uplink_that_they_came_in_by),
         TEST(an_uplink_may_close_inside_its_callback),
         TEST(receiving_is_bounded_as_sending),
+        TEST(what_came_in_is_vouched_for_if_its_node_answers_for_that_domain),
+        TEST(what_was_read_from_a_text_is_not_vouched_for_yet),
+        TEST(what_is_sent_is_vouched_for_if_that_way_knows_the_user),
         TEST(opening_fails_cleanly_without_memory),
     };
     return cmocka_run_group_tests_name("uplink", tests, NULL, NULL);

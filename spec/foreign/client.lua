@@ -7,6 +7,7 @@
 local json = require "dkjson"
 local mime = require "mime"
 local socket = require "socket"
+local ssl = require "ssl"
 local unix = require "socket.unix"
 
 local M = {}
@@ -82,8 +83,9 @@ end
 local Client = {}
 Client.__index = Client
 
----A connection on which nothing is said yet, not even the request of a WebSocket.
----@param url string tcp://HOST:PORT, unix:///PATH or ws://HOST:PORT/PATH
+---A connection on which nothing is said yet, not even the request of a WebSocket, or the first word
+---of TLS.
+---@param url string tcp://HOST:PORT, unix:///PATH, ws://HOST:PORT/PATH, tls:// or wss://
 function M.dial(url)
   local self = setmetatable({ framing = native, came = {} }, Client)
   local host, port, path = url:match "^%a+://([^/:]+):(%d+)(.*)$"
@@ -98,10 +100,22 @@ function M.dial(url)
   return self, host, port, path
 end
 
+-- From now on all is encrypted; `authority` is the file of who vouches for the other end.
+local function secure(self, authority)
+  local wrapped = assert(ssl.wrap(self.socket, { mode = "client", protocol = "any",
+    options = { "all" }, verify = "peer", cafile = authority }))
+  wrapped:settimeout(TIMEOUT)
+  assert(wrapped:dohandshake())
+  self.socket, self.is_secure = wrapped, true
+end
+
 ---A connection that messages can be sent on. The URL as above.
-function M.connect(url)
+---@param url string
+---@param authority string|nil for tls and wss: its certificate's file
+function M.connect(url, authority)
   local self, host, port, path = M.dial(url)
-  if url:find "^ws:" then
+  if url:find "^tls:" or url:find "^wss:" then secure(self, authority) end
+  if url:find "^wss?:" then
     shake(self, host .. ":" .. port, path)
     self.framing = websocket
   end
@@ -146,6 +160,17 @@ function Client:ask(message)
     end
     before[#before + 1] = answer
   end
+end
+
+---Ends its side, where there is a way to say only that.
+function Client:finish()
+  if self.is_secure then return false end
+  return self.socket:shutdown "send"
+end
+
+---Will go without a word when it is closed, where that can be said.
+function Client:break_off()
+  if not self.is_secure then self.socket:setoption("linger", { on = true, timeout = 0 }) end
 end
 
 function Client:close() self.socket:close() end

@@ -4,9 +4,14 @@
 --      anna ── reports, answers ──► node ──► bob        a turn of these two is a list of texts;
 --      evil ── whatever ──────────►   │                 it is recorded once before any harm, and
 --           ◄─ an answer, or the end ─┘                 compared in the middle of it and after
+local certificate = require "spec.support.certificate"
 local foreign = require "spec.foreign.client"
 local process = require "spec.support.process"
+local program = require "spec.support.program"
 local socket = require "socket"
+
+-- Without auth; hostile_auth_spec.lua tells of it with auth.
+local has_auth = ... == "auth"
 
 local SM = "domain://msg-node.localhost/sm"
 local ALLOCATION = "domain://msg-node.localhost/address-allocation"
@@ -18,9 +23,11 @@ local HANDSHAKE_S = 10
 
 -- --- the life of the two others ------------------------------------------------------------------
 
-local function open(url, runtime)
-  local client = foreign.connect(url)
-  local answer = client:ask { id = "o", type = "open", from = runtime, to = "mn:/session" }
+-- `door`: how one comes in: the authority of its certificate, the token that is shown.
+local function open(url, runtime, door)
+  local client = foreign.connect(url, door and door.authority)
+  local answer = client:ask { id = "o", type = "open", from = runtime, to = "mn:/session",
+    body = door and door.token and { auth = door.token } }
   assert.equal(200, answer.body.code)
   client.token = answer.body.runtimeToken
   return client
@@ -61,9 +68,44 @@ local function turn_of(pair)
   return heard
 end
 
-for _, transport in ipairs { "tcp", "ws" } do
-  describe("a hostile client over " .. transport, function()
-    local finish, url, pair, expected, evil
+-- Where a node listens, by scheme; in `dir`, which has certificates.
+local function listen_urls(dir)
+  return { tcp = "tcp://127.0.0.1:0", ws = "ws://127.0.0.1:0/ws", unix = "unix://" .. dir .. "/s",
+    tls = "tls://127.0.0.1:0", wss = "wss://127.0.0.1:0/ws" }
+end
+
+-- A secret, and a token of it for all runtimes here.
+local function make_token(dir)
+  local path = dir .. "/secret"
+  program.write(path, ("a secret of 32 bytes at least"):rep(2))
+  assert(os.execute("chmod 600 " .. path))
+  local made = program.run { "token", "--key", path, "--sub", "hyperty-runtime://localhost",
+    "--user", "user://localhost/evil", "--ttl", "1h" }
+  return path, assert(made.out:match "^(%S+)\n$", made.err)
+end
+
+-- A node that listens on each transport: its URLs, and how one comes in.
+local function start_node(start, dir, ...)
+  certificate.authority(dir)
+  certificate.signed(dir, "node", "IP:127.0.0.1")
+  local arguments = { "node", "--tls-cert", dir .. "/node.pem", "--tls-key", dir .. "/node.key",
+    ... }
+  for _, url in pairs(listen_urls(dir)) do
+    arguments[#arguments + 1] = "--listen"
+    arguments[#arguments + 1] = url
+  end
+  local node, urls = start(table.unpack(arguments)), {}
+  for _ in pairs(listen_urls(dir)) do
+    local url = node:expect("err", "listens on (%l+://%S+)")
+    urls[url:match "^%l+"] = url
+  end
+  return urls, { authority = dir .. "/ca.pem" }
+end
+
+for _, transport in ipairs { "tcp", "ws", "unix", "tls", "wss" } do
+  describe("a hostile client over " .. transport .. (has_auth and " with auth" or ""), function()
+    local is_web = transport:find "^ws"
+    local finish, url, pair, expected, evil, door
 
     -- The two have a turn, and hear what they always hear.
     local function breathe()
@@ -71,21 +113,20 @@ for _, transport in ipairs { "tcp", "ws" } do
     end
 
     local function intrude()
-      return open(url, EVIL)
+      return open(url, EVIL, door)
     end
 
     setup(function()
-      local start
-      start, finish = process.begin()
-      local node = start("node", "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/ws",
-        "--queue-bytes", tostring(2 * MIB))
-      local urls = {}
-      for _, scheme in ipairs { "tcp", "ws" } do
-        urls[scheme] = node:expect("err", "listens on (" .. scheme .. "://%S+)")
-      end
+      local start, dir, urls
+      start, finish, dir = process.begin()
+      local key, token
+      if has_auth then key, token = make_token(dir) end
+      urls, door = start_node(start, dir, "--queue-bytes", tostring(2 * MIB),
+        table.unpack(key and { "--auth-key", key } or {}))
+      door.token = token
       url = urls[transport]
-      pair = { turns = 0, anna = open(urls.tcp, ANNA),
-        bob = open(urls.ws, "hyperty-runtime://localhost/bob") }
+      pair = { turns = 0, anna = open(urls.tcp, ANNA, door),
+        bob = open(urls.ws, "hyperty-runtime://localhost/bob", door) }
       subscribe(pair.anna, ANNA, OBJECT, OBJECT .. "/subscription")
       subscribe(pair.bob, "hyperty-runtime://localhost/bob", OBJECT .. "/changes")
       expected = turn_of(pair)
@@ -174,7 +215,7 @@ for _, transport in ipairs { "tcp", "ws" } do
 
     it("is told of text that is not UTF-8", function()
       local text = request("", '{"a":"\xc3\x28"}')
-      if transport == "tcp" then
+      if not is_web then
         is_refused(text, 400,
           "malformed message: malformed JSON at byte 115: bad UTF-8 in a string")
       else
@@ -208,15 +249,16 @@ for _, transport in ipairs { "tcp", "ws" } do
         passed = passed + 1
         if i % 20 == 0 then breathe() end
       end
-      assert.same({ 503, EVIL .. " subscribes 65536 resources already: "
-        .. "comm://localhost/66-537/changes is too many" }, { answer.body.code, answer.body.desc })
+      assert.same({ 503, EVIL .. " may subscribe 65536 resources at most: "
+        .. "comm://localhost/66-537/changes is too many; unsubscribe some first" },
+        { answer.body.code, answer.body.desc })
       assert.is_true(passed < 70)
     end)
 
     it("does not guess a token", function()
       for i = 1, 200 do
         evil:send { id = i, type = "re-open", from = ("%s/%032x"):format(ANNA, i),
-          to = "mn:/session" }
+          to = "mn:/session", body = door.token and { auth = door.token } }
         local answer = assert(evil:receive())
         assert.same({ i, 403, "no session of this name and token: open a new one" },
           { answer.id, answer.body.code, answer.body.desc })
@@ -224,8 +266,10 @@ for _, transport in ipairs { "tcp", "ws" } do
     end)
 
     it("hears every answer if its handshakes come in one piece", function()
-      local guess = { id = "g", type = "re-open", from = ANNA .. "/0", to = "mn:/session" }
-      local again = { id = "a", type = "open", from = EVIL, to = "mn:/session" }
+      local body = door.token and { auth = door.token }
+      local guess = { id = "g", type = "re-open", from = ANNA .. "/0", to = "mn:/session",
+        body = body }
+      local again = { id = "a", type = "open", from = EVIL, to = "mn:/session", body = body }
       local json = require "dkjson"
       local write = evil.framing.write
       evil:send_bytes(write(json.encode(guess)) .. write(json.encode(again)))
@@ -250,10 +294,11 @@ for _, transport in ipairs { "tcp", "ws" } do
       for _, len in ipairs { 1, 3, 5, 500, #bytes - 1 } do
         evil:send_bytes(bytes:sub(1, len))
         breathe()
-        evil.socket:shutdown "send"
-        local message, why = evil:receive()
-        assert.is_nil(message)
-        assert.equal("closed", why)
+        if evil:finish() then
+          local message, why = evil:receive()
+          assert.is_nil(message)
+          assert.equal("closed", why)
+        end
         evil:close()
         evil = intrude()
       end
@@ -262,7 +307,7 @@ for _, transport in ipairs { "tcp", "ws" } do
     it("is shown out if more comes than it announced", function()
       local bytes, code, reason = string.pack(">s4", "hello"), 1009,
         "a message of 543256164 bytes was announced, at most 1048576 are taken" -- " and"
-      if transport == "ws" then
+      if is_web then
         bytes, code, reason = foreign.websocket.frame "hello", 1002,
           "a reserved bit is set, no extension was agreed on"
       end
@@ -288,7 +333,7 @@ for _, transport in ipairs { "tcp", "ws" } do
         local came, _, told_code, told_reason = evil:receive_text()
         last, code, reason = came or last, told_code, told_reason
       until not came
-      if transport == "tcp" then
+      if not is_web then
         local words = '"code":1013,"desc":"it does not read what is sent to it"'
         assert.truthy(last:find(words, 1, true))
       else
@@ -300,12 +345,12 @@ for _, transport in ipairs { "tcp", "ws" } do
       local watchers = {}
       for i = 1, 30 do
         local runtime = EVIL .. i
-        watchers[i] = open(url, runtime)
+        watchers[i] = open(url, runtime, door)
         subscribe(watchers[i], runtime, OBJECT .. "/changes")
       end
       for i = 1, 30 do
         breathe()
-        if i % 3 == 0 then watchers[i].socket:setoption("linger", { on = true, timeout = 0 }) end
+        if i % 3 == 0 then watchers[i]:break_off() end
         if i % 3 == 1 then
           watchers[i]:send { id = 1, type = "close", from = EVIL .. i, to = "mn:/session" }
         end
@@ -314,8 +359,26 @@ for _, transport in ipairs { "tcp", "ws" } do
         assert(pair.bob:receive())
       end
     end)
+
+    if has_auth then
+      it("is shown out without a good token", function()
+        local token = door.token
+        for _, bad in ipairs { false, "", "x", token .. "A", (token:gsub("%.", "..", 1)),
+          (token:gsub("%.[^.]*$", ".")) } do
+          local stranger = foreign.connect(url, door.authority)
+          local answer = stranger:ask { id = "o", type = "open", from = EVIL .. "/2",
+            to = "mn:/session", body = bad and { auth = bad } or nil }
+          assert.equal(401, answer.body.code)
+          is_shown_out(stranger, 4401, answer.body.desc)
+          stranger:close()
+          breathe()
+        end
+      end)
+    end
   end)
 end
+
+if has_auth then return end
 
 describe("a hostile WebSocket", function()
   local finish, url, evil
@@ -360,14 +423,16 @@ describe("who is slow to begin", function()
   end
 
   it("is shown out in time, whatever it sends meanwhile", function()
-    process.with(function(start)
-      local node = start("node", "--listen", "tcp://127.0.0.1:0", "--listen", "ws://127.0.0.1:0/ws")
-      local tcp = node:expect("err", "listens on (tcp://%S+)")
-      local ws = node:expect("err", "listens on (ws://%S+)")
+    process.with(function(start, dir)
+      local urls, door = start_node(start, dir)
+      local tcp, ws = urls.tcp, urls.ws
       local began = socket.gettime()
-      local mute, half, silent = foreign.dial(tcp), foreign.dial(tcp), foreign.connect(ws)
+      local mute, half, silent = foreign.dial(tcp), foreign.dial(urls.unix), foreign.connect(ws)
       local mute_ws, drip = foreign.dial(ws), foreign.dial(ws)
+      local mute_tls, half_tls = foreign.dial(urls.tls), foreign.dial(urls.wss)
+      local silent_wss = foreign.connect(urls.wss, door.authority)
       half:send_bytes "\0\0\1"
+      half_tls:send_bytes "\x16\3\1\2\0\1\0\1\xfc\3\3" -- TLS begins so
       local good = open(tcp, ANNA)
       local head = "GET /ws HTTP/1.1\r\nHost: x\r\nX-Long: "
       local at, has_ended = 0, false
@@ -386,8 +451,16 @@ describe("who is slow to begin", function()
       for _, client in ipairs { mute_ws, drip } do
         assert.truthy(rest_of(client):find("^HTTP/1.1 503 .*" .. REASON))
       end
-      assert.same({ n = 4, nil, "closed", 1008, REASON }, table.pack(silent:receive()))
-      for _, client in ipairs { mute, half, silent, mute_ws, drip, good } do client:close() end
+      for _, client in ipairs { mute_tls, half_tls } do -- which cannot be told why
+        assert.not_equal("timeout", select(2, client.socket:receive "*a"))
+      end
+      for _, client in ipairs { silent, silent_wss } do
+        assert.same({ n = 4, nil, "closed", 1008, REASON }, table.pack(client:receive()))
+      end
+      for _, client in ipairs { mute, half, silent, mute_ws, drip, mute_tls, half_tls, silent_wss,
+        good } do
+        client:close()
+      end
     end)
   end)
 end)

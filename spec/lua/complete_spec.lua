@@ -29,6 +29,10 @@ local host = {
   end,
   instances = function() return { { name = "chat" }, { name = "chat#2" } } end,
   objects = function() return { { url = "comm://a/1" } } end,
+  keys = function()
+    return { { state = "own" }, { user = "user://a/ann" }, { user = "user://a/ann" },
+      { user = "user://a/ben" } }
+  end,
   topics = function() return { "watch" } end,
 }
 
@@ -92,6 +96,8 @@ describe("completion", function()
     assert.equal('load "lib/x.lua"', after 'load "lib/')
     assert.equal('unload "chat chat#2', after 'unload "c')
     assert.equal('watch "comm://a/1"', after 'watch "co')
+    assert.equal("accept 'user://a/ann user://a/ben", after "accept 'us")
+    assert.equal('forget("user://a/ben"', after 'forget("user://a/b')
     assert.equal('help "watch"', after 'help "wa')
     assert.equal('object:on("change child', after 'object:on("ch')
     assert.equal('object:children "messages"', after 'object:children "')

@@ -13,8 +13,7 @@ static void assert_refused(home_t *h, const char *url, int code, const char *tex
 
 static void what_cannot_be_listened_on_is_told_with_what_to_do(void **state) {
     home_t *h = *state;
-    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN,
-                   "serves its own machine only: give --auth-key FILE");
+    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "serves its own machine only: give --auth");
     assert_refused(h, "ws://example.com/ws", HY_EFORBIDDEN, "cannot listen on ");
     assert_refused(h, "ws://127.0.0.1:0/other", HY_EINVALID, "WebSocket is served on the path /ws");
     assert_refused(h, "tcp://x", HY_EINVALID, "the port is missing");
@@ -26,6 +25,20 @@ static void what_cannot_be_listened_on_is_told_with_what_to_do(void **state) {
     assert_refused(h, url, HY_ECONFLICT, "there is a file that is no socket; remove it");
     struct stat at;
     assert_int_equal(stat(h->path, &at), 0); /* still there */
+}
+
+static void beyond_its_machine_it_is_reached_with_auth_and_by_tls_only(void **state) {
+    home_t *h = *state;
+    hy_gate_config_t config = {.loop = h->place.loop,
+                               .sockets = h->place.sockets,
+                               .node = h->node,
+                               .log = &h->place.log,
+                               .has_auth = true};
+    hy_gate_close(h->gate);
+    assert_int_equal(hy_gate_open(&config, &h->gate), 0);
+    assert_refused(h, "tcp://0.0.0.0:0", HY_EFORBIDDEN, "would travel readable: write tls://");
+    assert_refused(h, "ws://[::]:0/ws", HY_EFORBIDDEN, "would travel readable: write wss://");
+    assert_refused(h, "wss://0.0.0.0:0/ws", HY_EINVALID, "TLS needs a certificate");
 }
 
 static void a_unix_socket_is_for_its_owner_and_goes_with_the_gate(void **state) {
@@ -94,6 +107,13 @@ static void who_is_one_too_many_is_told_to_come_later(void **state) {
     WAIT_FOR(&h->place, web.closed);
     assert_int_equal(web.opened, 0);
     if (!strstr(web.reason, "503")) fail_msg("%s", web.reason);
+    for (int i = TLS; i <= WSS; i++) { /* without words: those would take a handshake */
+        user_t safe = {0};
+        assert_int_equal(user_connect(&h->place, &safe, url_of(h, i)), 0);
+        WAIT_FOR(&h->place, safe.closed);
+        assert_int_equal(safe.opened, 0);
+        user_end(&safe);
+    }
     assert_int_equal(in->closed, 0);
     runtime_end(in);
     WAIT_FOR(&h->place, hy_node_server_stats(h->node).peers == 0);
@@ -132,28 +152,37 @@ static void count_call(void *arg) {
 }
 
 static void draining_writes_what_is_queued_and_says_when_to_come_back(void **state) {
+    enum { EACH = 500 };
     home_t *h = *state;
     int done = 0;
-    user_t *web = runtime_open(h, h->ws, "web"), *native = runtime_open(h, h->tcp, "native");
-    user_t *from = runtime_open(h, h->local, "from");
-    for (uint32_t n = 0; n < 1000; n++)
-        say_to(from, n + 2, "from", n % 2 ? "web" : "native");
-    WAIT_FOR(&h->place, hy_node_server_stats(h->node).delivered >= 1000);
+    char name[16];
+    user_t *to[TRANSPORTS], *from = runtime_open(h, h->local, "from");
+    for (int i = 0; i < TRANSPORTS; i++) {
+        snprintf(name, sizeof name, "to%d", i);
+        to[i] = runtime_open(h, url_of(h, i), name);
+    }
+    for (uint32_t n = 0; n < EACH * TRANSPORTS; n++) {
+        snprintf(name, sizeof name, "to%u", n % TRANSPORTS);
+        say_to(from, n + 2, "from", name);
+    }
+    WAIT_FOR(&h->place, hy_node_server_stats(h->node).delivered >= EACH * TRANSPORTS);
     hy_gate_drain(h->gate, 3000, 60000, count_call, &done);
     assert_int_equal(done, 0);
     assert_null(hy_gate_url(h->gate, 0));
-    WAIT_FOR(&h->place, web->closed && native->closed && from->closed);
-    WAIT_FOR(&h->place, done);
-    assert_int_equal(web->received, 501);
-    assert_int_equal(native->received, 502); /* one tells that it closes, and why */
-    assert_int_equal(web->code, HY_CLOSE_RESTART);
-    assert_string_equal(web->reason, "restarting; come back within 3000 ms");
+    WAIT_FOR(&h->place, from->closed && done);
+    for (int i = 0; i < TRANSPORTS; i++) {
+        WAIT_FOR(&h->place, to[i]->closed);
+        assert_int_equal(to[i]->received, EACH + (is_web(i) ? 1 : 2)); /* one tells why, natively */
+        if (!is_web(i)) continue;
+        assert_int_equal(to[i]->code, HY_CLOSE_RESTART);
+        assert_string_equal(to[i]->reason, "restarting; come back within 3000 ms");
+    }
     hy_error_t err;
     assert_int_equal(hy_gate_listen(h->gate, "tcp://127.0.0.1:0", &err), HY_ECLOSED);
     turns(&h->place, 30);
     assert_int_equal(done, 1);
-    runtime_end(web);
-    runtime_end(native);
+    for (int i = 0; i < TRANSPORTS; i++)
+        runtime_end(to[i]);
     runtime_end(from);
 }
 
@@ -181,14 +210,14 @@ static void draining_waits_for_nobody_longer_than_its_bound(void **state) {
 
 static void running_out_of_memory_turns_away_at_most(void **state) {
     home_t *h = *state;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < TRANSPORTS; i++) {
         int whole = 0;
         for (int n = 0; n < 400 && whole < 2; n++) {
             user_t u = {0};
             assert_int_equal(user_connect(&h->place, &u, url_of(h, i)), 0);
             say_open(&u, "a");
             hy_mem_fail_after(n);
-            for (int t = 0; t < 12 && !u.received && !u.closed; t++)
+            for (int t = 0; t < 30 && !u.received && !u.closed; t++)
                 turn(&h->place);
             hy_mem_fail_after(-1);
             whole += u.received == 1;
@@ -203,8 +232,11 @@ static void a_gate_that_cannot_be_made_owes_nothing(void **state) {
     home_t *h = *state;
     hy_gate_close(h->gate);
     h->gate = NULL;
-    hy_gate_config_t config = {
-        .loop = h->place.loop, .sockets = h->place.sockets, .node = h->node, .log = &h->place.log};
+    hy_gate_config_t config = {.loop = h->place.loop,
+                               .sockets = h->place.sockets,
+                               .node = h->node,
+                               .log = &h->place.log,
+                               .tls = h->context};
     int rc = HY_ENOMEM;
     for (int n = 0; rc; n++) {
         hy_mem_fail_after(n);
@@ -221,6 +253,7 @@ int main(void) {
 #define SPEC(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         SPEC(what_cannot_be_listened_on_is_told_with_what_to_do),
+        SPEC(beyond_its_machine_it_is_reached_with_auth_and_by_tls_only),
         SPEC(a_unix_socket_is_for_its_owner_and_goes_with_the_gate),
         SPEC(a_stale_unix_socket_is_replaced),
         SPEC(a_file_that_has_taken_the_place_of_the_socket_stays),

@@ -3,16 +3,16 @@
 
 static void runtimes_meet_over_every_transport(void **state) {
     home_t *h = *state;
-    user_t *u[3];
-    const char *names[] = {"a", "b", "c"};
-    for (int i = 0; i < 3; i++)
+    user_t *u[TRANSPORTS];
+    const char *names[] = {"a", "b", "c", "d", "e"};
+    for (int i = 0; i < TRANSPORTS; i++)
         u[i] = runtime_open(h, url_of(h, i), names[i]);
-    assert_int_equal(hy_node_server_stats(h->node).sessions, 3);
-    for (int i = 0; i < 3; i++)
-        say_to(u[i], 2, names[i], names[(i + 1) % 3]);
-    for (int i = 0; i < 3; i++)
+    assert_int_equal(hy_node_server_stats(h->node).sessions, TRANSPORTS);
+    for (int i = 0; i < TRANSPORTS; i++)
+        say_to(u[i], 2, names[i], names[(i + 1) % TRANSPORTS]);
+    for (int i = 0; i < TRANSPORTS; i++)
         WAIT_FOR(&h->place, u[i]->received == 2);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRANSPORTS; i++) {
         assert_int_equal(u[i]->last_id, 2);
         runtime_end(u[i]);
     }
@@ -21,9 +21,9 @@ static void runtimes_meet_over_every_transport(void **state) {
 static void a_burst_passes_whole_and_in_order(void **state) {
     enum { COUNT = 100000 };
     home_t *h = *state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRANSPORTS; i++) {
         user_t *from = runtime_open(h, url_of(h, i), "from");
-        user_t *to = runtime_open(h, url_of(h, (i + 1) % 3), "to");
+        user_t *to = runtime_open(h, url_of(h, (i + 1) % TRANSPORTS), "to");
         for (uint32_t n = 0; n < COUNT; n++)
             say_to(from, n + 2, "from", "to");
         WAIT_FOR(&h->place, to->received == COUNT + 1);
@@ -45,7 +45,7 @@ static void what_is_published_reaches_all_whole_and_in_order(void **state) {
               "\"body\":{\"resources\":[\"comm://d.example/o\"]}}");
     for (int i = 0; i < READERS; i++) {
         sprintf(name, "r%d", i);
-        u[i] = runtime_open(h, url_of(h, i % 3), name);
+        u[i] = runtime_open(h, url_of(h, i % TRANSPORTS), name);
         say(u[i],
             "{\"id\":2,\"type\":\"subscribe\",\"from\":\"" RUNTIME "%s/sm\","
             "\"to\":\"domain://msg-node.d.example/sm\","
@@ -93,11 +93,11 @@ static void a_slow_reader_holds_up_nobody(void **state) {
 
 static void a_session_that_closes_loses_its_connection(void **state) {
     home_t *h = *state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRANSPORTS; i++) {
         user_t *u = runtime_open(h, url_of(h, i), "a");
         say(u, "{\"id\":2,\"type\":\"close\",\"from\":\"" RUNTIME "a\",\"to\":\"mn:/session\"}");
         WAIT_FOR(&h->place, u->closed);
-        assert_int_equal(u->code, i == 1 ? HY_CLOSE_NORMAL : HY_CLOSE_LOST);
+        assert_int_equal(u->code, is_web(i) ? HY_CLOSE_NORMAL : HY_CLOSE_LOST);
         runtime_end(u);
     }
     assert_int_equal(hy_node_server_stats(h->node).sessions, 0);
@@ -131,18 +131,18 @@ static void a_lost_connection_leaves_its_session_its_grace(void **state) {
 
 static void who_opens_no_session_is_shown_out(void **state) {
     home_t *h = *state;
-    user_t mute[3] = {{0}}, *lively = runtime_open(h, h->tcp, "a");
-    for (int i = 0; i < 3; i++) {
+    user_t mute[TRANSPORTS] = {{0}}, *lively = runtime_open(h, h->tcp, "a");
+    for (int i = 0; i < TRANSPORTS; i++) {
         assert_int_equal(user_connect(&h->place, &mute[i], url_of(h, i)), 0);
         WAIT_FOR(&h->place, mute[i].opened);
     }
-    WAIT_FOR(&h->place, hy_node_server_stats(h->node).peers == 4);
+    WAIT_FOR(&h->place, hy_node_server_stats(h->node).peers == TRANSPORTS + 1);
     jump(&h->place, HY_HANDSHAKE_MS);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < TRANSPORTS; i++) {
         WAIT_FOR(&h->place, mute[i].closed);
-        assert_int_equal(mute[i].received, i == 1 ? 0 : 1); /* a close message */
-        if (i == 1) assert_int_equal(mute[i].code, HY_CLOSE_POLICY);
-        if (i == 1) assert_string_equal(mute[i].reason, "no session was opened in time");
+        assert_int_equal(mute[i].received, is_web(i) ? 0 : 1); /* a close message */
+        if (is_web(i)) assert_int_equal(mute[i].code, HY_CLOSE_POLICY);
+        if (is_web(i)) assert_string_equal(mute[i].reason, "no session was opened in time");
         user_end(&mute[i]);
     }
     assert_int_equal(lively->closed, 0);

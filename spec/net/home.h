@@ -1,17 +1,49 @@
-/* For specs of the gate: a node that listens on every transport, and runtimes that come in. */
+/* For specs of the gate: a node that listens on every transport, and runtimes that come in, who
+ * trust its certificate. */
 #ifndef HY_SPEC_NET_HOME_H
 #define HY_SPEC_NET_HOME_H
 
+#include "certificates.h"
 #include "sockets.h"
 
 #include "net/gate.h"
+#include "net/tls.h"
+
+enum { TCP, WS, LOCAL, TLS, WSS, TRANSPORTS };
 
 typedef struct {
     place_t place; /* first */
     hy_node_server_t *node;
     hy_gate_t *gate;
-    char tcp[80], ws[80], local[120], path[108];
+    hy_tls_context_t *context;
+    char tcp[80], ws[80], local[120], tls[80], wss[80], path[108];
+    char ca[96], cert[96], key[96];
 } home_t;
+
+static inline bool is_web(int transport) {
+    return transport == WS || transport == WSS;
+}
+
+/* An authority, and what it says of the node. */
+static inline void make_certificates(home_t *h) {
+    certificate_t authority = certificate_new(&authority_form, NULL);
+    certificate_t server = certificate_new(&server_form, &authority);
+    snprintf(h->ca, sizeof h->ca, "%s/ca.pem", h->place.folder);
+    snprintf(h->cert, sizeof h->cert, "%s/cert.pem", h->place.folder);
+    snprintf(h->key, sizeof h->key, "%s/key.pem", h->place.folder);
+    certificate_write(h->ca, &authority, NULL);
+    certificate_write(h->cert, &server, NULL);
+    key_write(h->key, &server, 0600);
+    certificate_free(&authority);
+    certificate_free(&server);
+    hy_error_t err = {0};
+    hy_tls_files_t own = {.certificate = h->cert, .key = h->key}, trust = {.authorities = h->ca};
+    if (hy_tls_server_new(&own, &h->context, &err) != 0) fail_msg("%s", err.text);
+    if (hy_sockets_set_tls(h->place.sockets, &trust, &err) != 0) fail_msg("%s", err.text);
+    unlink(h->ca);
+    unlink(h->cert);
+    unlink(h->key);
+}
 
 static inline int listen_all(home_t *h) {
     char url[128];
@@ -21,22 +53,32 @@ static inline int listen_all(home_t *h) {
     int rc = hy_gate_listen(h->gate, "tcp://127.0.0.1:0", &err);
     if (!rc) rc = hy_gate_listen(h->gate, "ws://localhost:0/ws", &err);
     if (!rc) rc = hy_gate_listen(h->gate, url, &err);
+    if (!rc) rc = hy_gate_listen(h->gate, "tls://127.0.0.1:0", &err);
+    if (!rc) rc = hy_gate_listen(h->gate, "wss://127.0.0.1:0/ws", &err);
     if (rc) return rc;
     snprintf(h->tcp, sizeof h->tcp, "%s", hy_gate_url(h->gate, 0));
     snprintf(h->ws, sizeof h->ws, "%s", hy_gate_url(h->gate, 1));
     snprintf(h->local, sizeof h->local, "%s", hy_gate_url(h->gate, 2));
-    assert_null(hy_gate_url(h->gate, 3));
+    snprintf(h->tls, sizeof h->tls, "%s", hy_gate_url(h->gate, 3));
+    snprintf(h->wss, sizeof h->wss, "%s", hy_gate_url(h->gate, 4));
+    assert_null(hy_gate_url(h->gate, TRANSPORTS));
     return 0;
 }
 
-static inline void gate_open(home_t *h, uint32_t connections_max) {
+static inline void gate_open_limited(home_t *h, uint32_t connections_max, hy_gate_limits_t limits) {
     hy_gate_config_t config = {.loop = h->place.loop,
                                .sockets = h->place.sockets,
                                .node = h->node,
                                .log = &h->place.log,
-                               .connections_max = connections_max};
+                               .connections_max = connections_max,
+                               .limits = limits,
+                               .tls = h->context};
     assert_int_equal(hy_gate_open(&config, &h->gate), 0);
     assert_int_equal(listen_all(h), 0);
+}
+
+static inline void gate_open(home_t *h, uint32_t connections_max) {
+    gate_open_limited(h, connections_max, (hy_gate_limits_t){0});
 }
 
 static inline int setup(void **state) {
@@ -47,6 +89,7 @@ static inline int setup(void **state) {
                                .random = &h->place.random,
                                .log = &h->place.log};
     assert_int_equal(hy_node_server_new(&config, &h->node), 0);
+    make_certificates(h);
     gate_open(h, 0);
     *state = h;
     return 0;
@@ -56,6 +99,7 @@ static inline int teardown(void **state) {
     home_t *h = *state;
     hy_gate_close(h->gate);
     hy_node_server_free(h->node);
+    hy_tls_context_free(h->context);
     place_close(&h->place);
     free(h);
     return 0;
@@ -106,7 +150,8 @@ static inline void say_to(user_t *u, uint32_t number, const char *from, const ch
 }
 
 static inline const char *url_of(home_t *h, int i) {
-    return i == 0 ? h->tcp : i == 1 ? h->ws : h->local;
+    const char *const urls[TRANSPORTS] = {h->tcp, h->ws, h->local, h->tls, h->wss};
+    return urls[i];
 }
 
 /* --- by hand ---------------------------------------------------------------------------------- */

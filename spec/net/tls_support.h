@@ -3,94 +3,12 @@
 #ifndef HY_SPEC_NET_TLS_SUPPORT_H
 #define HY_SPEC_NET_TLS_SUPPORT_H
 
+#include "certificates.h"
 #include "sockets.h"
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
 #include "net/gate.h"
 #include "net/stream.h"
 #include "net/tls.h"
-
-#define DAY_S (24 * 3600)
-
-typedef struct {
-    X509 *x;
-    EVP_PKEY *key;
-} certificate_t;
-
-/* What a certificate says. */
-typedef struct {
-    const char *name; /* of its subject */
-    const char
-        *for_who;      /* as OpenSSL writes it: "DNS:localhost,IP:127.0.0.1"; NULL: an authority */
-    long from_s, to_s; /* from now; 0, 0: a day to both sides */
-} certificate_form_t;
-
-static inline void add_extension(X509 *x, X509 *issuer, int nid, const char *text) {
-    X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, text);
-    assert_non_null(e);
-    X509_add_ext(x, e, -1);
-    X509_EXTENSION_free(e);
-}
-
-/* `by` NULL: signed by itself. */
-static inline certificate_t certificate_new(const certificate_form_t *form,
-                                            const certificate_t *by) {
-    static long serial = 1;
-    certificate_t c = {X509_new(), EVP_EC_gen("P-256")};
-    if (!by) by = &c;
-    long from_s = form->from_s ? form->from_s : -DAY_S, to_s = form->to_s ? form->to_s : DAY_S;
-    X509_set_version(c.x, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(c.x), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(c.x), from_s);
-    X509_gmtime_adj(X509_getm_notAfter(c.x), to_s);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(c.x), "CN", MBSTRING_UTF8,
-                               (const unsigned char *)form->name, -1, -1, 0);
-    X509_set_issuer_name(c.x, X509_get_subject_name(by->x));
-    X509_set_pubkey(c.x, c.key);
-    add_extension(c.x, by->x, NID_subject_key_identifier, "hash");
-    if (form->for_who)
-        add_extension(c.x, by->x, NID_subject_alt_name, form->for_who);
-    else
-        add_extension(c.x, by->x, NID_basic_constraints, "critical,CA:TRUE");
-    assert_true(X509_sign(c.x, by->key, EVP_sha256()) > 0);
-    return c;
-}
-
-static inline void certificate_free(certificate_t *c) {
-    X509_free(c->x);
-    EVP_PKEY_free(c->key);
-}
-
-/* Writes it, and of others what comes after; NULL: not. */
-static inline void certificate_write(const char *path, const certificate_t *c,
-                                     const certificate_t *after) {
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(PEM_write_X509(f, c->x));
-    if (after) assert_true(PEM_write_X509(f, after->x));
-    fclose(f);
-}
-
-static inline void key_write(const char *path, const certificate_t *c, mode_t mode) {
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    assert_true(PEM_write_PrivateKey(f, c->key, NULL, NULL, 0, NULL, NULL));
-    fclose(f);
-    assert_int_equal(chmod(path, mode), 0);
-}
-
-static inline void text_write(const char *path, const char *text) {
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-    assert_int_equal(chmod(path, 0600), 0);
-}
 
 /* --- a place with certificates ---------------------------------------------------------------- */
 
@@ -104,10 +22,6 @@ typedef struct {
     hy_gate_t *gate;
     char tls[80], wss[80], tcp[80], ws[80];
 } safe_t;
-
-static const certificate_form_t authority_form = {.name = "An authority"};
-static const certificate_form_t server_form = {.name = "A server",
-                                               .for_who = "DNS:localhost,IP:127.0.0.1"};
 
 static inline void safe_write(safe_t *s) {
     certificate_write(s->cert, &s->server, NULL);
@@ -238,6 +152,120 @@ static inline user_t *runtime_open(safe_t *s, const char *url, const char *name)
 static inline void runtime_end(user_t *u) {
     user_end(u);
     free(u);
+}
+
+/* --- the other end, by hand ------------------------------------------------------------------- */
+
+/* OpenSSL on a plain socket, as others use it. */
+typedef struct {
+    SSL_CTX *context;
+    SSL *ssl;
+    int fd;
+    bool has_end;    /* close_notify came */
+    bool has_failed; /* an alert, or the end of the socket */
+    char why[128];
+} hand_t;
+
+static inline hand_t hand_new(const SSL_METHOD *method, int fd) {
+    hand_t h = {.context = SSL_CTX_new(method), .fd = fd};
+    h.ssl = SSL_new(h.context);
+    SSL_set_fd(h.ssl, fd);
+    return h;
+}
+
+static inline hand_t hand_serve(const safe_t *s, int fd) {
+    hand_t h = hand_new(TLS_server_method(), fd);
+    SSL_use_certificate(h.ssl, s->server.x);
+    SSL_use_PrivateKey(h.ssl, s->server.key);
+    SSL_set_accept_state(h.ssl);
+    return h;
+}
+
+/* Connected to a port of this machine. */
+static inline int plain_connect(const char *url) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    a.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+/* Trusts everybody. `version` 0: as it likes. */
+static inline hand_t hand_connect(const char *url, int version) {
+    hand_t h = hand_new(TLS_client_method(), plain_connect(url));
+    SSL_set_security_level(h.ssl, 0);
+    if (version) {
+        SSL_set_min_proto_version(h.ssl, version);
+        SSL_set_max_proto_version(h.ssl, version);
+    }
+    SSL_set_connect_state(h.ssl);
+    return h;
+}
+
+/* Of a call that gave `n`: true if it is to be called again. */
+static inline bool hand_goes_on(hand_t *h, int n) {
+    int result = SSL_get_error(h->ssl, n);
+    if (result == SSL_ERROR_WANT_READ || result == SSL_ERROR_WANT_WRITE) return true;
+    h->has_end = result == SSL_ERROR_ZERO_RETURN;
+    h->has_failed = !h->has_end;
+    const char *why = ERR_reason_error_string(ERR_peek_error());
+    snprintf(h->why, sizeof h->why, "%s", why ? why : "the end of the socket");
+    ERR_clear_error();
+    return false;
+}
+
+/* True if it is through. */
+static inline bool hand_try(safe_t *s, hand_t *h) {
+    int rc;
+    ERR_clear_error();
+    while ((rc = SSL_do_handshake(h->ssl)) != 1 && hand_goes_on(h, rc))
+        turn(&s->place);
+    return rc == 1;
+}
+
+static inline void hand_shake(safe_t *s, hand_t *h) {
+    if (!hand_try(s, h)) fail_msg("%s", h->why);
+}
+
+/* What is there. */
+static inline size_t hand_read(hand_t *h, char *to, size_t room) {
+    ERR_clear_error();
+    int n = SSL_read(h->ssl, to, (int)room);
+    if (n <= 0) hand_goes_on(h, n);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static inline void hand_write(safe_t *s, hand_t *h, const char *bytes, size_t len) {
+    ERR_clear_error();
+    SSL_set_mode(h->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    while (len > 0) {
+        int n = SSL_write(h->ssl, bytes, (int)len);
+        if (n > 0)
+            bytes += n, len -= (size_t)n;
+        else if (!hand_goes_on(h, n))
+            fail_msg("%s", h->why);
+        turn(&s->place);
+    }
+}
+
+/* All that comes in plain until the other end is through. */
+static inline size_t plain_read_all(safe_t *s, int fd, char *bytes, size_t room) {
+    size_t len = 0;
+    for (;;) {
+        ssize_t n = recv(fd, bytes + len, room - 1 - len, 0);
+        if (n > 0) len += (size_t)n;
+        if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+        if (n < 0) turn(&s->place);
+    }
+    bytes[len] = '\0';
+    return len;
+}
+
+static inline void hand_close(hand_t *h) {
+    SSL_free(h->ssl);
+    SSL_CTX_free(h->context);
+    close(h->fd);
 }
 
 #endif

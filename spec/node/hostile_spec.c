@@ -10,9 +10,44 @@
 #define EVIL     "hyperty://d/evil"
 #define A        "hyperty-runtime://d/a"
 #define B        "hyperty-runtime://d/b"
+#define C        "hyperty-runtime://d/c"
 
 /* Allocated for the victim in every life; the same, as all comes from one seed. */
 static char reserved[128];
+
+/* --- with and without auth -------------------------------------------------------------------- */
+
+/* A token is the address of the one runtime that it is for: how real ones are checked is
+ * net/token's. */
+static int check(const hy_auth_t *auth, const hy_str_t *token, uint64_t now_ms, hy_claims_t *out,
+                 hy_error_t *err) {
+    static const char *const good[] = {A, B, C};
+    (void)auth;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!hy_str_is(token, good[i])) continue;
+        *out = (hy_claims_t){.sub = hy_str_from(good[i]),
+                             .users = hy_node_new(HY_ARRAY),
+                             .ends_ms = now_ms + 3600 * 1000};
+        return 0;
+    }
+    return hy_fail(err, HY_EUNAUTHENTICATED, "the token is none");
+}
+
+static const hy_auth_t AUTH = {check};
+
+static int begin_guarded(void **state) {
+    the_auth = &AUTH;
+    a.token = A;
+    b.token = B;
+    c.token = C;
+    return begin(state);
+}
+
+static int end_guarded(void **state) {
+    the_auth = NULL;
+    a.token = b.token = c.token = NULL;
+    return end(state);
+}
 
 /* --- what it tries ---------------------------------------------------------------------------- */
 
@@ -144,12 +179,37 @@ static void try_reserved(void) {
     assert_int_equal(ask(&c, "event", reserved, OBSERVER, "{}"), 403);
 }
 
+/* On the connection that it has, and with auth by another one, with its own token. Without auth
+ * that would make it the owner (PROTOCOL.md section 3). */
+static void try_open(const char *runtime) {
+    assert_int_equal(shake(&c, "open", runtime), 409);
+    if (!the_auth) return;
+    runtime_t second = {.token = C};
+    plug(&second);
+    assert_int_equal(shake(&second, "open", runtime), 401);
+    assert_null(second.peer);
+    assert_int_equal(second.closed, HY_CLOSE_UNAUTHORISED);
+    clear(&second);
+}
+
 static void try_sessions(void) {
     static const char *const guesses[] = {A "/0", A "/00000000000000000000000000000000", B "/", A};
     for (size_t i = 0; i < sizeof guesses / sizeof *guesses; i++) {
         assert_int_equal(shake(&c, "re-open", guesses[i]), 403);
         assert_int_equal(shake(&c, "close", guesses[i]), 403);
-        assert_int_equal(shake(&c, "open", guesses[i]), 409);
+        try_open(guesses[i]);
+    }
+}
+
+/* Tokens that are none, or are for others. */
+static void try_tokens(void) {
+    static const char *const tokens[] = {"", "none", A, "x." C, C "/", NULL};
+    for (size_t i = 0; the_auth && i < sizeof tokens / sizeof *tokens; i++) {
+        c.token = tokens[i];
+        assert_int_equal(shake(&c, i % 2 ? "re-open" : "open", C), 401);
+        assert_int_equal(c.closed, HY_CLOSE_UNAUTHORISED);
+        c.token = C;
+        assert_int_equal(open_as(&c, C), 200);
     }
 }
 
@@ -165,6 +225,7 @@ static void try_all(void) {
     }
     try_reserved();
     try_sessions();
+    try_tokens();
     assert_int_equal(c.count, 0); /* and nothing is heard */
 }
 
@@ -270,7 +331,7 @@ static void a_hundred_thousand_resources_are_too_many(void **state) {
     assert_true(came(&b) > 3);
     leave(&c);
     assert_true(hy_node_server_stats(the_node).routes < 16);
-    open_as(&c, "hyperty-runtime://d/c");
+    open_as(&c, C);
 }
 
 static void one_request_for_too_many_is_413(void **state) {
@@ -294,15 +355,21 @@ static void what_it_claims_ends_with_it(void **state) {
     assert_int_equal(stats.sessions, sessions - 1);
     assert_int_equal(ask(&b, "read", OBSERVER, EVIL, NULL), 404);
     assert_int_equal(ask(&b, "event", EVIL, EVIL "/events", "{}"), 0); /* free again */
-    open_as(&c, "hyperty-runtime://d/c");
+    open_as(&c, C);
 }
+
+/* Each story with a node that lets everybody in, and with one that asks for tokens. */
+#define STORY(name)                                                                                \
+    TEST(name), {                                                                                  \
+#name " with auth", name, begin_guarded, end_guarded, NULL                                 \
+    }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(others_hear_what_they_would_have_heard_without_it),
-        TEST(a_hundred_thousand_resources_are_too_many),
-        TEST(one_request_for_too_many_is_413),
-        TEST(what_it_claims_ends_with_it),
+        STORY(others_hear_what_they_would_have_heard_without_it),
+        STORY(a_hundred_thousand_resources_are_too_many),
+        STORY(one_request_for_too_many_is_413),
+        STORY(what_it_claims_ends_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

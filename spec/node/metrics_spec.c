@@ -3,21 +3,6 @@
 
 #define OBJECT "comm://d/o"
 
-/* The number behind a name (with its labels); -1 if it is not told, or not exactly once. */
-static int64_t metric(const char *name) {
-    hy_buf_t out;
-    hy_buf_init(&out);
-    hy_node_server_metrics(the_node, &out);
-    hy_str_t *text = hy_buf_take(&out);
-    char start[128];
-    snprintf(start, sizeof start, "\n%s ", name);
-    const char *at = strstr(text->bytes, start);
-    long long value = -1;
-    if (at && !strstr(at + 1, start)) sscanf(at + strlen(start), "%lld", &value);
-    hy_str_unref(text);
-    return value;
-}
-
 static void assert_metrics_add_up(void) {
     hy_node_stats_t s = hy_node_server_stats(the_node);
     assert_adds_up();

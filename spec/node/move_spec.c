@@ -290,7 +290,7 @@ static void it_moves_to_the_session_that_was_named_and_no_later_one(void **state
 }
 
 static void who_brings_a_message_while_it_is_told_disturbs_nothing(void **state) {
-    static const hy_peer_events_t EAGER = {on_ready_eagerly, on_close};
+    static const hy_peer_events_t EAGER = {.ready = on_ready_eagerly, .close = on_close};
     const char *body = "{\"method\":\"move\",\"params\":[\"" OBJECT "\",\"" R2 "\",\"4-y\"]}";
     (void)state;
     leave(&b);

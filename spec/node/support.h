@@ -27,13 +27,15 @@ typedef struct {
     hy_msg_t *inbox[INBOX]; /* all that came, but for the answer of the last `ask` */
     unsigned count;
     hy_msg_t *answer;
-    int64_t waiting; /* id of the request under way */
+    int64_t waiting;   /* id of the request under way */
+    const char *token; /* that it shows; NULL: none */
 } runtime_t;
 
 static int64_t blocks_before;
 static hy_clock_t the_clock;
 static hy_random_t the_random;
 static hy_node_server_t *the_node;
+static const hy_auth_t *the_auth; /* of nodes from now on; NULL: none */
 static runtime_t a, b, c;
 static int64_t next_id;
 
@@ -74,7 +76,7 @@ static void on_close(void *arg, hy_close_code_t code, const char *reason) {
     r->closed = code;
 }
 
-static const hy_peer_events_t PEER = {on_ready, on_close};
+static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_close};
 
 static inline void clear(runtime_t *r) {
     while (r->count > 0)
@@ -107,9 +109,11 @@ static inline int shake(runtime_t *r, const char *type, const char *from) {
     hy_msg_unref(r->answer);
     r->answer = NULL;
     r->waiting = next_id++;
-    snprintf(text, sizeof text,
-             "{\"type\":\"%s\",\"id\":%lld,\"from\":\"%s\",\"to\":\"mn:/session\"}", type,
-             (long long)r->waiting, from);
+    int len = snprintf(text, sizeof text,
+                       "{\"type\":\"%s\",\"id\":%lld,\"from\":\"%s\",\"to\":\"mn:/session\"", type,
+                       (long long)r->waiting, from);
+    snprintf(text + len, sizeof text - (size_t)len, r->token ? ",\"body\":{\"auth\":\"%s\"}}" : "}",
+             r->token);
     give(r, text, strlen(text));
     r->waiting = 0;
     return r->answer ? hy_msg_code(r->answer) : 0;
@@ -141,8 +145,11 @@ static inline void drop(runtime_t *r) {
 }
 
 static void begin_node(hy_node_limits_t limits) {
-    hy_node_config_t config = {
-        .domain = "d", .clock = &the_clock, .random = &the_random, .limits = limits};
+    hy_node_config_t config = {.domain = "d",
+                               .clock = &the_clock,
+                               .random = &the_random,
+                               .limits = limits,
+                               .auth = the_auth};
     assert_int_equal(hy_node_server_new(&config, &the_node), 0);
     open_as(&a, "hyperty-runtime://d/a");
     open_as(&b, "hyperty-runtime://d/b");
@@ -269,6 +276,21 @@ static inline unsigned came(runtime_t *r) {
     while (r->count > 0)
         hy_msg_unref(r->inbox[--r->count]);
     return count;
+}
+
+/* The number behind a name (with its labels); -1 if it is not told, or not exactly once. */
+static inline int64_t metric(const char *name) {
+    hy_buf_t out;
+    hy_buf_init(&out);
+    hy_node_server_metrics(the_node, &out);
+    hy_str_t *text = hy_buf_take(&out);
+    char start[128];
+    snprintf(start, sizeof start, "\n%s ", name);
+    const char *at = strstr(text->bytes, start);
+    long long value = -1;
+    if (at && !strstr(at + 1, start)) sscanf(at + strlen(start), "%lld", &value);
+    hy_str_unref(text);
+    return value;
 }
 
 #endif

@@ -66,11 +66,19 @@ describe("hyperty node, used wrongly,", function()
       "--rate-allocations", "-1")
     says(2, '--connections: "0" is no number of connections from 1 to 131072',
       "--connections", "0")
+    says(2, '--address-connections: "all" is no number of connections from 0 to 131072',
+      "--address-connections", "all")
+    says(2, '--address-handshakes: "-1" is no number of connections from 0 to 1048576',
+      "--address-handshakes", "-1")
+    says(2, '--address-opens: "1.5" is no number of sessions from 0 to 1048576',
+      "--address-opens", "1.5")
+    says(2, '--rate-handshakes: "1048577" is no number of connections from 0 to 1048576',
+      "--rate-handshakes", "1048577")
   end)
 
   it("knows how a URL is written", function()
     says(2, '"9090": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "--listen", "9090")
     says(2, "cannot listen on ws://127.0.0.1:0/chat: WebSocket is served on the path /ws",
       "--listen", "ws://127.0.0.1:0/chat")
   end)
@@ -92,8 +100,8 @@ describe("hyperty node fails", function()
 
   it("where encryption is asked for, and there is no certificate", function()
     for _, url in ipairs { "wss://127.0.0.1:0/ws", "tls://127.0.0.1:0" } do
-      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give --tls-cert "
-        .. "FILE and --tls-key FILE", "--listen", url)
+      says(2, "cannot listen on " .. url .. ": TLS needs a certificate and its key: give "
+        .. "--tls-cert FILE and --tls-key FILE", "--listen", url)
     end
   end)
 
@@ -148,7 +156,8 @@ describe("a configuration file of a node", function()
     complains('--connections: "1.5" is no number of connections from 1 to 131072',
       "return { connections = 1.5 }")
     complains('"nowhere": is no URL of a socket; write ws://HOST:PORT/PATH, tcp://HOST:PORT, '
-      .. \"unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT", "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
+      .. "unix:///PATH, or over TLS wss://HOST:PORT/PATH, tls://HOST:PORT",
+      "return { listen = { 'tcp://127.0.0.1:0', 'nowhere' } }")
   end)
 
   it("is refused if the kind is wrong", function()
@@ -259,6 +268,30 @@ describe("hyperty node", function()
       assert.truthy(text:find("too many connections; try again later", 1, true), text)
       first:close()
       second:close()
+    end)
+  end)
+
+  it("turns away more connections from one address than that may have", function()
+    process.with(function(start)
+      local node = start("node", "--listen", "ws://127.0.0.1:0/ws", "--address-connections", "1",
+        "--address-opens", "7", "--address-handshakes", "0", "--rate-handshakes", "9")
+      local port = port_of(node, "ws")
+      local first, second = connect(port), connect(port)
+      local text = second:receive "*a"
+      assert.truthy(text:find "^HTTP/1.1 429 Too Many Requests\r\n.*\r\nRetry%-After: 1\r\n", text)
+      local words = "too many connections from 127.0.0.1: at most 1 at a time"
+      assert.truthy(text:find(words, 1, true), text)
+      node:expect("err", "gate: warn: a connection was turned away: " .. words)
+      first:close()
+      second:close()
+      local body = process.wait("the end of the first", function()
+        local status, _, page = get(port, "/metrics")
+        return status == 200 and page
+      end)
+      for of, most in pairs { address_connections = 1, address_opens = 7, address_handshakes = 0,
+        handshakes = 9 } do
+        assert.truthy(body:find(('hyperty_gate_limit{of="%s"} %d\n'):format(of, most), 1, true))
+      end
     end)
   end)
 

@@ -133,12 +133,14 @@ function M.with(fn)
   end)
 end
 
----The same for a block of specs: gives `start`, and a function that ends it all.
+---The same for a block of specs: gives `start`, a function that ends it all, and the directory.
 ---@return fun(...: string): spec.process
 ---@return fun()
+---@return string
 function M.begin()
   local run = coroutine.wrap(function() M.with(coroutine.yield) end)
-  return run(), run
+  local start, dir = run()
+  return start, run, dir
 end
 
 return M

@@ -1,6 +1,6 @@
--- The promises of core/GUARANTEES.md as checks on text: each names what holds it, and all that is
--- named is there. Like the other rules this reads no file itself: it gets the text, and a function
--- that gives the text of a path, nil where there is none.
+-- The promises of core/GUARANTEES.md and core/SECURITY.md as checks on text: each names what holds
+-- it, and all that is named is there. Like the other rules this reads no file itself: it gets the
+-- text, and a function that gives the text of a path, nil where there is none.
 --
 --      12. A sentence that promises something.
 --          - `spec/sim` oracle, oracle: PLANTED, PLANTED
@@ -105,7 +105,7 @@ end
 
 -- --- the rules -----------------------------------------------------------------------------------
 
----Violations in the text of GUARANTEES.md. `read(path)` as above; "spec/sim" gives the text of all
+---Violations in such a text. `read(path)` as above; "spec/sim" gives the text of all
 ---that the simulator consists of.
 function M.check(text, read)
   local found, promises = {}, M.read(text)

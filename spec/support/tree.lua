@@ -42,4 +42,20 @@ function M.files(dir, pattern, found)
   return found
 end
 
+---What checks can be named of: the text of a file, nil where there is none; of the simulator all
+---that it consists of.
+---@param path string
+---@return string?
+function M.source(path)
+  if path == "spec/sim" then
+    local texts = {}
+    for _, file in ipairs(M.files("spec/sim", "%.lua$")) do
+      if not file:find "_spec" then texts[#texts + 1] = M.read(file) end
+    end
+    return table.concat(texts)
+  end
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a"
+end
+
 return M

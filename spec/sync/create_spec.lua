@@ -133,12 +133,6 @@ describe("creating an object", function()
       has("p2p is not served by this runtime; leave it out", text)
     end)
 
-    it("with mutual, which is not served", function()
-      local _, text, code = with({}, { mutual = true })
-      assert.equal("invalid", code)
-      assert.equal("mutual is not served by this runtime; leave it out", text)
-    end)
-
     it("for a schema that nobody knows", function()
       local gave, text, code = create { schema = "Nothing" }
       assert.same({ nil, "not_found" }, { gave, code })

@@ -102,6 +102,28 @@ static void a_damaged_own_key_is_told(void **state) {
     assert_int_equal(meet(w, ANN, key(1)), 0);
 }
 
+static void power_that_is_lost_makes_nobody_a_stranger(void **state) {
+    world_t *w = *state;
+    uint8_t first[HY_SIGN_PUBLIC_BYTES], again[HY_SIGN_PUBLIC_BYTES];
+    for (int i = 0; i < 20; i++) { /* what is lost is random */
+        own(w, first);
+        assert_int_equal(meet(w, ANN, key(1)), 0);
+        rest(w);
+        lose_power(w);
+        own(w, again);
+        assert_memory_equal(first, again, sizeof first);
+        assert_int_equal(meet(w, ANN, key(2)), HY_EFORBIDDEN);
+        assert_int_equal(accept(w, ANN, NULL), 0);
+        rest(w);
+        lose_power(w);
+        assert_int_equal(meet(w, ANN, key(2)), 0);
+        assert_int_equal(forget(w, ANN, NULL), 0);
+        rest(w);
+        lose_power(w);
+        assert_keys(w, "own");
+    }
+}
+
 static void what_cannot_be_kept_is_not_known(void **state) {
     world_t *w = *state;
     uint8_t public[HY_SIGN_PUBLIC_BYTES];
@@ -191,6 +213,7 @@ int main(void) {
         TEST_ALONE(so_many_keys_are_remembered_at_most),
         TEST(a_damaged_row_is_no_reason_to_trust_another_key),
         TEST(a_damaged_own_key_is_told),
+        TEST(power_that_is_lost_makes_nobody_a_stranger),
         TEST(what_cannot_be_kept_is_not_known),
         TEST(memory_may_run_out_anywhere),
         TEST(memory_may_run_out_while_keys_are_read),

@@ -117,6 +117,11 @@ static void what_was_refused_is_forgotten_at_the_end_of_the_run(void **state) {
     assert_int_equal(accept(w, ANN, NULL), HY_ENOT_FOUND);
     assert_int_equal(meet(w, ANN, key(2)), HY_EFORBIDDEN);
     assert_true(has_logged(w, "shows the key"));
+    assert_int_equal(meet(w, ANN, key(3)), HY_EFORBIDDEN);
+    assert_int_equal(accept(w, ANN, print_of(key(3))), 0); /* it is kept, the other is not */
+    restart(w);
+    assert_keys(w, "own, known " ANN ", known " ANN);
+    assert_int_equal(meet(w, ANN, key(2)), HY_EFORBIDDEN);
 }
 
 static void a_fingerprint_says_which_key_is_accepted(void **state) {

@@ -88,6 +88,17 @@ static inline void stop(world_t *w) {
     w->store = NULL;
 }
 
+/* The machine loses power: what was not synced may be gone. */
+static inline void lose_power(world_t *w) {
+    hy_manager_crash(w->manager);
+    hy_store_crash(w->store);
+    w->store = NULL;
+    stop(w);
+    hy_disk_lose_power(w->disk, &w->random);
+    start(w, NULL);
+    rest(w);
+}
+
 static inline void restart(world_t *w) {
     stop(w);
     start(w, NULL);

@@ -164,7 +164,7 @@ static void on_close(void *arg, hy_close_code_t code, const char *reason) {
     c->peer = NULL;
 }
 
-static const hy_peer_events_t EVENTS = {on_ready, on_close};
+static const hy_peer_events_t EVENTS = {.ready = on_ready, .close = on_close};
 
 static void give(connection_t *c, const char *text, size_t len) {
     hy_str_t *s = hy_str_new(text, len);

@@ -26,7 +26,7 @@ static void on_close(void *arg, hy_close_code_t code, const char *reason) {
     the_peer = NULL;
 }
 
-static const hy_peer_events_t EVENTS = {on_ready, on_close};
+static const hy_peer_events_t EVENTS = {.ready = on_ready, .close = on_close};
 
 static void on_started(void *arg, int code) {
     (void)arg;

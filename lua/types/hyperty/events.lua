@@ -140,6 +140,7 @@ local Identity = {}
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
+---@field mutual? boolean # only its participants can read it, no node
 local Metadata = {}
 
 ---A reading: what syncher:read gives
@@ -158,6 +159,7 @@ local Metadata = {}
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has, for who searches
 ---@field publicObservation? boolean # whoever asks may observe
+---@field mutual? boolean # only its participants can read it, no node
 ---@field data table # the data, as plain tables
 ---@field version integer # of the data
 ---@field epoch string # a new one when it was started anew

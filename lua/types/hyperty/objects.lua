@@ -37,6 +37,7 @@ function Hyperty:migrate(old, version) end
 ---@field store? boolean|"sync" # survives the process; "sync": a loss of power, too
 ---@field p2p? boolean # not available
 ---@field public? boolean # whoever asks may observe
+---@field mutual? boolean # only its participants can read it, no node
 ---@field description? string # for people
 ---@field tags? string[] # for who searches
 ---@field resources? string[] # that it has, for who searches: "audio"
