@@ -265,7 +265,7 @@
  * rules may lead to rules. A pattern: its length, groups within each other, what it must repeat at
  * least and how often a quantifier may; what a match may cost (beside the text's length) and use.
  * Patterns that are costly though they do not backtrack see texts up to a length only. Places that
- * a comparison of two tells; its steps, and how deep they may lead to one another. */
+ * a comparison of two tells; its steps, with those of its checks; how deep they may lead. */
 #define HY_SCHEMA_BYTES_MAX        (256u << 10)
 #define HY_RULES_MAX               16384u
 #define HY_RULES_COMPILE_STEPS_MAX 1000000u /* one is a member of a schema that is looked at */
@@ -458,6 +458,7 @@ _Static_assert(HY_OWN_STATE_BYTES_MAX < HY_STORE_QUEUE_BYTES / 2, "a snapshot ca
 _Static_assert(HY_STORE_FOLD_STEP_BYTES < HY_STORE_FOLD_BYTES, "a fold has steps");
 _Static_assert(HY_MANAGER_TIMEOUT_MS > HY_REQUEST_TIMEOUT_MS, "who asks it waits longer than it");
 
+_Static_assert(HY_COMPAT_STEPS_MAX <= HY_RULES_STEPS_MAX, "a comparison checks with what it has");
 _Static_assert(HY_HTTP_HEAD_BYTES_MAX < HY_OUTPUT_BYTES_MAX, "what echoes a head can wait");
 _Static_assert(HY_GATE_WORDS_PER_S *(HY_CLOSE_MS / 1000u + 2u) <= HY_NODE_FILES / 2u,
                "who is turned away takes nobody's descriptor");

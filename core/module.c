@@ -143,7 +143,7 @@ static int host_network(lua_State *L) {
     w->node_disk = disk;
     if (!rc) rc = hy_module_auth_keys(L, w, &err);
     if (!rc) rc = stock_catalogue(L, w, domain, &err);
-    if (!rc) rc = hy_world_add_domain(w, domain);
+    if (!rc) rc = hy_world_add_domain(w, domain, false);
     if (!rc && disk) { /* it reads before anybody comes */
         lua_State *before = hy_world_enter(L, w, true);
         hy_world_rest(w);
@@ -188,12 +188,15 @@ static int network_settle(lua_State *L) {
     return 1;
 }
 
-/* net:domain(name): one domain more, with a node of its own; runtimes made from now on reach it */
+/* net:domain(name [, {auth = false}]): one domain more, with a node of its own; runtimes made from
+ * now on reach it. Without auth that node asks for no tokens. */
 static int network_domain(lua_State *L) {
     hy_world_t *w = check_network(L);
     const char *name = luaL_checkstring(L, 2);
     if (hy_world_find_domain(w, name) >= 0) return luaL_error(L, "network: %s is there", name);
-    int rc = hy_world_add_domain(w, name);
+    bool is_open =
+        lua_istable(L, 3) && lua_getfield(L, 3, "auth") == LUA_TBOOLEAN && !lua_toboolean(L, -1);
+    int rc = hy_world_add_domain(w, name, is_open);
     return rc ? luaL_error(L, "network: %s: %s", name, hy_error_text(rc)) : 0;
 }
 

@@ -33,6 +33,7 @@
 typedef struct {
     hy_str_t *name;
     hy_node_server_t *node; /* NULL: it is down */
+    bool is_open;           /* its node asks for no tokens, whatever others do */
     hy_store_t *store;      /* of the node; NULL: it remembers nothing */
     hy_network_t *network;
 } hy_domain_t;
@@ -113,7 +114,7 @@ void hy_world_unanchor(const hy_world_t *w, const void *userdata);
 bool hy_world_protect(hy_world_t *w, lua_CFunction fn, void *a, void *b);
 
 /* Adds a domain with its node and network. */
-int hy_world_add_domain(hy_world_t *w, const char *name);
+int hy_world_add_domain(hy_world_t *w, const char *name, bool is_open);
 /* The node's process is killed; it is started again, with what it finds on its disk. */
 void hy_world_kill_node(hy_domain_t *d);
 int hy_world_start_node(hy_world_t *w, hy_domain_t *d);

@@ -41,6 +41,6 @@ int hy_module_tap(lua_State *L) {
     lua_settop(L, 2);
     lua_rawsetp(L, LUA_REGISTRYINDEX, key_of(w));
     for (uint32_t i = 0; i < w->domain_count; i++)
-        hy_network_tap(w->domains[i].network, is_wanted ? on_arrival : NULL, w);
+        hy_network_tap(w->domains[i].network, (hy_network_tap_t){is_wanted ? on_arrival : NULL, w});
     return 0;
 }

@@ -84,7 +84,7 @@ int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
     hy_node_config_t config = {
         .domain = d->name->bytes, .clock = w->clock, .random = &w->random, .limits = w->limits};
     config.store = d->store;
-    if (w->keys) config.auth = hy_token_keys_auth(w->keys);
+    if (w->keys && !d->is_open) config.auth = hy_token_keys_auth(w->keys);
     config.ready = on_node_ready;
     config.ready_arg = d;
     if (d == w->domains) config.schemas = w->schemas;
@@ -93,10 +93,10 @@ int hy_world_start_node(hy_world_t *w, hy_domain_t *d) {
     return rc;
 }
 
-int hy_world_add_domain(hy_world_t *w, const char *name) {
+int hy_world_add_domain(hy_world_t *w, const char *name, bool is_open) {
     if (w->domain_count == HY_WORLD_DOMAINS_MAX) return HY_EFULL;
     hy_domain_t *d = &w->domains[w->domain_count];
-    *d = (hy_domain_t){.name = hy_str_from(name)};
+    *d = (hy_domain_t){.name = hy_str_from(name), .is_open = is_open};
     if (!d->name) return HY_ENOMEM;
     w->domain_count++;
     int rc = hy_network_new(w->clock, NULL, hy_random_u64(&w->random), &w->faults, &d->network);

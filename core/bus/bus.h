@@ -187,8 +187,8 @@ bool hy_bus_vouches(const hy_bus_t *bus, const hy_str_t *to, const hy_str_t *use
  * by the bus. */
 typedef struct {
     /* Before an uplink gets it. `*before`, NULL at first, is a message that leaves by the same
-     * uplink before this one; its reference is taken over. Negative, with a text: it does not
-     * leave, and a request is answered so. */
+     * uplink before this one; its reference is taken over. Positive: it stays in, and that is all
+     * right; negative, with a text: it does not leave, and a request is answered so. */
     int (*leaves)(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err);
     /* As hy_uplink_receive gets it. Positive: it goes no further, and that is all right; negative:
      * it was not taken, as hy_uplink_receive tells. */

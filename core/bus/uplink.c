@@ -125,15 +125,16 @@ static hy_msg_t *too_large_answer(const hy_msg_t *m) {
     return NULL;
 }
 
-/* Should what goes before not get through, that is as if it were lost on its way. */
+/* Positive: it stays in. Should what goes before not get through, that is as if it were lost on its
+ * way. */
 static int hand_out(hy_uplink_t *u, hy_msg_t *m, hy_error_t *why) {
     hy_bus_t *bus = u->bus;
     if (!bus->door) return u->cb(u->arg, m);
     hy_msg_t *before = NULL;
     hy_msg_ref(m);
     int code = bus->door->leaves(bus->door_arg, &m, &before, why);
-    if (code >= 0 && before) u->cb(u->arg, before);
-    if (code >= 0) code = u->bus ? u->cb(u->arg, m) : HY_ECLOSED;
+    if (code == 0 && before) u->cb(u->arg, before);
+    if (code == 0) code = u->bus ? u->cb(u->arg, m) : HY_ECLOSED;
     hy_msg_unref(before);
     hy_msg_unref(m);
     return code;
@@ -151,7 +152,7 @@ void hy__uplink_send(hy_uplink_t *u, hy_msg_t *m) {
     }
     hy__uplink_unref(u);
     if (code >= 0) {
-        bus->stats.uplinked++;
+        if (code == 0) bus->stats.uplinked++;
         return;
     }
     bus->stats.refused++;

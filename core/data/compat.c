@@ -54,10 +54,17 @@ void *hy__compat_take(hy__compat_t *c, size_t bytes) {
     return block;
 }
 
-bool hy__compat_spend(hy__compat_t *c, uint32_t steps) {
-    c->steps += steps;
-    if (c->steps > HY_COMPAT_STEPS_MAX && !c->gave_up) c->gave_up = HY_ETOO_LARGE;
+bool hy__compat_spend(hy__compat_t *c, size_t steps) {
+    size_t left = HY_COMPAT_STEPS_MAX - c->steps;
+    if (steps > left && !c->gave_up) c->gave_up = HY_ETOO_LARGE;
+    c->steps += (uint32_t)(steps < left ? steps : left);
     return !c->gave_up;
+}
+
+enum { LOOKS_A_STEP = 8 };
+
+bool hy__compat_look(hy__compat_t *c, size_t count) {
+    return hy__compat_spend(c, count / LOOKS_A_STEP);
 }
 
 /* --- rules by themselves ---------------------------------------------------------------------- */
@@ -95,15 +102,17 @@ const hy__member_rule_t *hy__rule_member(const hy__object_rules_t *object, const
 bool hy__pattern_matches(hy__compat_t *c, const hy__pattern_rule_t *pattern, const hy_str_t *key) {
     uint32_t cost = 0;
     int rc = hy_regex_match(pattern->regex, key->bytes, key->len, &cost);
-    hy__compat_spend(c, cost < HY_COMPAT_STEPS_MAX / 2 ? 2 * cost : HY_COMPAT_STEPS_MAX);
+    hy__compat_spend(c, 2 * (size_t)cost);
     if (rc < 0) c->gave_up = rc;
     return rc == 1;
 }
 
 int hy__value_fits(hy__compat_t *c, const hy_rule_t *rule, hy_value_t v, hy_error_t *err) {
-    hy__run_t run = {.err = err, .steps = c->run_steps};
+    if (c->gave_up) return HY_ETOO_LARGE;
+    uint32_t before = HY_RULES_STEPS_MAX - HY_COMPAT_STEPS_MAX + c->steps;
+    hy__run_t run = {.err = err, .steps = before};
     int rc = hy__rule_run(&run, rule, v);
-    c->run_steps = run.steps;
+    hy__compat_spend(c, run.steps - before);
     hy__run_deinit(&run);
     if (rc < 0 && rc != HY_ESCHEMA) c->gave_up = rc;
     return rc;
@@ -118,7 +127,8 @@ typedef struct {
     bool is_of_types;
 } choice_t;
 
-static bool has_some(const hy__known_t *k, const hy__rule_list_t *list) {
+static bool has_some(hy__compat_t *c, const hy__known_t *k, const hy__rule_list_t *list) {
+    hy__compat_look(c, (size_t)list->count * k->fits.count);
     for (uint32_t i = 0; i < list->count; i++) {
         if (hy__known_has(&k->fits, list->items[i])) return true;
     }
@@ -138,14 +148,15 @@ static uint32_t count_groups(uint32_t types) {
     return count;
 }
 
-static bool find_choice(const hy__known_t *k, const hy_rule_t *reader, choice_t *choice) {
+static bool find_choice(hy__compat_t *c, const hy__known_t *k, const hy_rule_t *reader,
+                        choice_t *choice) {
     *choice = (choice_t){.any_of = NULL};
-    for (uint32_t i = 0; i < k->fits.count; i++) {
+    for (uint32_t i = 0; i < k->fits.count && !c->gave_up; i++) {
         const hy__place_rules_t *place = k->fits.items[i]->place;
         if (!place) continue;
-        if (place->any_of.count > 0 && !has_some(k, &place->any_of)) {
+        if (place->any_of.count > 0 && !has_some(c, k, &place->any_of)) {
             choice->any_of = &place->any_of;
-        } else if (place->one_of.count > 0 && !has_some(k, &place->one_of)) {
+        } else if (place->one_of.count > 0 && !has_some(c, k, &place->one_of)) {
             choice->one_of = &place->one_of;
         } else if (place->condition && !hy__known_has(&k->fits, place->condition) &&
                    !hy__known_has(&k->misses, place->condition)) {
@@ -203,6 +214,7 @@ static bool is_same_known(const hy__known_t *a, const hy__known_t *b) {
 
 static bool is_being_asked(hy__compat_t *c, const hy_rule_t *reader, const hy__known_t *known) {
     for (const hy__question_t *q = c->questions; q; q = q->up) {
+        hy__compat_look(c, q->known->fits.count + q->known->naming.count);
         if (q->reader == reader && q->is_open == c->is_open && is_same_known(q->known, known))
             return true;
     }
@@ -211,6 +223,7 @@ static bool is_being_asked(hy__compat_t *c, const hy_rule_t *reader, const hy__k
 
 /* What is known has a rule that says just what the reader's does. */
 static bool has_same(hy__compat_t *c, const hy_rule_t *reader, const hy__known_t *known) {
+    hy__compat_look(c, known->fits.count);
     for (uint32_t i = 0; i < known->fits.count; i++) {
         if (hy__is_same_rule(c, reader, known->fits.items[i])) return true;
     }
@@ -236,7 +249,7 @@ static bool answer(hy__compat_t *c, const hy_rule_t *reader, const hy__known_t *
     hy__values_t values;
     if (hy__known_is_empty(c, known)) return true;
     if (hy__known_values(known, &values)) return hy__covers_values(c, reader, known, &values);
-    if (!find_choice(known, reader, &choice)) return hy__covers_rule(c, reader, known);
+    if (!find_choice(c, known, reader, &choice)) return hy__covers_rule(c, reader, known);
     c->quiet++;
     bool covers = hy__covers_rule(c, reader, known);
     c->quiet--;

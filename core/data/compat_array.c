@@ -14,7 +14,8 @@ static uint64_t placed(const hy_rule_t *reader, const hy__known_t *known) {
 }
 
 /* Rules that the reader's refers to: what these say of items is not left for unevaluatedItems. */
-static bool is_evaluated(const hy__known_t *evaluated, uint64_t index) {
+static bool is_evaluated(hy__compat_t *c, const hy__known_t *evaluated, uint64_t index) {
+    hy__compat_look(c, evaluated->fits.count);
     for (uint32_t i = 0; i < evaluated->fits.count; i++) {
         const hy__array_rules_t *array = evaluated->fits.items[i]->array;
         if (array && (array->rest || index < array->prefix.count)) return true;
@@ -27,7 +28,7 @@ static bool covers_item(hy__compat_t *c, const hy_rule_t *reader, const hy__know
     const hy__array_rules_t *array = reader->array;
     const hy_rule_t *rule = index < array->prefix.count ? array->prefix.items[index] : array->rest;
     bool covers = !rule || hy__covers(c, rule, item);
-    if (array->unevaluated && !is_evaluated(evaluated, index))
+    if (array->unevaluated && !is_evaluated(c, evaluated, index))
         covers &= hy__covers(c, array->unevaluated, item);
     return covers;
 }
@@ -60,6 +61,7 @@ static bool is_all(hy__compat_t *c, const hy_rule_t *rule, const hy_rule_t *read
     for (uint64_t i = 0; covers && i <= end; i++) {
         hy__known_t item;
         hy__mark_t mark = hy__compat_mark(c);
+        if (!hy__compat_spend(c, 1)) return false;
         hy__known_item(c, known, i, &item);
         covers = hy__covers_quietly(c, rule, &item);
         hy__compat_release(c, mark);

@@ -79,6 +79,7 @@ static bool is_no(hy__compat_t *c, const hy__known_t *k, hy_kind_t kind, unsigne
 /* None of the values that it could be is one. */
 static bool has_no_value(hy__compat_t *c, const hy__known_t *k, const hy__values_t *values) {
     for (uint32_t i = 0; i < values->count; i++) {
+        if (!hy__compat_spend(c, 1)) return false;
         if (hy__fits_known(c, k, hy__value_at(values, i))) return false;
     }
     return true;
@@ -88,6 +89,7 @@ static bool has_no_value(hy__compat_t *c, const hy__known_t *k, const hy__values
 static bool contradicts_itself(hy__compat_t *c, const hy__known_t *k) {
     for (uint32_t i = 0; i < k->misses.count; i++) {
         const hy_rule_t *missed = k->misses.items[i];
+        if (!hy__compat_look(c, k->fits.count)) return false;
         for (uint32_t r = 0; r < k->fits.count; r++) {
             if (hy__is_same_rule(c, missed, k->fits.items[r])) return true;
         }
@@ -97,7 +99,7 @@ static bool contradicts_itself(hy__compat_t *c, const hy__known_t *k) {
 
 static bool is_empty(hy__compat_t *c, const hy__known_t *k, unsigned levels) {
     hy__values_t values;
-    if (!hy__compat_spend(c, 1)) return false;
+    if (!hy__compat_spend(c, 1) || !hy__compat_look(c, k->fits.count)) return false;
     if (k->types == 0 || contradicts_itself(c, k)) return true;
     if (hy__known_values(k, &values)) return has_no_value(c, k, &values);
     for (uint32_t kind = HY_NULL; kind <= HY_ARRAY; kind++) {

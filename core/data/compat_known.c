@@ -32,7 +32,7 @@ static bool put(hy__compat_t *c, hy__rule_set_t *set, const hy_rule_t *rule) {
 
 static void copy_set(hy__compat_t *c, hy__rule_set_t *set, const hy__rule_set_t *from) {
     *set = (hy__rule_set_t){.count = 0};
-    if (from->count == 0) return;
+    if (from->count == 0 || !hy__compat_look(c, from->count)) return;
     set->items = hy__compat_take(c, from->count * sizeof *set->items);
     if (!set->items) return;
     memcpy(set->items, from->items, from->count * sizeof *set->items);
@@ -64,6 +64,7 @@ static void add_naming_list(hy__compat_t *c, hy__known_t *k, const hy__rule_list
 static void add_naming(hy__compat_t *c, hy__known_t *k, const hy_rule_t *rule) {
     if (!rule || !put(c, &k->naming, rule)) return;
     rule = hy__rule_meant(rule);
+    if (rule->object) hy__compat_look(c, rule->object->dependency_count);
     for (uint32_t i = 0; rule->object && i < rule->object->dependency_count; i++) {
         add_naming(c, k, rule->object->dependencies[i].rule);
     }
@@ -103,7 +104,8 @@ void hy__known_miss(hy__compat_t *c, hy__known_t *k, const hy_rule_t *rule) {
 }
 
 /* By itself, not because another one is there. */
-static bool requires_plainly(const hy__known_t *k, const hy_str_t *key) {
+static bool requires_plainly(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key) {
+    hy__compat_look(c, k->fits.count);
     if (k->present && hy_str_equal(k->present, key)) return true;
     for (uint32_t i = 0; i < k->fits.count; i++) {
         const hy__object_rules_t *object = k->fits.items[i]->object;
@@ -113,20 +115,22 @@ static bool requires_plainly(const hy__known_t *k, const hy_str_t *key) {
     return false;
 }
 
-static bool has_key(const hy__key_list_t *list, const hy_str_t *key) {
+static bool has_key(hy__compat_t *c, const hy__key_list_t *list, const hy_str_t *key) {
+    hy__compat_look(c, list->count);
     for (uint32_t i = 0; i < list->count; i++) {
         if (hy_str_equal(list->items[i], key)) return true;
     }
     return false;
 }
 
-bool hy__known_requires(const hy__known_t *k, const hy_str_t *key) {
-    if (requires_plainly(k, key)) return true;
-    for (uint32_t i = 0; i < k->fits.count; i++) {
+bool hy__known_requires(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key) {
+    if (requires_plainly(c, k, key)) return true;
+    for (uint32_t i = 0; i < k->fits.count && !c->gave_up; i++) {
         const hy__object_rules_t *object = k->fits.items[i]->object;
+        if (object) hy__compat_look(c, object->dependency_count);
         for (uint32_t d = 0; object && d < object->dependency_count; d++) {
             const hy__dependency_t *dependency = &object->dependencies[d];
-            if (has_key(&dependency->required, key) && requires_plainly(k, dependency->key))
+            if (has_key(c, &dependency->required, key) && requires_plainly(c, k, dependency->key))
                 return true;
         }
     }
@@ -139,8 +143,10 @@ void hy__known_close(hy__compat_t *c, hy__known_t *k) {
         const hy__object_rules_t *object = k->fits.items[i]->object;
         for (uint32_t d = 0; object && d < object->dependency_count; d++) {
             const hy__dependency_t *dependency = &object->dependencies[d];
-            if (!dependency->rule || hy__known_has(&k->fits, dependency->rule)) continue;
-            if (!hy__known_requires(k, dependency->key)) continue;
+            if (!dependency->rule) continue;
+            if (!hy__compat_look(c, k->fits.count)) return;
+            if (hy__known_has(&k->fits, dependency->rule)) continue;
+            if (!hy__known_requires(c, k, dependency->key)) continue;
             add_fits(c, k, dependency->rule);
             i = (uint32_t)-1; /* which may require what those before depend on */
             break;
@@ -168,6 +174,7 @@ static void add_member(hy__compat_t *c, hy__known_t *m, const hy_rule_t *rule, c
 
 void hy__known_member(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key, hy__known_t *m) {
     hy__known_init(m);
+    hy__compat_look(c, k->fits.count + k->naming.count);
     for (uint32_t i = 0; i < k->fits.count; i++) {
         add_member(c, m, k->fits.items[i], key, add_fits);
     }
@@ -185,6 +192,7 @@ static const hy_rule_t *rule_for_item(const hy_rule_t *rule, uint64_t index) {
 
 void hy__known_item(hy__compat_t *c, const hy__known_t *k, uint64_t index, hy__known_t *m) {
     hy__known_init(m);
+    hy__compat_look(c, k->fits.count + k->naming.count);
     for (uint32_t i = 0; i < k->fits.count; i++) {
         add_fits(c, m, rule_for_item(k->fits.items[i], index));
     }
@@ -194,8 +202,10 @@ void hy__known_item(hy__compat_t *c, const hy__known_t *k, uint64_t index, hy__k
     hy__known_close(c, m);
 }
 
-static const hy_rule_t *rule_for_pattern(const hy_rule_t *rule, const hy_str_t *pattern) {
+static const hy_rule_t *rule_for_pattern(hy__compat_t *c, const hy_rule_t *rule,
+                                         const hy_str_t *pattern) {
     const hy__object_rules_t *object = rule->object;
+    hy__compat_look(c, object ? 1 + object->pattern_count : 1);
     for (uint32_t i = 0; object && i < object->pattern_count; i++) {
         if (hy_str_equal(object->patterns[i].pattern, pattern)) return object->patterns[i].rule;
     }
@@ -206,16 +216,17 @@ void hy__known_matching(hy__compat_t *c, const hy__known_t *k, const hy_str_t *p
                         hy__known_t *m) {
     hy__known_init(m);
     for (uint32_t i = 0; i < k->fits.count; i++) {
-        add_fits(c, m, rule_for_pattern(k->fits.items[i], pattern));
+        add_fits(c, m, rule_for_pattern(c, k->fits.items[i], pattern));
     }
     for (uint32_t i = 0; i < k->naming.count; i++) {
-        add_naming(c, m, rule_for_pattern(k->naming.items[i], pattern));
+        add_naming(c, m, rule_for_pattern(c, k->naming.items[i], pattern));
     }
     hy__known_close(c, m);
 }
 
 void hy__known_others(hy__compat_t *c, const hy__known_t *k, hy__known_t *m) {
     hy__known_init(m);
+    hy__compat_look(c, k->fits.count + k->naming.count);
     for (uint32_t i = 0; i < k->fits.count; i++) {
         if (k->fits.items[i]->object) add_fits(c, m, k->fits.items[i]->object->rest);
     }
@@ -232,8 +243,9 @@ static bool describes(const hy_rule_t *rule) {
     return rule && rule->types != 0 && !hy__is_any(rule);
 }
 
-bool hy__known_names_any(const hy__compat_t *c, const hy__known_t *k) {
+bool hy__known_names_any(hy__compat_t *c, const hy__known_t *k) {
     if (c->is_open) return true;
+    hy__compat_look(c, k->naming.count);
     for (uint32_t i = 0; i < k->naming.count; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         if (object &&
@@ -253,6 +265,7 @@ bool hy__known_has_patterns(const hy__known_t *k) {
 
 bool hy__known_names(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key) {
     if (hy__known_names_any(c, k)) return true;
+    hy__compat_look(c, k->naming.count);
     for (uint32_t i = 0; i < k->naming.count; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         if (!object) continue;
@@ -290,7 +303,8 @@ bool hy__known_values(const hy__known_t *k, hy__values_t *values) {
 }
 
 hy_value_t hy__value_at(const hy__values_t *values, uint32_t i) {
-    return values->array ? hy_node_at(values->array, i) : values->few[i];
+    if (values->array) return hy_node_at(values->array, i);
+    return values->list ? values->list[i] : values->few[i];
 }
 
 bool hy__fits_known(hy__compat_t *c, const hy__known_t *k, hy_value_t v) {

@@ -18,7 +18,10 @@ typedef struct {
 
 /* --- one member ------------------------------------------------------------------------------- */
 
+enum { BYTES_A_STEP = 256 }; /* of a key that is looked for */
+
 static bool is_evaluated(members_t *m, const hy_str_t *key) {
+    hy__compat_look(m->c, m->evaluated.fits.count);
     for (uint32_t i = 0; i < m->evaluated.fits.count; i++) {
         const hy__object_rules_t *object = m->evaluated.fits.items[i]->object;
         if (!object) continue;
@@ -41,7 +44,7 @@ static bool covers_member(members_t *m, const hy_str_t *key) {
     const hy__object_rules_t *object = m->object;
     hy__compat_t *c = m->c;
     hy__known_t known;
-    if (!hy__compat_spend(c, 1)) return false;
+    if (!hy__compat_spend(c, 1 + key->len / BYTES_A_STEP)) return false;
     hy__known_member(c, m->known, key, &known);
     if (hy__known_is_empty(c, &known)) return true;
     const hy__member_rule_t *member = hy__rule_member(object, key);
@@ -69,7 +72,9 @@ static bool covers_key(members_t *m, const hy_str_t *key) {
 }
 
 /* True if one of the writer's rules before that one names it, too. */
-static bool is_named_before(const hy__known_t *k, uint32_t end, const hy_str_t *key) {
+static bool is_named_before(hy__compat_t *c, const hy__known_t *k, uint32_t end,
+                            const hy_str_t *key) {
+    hy__compat_look(c, end);
     for (uint32_t i = 0; i < end; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         if (object && hy__rule_member(object, key)) return true;
@@ -84,14 +89,14 @@ static bool covers_named(members_t *m) {
     for (uint32_t i = 0; i < k->naming.count; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         for (uint32_t pos = 0; object && (member = hy_dict_next(&object->members, &pos));) {
-            if (!hy__compat_spend(m->c, 1 + i)) return false;
-            if (!is_named_before(k, i, member->key)) covers &= covers_key(m, member->key);
+            if (!hy__compat_spend(m->c, 1)) return false;
+            if (!is_named_before(m->c, k, i, member->key)) covers &= covers_key(m, member->key);
             if (!covers && m->c->quiet > 0) return false;
         }
     }
     for (uint32_t pos = 0; (member = hy_dict_next(&m->object->members, &pos));) {
         if (!hy__compat_spend(m->c, 1)) return false;
-        if (is_named_before(k, k->naming.count, member->key)) continue;
+        if (is_named_before(m->c, k, k->naming.count, member->key)) continue;
         if (hy__known_names(m->c, k, member->key)) covers &= covers_key(m, member->key);
     }
     return covers;
@@ -127,6 +132,7 @@ static bool covers_class(members_t *m, const hy__known_t *known, const hy_str_t 
     hy__compat_t *c = m->c;
     bool covers = true, is_named = false;
     if (hy__known_is_empty(c, known)) return true;
+    if (!hy__compat_spend(c, object->pattern_count)) return false;
     for (uint32_t i = 0; i < object->pattern_count; i++) {
         const hy_str_t *own = object->patterns[i].pattern;
         if (pattern && hy_str_equal(own, pattern)) is_named = true;
@@ -136,6 +142,7 @@ static bool covers_class(members_t *m, const hy__known_t *known, const hy_str_t 
     if (!is_named && object->rest) covers &= hy__covers(c, object->rest, known);
     for (uint32_t i = 0; object->unevaluated && i < m->evaluated.fits.count; i++) {
         const hy__object_rules_t *named = m->evaluated.fits.items[i]->object;
+        hy__compat_look(c, named ? 1 + named->pattern_count : 1);
         for (uint32_t p = 0; named && pattern && p < named->pattern_count; p++) {
             is_named |= hy_str_equal(named->patterns[p].pattern, pattern);
         }
@@ -145,9 +152,12 @@ static bool covers_class(members_t *m, const hy__known_t *known, const hy_str_t 
     return covers;
 }
 
-static bool is_pattern_before(const hy__known_t *k, uint32_t end, const hy_str_t *pattern) {
-    for (uint32_t i = 0; i < end; i++) {
+static bool is_pattern_before(hy__compat_t *c, const hy__known_t *k, uint32_t end,
+                              const hy_str_t *pattern) {
+    hy__compat_look(c, end);
+    for (uint32_t i = 0; i < end && !c->gave_up; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
+        if (object) hy__compat_look(c, object->pattern_count);
         for (uint32_t p = 0; object && p < object->pattern_count; p++) {
             if (hy_str_equal(object->patterns[p].pattern, pattern)) return true;
         }
@@ -162,8 +172,8 @@ static bool covers_patterns(members_t *m) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         for (uint32_t p = 0; object && p < object->pattern_count; p++) {
             const hy_str_t *pattern = object->patterns[p].pattern;
-            if (!hy__compat_spend(m->c, 1 + i)) return false;
-            if (is_pattern_before(k, i, pattern)) continue;
+            if (!hy__compat_spend(m->c, 1)) return false;
+            if (is_pattern_before(m->c, k, i, pattern)) continue;
             hy__known_t known;
             hy__mark_t mark = hy__compat_mark(m->c);
             hy__known_matching(m->c, k, pattern, &known);
@@ -222,7 +232,8 @@ static bool covers_required(members_t *m) {
     const hy__member_rule_t *member;
     bool covers = true;
     for (uint32_t pos = 0; (member = hy_dict_next(&m->object->members, &pos));) {
-        if (member->is_required && !hy__known_requires(m->known, member->key))
+        if (!hy__compat_spend(m->c, 1)) return false;
+        if (member->is_required && !hy__known_requires(m->c, m->known, member->key))
             covers = break_missing(m->c, member->key);
     }
     return covers;
@@ -237,9 +248,10 @@ static void count_members(members_t *m, uint64_t *min, uint64_t *max) {
     for (uint32_t i = 0; i < k->naming.count; i++) {
         const hy__object_rules_t *object = k->naming.items[i]->object;
         for (uint32_t pos = 0; object && (member = hy_dict_next(&object->members, &pos));) {
-            if (is_named_before(k, i, member->key)) continue;
+            if (!hy__compat_spend(m->c, 1)) return;
+            if (is_named_before(m->c, k, i, member->key)) continue;
             named++;
-            required += hy__known_requires(k, member->key);
+            required += hy__known_requires(m->c, k, member->key);
         }
     }
     if (required > *min) *min = required;
@@ -266,6 +278,7 @@ static bool covers_dependency(members_t *m, const hy__dependency_t *dependency) 
     hy__compat_t *c = m->c;
     hy__known_t k;
     bool covers = true;
+    if (!hy__compat_spend(c, 1)) return false;
     if (!hy__known_names(c, m->known, dependency->key)) return true;
     hy__known_copy(c, &k, m->known);
     k.types &= 1u << HY_OBJECT;
@@ -273,7 +286,8 @@ static bool covers_dependency(members_t *m, const hy__dependency_t *dependency) 
     hy__known_close(c, &k);
     if (hy__known_is_empty(c, &k)) return true;
     for (uint32_t i = 0; i < dependency->required.count; i++) {
-        if (!hy__known_requires(&k, dependency->required.items[i]))
+        if (!hy__compat_spend(c, 1)) return false;
+        if (!hy__known_requires(c, &k, dependency->required.items[i]))
             covers = break_missing(c, dependency->required.items[i]);
     }
     return (!dependency->rule || hy__covers(c, dependency->rule, &k)) && covers;

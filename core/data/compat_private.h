@@ -47,10 +47,11 @@ typedef struct {
     hy_str_t *present;     /* an object has this key; NULL: not known of any */
 } hy__known_t;
 
-/* All values that it can be, of which some may not be what is known, too: an array's items, or
- * `few`. */
+/* All values that it can be, of which some may not be what is known, too: an array's items, a list,
+ * or `few`. */
 typedef struct {
-    hy_node_t *array; /* NULL: `few` */
+    hy_node_t *array;       /* NULL: `list` */
+    const hy_value_t *list; /* NULL: `few` */
     hy_value_t few[3];
     uint32_t count;
 } hy__values_t;
@@ -76,15 +77,16 @@ typedef struct {
     hy_buf_t place;
     size_t place_start; /* of it is the name of a collection */
     const hy__question_t *questions;
-    uint32_t steps, depth;
-    uint32_t run_steps; /* of rules that were run on values */
+    uint32_t steps, depth; /* steps: also of rules that were run on values */
     int gave_up; /* HY_ENOMEM, HY_ETOO_LARGE: the answer is no, whatever is said from then on */
     hy__chunk_t *chunk;
     size_t chunk_used;
 } hy__compat_t;
 
 /* Counts steps. False if there were too many, or it gave up before. */
-bool hy__compat_spend(hy__compat_t *c, uint32_t steps);
+bool hy__compat_spend(hy__compat_t *c, size_t steps);
+/* The same for so many things in a row that are only looked at. */
+bool hy__compat_look(hy__compat_t *c, size_t count);
 hy__mark_t hy__compat_mark(const hy__compat_t *c);
 void hy__compat_release(hy__compat_t *c, hy__mark_t mark);
 void *hy__compat_take(hy__compat_t *c, size_t bytes); /* NULL: it gave up */
@@ -141,9 +143,9 @@ void hy__known_others(hy__compat_t *c, const hy__known_t *k, hy__known_t *m);
 /* True if such a member may be there: the writer names it, by itself, a pattern, or as one of any
  * (additionalProperties). */
 bool hy__known_names(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key);
-bool hy__known_names_any(const hy__compat_t *c, const hy__known_t *k);
+bool hy__known_names_any(hy__compat_t *c, const hy__known_t *k);
 bool hy__known_has_patterns(const hy__known_t *k);
-bool hy__known_requires(const hy__known_t *k, const hy_str_t *key);
+bool hy__known_requires(hy__compat_t *c, const hy__known_t *k, const hy_str_t *key);
 
 /* False if there is no list of them. */
 bool hy__known_values(const hy__known_t *k, hy__values_t *values);
@@ -175,6 +177,6 @@ bool hy__breaks(hy__compat_t *c, const char *format, ...) __attribute__((format(
 enum { HY__LIST_BYTES = 128 };
 const char *hy__types_text(uint32_t types, char text[HY__LIST_BYTES]);
 /* "open, pending, closed", as many as a line bears; `is_bare`: texts without quotes. */
-void hy__values_write(hy_buf_t *b, const hy__values_t *values, bool is_bare);
+void hy__values_write(hy__compat_t *c, hy_buf_t *b, const hy__values_t *values, bool is_bare);
 
 #endif

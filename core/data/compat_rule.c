@@ -10,7 +10,7 @@
 static const char *list(hy__compat_t *c, const hy__values_t *values, bool is_bare) {
     hy_buf_t b;
     hy_buf_init(&b);
-    hy__values_write(&b, values, is_bare);
+    hy__values_write(c, &b, values, is_bare);
     hy_buf_char(&b, '\0');
     char *text = b.failed ? NULL : hy__compat_take(c, b.len);
     if (text) memcpy(text, b.bytes, b.len);
@@ -18,8 +18,9 @@ static const char *list(hy__compat_t *c, const hy__values_t *values, bool is_bar
     return text ? text : "";
 }
 
-static uint32_t types_of(const hy__values_t *values) {
+static uint32_t types_of(hy__compat_t *c, const hy__values_t *values) {
     uint32_t types = 0;
+    hy__compat_look(c, values->count);
     for (uint32_t i = 0; i < values->count; i++) {
         types |= 1u << hy__value_at(values, i).kind;
     }
@@ -32,7 +33,7 @@ static bool break_values(hy__compat_t *c, const hy_rule_t *reader, const hy__val
     hy__known_t k;
     hy_error_t err = {.text = ""};
     char there[HY__LIST_BYTES], here[HY__LIST_BYTES];
-    uint32_t types = types_of(values);
+    uint32_t types = types_of(c, values);
     hy__known_init(&k);
     hy__known_add(c, &k, reader, false);
     if (!(types & k.types))
@@ -47,21 +48,18 @@ static bool break_values(hy__compat_t *c, const hy_rule_t *reader, const hy__val
 
 bool hy__covers_values(hy__compat_t *c, const hy_rule_t *reader, const hy__known_t *known,
                        const hy__values_t *values) {
-    hy_node_t *missed = c->quiet == 0 ? hy_node_new(HY_ARRAY) : NULL;
-    bool covers = true;
-    for (uint32_t i = 0; i < values->count && (covers || missed); i++) {
-        hy_value_t v = hy__value_at(values, i), copy;
+    hy_value_t *missed = c->quiet == 0 ? hy__compat_take(c, values->count * sizeof *missed) : NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < values->count && (count == 0 || missed); i++) {
+        hy_value_t v = hy__value_at(values, i);
+        if (!hy__compat_spend(c, 1)) return false;
         if (!hy__fits_known(c, known, v) || hy__value_fits(c, reader, v, NULL) == 0) continue;
-        covers = false;
-        if (missed && hy_value_copy(v, &copy) == 0)
-            hy_node_insert(missed, hy_node_count(missed), copy);
+        if (missed) missed[count] = v;
+        count++;
     }
-    if (missed && hy_node_count(missed) > 0) {
-        hy__values_t told = {.array = missed, .count = (uint32_t)hy_node_count(missed)};
-        break_values(c, reader, &told);
-    }
-    if (missed) hy_node_unref(missed);
-    return covers;
+    if (missed && count > 0)
+        break_values(c, reader, &(hy__values_t){.list = missed, .count = count});
+    return count == 0;
 }
 
 /* The reader's list of values, where there is none of what is known. */
@@ -74,9 +72,10 @@ static bool covers_list(hy__compat_t *c, const hy_rule_t *reader, const hy__know
     } else {
         taken.few[taken.count++] = reader->constant;
     }
-    if (!(known->types & types_of(&taken)))
+    uint32_t types = types_of(c, &taken);
+    if (!(known->types & types))
         return hy__breaks(c, "is %s there, %s here", hy__types_text(known->types, there),
-                          hy__types_text(types_of(&taken), here));
+                          hy__types_text(types, here));
     return hy__breaks(c,
                       known->types == HY__TYPES_ALL ? "may be %s there, here only %s"
                                                     : "may be any other there (%s), here only %s",
@@ -284,6 +283,7 @@ static bool covers_place(hy__compat_t *c, const hy__place_rules_t *place,
 }
 
 bool hy__covers_rule(hy__compat_t *c, const hy_rule_t *reader, const hy__known_t *known) {
+    hy__compat_look(c, known->fits.count);
     if (!covers_types(c, reader, known) || !covers_list(c, reader, known)) return false;
     bool covers = covers_number(c, reader->number, known);
     covers &= covers_string(c, reader->string, known);

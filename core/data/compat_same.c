@@ -61,7 +61,7 @@ static bool is_same_text(const hy_str_t *a, const hy_str_t *b) {
 
 static bool is_same_list(hy__compat_t *c, pairs_t *pairs, const hy__rule_list_t *a,
                          const hy__rule_list_t *b) {
-    if (a->count != b->count) return false;
+    if (a->count != b->count || !hy__compat_look(c, a->count)) return false;
     for (uint32_t i = 0; i < a->count; i++) {
         if (!is_same(c, pairs, a->items[i], b->items[i])) return false;
     }
@@ -96,14 +96,14 @@ static bool is_same_array(hy__compat_t *c, pairs_t *pairs, const hy__array_rules
 static bool are_same_members(hy__compat_t *c, pairs_t *pairs, const hy__object_rules_t *a,
                              const hy__object_rules_t *b) {
     const hy__member_rule_t *member;
-    if (a->members.count != b->members.count) return false;
+    if (a->members.count != b->members.count || !hy__compat_look(c, a->members.count)) return false;
     for (uint32_t pos = 0; (member = hy_dict_next(&a->members, &pos));) {
         const hy__member_rule_t *other = hy__rule_member(b, member->key);
         if (!other || member->is_required != other->is_required ||
             !is_same(c, pairs, member->rule, other->rule))
             return false;
     }
-    if (a->pattern_count != b->pattern_count) return false;
+    if (a->pattern_count != b->pattern_count || !hy__compat_look(c, a->pattern_count)) return false;
     for (uint32_t i = 0; i < a->pattern_count; i++) {
         if (!hy_str_equal(a->patterns[i].pattern, b->patterns[i].pattern) ||
             !is_same(c, pairs, a->patterns[i].rule, b->patterns[i].rule))
@@ -114,7 +114,9 @@ static bool are_same_members(hy__compat_t *c, pairs_t *pairs, const hy__object_r
 
 static bool is_same_dependency(hy__compat_t *c, pairs_t *pairs, const hy__dependency_t *a,
                                const hy__dependency_t *b) {
-    if (!hy_str_equal(a->key, b->key) || a->required.count != b->required.count) return false;
+    if (!hy_str_equal(a->key, b->key) || a->required.count != b->required.count ||
+        !hy__compat_look(c, 1 + a->required.count))
+        return false;
     for (uint32_t i = 0; i < a->required.count; i++) {
         if (!hy_str_equal(a->required.items[i], b->required.items[i])) return false;
     }

@@ -8,7 +8,9 @@
 
 enum {
     VALUE_BYTES = 60, /* of one that is named */
-    LISTED_MAX = 8
+    LISTED_MAX = 8,
+    BREAK_STEPS = 4, /* what it costs to tell of a place, beside what is written */
+    BYTES_A_STEP = 16
 };
 
 /* --- places ----------------------------------------------------------------------------------- */
@@ -53,6 +55,7 @@ bool hy__breaks(hy__compat_t *c, const char *format, ...) {
         c->found(c->arg, place, what);
         c->told++;
     }
+    hy__compat_spend(c, BREAK_STEPS + c->place.len / BYTES_A_STEP);
     c->place.len -= !c->place.failed;
     return false;
 }
@@ -84,13 +87,14 @@ const char *hy__types_text(uint32_t types, char text[HY__LIST_BYTES]) {
 }
 
 /* As JSON, and no longer than a line bears. */
-static void add_value(hy_buf_t *b, hy_value_t v, bool is_bare) {
+static void add_value(hy__compat_t *c, hy_buf_t *b, hy_value_t v, bool is_bare) {
     size_t before = b->len;
     if (is_bare && v.kind == HY_STR) {
         hy_buf_add(b, v.as.s->bytes, v.as.s->len);
     } else {
         hy_json_write(b, v);
     }
+    hy__compat_spend(c, (b->len - before) / BYTES_A_STEP);
     if (b->failed || b->len - before <= VALUE_BYTES) return;
     b->len = before + VALUE_BYTES;
     while (((unsigned char)b->bytes[b->len] & 0xc0) == 0x80) {
@@ -99,10 +103,10 @@ static void add_value(hy_buf_t *b, hy_value_t v, bool is_bare) {
     hy_buf_text(b, "…");
 }
 
-void hy__values_write(hy_buf_t *b, const hy__values_t *values, bool is_bare) {
+void hy__values_write(hy__compat_t *c, hy_buf_t *b, const hy__values_t *values, bool is_bare) {
     for (uint32_t i = 0; i < values->count && i < LISTED_MAX; i++) {
         if (i > 0) hy_buf_text(b, ", ");
-        add_value(b, hy__value_at(values, i), is_bare);
+        add_value(c, b, hy__value_at(values, i), is_bare);
     }
     if (values->count > LISTED_MAX) hy_buf_text(b, ", …");
 }

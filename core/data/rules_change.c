@@ -167,22 +167,23 @@ static int follow(hy__run_t *run, const hy_rule_t *rule, const hy__touch_t *touc
 
 /* --- a change --------------------------------------------------------------------------------- */
 
-static int check(const hy_rule_t *rule, hy_node_t *root, const hy__touched_t *touched,
-                 hy_error_t *err) {
-    hy__run_t run = {.err = err};
-    if (touched->is_whole) return hy__run_whole(&run, rule, hy_node_value(root));
-    int rc = follow(&run, rule, touched->root);
-    hy__run_deinit(&run);
+static int check(hy__run_t *run, const hy_rule_t *rule, hy_node_t *root,
+                 const hy__touched_t *touched) {
+    if (touched->is_whole) return hy__run_whole(run, rule, hy_node_value(root));
+    int rc = follow(run, rule, touched->root);
+    hy__run_deinit(run);
     return rc == HY_ETOO_LARGE ? HY_ESCHEMA : rc;
 }
 
 int hy_rule_check_effects(const hy_rule_t *rule, hy_node_t *root, const hy_effect_t *effects,
                           uint32_t count, hy_error_t *err) {
     hy__touched_t touched;
+    hy__run_t fast = {.err = NULL}, telling = {.err = err};
     int rc = hy__touched_make(&touched, root, effects, count);
     if (rc == 0 && (touched.root || touched.is_whole)) {
-        rc = check(rule, root, &touched, NULL);
-        if (rc == HY_ESCHEMA && err) rc = check(rule, root, &touched, err);
+        rc = check(&fast, rule, root, &touched);
+        if (rc == HY_ESCHEMA && err && hy__run_tells(&fast, &telling))
+            rc = check(&telling, rule, root, &touched);
     }
     hy__touched_release(&touched);
     return rc;

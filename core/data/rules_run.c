@@ -302,14 +302,14 @@ int hy__run_whole(hy__run_t *run, const hy_rule_t *rule, hy_value_t v) {
     return rc == HY_ETOO_LARGE ? HY_ESCHEMA : rc;
 }
 
+bool hy__run_tells(const hy__run_t *fast, hy__run_t *telling) {
+    telling->steps = fast->steps;
+    return hy__run_count(telling, 0) == 0;
+}
+
 int hy_rule_check(const hy_rule_t *rule, hy_value_t value, hy_error_t *err) {
     hy__run_t fast = {.err = NULL}, telling = {.err = err};
     int rc = hy__run_whole(&fast, rule, value);
-    if (rc != HY_ESCHEMA || !err) return rc;
-    telling.steps = fast.steps; /* both together are the check */
-    if (fast.steps > HY_RULES_STEPS_MAX) {
-        hy__run_count(&telling, 0);
-        return rc;
-    }
+    if (rc != HY_ESCHEMA || !err || !hy__run_tells(&fast, &telling)) return rc;
     return hy__run_whole(&telling, rule, value);
 }

@@ -25,6 +25,9 @@ int hy__run_settle(hy__run_t *run, uint64_t left);
 /* One rule more on the way to a value: counted, and run->depth is one more until the caller takes
  * it back. HY_ETOO_LARGE: there are too many, and it is as before. */
 int hy__run_enter(hy__run_t *run);
+/* True if there are steps left for a run that tells why a fast one said no: both are one check.
+ * That there are none is told. */
+bool hy__run_tells(const hy__run_t *fast, hy__run_t *telling);
 /* Whether it fits, without a word about why not: 0, HY_ESCHEMA, or what ends the run. */
 int hy__run_try(hy__run_t *run, const hy_rule_t *rule, hy_value_t v);
 int hy__run_try_at(hy__run_t *run, const hy_rule_t *rule, hy_value_t v); /* an item, a member */

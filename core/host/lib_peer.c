@@ -41,17 +41,26 @@ static int call(lua_State *L) {
     return hy_wait_end(L, w, rc, &err);
 }
 
-/* emit(name, …): to whoever follows this hyperty. */
-static int emit(lua_State *L) {
-    hy_instance_t *i = hy__lib_instance(L, "emit");
+static int emit_to(lua_State *L, const char *method, bool is_here) {
+    hy_instance_t *i = hy__lib_instance(L, method);
     int last = lua_gettop(L);
     hy_error_t err = {0};
     const char *name = hy_class_text(L, 1, NULL);
-    hy_value_t *values = check_values(L, "emit", 2, last);
-    int rc = hy_syncher_emit(i->syncher, name, hy_value_take(values), &err);
+    hy_value_t *values = check_values(L, method, 2, last);
+    int rc = hy_syncher_emit(i->syncher, name, hy_value_take(values), is_here, &err);
     if (rc < 0) return hy_push_failure(L, rc, err.text);
     lua_pushboolean(L, 1);
     return 1;
+}
+
+/* emit(name, …): to whoever follows this hyperty. */
+static int emit(lua_State *L) {
+    return emit_to(L, "emit", false);
+}
+
+/* emit_here(name, …): to those of this runtime, and no node. */
+static int emit_here(lua_State *L) {
+    return emit_to(L, "emit_here", true);
 }
 
 /* --- following -------------------------------------------------------------------------------- */
@@ -138,6 +147,8 @@ const hy_method_t hy_lib_peer_functions[] = {
      "calls a function of another hyperty's api", NULL},
     {"emit", emit, "name: string, ...: any", "true" HY_OR_WHY,
      "tells those who follow this hyperty", NULL},
+    {"emit_here", emit_here, "name: string, ...: any", "true" HY_OR_WHY,
+     "the same, but only those of this runtime: no node hears it", NULL},
     {"follow", follow, "url: string, name: string, fn: fun(...: any)", "true" HY_OR_WHY,
      "calls the function when that hyperty emits the name", NULL},
     {NULL}};

@@ -78,7 +78,7 @@ static hy_value_t event_args(const hy_instance_t *i) {
 static void emit_as(hy_instance_t *i, hy_syncher_t *syncher, const char *event) {
     hy_error_t err = {.text = ""};
     hy_value_t args = event_args(i);
-    int rc = args.kind == HY_ARRAY ? hy_syncher_emit(syncher, event, args, &err) : HY_ENOMEM;
+    int rc = args.kind == HY_ARRAY ? hy_syncher_emit(syncher, event, args, false, &err) : HY_ENOMEM;
     if (rc < 0) hy__instance_log(i, HY_LOG_WARN, event, err.text[0] ? err.text : hy_error_text(rc));
 }
 

@@ -80,8 +80,8 @@ typedef struct {
 void hy__http_answer(const hy__http_head_t *h, int code, const hy_error_t *why,
                      const hy_websocket_policy_t *policy, const hy_protocol_events_t *events,
                      void *arg, hy__http_answer_t *out);
-/* The answer of a server that closes before it has been asked: 429 if there are too many from
- * there, else 503, with that reason. */
+/* The answer of a server that closes before it has been asked: 400 for what is no request, 429 if
+ * there are too many from there, else 503, with that reason. */
 void hy__http_turned_away(hy_close_code_t code, const char *reason, hy_buf_t *out);
 
 #define HY_HTTP_KEY_BYTES 25u /* with the NUL */

@@ -62,9 +62,10 @@ static void write_line(hy_buf_t *out, int status, const char *line, bool is_head
 }
 
 void hy__http_turned_away(hy_close_code_t code, const char *reason, hy_buf_t *out) {
-    bool is_crowd = code == HY_CLOSE_TOO_MANY;
-    write_line(out, is_crowd ? HTTP_STATUS_TOO_MANY_REQUESTS : HTTP_STATUS_SERVICE_UNAVAILABLE,
-               reason, false);
+    int status = code == HY_CLOSE_PROTOCOL   ? HTTP_STATUS_BAD_REQUEST
+                 : code == HY_CLOSE_TOO_MANY ? HTTP_STATUS_TOO_MANY_REQUESTS
+                                             : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    write_line(out, status, reason, false);
 }
 
 static bool is_head_request(const request_t *r) {

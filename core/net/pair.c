@@ -10,9 +10,7 @@
  * takes delay_min_ms to delay_max_ms; each may lose and repeat. All draws come from the network's
  * own source, in the order of sending: one seed, one run.
  *
- * A pair is the connector and lasts; a channel of it owns the peer, its lanes and what is under
- * way.
- */
+ * A pair is the connector and lasts; a channel of it owns peer, lanes and what is under way. */
 #include "pair.h"
 
 #include "../base/dict.h"
@@ -32,9 +30,8 @@ struct hy_network {
     hy_node_server_t *node;
     hy_link_t pairs;
     size_t in_flight;
-    hy_names_t *names;     /* that arrived lately */
-    hy_network_tap_cb tap; /* NULL: nobody reads along */
-    void *tap_arg;
+    hy_names_t *names; /* that arrived lately */
+    hy_network_tap_t tap;
 };
 
 struct hy_pair {
@@ -65,10 +62,9 @@ struct channel {
     uint64_t up_last_ms;
     hy_dict_t lanes; /* the way down, by origin */
     uint32_t lanes_sweep_at;
-    hy_timer_t free;    /* a slow way down: started while it carries something */
-    uint64_t opened_ms; /* when a word of the session was last sent */
-    uint64_t
-        backlog_ms; /* when the last of what had waited at the node arrives: nothing overtakes */
+    hy_timer_t free;     /* a slow way down: started while it carries something */
+    uint64_t opened_ms;  /* when a word of the session was last sent */
+    uint64_t backlog_ms; /* when all that had waited at the node arrives: nothing overtakes */
 };
 
 typedef struct {
@@ -113,17 +109,16 @@ static void flight_free(flight_t *f, hy_network_t *network) {
 static void on_arrival(void *arg) {
     flight_t *f = arg;
     channel_t *c = f->channel;
-    const hy_pair_t *p = c->pair;
-    hy_network_t *n = p->network;
+    hy_network_t *n = c->pair->network;
     bool is_up = f->is_up;
     hy_msg_t *m = NULL;
     hy_error_t err;
-    if (n->tap) n->tap(n->tap_arg, is_up, &f->text);
+    if (n->tap.cb) n->tap.cb(n->tap.arg, is_up, &f->text);
     int r = f->text ? hy_msg_parse_with(n->names, f->text, &m, &err) : 0;
     flight_free(f, n);
     if (r == 0 && !m) return;
     if (r < 0) {
-        hy_log(log_of(p), HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
+        hy_log(n->log, HY_LOG_ERROR, "pair", "what arrived is no message: %s", err.text);
         return;
     }
     c->refs++;
@@ -157,9 +152,8 @@ void hy_network_set_faults(hy_network_t *n, const hy_network_faults_t *faults) {
     n->faults = *faults;
 }
 
-void hy_network_tap(hy_network_t *n, hy_network_tap_cb cb, void *arg) {
-    n->tap = cb;
-    n->tap_arg = arg;
+void hy_network_tap(hy_network_t *n, hy_network_tap_t tap) {
+    n->tap = tap;
 }
 
 size_t hy_network_in_flight(const hy_network_t *n) {
@@ -410,10 +404,8 @@ static int connect_pair(hy_connector_t *k, const hy_channel_user_t *user, void *
                        p->name->bytes);
     channel_t *c = hy_alloc_zero(sizeof *c);
     if (!c) return hy_fail(err, HY_ENOMEM, "out of memory");
-    *c = (channel_t){.base = {p->network ? &NETWORK : &MEMORY, user, arg},
-                     .refs = 1,
-                     .pair = p,
-                     .lanes_sweep_at = LANES_SWEEP_MIN};
+    *c = (channel_t){.base = {p->network ? &NETWORK : &MEMORY, user, arg}, .refs = 1, .pair = p};
+    c->lanes_sweep_at = LANES_SWEEP_MIN;
     hy_timer_init(&c->free, on_free, c);
     hy_link_init(&c->flights);
     hy_dict_init(&c->lanes, sizeof(lane_t));
@@ -445,10 +437,8 @@ int hy_pair_new(hy_node_server_t *node, hy_network_t *network, const char *name,
         hy_free(p);
         return HY_ENOMEM;
     }
-    *p = (hy_pair_t){.connector = {connect_pair, where, pair_free},
-                     .node = node,
-                     .network = network,
-                     .name = text};
+    *p = (hy_pair_t){.connector = {connect_pair, where, pair_free}, .node = node, .name = text};
+    p->network = network;
     hy_link_init(&p->link);
     if (network) hy_list_append(&network->pairs, &p->link);
     *out = p;

@@ -32,8 +32,11 @@ void hy_network_set_faults(hy_network_t *n, const hy_network_faults_t *faults);
 void hy_network_set_node(hy_network_t *n, hy_node_server_t *node);
 /* Whoever has the network reads along: called with each message as it arrives. Another text may be
  * put in its place, whose reference is taken over; NULL: it is lost. `cb` NULL: nobody. */
-typedef void (*hy_network_tap_cb)(void *arg, bool is_up, hy_str_t **text);
-void hy_network_tap(hy_network_t *n, hy_network_tap_cb cb, void *arg);
+typedef struct {
+    void (*cb)(void *arg, bool is_up, hy_str_t **text);
+    void *arg;
+} hy_network_tap_t;
+void hy_network_tap(hy_network_t *n, hy_network_tap_t tap);
 /* Messages under way. */
 size_t hy_network_in_flight(const hy_network_t *n);
 

@@ -17,7 +17,8 @@
  * A node may ask for a token (node/auth.h). It is got anew for each try, and when the node says
  * that it ends soon: then the session is renewed with it while all goes on. One that the node does
  * not take (401) keeps the stub away like any other failure, and each try asks for it again; the
- * session that it had is kept for re-open. */
+ * session that it had is kept for re-open. Whether its node checks
+ * identities, and for whom the token speaks, the uplink is told (hy_uplink_set_users). */
 #ifndef HY_NET_STUB_H
 #define HY_NET_STUB_H
 
@@ -56,8 +57,6 @@ void hy_stub_hurry(hy_stub_t *s);
 hy_stub_state_t hy_stub_state(const hy_stub_t *s);
 /* True while it is live and something waits to be sent. */
 bool hy_stub_has_more(const hy_stub_t *s);
-/* True if its node, as it said when the session opened, checks identities (node/auth.h). */
-bool hy_stub_checks_identity(const hy_stub_t *s);
 /* Where its node is, for people. Lent. */
 const char *hy_stub_where(const hy_stub_t *s);
 

@@ -164,7 +164,6 @@ size_t hy__session_bytes(const hy_session_t *s);
 void hy__sessions_init(hy_node_server_t *n);
 /* From now on looks whether sessions read what is sent to them, while any has much to read. */
 void hy__sessions_watch(hy_node_server_t *n);
-
 /* Ends those for whose grace there was no memory. Not while anything is being delivered. */
 void hy__sessions_sweep(hy_node_server_t *n);
 
@@ -479,5 +478,7 @@ uint64_t hy__keep_written(const hy_node_server_t *n); /* counts rows */
 void hy__keep_sync(hy_node_server_t *n);              /* what is written is to survive power loss */
 /* Something could not be written, nor can it now: nothing may be acknowledged. */
 bool hy__keep_is_torn(const hy_node_server_t *n);
+
+#include "authorised.h"
 
 #endif

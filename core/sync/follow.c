@@ -12,17 +12,21 @@ typedef struct {
     hy_job_t job;  /* routing it again */
 } follow_t;
 
-static hy_value_t event_body(const char *name, hy_value_t args) {
+static hy_value_t event_body(const char *name, hy_value_t args, bool is_here) {
     hy_value_t value = hy__body1("args", args);
-    if (value.kind == HY_OBJECT && hy_put(value.as.n, "name", hy_text(name)) < 0) {
+    int rc = value.kind == HY_OBJECT ? hy_put(value.as.n, "name", hy_text(name)) : 0;
+    if (rc == 0 && value.kind == HY_OBJECT && is_here)
+        rc = hy_put(value.as.n, "here", hy_bool(true));
+    if (rc < 0) {
         hy_value_drop(value);
         value = hy_absent();
     }
     return value.kind == HY_OBJECT ? hy__body1("value", value) : hy_absent();
 }
 
-int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error_t *err) {
-    hy_value_t body = event_body(name, args);
+int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, bool is_here,
+                    hy_error_t *err) {
+    hy_value_t body = event_body(name, args, is_here);
     hy_str_t *to = hy__url_below(s->url, "/events");
     hy_msg_t *m = NULL;
     if (to && body.kind == HY_OBJECT) {

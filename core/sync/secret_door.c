@@ -147,11 +147,20 @@ static int to_object(hy__secret_t *s, hy_msg_t **m, hy_msg_t **before, hy_error_
     return (*m)->type == HY_MSG_READ ? 0 : keep_in(s, *m, err);
 }
 
+/* What a hyperty emits to those who are here. */
+static bool stays(hy_msg_t *m) {
+    static const char tail[] = "/events";
+    size_t len = sizeof tail - 1;
+    if (m->type != HY_MSG_EVENT || m->to->len < len) return false;
+    if (memcmp(m->to->bytes + m->to->len - len, tail, len) != 0) return false;
+    return hy_get_bool(hy_get_object(hy_msg_body(m), "value"), "here", false);
+}
+
 static int leaves(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err) {
     hy__secrets_t *all = arg;
     hy_str_t *to = (*m)->to;
-    bool is_subscribe = (*m)->type == HY_MSG_SUBSCRIBE;
-    if (is_subscribe) return hy__knock_leaves(all, *m);
+    if (stays(*m)) return 1;
+    if ((*m)->type == HY_MSG_SUBSCRIBE) return hy__knock_leaves(all, *m);
     if (all->objects.count == 0) return 0;
     hy__secret_t *s = hy__secret_find(all, to);
     if (s) {

@@ -205,8 +205,10 @@ int hy_syncher_discover(hy_syncher_t *s, hy_value_t criteria, hy_value_cb done, 
 /* Asks an object's reporter or another hyperty. `params` is an array, taken over. */
 int hy_syncher_execute(hy_syncher_t *s, hy_str_t *to, const char *method, hy_value_t params,
                        hy_value_cb done, void *arg, hy_error_t *err);
-/* Publishes to <hyperty>/events; listens to another hyperty's (until the syncher is closed). */
-int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, hy_error_t *err);
+/* Publishes to <hyperty>/events, or, where it `is_here`, to those of this runtime alone; listens to
+ * another hyperty's (until the syncher is closed). */
+int hy_syncher_emit(hy_syncher_t *s, const char *name, hy_value_t args, bool is_here,
+                    hy_error_t *err);
 int hy_syncher_follow(hy_syncher_t *s, hy_str_t *hyperty, hy_done_cb done, void *arg,
                       hy_error_t *err);
 

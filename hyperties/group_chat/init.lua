@@ -192,10 +192,8 @@ local function check_create(self, name, invitees, options)
   elseif type(invitees) ~= "table" or type(options) ~= "table" then
     return "create takes a name, a list of people and a table of options", "invalid"
   end
-  for option, value in pairs(options) do
-    if option == "mutual" and value then
-      return "mutual rooms are not served; leave it out", "invalid"
-    elseif option ~= "mutual" and option ~= "closed" then
+  for option in pairs(options) do
+    if option ~= "mutual" and option ~= "closed" then
       return ("create knows no option %s (known: closed, mutual)"):format(option), "invalid"
     end
   end
@@ -210,7 +208,8 @@ end
 GroupChat.api = {}
 local api = GroupChat.api
 
--- create(name [, invitees [, {closed=}]]) → url
+-- create(name [, invitees [, {closed=, mutual=}]]) → url. A mutual room can be read by those who
+-- are in it and by nobody on the way; it stays with its creator, who cannot leave but close it.
 function api.create(self, name, invitees, options)
   invitees, options = invitees or {}, options or {}
   local why, code = check_create(self, name, invitees, options)
@@ -218,7 +217,7 @@ function api.create(self, name, invitees, options)
     return nil, why, code
   end
   local moderator, observer, url
-  moderator, why, code = Moderator.open(self, name, options.closed == true)
+  moderator, why, code = Moderator.open(self, name, options)
   if not moderator then
     return nil, why, code
   end

@@ -26,11 +26,13 @@ local PATIENCE = 10 -- seconds
 
 local function owner(chat) return chat.user or chat.url end
 
-function Moderator.open(chat, name, is_closed)
+function Moderator.open(chat, name, options)
   local object, why, code = chat.syncher:create {
     schema = "Communication", name = name, new = true, store = true,
+    mutual = options.mutual == true or nil,
     data = {
-      status = "open", owner = owner(chat), startingTime = hyperty.now(), closed = is_closed,
+      status = "open", owner = owner(chat), startingTime = hyperty.now(),
+      closed = options.closed == true,
       resources = { { type = "chat", direction = "inout" } }, participants = hyperty.array {},
     },
   }
@@ -95,12 +97,24 @@ end
 
 -- Why that person may not come in, or nil.
 function Moderator:refusal(url, identity)
-  local standing = self.standing[url] or identity and self.standing[identity.user]
+  local user = identity and identity.user
+  local standing = self.standing[url] or self.standing[user]
   if standing == "kicked" then
     return "you were removed from this room"
+  elseif not user and not standing and self:has_kicked_a_user() then
+    return "somebody was removed from this room: it must know for whom you come"
   elseif self.object.data.closed and standing ~= "invited" and url ~= self.chat.url then
     return "this room is closed: ask to be invited"
   end
+end
+
+function Moderator:has_kicked_a_user()
+  for who, standing in pairs(self.standing) do
+    if standing == "kicked" and who:find "^user://" then
+      return true
+    end
+  end
+  return false
 end
 
 -- --- the list of participants --------------------------------------------------------------------

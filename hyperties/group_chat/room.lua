@@ -18,6 +18,7 @@ function Room.new(chat, observer, moderator)
   local self = setmetatable({
     chat = chat, object = observer, url = observer.url, moderator = moderator,
     state = "live", -- as told last
+    is_mutual = observer.metadata.mutual, -- what is told of it is not for the node
   }, Room)
   observer:on("child", function(event) self:tell_message(event) end)
   observer:on("change", "participants.*", function(change)
@@ -45,7 +46,8 @@ end
 
 function Room:tell(event, fields)
   fields.room = self.url
-  hyperty.emit(event, fields)
+  local emit = self.is_mutual and hyperty.emit_here or hyperty.emit
+  emit(event, fields)
 end
 
 local function describe(child)

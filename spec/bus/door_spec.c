@@ -5,7 +5,7 @@
 typedef struct {
     world_t *w;
     int fail;
-    bool announces;
+    bool announces, keeps;
 } keeper_t;
 
 static hy_msg_t *changed(hy_msg_t *m, int by) {
@@ -16,6 +16,7 @@ static hy_msg_t *changed(hy_msg_t *m, int by) {
 
 static int leaves(void *arg, hy_msg_t **m, hy_msg_t **before, hy_error_t *err) {
     const keeper_t *k = arg;
+    if (k->keeps) return 1;
     if (k->fail) return hy_fail(err, k->fail, "kept in");
     if ((*m)->type == HY_MSG_RESPONSE) return 0;
     hy_msg_t *out = changed(*m, 10);
@@ -76,6 +77,19 @@ static void a_message_may_leave_before_another(void **state) {
     assert_seen(w, "up7 up11");
 }
 
+static void what_it_keeps_in_is_neither_sent_nor_refused(void **state) {
+    world_t *w = *state;
+    keeper_t k = {.w = w, .keeps = true};
+    part_t up;
+    uplink(w, &up, "up", NULL);
+    hy_bus_set_door(w->bus, &door, &k);
+    send(w, A, B, 1);
+    run(w);
+    assert_seen(w, "");
+    assert_int_equal(hy_bus_stats(w->bus).refused, 0);
+    assert_int_equal(hy_bus_stats(w->bus).uplinked, 0);
+}
+
 static void a_request_that_it_keeps_in_is_answered(void **state) {
     world_t *w = *state;
     keeper_t k = {.w = w, .fail = HY_EFORBIDDEN};
@@ -125,6 +139,7 @@ int main(void) {
         TEST(what_stays_within_does_not_pass_it),
         TEST(what_comes_in_is_heard_as_the_door_gives_it),
         TEST(a_message_may_leave_before_another),
+        TEST(what_it_keeps_in_is_neither_sent_nor_refused),
         TEST(a_request_that_it_keeps_in_is_answered),
         TEST(what_it_cannot_take_is_left_to_the_uplink),
         TEST(what_has_no_room_in_the_queue_does_not_pass_it),

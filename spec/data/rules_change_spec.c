@@ -251,6 +251,24 @@ static void what_was_wrong_before_is_not_told_of_a_change_elsewhere(void **state
     assert_cases(cases, COUNT_OF(cases));
 }
 
+/* What telling why may cost is what is left of the check. */
+static void a_check_and_what_it_tells_have_one_bound(void **state) {
+    (void)state;
+#define UNIQUE(times)                                                                              \
+    "{\"definitions\":{\"u\":{\"uniqueItems\":true}},\"properties\":{\"l\":{\"allOf\":[<" times    \
+    ":{\"$ref\":\"#/definitions/u\"}>,{\"contains\":{\"const\":\"x\"}}]}}}"
+    char *tree = repeated("{\"l\":[<3000:@>]}");
+    char *half = repeated(UNIQUE("150")), *most = repeated(UNIQUE("450"));
+    const case_t cases[] = {
+        {half, tree, SET("l.0", "-1"), "l: has no item that fits \"contains\""},
+        {most, tree, SET("l.0", "-1"), "l: takes more than 4000000 steps to check"},
+    };
+    assert_cases(cases, COUNT_OF(cases));
+    free(tree);
+    free(half);
+    free(most);
+}
+
 static void one_effect_is_checked_without_allocating(void **state) {
     (void)state;
     hy_rules_t *rules = rules_of(ROOM);
@@ -316,6 +334,7 @@ int main(void) {
         TEST(a_batch_is_checked_as_the_whole_is),
         TEST(what_does_not_fit_is_told_from_the_root),
         TEST(what_was_wrong_before_is_not_told_of_a_change_elsewhere),
+        TEST(a_check_and_what_it_tells_have_one_bound),
         TEST(one_effect_is_checked_without_allocating),
         TEST(a_batch_that_finds_no_memory_leaves_nothing),
     };

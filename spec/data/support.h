@@ -7,7 +7,35 @@
 
 #include "data/object.h"
 
+#include <stdlib.h>
+
 /* --- texts ------------------------------------------------------------------------------------ */
+
+/* "[<3:k@>]" is "[k0,k1,k2]". The result ends with a zero; free() it. */
+static inline char *repeated(const char *text) {
+    hy_buf_t b;
+    hy_buf_init(&b);
+    for (const char *open; (open = strchr(text, '<')); text = strchr(text, '>') + 1) {
+        char *body;
+        long count = strtol(open + 1, &body, 10);
+        hy_buf_add(&b, text, (size_t)(open - text));
+        for (long i = 0; i < count; i++) {
+            if (i > 0) hy_buf_char(&b, ',');
+            for (const char *c = body + 1; *c != '>'; c++) {
+                if (*c == '@') {
+                    hy_buf_format(&b, "%ld", i);
+                } else {
+                    hy_buf_char(&b, *c);
+                }
+            }
+        }
+    }
+    hy_buf_add(&b, text, strlen(text) + 1);
+    char *out = strdup(b.bytes);
+    hy_buf_deinit(&b);
+    assert_non_null(out);
+    return out;
+}
 
 static inline hy_str_t *str_of(const char *text) {
     hy_str_t *s = hy_str_from(text);

@@ -4,9 +4,9 @@
 --   local world = durable.world { delay = { 0, 0.01 }, "anna", "ben" }
 --   world:crash "anna"  world:start "anna"
 --
--- `users`, `policy` and `groups` are as in network.lua, and may be changed for the next start in
--- `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and `heard` as
--- in network.lua.
+-- `users`, `auth`, `policy` and `groups` are as in network.lua, and may be changed for the next
+-- start in `world.options`. `eval` runs code inside an instance, as in objects.lua; `listen` and
+-- `heard` as in network.lua.
 local host = require "hyperty.host"
 local network = require "spec.support.network"
 local objects = require "spec.support.objects"
@@ -21,8 +21,10 @@ World.__index = World
 function M.world(options)
   local world = setmetatable({ logged = {}, warned = {}, blocks = host.blocks(), runtimes = {},
     disks = {}, options = options, schemas = options.schemas or {} }, World)
+  if options.auth then world.key = network.make_key() end
   world.net = host.network {
-    seed = options.seed or 1, delay = options.delay, grace = options.grace,
+    seed = options.seed or 1, auth_keys = world.key and { world.key },
+    delay = options.delay, grace = options.grace,
   }
   for _, name in ipairs(options) do
     local has_disk = not (options.without or {})[name]
@@ -38,6 +40,7 @@ function World:start(name)
   local rt = self.net:runtime {
     paths = {}, store = self.disks[name], schemas = self.schemas[name],
     policy = self.options.policy, groups = self.options.groups,
+    token = self.key and network.token(self.key, { name }) or nil,
     log = function(level, who, text)
       if level == "error" then table.insert(self.logged, who .. ": " .. text) end
       if level == "warn" then table.insert(self.warned, who .. ": " .. text) end
@@ -62,6 +65,7 @@ end
 function World:finish()
   self.net:stop()
   for _, disk in pairs(self.disks) do disk:close() end
+  if self.key then os.remove(self.key) end
   assert(#self.logged == 0, self.logged[1])
   assert(host.blocks() == self.blocks, "memory is left")
 end

@@ -6,12 +6,32 @@
 -- another domain, { "eve", domain = "far" }, and know schemas of its own: { "ben", schemas = {…} }
 -- (those of the options are known by all others). With `users` each acts for
 -- user://localhost/<name>; `policy` and `groups` are those of each runtime, `lines` what policy has
--- logged. `eval` runs code inside an instance, as in objects.lua; what the code raises is raised
--- here.
+-- logged. With `auth` the node of localhost asks for tokens: that of a runtime names the users of
+-- all who live in it, or those in `tokens` under the name of the first. `eval` runs code inside an
+-- instance, as in objects.lua; what the code raises is raised here.
 local host = require "hyperty.host"
 local objects = require "spec.support.objects"
 
 local M = {}
+
+---A secret in a file that others may not read.
+function M.make_key()
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(("secret "):rep(8))
+  file:close()
+  return path
+end
+
+---The option `token` of a runtime that speaks for those who live in it, or for the `users` given.
+function M.token(key, names, users)
+  if not users then
+    users = {}
+    for i, name in ipairs(names) do users[i] = "user://localhost/" .. name end
+  end
+  local token = host.token { key = key, sub = "hyperty-runtime://localhost", user = users }
+  return function(domain) return domain ~= "far" and token or nil end
+end
 
 local World = {}
 World.__index = World
@@ -21,10 +41,14 @@ function M.world(options)
   local world = setmetatable({ logged = {}, warned = {}, lines = {}, blocks = host.blocks(),
     runtimes = {} }, World)
   if options.node_disk then world.disk = host.disk(options.node_disk) end
-  world.net = host.network { seed = 1, delay = options.delay, queue_bytes = options.queue_bytes,
-    grace = options.grace, node_store = world.disk, history_bytes = options.history_bytes }
+  if options.auth then world.key = M.make_key() end
+  world.net = host.network { seed = 1, auth_keys = world.key and { world.key },
+    delay = options.delay, queue_bytes = options.queue_bytes, grace = options.grace,
+    node_store = world.disk, history_bytes = options.history_bytes }
   for _, names in ipairs(options) do
-    if type(names) == "table" and names.domain then world.net:domain(names.domain) end
+    if type(names) == "table" and names.domain then
+      world.net:domain(names.domain, { auth = false })
+    end
   end
   local function log(level, who, text)
     if level == "error" then table.insert(world.logged, who .. ": " .. text) end
@@ -34,9 +58,11 @@ function M.world(options)
   for _, names in ipairs(options) do
     local domain = type(names) == "table" and names.domain or nil
     local schemas = type(names) == "table" and names.schemas or options.schemas
+    local all = type(names) == "table" and names or { names }
     local rt = world.net:runtime { log = log, paths = {}, domain = domain, schemas = schemas,
-      policy = options.policy, groups = options.groups }
-    for _, name in ipairs(type(names) == "table" and names or { names }) do
+      policy = options.policy, groups = options.groups,
+      token = world.key and M.token(world.key, all, (options.tokens or {})[all[1]]) or nil }
+    for _, name in ipairs(all) do
       world[name] = objects.load(rt, name, options.users and "user://localhost/" .. name)
       world.runtimes[name] = rt
     end
@@ -119,6 +145,7 @@ end
 function World:finish()
   self.net:stop()
   if self.disk then self.disk:close() end
+  if self.key then os.remove(self.key) end
   assert(#self.logged == 0, self.logged[1])
   assert(host.blocks() == self.blocks, "memory is left")
 end

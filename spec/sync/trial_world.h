@@ -448,7 +448,7 @@ static inline int emit(actor_t *a, int64_t n) {
         hy_node_unref(args);
         args = NULL;
     }
-    return args ? hy_syncher_emit(a->syncher, "tick", hy_node_value(args), NULL) : HY_ENOMEM;
+    return args ? hy_syncher_emit(a->syncher, "tick", hy_node_value(args), false, NULL) : HY_ENOMEM;
 }
 
 #endif

@@ -60,6 +60,14 @@ function hyperty.call(url, method, ...) end
 ---@return hyperty.Code? code
 function hyperty.emit(name, ...) end
 
+---The same, but only those of this runtime: no node hears it
+---@param name string
+---@param ... any
+---@return true|nil
+---@return string? message
+---@return hyperty.Code? code
+function hyperty.emit_here(name, ...) end
+
 ---Calls the function when that hyperty emits the name
 ---@param url string
 ---@param name string

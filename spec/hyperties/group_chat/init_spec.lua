@@ -57,8 +57,6 @@ describe("the rooms of a group chat", function()
       refused("invalid", "a table of options", anna.create("team", {}, true))
       refused("invalid", "create knows no option close (known: closed, mutual)",
         anna.create("team", {}, { close = true }))
-      refused("invalid", "mutual rooms are not served; leave it out",
-        anna.create("team", {}, { mutual = true }))
       assert.same({}, anna.rooms())
     end)
   end)

@@ -192,6 +192,24 @@ describe("who opened a room", function()
       assert.same({ "anna", "carl" }, anna:sees(room))
     end)
 
+    it("keeps out who does not say for whom it comes", function()
+      local room = world:open(anna, bob)
+      local nobody = "hyperty://localhost/nobody"
+      local port = world.rt:port(nobody)
+      local function subscribe()
+        local answer = assert(port:request { type = "subscribe", to = room .. "/subscription",
+          body = { subscriber = nobody, source = nobody, ext = 1 } })
+        return answer.body.code, answer.body.desc
+      end
+      assert.equal(200, (subscribe()))
+      anna.kick(room, bob.user)
+      assert(port:request { type = "unsubscribe", to = room .. "/subscription",
+        body = { source = nobody } })
+      local code, desc = subscribe()
+      assert.equal(403, code)
+      assert.equal("somebody was removed from this room: it must know for whom you come", desc)
+    end)
+
     it("keeps out who was invited and has not come yet", function()
       local room = world:open(anna, bob)
       local shy = assert(world.rt:load_text("return { name = 'GroupChat' }",
