@@ -5,7 +5,7 @@
 #define TOO_LARGE "it cannot be told whether all fits: too large"
 
 static char *told_of(const char *reader, const char *writer) {
-    char *texts[] = {repeated(reader), repeated(writer)};
+    char *texts[] = {spelled_out(reader), spelled_out(writer)};
     version_t a = version_of(texts[0]), b = version_of(texts[1]);
     hy_buf_t told;
     hy_buf_init(&told);
