@@ -50,11 +50,9 @@ static const hy_log_t *log_of(const hy_stub_t *s) {
 bool hy_stub_has_more(const hy_stub_t *s) {
     return s->phase == LIVE && s->queue.count > 0;
 }
-
 bool hy_stub_checks_identity(const hy_stub_t *s) {
     return s->checks_identity;
 }
-
 const char *hy_stub_where(const hy_stub_t *s) {
     return s->config.connector->where(s->config.connector);
 }
