@@ -5,8 +5,7 @@
  * their number, "." and \s as classes, classes anew. Beside that it is estimated what a match reads
  * at least: `weight` is the characters that must be there, repeats counted.
  *
- * What only PCRE2 can tell (names of groups twice, names of properties, the width of what is looked
- * for behind) is left to it. Properties are in regex_property.c. */
+ * Names and the width of what is looked for behind are left to PCRE2. Properties: regex_property.c. */
 #include "regex_private.h"
 #include "text.h"
 

@@ -1,6 +1,6 @@
 -- Random worlds with a mutual object: messages are late, lost and come twice, sessions break,
--- people leave, are struck off and come back, and everybody writes. Once traffic flows again all who take
--- part see the same, and nothing that was said has passed readable.
+-- people leave, are struck off and come back, and everybody writes. Once traffic flows again all
+-- who take part see the same, and nothing that was said has passed readable.
 local sealed = require "spec.support.sealed"
 
 local SEEDS, STEPS = 12, 40
