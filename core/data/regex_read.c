@@ -5,7 +5,7 @@
  * their number, "." and \s as classes, classes anew. Beside that it is estimated what a match reads
  * at least: `weight` is the characters that must be there, repeats counted.
  *
- * Names and the width of what is looked for behind are left to PCRE2. Properties: regex_property.c. */
+ * Names and the width of what is looked for behind are left to PCRE2. See regex_property.c. */
 #include "regex_private.h"
 #include "text.h"
 
