@@ -5,6 +5,9 @@
 
 static int get_token(hy__opening_t *o, hy_error_t *err) {
     hy_str_t *token = NULL;
+    bool is_ahead = o->is_ahead;
+    o->is_ahead = false;
+    if (is_ahead) return 0;
     int rc = o->get ? o->get(o->arg, &token, err) : 0;
     if (rc < 0) return rc;
     o->is_new = token && !(o->token && hy_str_equal(o->token, token));
@@ -41,7 +44,8 @@ int hy__opening_make(hy__opening_t *o, hy_msg_type_t type, int64_t id, hy_str_t 
 void hy__opening_vouch(hy__opening_t *o, hy_uplink_t *u, bool checks_identity) {
     hy_claims_t claims = {.sub = NULL};
     hy_error_t err;
-    if (checks_identity && !o->token) get_token(o, &err); /* why not is told when it is shown */
+    if (checks_identity && !o->token) /* why there is none is told when it is to be shown */
+        o->is_ahead = get_token(o, &err) == 0 && o->token;
     if (checks_identity && o->token) hy_token_read(o->token, &claims, &err);
     hy_uplink_set_users(u, claims.users);
     hy_claims_deinit(&claims);

@@ -11,6 +11,7 @@ typedef struct {
     void *arg;
     hy_str_t *token; /* that was shown last; NULL: none */
     bool is_new;     /* it is not the one before that */
+    bool is_ahead;   /* it was got to know its users, and is what is shown first */
 } hy__opening_t;
 
 /* The message, which the caller owns, with the token as it is now. */

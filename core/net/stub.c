@@ -30,7 +30,7 @@ struct hy_stub {
     hy__opening_t opening;
     bool is_reopening, is_renewing, is_telling, is_closing;
     bool is_refused; /* its token was not taken when it tried last */
-    bool was_live;
+    bool was_live, checks_identity;
     bool holds;              /* what is sent is kept */
     hy_close_code_t parting; /* what the node has said before it closed; 0: nothing */
     hy_str_t *why;           /* it is away, for people; may be NULL */
@@ -50,7 +50,9 @@ static const hy_log_t *log_of(const hy_stub_t *s) {
 bool hy_stub_has_more(const hy_stub_t *s) {
     return s->phase == LIVE && s->queue.count > 0;
 }
-
+bool hy_stub_checks_identity(const hy_stub_t *s) {
+    return s->checks_identity;
+}
 const char *hy_stub_where(const hy_stub_t *s) {
     return s->config.connector->where(s->config.connector);
 }
@@ -282,8 +284,8 @@ static void on_answer(hy_stub_t *s, hy_msg_t *m) {
     int code = hy_msg_code(m);
     if (code < 200) return;
     if (code < 300 && keep_token(s, hy_msg_body(m))) {
-        bool checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
-        hy__opening_vouch(&s->opening, s->uplink, checks_identity);
+        s->checks_identity = hy_get_bool(hy_msg_body(m), "auth", false);
+        hy__opening_vouch(&s->opening, s->uplink, s->checks_identity);
         live(s);
     } else if (s->is_reopening && code >= 400 && code < 500 && code != 401 && code != 429) {
         hy_str_unref(s->session);

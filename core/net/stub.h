@@ -57,6 +57,8 @@ void hy_stub_hurry(hy_stub_t *s);
 hy_stub_state_t hy_stub_state(const hy_stub_t *s);
 /* True while it is live and something waits to be sent. */
 bool hy_stub_has_more(const hy_stub_t *s);
+/* True if its node, as it said when the session opened, checks identities (node/auth.h). */
+bool hy_stub_checks_identity(const hy_stub_t *s);
 /* Where its node is, for people. Lent. */
 const char *hy_stub_where(const hy_stub_t *s);
 

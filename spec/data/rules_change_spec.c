@@ -257,8 +257,8 @@ static void a_check_and_what_it_tells_have_one_bound(void **state) {
 #define UNIQUE(times)                                                                              \
     "{\"definitions\":{\"u\":{\"uniqueItems\":true}},\"properties\":{\"l\":{\"allOf\":[<" times    \
     ":{\"$ref\":\"#/definitions/u\"}>,{\"contains\":{\"const\":\"x\"}}]}}}"
-    char *tree = repeated("{\"l\":[<3000:@>]}");
-    char *half = repeated(UNIQUE("150")), *most = repeated(UNIQUE("450"));
+    char *tree = spelled_out("{\"l\":[<3000:@>]}");
+    char *half = spelled_out(UNIQUE("150")), *most = spelled_out(UNIQUE("450"));
     const case_t cases[] = {
         {half, tree, SET("l.0", "-1"), "l: has no item that fits \"contains\""},
         {most, tree, SET("l.0", "-1"), "l: takes more than 4000000 steps to check"},

@@ -12,7 +12,7 @@
 /* --- texts ------------------------------------------------------------------------------------ */
 
 /* "[<3:k@>]" is "[k0,k1,k2]". The result ends with a zero; free() it. */
-static inline char *repeated(const char *text) {
+static inline char *spelled_out(const char *text) {
     hy_buf_t b;
     hy_buf_init(&b);
     for (const char *open; (open = strchr(text, '<')); text = strchr(text, '>') + 1) {
