@@ -351,7 +351,8 @@ describe("hyperty attach to a node", function()
 return { name = "Lamp", start = function(self)
   self.object = self.syncher:create { schema = "Resource", name = "lamp", data = { n = 0 } }
   self.object:on("subscribe", function(request)
-    if request.identity ~= "user://localhost/eve" then request:accept() end
+    if request.identity.user == "user://localhost/eve" then return request:reject "not you" end
+    request:accept()
   end)
   print(self.object.url)
 end }]])
@@ -381,7 +382,7 @@ end }]])
         "user://localhost/eve", "--attach", "none")
       local name = eve:ask("self.url", '"([^"]+)"\n')
       eve:type("watch '" .. url .. "'")
-      eve:expect("err", "%S")
+      eve:expect("err", "not you")
       client:type(("node.why('%s', '%s')"):format(name, url))
       client:expect("out", "its reporter has not admitted the hyperty")
       client:ask("node", "the message node: ")
