@@ -123,6 +123,8 @@ static hy_tls_t *new_tls(hy_tls_context_t *c, hy_tls_room_t *room) {
 
 void hy_tls_free(hy_tls_t *t) {
     if (!t) return;
+    /* OpenSSL would take the ticket of a connection that was cut off for spoilt. */
+    if (t->ssl && !t->shaking) SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(t->ssl);
     ERR_clear_error();
     hy_tls_ticket_unref(t->ticket);

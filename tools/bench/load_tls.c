@@ -33,6 +33,12 @@ void tls_close(conn_t *c) {
     c->tls = NULL;
 }
 
+/* Without a word; but so that its ticket stays good, which OpenSSL takes for spoilt otherwise. */
+static void forget(SSL *ssl) {
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(ssl);
+}
+
 /* As recv and send do: what is to be waited for is EAGAIN. */
 static ssize_t result(SSL *ssl, int n) {
     if (n > 0) return n;
@@ -81,7 +87,7 @@ static void shake_for(load_t *l, SSL_SESSION *ticket, const char *name) {
         if (ticket) SSL_set_session(ssl, ticket);
         if (SSL_connect(ssl) != 1) die("the TLS handshake failed");
         resumed += (uint64_t)SSL_session_reused(ssl);
-        SSL_free(ssl);
+        forget(ssl);
         close(fd);
         count++;
     }
@@ -109,7 +115,7 @@ static SSL_SESSION *fetch_ticket(load_t *l) {
     int len = snprintf(line, sizeof line, "GET /health HTTP/1.1\r\nHost: %s\r\n\r\n", l->host);
     SSL_write(ssl, line, len);
     SSL_read(ssl, line, sizeof line);
-    SSL_free(ssl);
+    forget(ssl);
     close(fd);
     SSL_CTX_set_session_cache_mode(context(), SSL_SESS_CACHE_OFF);
     if (!kept) die("%s gives no tickets", l->url);
