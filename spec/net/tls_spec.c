@@ -265,6 +265,22 @@ static void a_runtime_that_comes_back_shakes_hands_in_short(void **state) {
     }
 }
 
+static void so_does_one_that_was_cut_off(void **state) {
+    safe_t *s = *state;
+    const char *url = safe_endpoint(s, 1);
+    hy_connector_t *k;
+    hy_error_t err;
+    assert_int_equal(hy_socket_connector(s->place.sockets, &url, 1, &k, &err), 0);
+    user_t *u = connect_again(s, k);
+    shutdown(((hy_stream_t *)u->channel)->fd, SHUT_RDWR);
+    WAIT_FOR(&s->place, u->closed);
+    runtime_end(u);
+    uint64_t before = hy_sockets_stats(s->place.sockets).tls_resumed;
+    runtime_end(connect_again(s, k));
+    assert_int_equal(hy_sockets_stats(s->place.sockets).tls_resumed, before + 2);
+    k->free(k);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define SPEC(name) cmocka_unit_test_setup_teardown(name, setup, safe_teardown)
@@ -278,6 +294,7 @@ int main(void) {
         SPEC(an_end_without_a_word_is_told_from_one_with),
         SPEC(last_words_come_through_before_the_end),
         SPEC(a_runtime_that_comes_back_shakes_hands_in_short),
+        SPEC(so_does_one_that_was_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
