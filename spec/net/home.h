@@ -4,7 +4,7 @@
 #define HY_SPEC_NET_HOME_H
 
 #include "certificates.h"
-#include "sockets.h"
+#include "runtimes.h"
 
 #include "net/gate.h"
 #include "net/tls.h"
@@ -105,48 +105,12 @@ static inline int teardown(void **state) {
     return 0;
 }
 
-/* --- runtimes --------------------------------------------------------------------------------- */
-
-#define RUNTIME "hyperty-runtime://d.example/"
-
-static inline void say(user_t *u, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    hy_msg_t *m;
-    hy_str_t *s = hy_str_from(text);
-    assert_int_equal(hy_msg_parse(s, &m, NULL), 0);
-    hy_str_unref(s);
-    user_send(u, m);
-}
-
-static inline void say_open(user_t *u, const char *name) {
-    say(u, "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME "%s\",\"to\":\"mn:/session\"}", name);
-}
-
 /* With a session, its answer received as number 1. */
 static inline user_t *runtime_open(home_t *h, const char *url, const char *name) {
-    user_t *u = calloc(1, sizeof *u);
-    assert_int_equal(user_connect(&h->place, u, url), 0);
-    say_open(u, name);
-    WAIT_FOR(&h->place, u->received == 1 || u->closed);
+    user_t *u = runtime_try(&h->place, url, name);
     if (u->closed) fail_msg("%s", u->reason);
     assert_int_equal(u->out_of_order, 0);
     return u;
-}
-
-static inline void runtime_end(user_t *u) {
-    user_end(u);
-    free(u);
-}
-
-static inline void say_to(user_t *u, uint32_t number, const char *from, const char *to) {
-    say(u,
-        "{\"id\":%u,\"type\":\"event\",\"from\":\"" RUNTIME "%s\",\"to\":\"" RUNTIME "%s\","
-        "\"body\":{\"value\":\"some text, so that it has a usual length\"}}",
-        number, from, to);
 }
 
 static inline const char *url_of(home_t *h, int i) {

@@ -278,7 +278,7 @@ static void a_runtime_that_speaks_plainly_to_tls_is_told(void **state) {
     assert_int_equal(u->received, 1); /* the close message */
     runtime_end(u);
     snprintf(url, sizeof url, "ws%s", strstr(s->wss, "://"));
-    u = runtime_try(s, url, "a");
+    u = runtime_try(&s->place, url, "a");
     assert_non_null(strstr(u->reason, "the node answered 400"));
     runtime_end(u);
     assert_int_equal(hy_node_server_stats(s->node).sessions, 0);
@@ -292,7 +292,7 @@ static void a_runtime_that_speaks_tls_to_who_does_not_is_told(void **state) {
         snprintf(url, sizeof url, "%s%s", i ? "wss" : "tls", strstr(plain, "://"));
         snprintf(text, sizeof text, "cannot connect to %s: TLS is not spoken there: write %s", url,
                  plain);
-        user_t *u = runtime_try(s, url, "a");
+        user_t *u = runtime_try(&s->place, url, "a");
         assert_string_equal(u->reason, text);
         runtime_end(u);
     }

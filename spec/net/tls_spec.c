@@ -9,13 +9,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static void say_to(user_t *u, uint32_t number, const char *from, const char *to) {
-    say(u,
-        "{\"id\":%u,\"type\":\"event\",\"from\":\"" RUNTIME "%s\",\"to\":\"" RUNTIME "%s\","
-        "\"body\":{\"value\":\"some text, so that it has a usual length\"}}",
-        number, from, to);
-}
-
 /* --- what goes through ------------------------------------------------------------------------ */
 
 static void runtimes_meet_over_tls(void **state) {

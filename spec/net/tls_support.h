@@ -4,7 +4,7 @@
 #define HY_SPEC_NET_TLS_SUPPORT_H
 
 #include "certificates.h"
-#include "sockets.h"
+#include "runtimes.h"
 
 #include "net/gate.h"
 #include "net/stream.h"
@@ -112,46 +112,10 @@ static inline int safe_teardown(void **state) {
     return 0;
 }
 
-/* --- runtimes --------------------------------------------------------------------------------- */
-
-#define RUNTIME "hyperty-runtime://d.example/"
-
-static inline void say(user_t *u, const char *format, ...) {
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    hy_msg_t *m;
-    hy_str_t *s = hy_str_from(text);
-    assert_int_equal(hy_msg_parse(s, &m, NULL), 0);
-    hy_str_unref(s);
-    user_send(u, m);
-}
-
-static inline void say_open(user_t *u, const char *name) {
-    say(u, "{\"id\":1,\"type\":\"open\",\"from\":\"" RUNTIME "%s\",\"to\":\"mn:/session\"}", name);
-}
-
-/* Connects, with a session if that can be; its answer is number 1. */
-static inline user_t *runtime_try(safe_t *s, const char *url, const char *name) {
-    user_t *u = calloc(1, sizeof *u);
-    assert_non_null(u);
-    assert_int_equal(user_connect(&s->place, u, url), 0);
-    say_open(u, name);
-    WAIT_FOR(&s->place, u->received == 1 || u->closed);
-    return u;
-}
-
 static inline user_t *runtime_open(safe_t *s, const char *url, const char *name) {
-    user_t *u = runtime_try(s, url, name);
+    user_t *u = runtime_try(&s->place, url, name);
     if (u->closed) fail_msg("%s", u->reason);
     return u;
-}
-
-static inline void runtime_end(user_t *u) {
-    user_end(u);
-    free(u);
 }
 
 /* --- the other end, by hand ------------------------------------------------------------------- */

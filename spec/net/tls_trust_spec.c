@@ -8,7 +8,7 @@
 
 /* A try at the node, which has this certificate, fails with that text. */
 static void assert_distrusted(safe_t *s, const char *url, const char *text) {
-    user_t *u = runtime_try(s, url, "a");
+    user_t *u = runtime_try(&s->place, url, "a");
     assert_int_equal(u->opened, 0);
     assert_int_equal(u->closed, 1);
     if (!strstr(u->reason, text)) fail_msg("%s", u->reason);
@@ -124,7 +124,7 @@ static void who_must_show_a_certificate_is_told_so(void **state) {
     safe_listen(s, s->ca);
     safe_trust(s, &(hy_tls_files_t){.authorities = s->ca});
     for (int i = 0; i < 2; i++) {
-        user_t *u = runtime_try(s, safe_endpoint(s, i), "a");
+        user_t *u = runtime_try(&s->place, safe_endpoint(s, i), "a");
         assert_int_equal(u->received, 0);
         if (!strstr(u->reason, "it wants a certificate from us; give --tls-cert FILE"))
             fail_msg("%s", u->reason);
@@ -150,7 +150,7 @@ static void one_of_another_authority_is_not_let_in(void **state) {
     key_write(s->key, &other, 0600);
     certificate_free(&other);
     safe_trust(s, &(hy_tls_files_t){s->cert, s->key, s->ca});
-    user_t *u = runtime_try(s, s->tls, "a");
+    user_t *u = runtime_try(&s->place, s->tls, "a");
     assert_int_equal(u->received, 0);
     if (!strstr(u->reason, "the other end does not trust our certificate"))
         fail_msg("%s", u->reason);
@@ -184,7 +184,7 @@ static void a_new_certificate_is_for_those_who_come_and_nobody_else_notices(void
     safe_issue(s, &(certificate_form_t){.name = "A server", .for_who = "DNS:" ANOTHER},
                &s->authority);
     assert_int_equal(hy_tls_server_reload(s->context, &err), 0);
-    user_t *after = runtime_try(s, s->tls, "after");
+    user_t *after = runtime_try(&s->place, s->tls, "after");
     assert_non_null(strstr(after->reason, " is for " ANOTHER));
     runtime_end(after);
     say(before, "{\"id\":2,\"type\":\"event\",\"from\":\"" RUNTIME "before\",\"to\":\"" RUNTIME
