@@ -141,6 +141,13 @@ static void trim_line_end(hy_buf_t *b) {
     if (b->len > 0 && b->bytes[b->len - 1] == '\r') b->len--;
 }
 
+/* "{" in Base64, and three parts: whoever was given that token would have what signs others. */
+static bool is_token(const hy_buf_t *b) {
+    const char *dot = memchr(b->bytes, '.', b->len), *end = b->bytes + b->len;
+    return b->len > 3 && memcmp(b->bytes, "eyJ", 3) == 0 && dot &&
+           memchr(dot + 1, '.', (size_t)(end - dot - 1));
+}
+
 static int check_key(const char *path, mode_t mode, bool to_sign, hy__token_key_t *k,
                      hy_error_t *err) {
     hy_buf_t *b = &k->bytes;
@@ -154,6 +161,10 @@ static int check_key(const char *path, mode_t mode, bool to_sign, hy__token_key_
         return hy_fail(err, HY_EINVALID,
                        "%s: a secret has at least %u bytes: openssl rand -hex 32 makes one", path,
                        HY_TOKEN_SECRET_BYTES_MIN);
+    if (is_token(b))
+        return hy_fail(err, HY_EINVALID,
+                       "%s: is a token, not what signs it: openssl rand -hex 32 makes a secret",
+                       path);
     return check_secret(path, mode, err);
 }
 

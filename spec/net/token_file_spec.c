@@ -55,6 +55,14 @@ static void a_public_key_may_be_read_by_all_and_changed_by_its_owner(void **stat
     assert_non_null(strstr(err.text, "others than its owner may change it (mode 0664): chmod 644"));
 }
 
+static void a_token_is_no_secret(void **state) {
+    (void)state;
+    assert_no_key(file("secret", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmVkc2lnbmVk\n", 0600),
+                  HY_EINVALID,
+                  "%s: is a token, not what signs it: openssl rand -hex 32 makes a secret");
+    hy_token_keys_free(keys(file("secret", "eyJhbGciOiJIUzI1NiJ9.and-what-is-no-token", 0600)));
+}
+
 static void a_secret_is_long_enough_without_its_line_end(void **state) {
     const char *why = "%s: a secret has at least 32 bytes: openssl rand -hex 32 makes one";
     (void)state;
@@ -136,6 +144,7 @@ int main(void) {
         TEST(what_is_no_file_is_no_key),
         TEST(a_secret_is_its_owners_alone),
         TEST(a_public_key_may_be_read_by_all_and_changed_by_its_owner),
+        TEST(a_token_is_no_secret),
         TEST(a_secret_is_long_enough_without_its_line_end),
         TEST(a_key_in_pem_is_never_a_secret),
         TEST(who_mixes_up_the_two_keys_is_told),
