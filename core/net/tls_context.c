@@ -1,6 +1,7 @@
 /* Contexts: certificate, key and authorities from their files, and what is spoken. OpenSSL is never
  * given a path: files are read here, once, whole, within a bound, and so that neither a pipe nor a
  * passphrase makes anybody wait. */
+#define _GNU_SOURCE /* memmem */
 #include "tls_private.h"
 
 #include <errno.h>
@@ -27,6 +28,10 @@ static const char CIPHERS_12[] =
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* How each begins and ends in PEM; keys of some kinds have a word before that. */
+static const char PRIVATE_KEY[] = "PRIVATE KEY-----";
+static const char CERTIFICATE_LABEL[] = "CERTIFICATE-----";
+
 typedef struct {
     char *bytes;
     size_t len;
@@ -46,6 +51,10 @@ static int fail_file(hy_error_t *err, const char *path, int code) {
 static int fail_memory(hy_error_t *err) {
     ERR_clear_error();
     return hy_fail(err, HY_ENOMEM, "%s", hy_error_text(HY_ENOMEM));
+}
+
+static bool holds(const text_t *t, const char *label) {
+    return t->bytes && memmem(t->bytes, t->len, label, strlen(label)) != NULL;
 }
 
 /* `len` bytes, or up to the end. */
@@ -71,11 +80,11 @@ static int read_file(const char *path, bool is_secret, text_t *out, hy_error_t *
         rc = fail_file(err, path, errno);
     else if (!S_ISREG(at.st_mode) || at.st_size > HY_TLS_FILE_BYTES_MAX)
         rc = hy_fail(err, HY_EINVALID, "%s is no file of certificates or keys", path);
-    else if (is_secret && at.st_mode & OTHERS)
-        rc =
-            hy_fail(err, HY_EFORBIDDEN, "%s can be read by others; write chmod 600 %s", path, path);
     else
         rc = read_open(fd, path, (size_t)at.st_size, out, err);
+    if (rc == 0 && at.st_mode & OTHERS && is_secret && holds(out, PRIVATE_KEY))
+        rc =
+            hy_fail(err, HY_EFORBIDDEN, "%s can be read by others; write chmod 600 %s", path, path);
     close(fd);
     return rc;
 }
@@ -102,8 +111,17 @@ static bool is_end(void) {
 
 /* --- what is in them -------------------------------------------------------------------------- */
 
-static int add_chain(SSL_CTX *ssl, BIO *bio, const char *path, hy_error_t *err) {
+static int fail_swapped(const char *path, const char *found, const char *wanted, hy_error_t *err) {
+    ERR_clear_error();
+    return hy_fail(err, HY_EINVALID, "%s holds a %s, but no %s: are the two files swapped?", path,
+                   found, wanted);
+}
+
+static int add_chain(SSL_CTX *ssl, BIO *bio, const text_t *text, const char *path,
+                     hy_error_t *err) {
     X509 *first = next_certificate(bio), *more;
+    if (!first && holds(text, PRIVATE_KEY))
+        return fail_swapped(path, "private key", "certificate", err);
     if (!first) {
         ERR_clear_error();
         return hy_fail(err, HY_EINVALID,
@@ -125,9 +143,12 @@ static int add_chain(SSL_CTX *ssl, BIO *bio, const char *path, hy_error_t *err) 
                    hy__tls_last());
 }
 
-static int add_key(SSL_CTX *ssl, BIO *bio, char *const *files, hy_error_t *err) {
+static int add_key(SSL_CTX *ssl, BIO *bio, const text_t *text, char *const *files,
+                   hy_error_t *err) {
     bool is_asked = false;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &is_asked);
+    if (!key && holds(text, CERTIFICATE_LABEL) && !holds(text, PRIVATE_KEY))
+        return fail_swapped(files[KEY], "certificate", "private key", err);
     if (!key) {
         ERR_clear_error();
         return hy_fail(err, HY_EINVALID,
@@ -206,9 +227,9 @@ static int add_files(hy_tls_context_t *c, SSL_CTX *ssl, const text_t *texts, hy_
         BIO *bio = BIO_new_mem_buf(texts[i].bytes, (int)texts[i].len);
         if (!bio) return fail_memory(err);
         if (i == CERTIFICATE)
-            rc = add_chain(ssl, bio, c->files[i], err);
+            rc = add_chain(ssl, bio, &texts[i], c->files[i], err);
         else if (i == KEY)
-            rc = add_key(ssl, bio, c->files, err);
+            rc = add_key(ssl, bio, &texts[i], c->files, err);
         else
             rc = add_authorities(c, ssl, bio, err);
         BIO_free(bio);

@@ -275,6 +275,17 @@ static void files_that_are_wrong_are_named_with_what_to_do(void **state) {
                    "%s holds no certificates of authorities, or a damaged one", s->ca);
 }
 
+static void files_in_each_others_place_are_told(void **state) {
+    safe_t *s = *state;
+    assert_int_equal(chmod(s->cert, 0644), 0);
+    assert_refused(&(hy_tls_files_t){s->key, s->cert, NULL}, HY_EINVALID,
+                   "%s holds a private key, but no certificate: are the two files swapped?",
+                   s->key);
+    assert_refused(&(hy_tls_files_t){s->cert, s->cert, NULL}, HY_EINVALID,
+                   "%s holds a certificate, but no private key: are the two files swapped?",
+                   s->cert);
+}
+
 static void a_key_with_a_passphrase_asks_nobody(void **state) {
     safe_t *s = *state;
     FILE *f = fopen(s->key, "w");
@@ -355,6 +366,7 @@ int main(void) {
         SPEC(what_cannot_be_read_again_leaves_all_as_it_was),
         SPEC(tickets_are_worth_nothing_where_others_vouch_for_clients_now),
         SPEC(files_that_are_wrong_are_named_with_what_to_do),
+        SPEC(files_in_each_others_place_are_told),
         SPEC(a_key_with_a_passphrase_asks_nobody),
         SPEC(a_file_that_does_not_end_is_not_read),
         SPEC(a_runtime_needs_both_or_none_of_certificate_and_key),
