@@ -55,7 +55,9 @@ static int check_length(native_t *n, uint32_t len) {
     if (len == 0) return give_up(n, HY_CLOSE_PROTOCOL, "a message of 0 bytes was announced");
     if (len <= HY_MESSAGE_BYTES_MAX) return 0;
     if (len == HTTP_AS_LENGTH)
-        return give_up(n, HY_CLOSE_PROTOCOL, "HTTP is spoken here: a URL of ws:// reaches it");
+        return give_up(n, HY_CLOSE_PROTOCOL,
+                       "HTTP is spoken there: write ws:// instead of tcp://, or wss:// instead of "
+                       "tls://");
     if (len >> 16 == TLS_AS_LENGTH)
         return give_up(n, HY_CLOSE_PROTOCOL,
                        "TLS is not spoken here: write tcp:// instead of tls://");

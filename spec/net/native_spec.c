@@ -108,6 +108,19 @@ static void a_length_of_zero_or_of_gibibytes_is_refused(void **state) {
     }
 }
 
+static void the_answer_of_a_websocket_port_is_told_with_the_schemes_that_reach_it(void **state) {
+    (void)state;
+    for (size_t step = 1; step <= 9; step++) {
+        end_t e;
+        begin_end(&e);
+        end_feed(&e, "HTTP/1.1 400", 12, step);
+        assert_closed(&e, HY_CLOSE_PROTOCOL,
+                      "HTTP is spoken there: write ws:// instead of tcp://, or wss:// instead of "
+                      "tls://");
+        end_free(&e);
+    }
+}
+
 static void what_is_announced_is_not_allocated_before_it_comes(void **state) {
     end_t e;
     (void)state;
@@ -159,6 +172,7 @@ int main(void) {
         TEST(between_messages_nothing_is_held),
         TEST(the_longest_message_comes_and_one_byte_more_does_not),
         TEST(a_length_of_zero_or_of_gibibytes_is_refused),
+        TEST(the_answer_of_a_websocket_port_is_told_with_the_schemes_that_reach_it),
         TEST(what_is_announced_is_not_allocated_before_it_comes),
         TEST(a_handler_may_close_it),
         TEST(without_memory_it_closes_and_says_so),
