@@ -227,12 +227,31 @@ static int check_names(const hy_options_t *o, hy_error_t *err) {
     return 0;
 }
 
+/* What has no effect by itself is a mistake. */
+static int check_company(const hy_options_t *o, hy_error_t *err) {
+    static const struct {
+        hy_option_t option, with;
+        const char *name, *advice;
+    } rows[] = {
+        {HY_OPTION_TOKEN, HY_OPTION_NODE, "token", "is shown to a node: say which with --node URL"},
+        {HY_OPTION_CA, HY_OPTION_NODE, "ca", "is for a node with TLS: say which with --node URL"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!o->given[rows[i].option] || o->given[rows[i].with]) continue;
+        hy_fail(err, HY_EINVALID, "%s: --%s %s", hy_command_word(o->command), rows[i].name,
+                rows[i].advice);
+        return HY_EXIT_USAGE;
+    }
+    return 0;
+}
+
 int hy_options_parse(hy_options_t *o, hy_command_t command, int argc, char **argv,
                      hy_error_t *err) {
     *o = (hy_options_t){.command = command, .log_level = HY_LOG_INFO};
     int status = parse_arguments(o, argc, argv, err);
     if (!status && o->given[HY_OPTION_CONFIG]) status = read_file(o, err);
     if (!status) status = check_values(o, err);
+    if (!status) status = check_company(o, err);
     return status ? status : check_names(o, err);
 }
 
