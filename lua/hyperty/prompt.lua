@@ -285,7 +285,7 @@ local function install_commands(host, env, self, last)
     if x == nil then
       for _, topic in ipairs(help.COMMANDS) do
         local call, text = help.command(topic[1])
-        if commands[topic[1]] then print(format("%-24s%s", call, text:match "^[^\n:.]+")) end
+        if commands[topic[1]] then print(format("%-23s %s", call, text:match "^[^\n:.]+")) end
       end
       return print(OVERVIEW_END)
     end

@@ -211,6 +211,7 @@ hyperty.sleep(0.05)
   it("help tells about the commands and about a hyperty", function()
     local result = repl "help()\nhelp(load)\nhelp 'watch'\nhelp(3)\nhelp(load 'echo')\n"
     assert.truthy(result.out:find("load(name [, config])   Loads the hyperty", 1, true))
+    assert.truthy(result.out:find("accept(user [, fingerprint]) Takes", 1, true))
     assert.truthy(result.out:find("watch(url)\nObserves a data object", 1, true))
     assert.truthy(result.out:find "nothing is known about 3; help%(%) lists the commands\n")
     assert.truthy(result.out:find("echo\n  url        hyperty://localhost/[%x-]+\n"
