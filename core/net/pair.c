@@ -161,8 +161,7 @@ size_t hy_network_in_flight(const hy_network_t *n) {
 }
 
 static bool happens(hy_network_t *n, double chance) {
-    if (chance <= 0) return false;
-    return (double)(hy_random_u64(&n->random) >> 11) * 0x1p-53 < chance;
+    return chance > 0 && (double)(hy_random_u64(&n->random) >> 11) * 0x1p-53 < chance;
 }
 
 static uint64_t draw_delay(hy_network_t *n, bool is_up) {
@@ -391,6 +390,7 @@ static void channel_wake(hy_channel_t *base) {
 static const hy_channel_ops_t MEMORY = {"memory", false, channel_wake, channel_close};
 static const hy_channel_ops_t NETWORK = {"network", true, channel_wake, channel_close};
 static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_peer_close};
+static const hy_peer_events_t OWN_PEER = {on_ready, on_peer_close, .is_own = true};
 
 /* --- pairs ------------------------------------------------------------------------------------ */
 
@@ -409,7 +409,7 @@ static int connect_pair(hy_connector_t *k, const hy_channel_user_t *user, void *
     hy_timer_init(&c->free, on_free, c);
     hy_link_init(&c->flights);
     hy_dict_init(&c->lanes, sizeof(lane_t));
-    if (hy_peer_open(node, &PEER, c, p->name->bytes, &c->peer) < 0) {
+    if (hy_peer_open(node, p->network ? &PEER : &OWN_PEER, c, p->name->bytes, &c->peer) < 0) {
         hy_free(c);
         return hy_fail(err, HY_ENOMEM, "out of memory");
     }

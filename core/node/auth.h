@@ -16,7 +16,10 @@
  *     (HY_CLOSE_UNAUTHORISED) and the session keeps its grace, in which a new token takes it over;
  *   - the 200 to `open` and `re-open` says {"auth":true}: this node checks identities (guarded
  *     there: `identity` of what is sent, `user` of what is registered: 403 if the token does not
- *     name it). */
+ *     name it);
+ *   - a runtime in the node's own process, such as that of its prompt, needs no token, as whoever
+ * is there has the node. It may name any user, but nobody vouches for that: an identity that says
+ *     "verified" gets 403. It does not take over the session of one that has shown a token. */
 #ifndef HY_NODE_AUTH_H
 #define HY_NODE_AUTH_H
 

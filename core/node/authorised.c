@@ -8,9 +8,10 @@
  */
 #include "authorised.h"
 
-int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out, hy_error_t *err) {
+int hy__authority_check(const hy_peer_t *p, hy_msg_t *m, hy_claims_t *out, hy_error_t *err) {
+    const hy_node_server_t *n = hy__peer_server(p);
     hy_error_t why;
-    if (!n->auth) return 0;
+    if (!n->auth || hy__peer_is_own(p)) return 0;
     if (hy_msg_check_body(m, &why) < 0)
         return hy_fail(err, HY_EUNAUTHENTICATED, "the token cannot be read: %s", why.text);
     hy_value_t token = hy_get(hy_msg_body(m), "auth");
@@ -24,13 +25,17 @@ int hy__authority_check(const hy_node_server_t *n, hy_msg_t *m, hy_claims_t *out
     return n->auth->check(n->auth, token.as.s, now_ms, out, err);
 }
 
-int hy__authority_admits(const hy_node_server_t *n, const hy_claims_t *claims,
-                         const hy_str_t *runtime, const hy_session_t *s, hy_error_t *err) {
-    if (!n->auth) return 0;
-    if (!hy_claims_cover(claims, runtime))
+int hy__authority_admits(const hy_peer_t *p, const hy_claims_t *claims, const hy_str_t *runtime,
+                         const hy_session_t *s, hy_error_t *err) {
+    if (!hy__peer_server(p)->auth) return 0;
+    if (claims->sub && !hy_claims_cover(claims, runtime))
         return hy_fail(err, HY_EUNAUTHENTICATED, "the token is for %s, not for %s",
                        claims->sub->bytes, runtime->bytes);
-    if (!s || !s->has_auth || hy_claims_are_alike(&s->claims, claims)) return 0;
+    if (!s || !s->has_auth || (claims->sub && hy_claims_are_alike(&s->claims, claims))) return 0;
+    if (!claims->sub)
+        return hy_fail(err, HY_ECONFLICT,
+                       "%s has a session that has shown a token: it must end first",
+                       runtime->bytes);
     return hy_fail(err, HY_ECONFLICT,
                    "%s has a session that speaks for other users than this token names: it must "
                    "end first",

@@ -7,6 +7,13 @@
 #define _GNU_SOURCE /* memmem */
 #include "authorised.h"
 
+/* Nobody vouches for whom a session speaks that needs no token. */
+static int check_unverified(const hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
+    if (!hy_get_bool(hy_get_object(hy_msg_body(m), "identity"), "verified", false)) return 0;
+    return hy_fail(err, HY_EFORBIDDEN, "%s has shown no token, so its identity is not verified",
+                   s->owner->runtime->bytes);
+}
+
 static int check_user(const hy_session_t *s, const hy_str_t *user, hy_error_t *err) {
     if (hy_claims_name(&s->claims, user)) return 0;
     return hy_fail(err, HY_EFORBIDDEN, "the token of %s does not speak for %s",
@@ -81,6 +88,7 @@ static int scan_body(const hy_session_t *s, const hy_msg_t *m, hy_error_t *err) 
 
 int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
     if (!s->server->auth || !carries_identity(m->type)) return 0;
+    if (hy__peer_is_own(s->peer)) return check_unverified(s, m, err);
     hy_fail(err, HY_ENOMEM, "out of memory"); /* unless it turns out to be something else */
     if (hy_msg_is_parsed(m)) return scan_body(s, m, err);
     const hy_str_t *user = hy_get_str(hy_get_object(hy_msg_body(m), "identity"), "user");
@@ -92,7 +100,8 @@ int hy__identity_check(const hy_session_t *s, hy_msg_t *m, hy_error_t *err) {
 int hy__identity_check_entry(const hy_session_t *s, const hy_node_t *value, const hy_node_t *before,
                              hy_error_t *err) {
     hy_value_t user = hy_get(value, "user");
-    if (!s->server->auth || user.kind == HY_ABSENT || user.kind == HY_NULL) return 0;
+    if (!s->server->auth || hy__peer_is_own(s->peer)) return 0;
+    if (user.kind == HY_ABSENT || user.kind == HY_NULL) return 0;
     if (before && hy_value_equal(user, hy_get(before, "user"))) return 0;
     if (user.kind == HY_STR) return check_user(s, user.as.s, err);
     return hy_fail(err, HY_EINVALID, "user must be one URL: that of a user whom the token names");

@@ -177,6 +177,8 @@ void hy__peer_say(hy_peer_t *p, hy_msg_t *m);
 void hy__peer_end(hy_peer_t *p, hy_close_code_t code, const char *reason);
 void hy__peers_free(hy_node_server_t *n);
 hy_str_t *hy__peer_where(const hy_peer_t *p); /* where it came from, for people */
+const hy_node_server_t *hy__peer_server(const hy_peer_t *p);
+bool hy__peer_is_own(const hy_peer_t *p); /* in the node's process; NULL allowed, it is not */
 
 /* --- outgoing.c: what waits for a connection -------------------------------------------------- */
 

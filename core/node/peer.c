@@ -101,6 +101,14 @@ hy_str_t *hy_peer_runtime(const hy_peer_t *p) {
     return p->session ? p->session->owner->runtime : NULL;
 }
 
+const hy_node_server_t *hy__peer_server(const hy_peer_t *p) {
+    return p->server;
+}
+
+bool hy__peer_is_own(const hy_peer_t *p) {
+    return p && p->events->is_own;
+}
+
 hy_str_t *hy_node_server_origin(const hy_node_server_t *n) {
     return n->origin ? n->origin->owner->runtime : NULL;
 }
@@ -215,7 +223,7 @@ static int open_session(hy_peer_t *p, hy_str_t *runtime, const hy_claims_t *clai
     if (p->session && p->session != s)
         return hy_fail(err, HY_ECONFLICT, "this connection has a session for %s already",
                        p->session->owner->runtime->bytes);
-    int r = hy__authority_admits(n, claims, runtime, s, err);
+    int r = hy__authority_admits(p, claims, runtime, s, err);
     if (r < 0) return r;
     if (s && s == p->session) {
         *out = s;
@@ -239,7 +247,7 @@ static void on_open(hy_peer_t *p, hy_msg_t *m) {
     hy_claims_t claims = {.sub = NULL};
     hy_session_t *s = NULL;
     hy_error_t err;
-    int r = hy__authority_check(p->server, m, &claims, &err);
+    int r = hy__authority_check(p, m, &claims, &err);
     if (r == 0) r = open_session(p, m->from, &claims, &s, &err);
     if (r == 0)
         welcome(p, m, s, &claims);
@@ -254,7 +262,7 @@ static int reopen_session(hy_peer_t *p, const hy_str_t *from, const hy_claims_t 
     hy_session_t *s = hy__session_of_token(p->server, from);
     if (!s || (p->session && p->session != s))
         return hy_fail(err, HY_EFORBIDDEN, "no session of this name and token: open a new one");
-    int r = hy__authority_admits(p->server, claims, s->owner->runtime, s, err);
+    int r = hy__authority_admits(p, claims, s->owner->runtime, s, err);
     if (r < 0) return r;
     if (s->peer != p) {
         replace(s);
@@ -271,7 +279,7 @@ static void on_reopen(hy_peer_t *p, hy_msg_t *m) {
     hy_claims_t claims = {.sub = NULL};
     hy_session_t *s = NULL;
     hy_error_t err;
-    int r = hy__authority_check(p->server, m, &claims, &err);
+    int r = hy__authority_check(p, m, &claims, &err);
     if (r == 0) r = reopen_session(p, m->from, &claims, &s, &err);
     if (r == 0)
         welcome(p, m, s, &claims);

@@ -28,6 +28,9 @@ typedef struct {
     /* A message to mn:/session came: HY_ETOO_FAST if there are too many from where it came; then
      * that is answered, and the connection closes. NULL: there never are. */
     int (*may_open)(void *arg, hy_error_t *err);
+    /* A runtime in the node's own process: it needs no token (auth.h). Never what came in by a
+     * socket. */
+    bool is_own;
 } hy_peer_events_t;
 
 /* `where` says for the log where it came from ("tcp 127.0.0.1:51344"); copied. HY_ENOMEM. */

@@ -357,6 +357,55 @@ static void without_memory_it_is_refused_or_ends_and_nothing_leaks(void **state)
     }
 }
 
+/* --- within the node's process ---------------------------------------------------------------- */
+
+static void open_own(runtime_t *who) {
+    plug_own(who);
+    assert_int_equal(say(who, "open", A, NULL), 200);
+}
+
+static void a_runtime_in_the_nodes_own_process_needs_no_token(void **state) {
+    (void)state;
+    open_own(&a);
+    assert_int_equal(say(&a, "re-open", session_of(&a), NULL), 200);
+    assert_int_equal(ask(&a, "read", A, "hyperty-runtime://d/nobody", NULL), 404);
+    assert_int_equal(say(&b, "open", "hyperty-runtime://d/b", NULL), 401);
+    assert_null(b.peer);
+    leave(&a);
+}
+
+static void its_session_is_taken_over_with_a_token_only_and_by_that_then(void **state) {
+    char session[HY_URL_BYTES_MAX];
+    (void)state;
+    open_own(&a);
+    snprintf(session, sizeof session, "%s", session_of(&a));
+    assert_int_equal(say(&b, "open", A, NULL), 401);
+    assert_int_equal(say(&b, "re-open", session, NULL), 401);
+    assert_int_equal(ask(&a, "read", A, "hyperty-runtime://d/nobody", NULL), 404);
+    assert_int_equal(show(&b, "re-open", session, A, BOB, 60), 200);
+    assert_null(a.peer);
+    assert_int_equal(a.closed, HY_CLOSE_REPLACED);
+    assert_int_equal(ask(&b, "read", A, "hyperty-runtime://d/nobody",
+                         "{\"identity\":{\"user\":\"user://d/eve\"}}"),
+                     403);
+    leave(&b);
+}
+
+static void it_takes_over_no_session_that_has_shown_one(void **state) {
+    char session[HY_URL_BYTES_MAX];
+    (void)state;
+    assert_int_equal(open_with(&b, A, BOB, 60), 200);
+    snprintf(session, sizeof session, "%s", session_of(&b));
+    plug_own(&a);
+    assert_int_equal(say(&a, "open", A, NULL), 409);
+    assert_string_equal(hy_msg_desc(a.answer),
+                        A " has a session that has shown a token: it must end first");
+    assert_int_equal(say(&a, "re-open", session, NULL), 409);
+    assert_int_equal(ask(&b, "read", A, "hyperty-runtime://d/nobody", NULL), 404);
+    drop(&a);
+    leave(&b);
+}
+
 #define GUARDED(name) cmocka_unit_test_setup_teardown(name, begin_guarded, end)
 
 int main(void) {
@@ -376,6 +425,9 @@ int main(void) {
         GUARDED(it_ends_by_the_wall_clock_which_may_be_set),
         GUARDED(after_a_restart_a_session_still_speaks_for_its_users),
         GUARDED(without_memory_it_is_refused_or_ends_and_nothing_leaks),
+        GUARDED(a_runtime_in_the_nodes_own_process_needs_no_token),
+        GUARDED(its_session_is_taken_over_with_a_token_only_and_by_that_then),
+        GUARDED(it_takes_over_no_session_that_has_shown_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,28 @@ static void who_got_an_entry_from_another_may_keep_it_alive(void **state) {
     hy_str_unref(hyperty);
 }
 
+/* --- within the node's process ---------------------------------------------------------------- */
+
+static void who_needs_no_token_may_name_any_user_but_as_not_verified(void **state) {
+    (void)state;
+    drop(&a);
+    hy_clock_advance(&the_clock, hy_clock_now(&the_clock) + HY_SESSION_GRACE_MS);
+    plug_own(&a);
+    assert_int_equal(ask(&a, "open", A, HY_SESSION_URL, NULL), 200);
+    assert_int_equal(gets("execute", B "/sm", "{\"identity\":{\"user\":\"" ALICE "\"}}"), 1);
+    assert_int_equal(
+        gets("execute", B "/sm", "{\"identity\":{\"user\":\"" ALICE "\",\"verified\":false}}"), 1);
+    assert_int_equal(
+        gets("execute", B "/sm", "{\"identity\":{\"user\":\"" ALICE "\",\"verified\":true}}"), 0);
+    assert_int_equal(hy_msg_code(a.answer), 403);
+    assert_string_equal(hy_msg_desc(a.answer),
+                        A " has shown no token, so its identity is not verified");
+    assert_int_equal(ask(&a, "create", A, REGISTRY,
+                         "{\"value\":{\"url\":\"hyperty://d/h\",\"type\":\"hyperty\","
+                         "\"user\":\"" ALICE "\"}}"),
+                     200);
+}
+
 #define GUARDED(name) cmocka_unit_test_setup_teardown(name, begin_guarded, end)
 
 int main(void) {
@@ -270,6 +292,7 @@ int main(void) {
         GUARDED(an_entry_names_a_user_of_the_token_or_nobody),
         GUARDED(nor_does_an_update_give_it_to_another),
         GUARDED(who_got_an_entry_from_another_may_keep_it_alive),
+        GUARDED(who_needs_no_token_may_name_any_user_but_as_not_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,7 @@ static void on_close(void *arg, hy_close_code_t code, const char *reason) {
 }
 
 static const hy_peer_events_t PEER = {.ready = on_ready, .close = on_close};
+static const hy_peer_events_t OWN_PEER = {.ready = on_ready, .close = on_close, .is_own = true};
 
 static inline void clear(runtime_t *r) {
     while (r->count > 0)
@@ -85,10 +86,16 @@ static inline void clear(runtime_t *r) {
     r->answer = NULL;
 }
 
-/* A connection without session. */
-static inline void plug(runtime_t *r) {
+/* Connections without session: from elsewhere, and within the node's process. */
+static inline void plug_as(runtime_t *r, const hy_peer_events_t *events) {
     r->closed = 0;
-    assert_int_equal(hy_peer_open(the_node, &PEER, r, "spec", &r->peer), 0);
+    assert_int_equal(hy_peer_open(the_node, events, r, "spec", &r->peer), 0);
+}
+static inline void plug(runtime_t *r) {
+    plug_as(r, &PEER);
+}
+static inline void plug_own(runtime_t *r) {
+    plug_as(r, &OWN_PEER);
 }
 
 /* Takes a text as it comes from a connection; false if the connection is closed by now. */

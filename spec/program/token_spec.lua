@@ -137,6 +137,30 @@ describe("a node with --auth-key", function()
     start("repl", "--node", url, "--token", path):expect("err", "connected to ")
   end)
 
+  it("asks nobody at its own prompt for one, and answers for nobody there", function()
+    program.write(dir .. "/lamp.lua", [[
+return { name = "Lamp", start = function(self)
+  self.object = self.syncher:create { schema = "Resource", name = "lamp", data = { n = 0 } }
+  self.object:on("subscribe", function(request)
+    print("asked by", request.identity.user, request.identity.verified)
+    request:accept()
+  end)
+  print(self.object.url)
+end }]])
+    local path = token_file(dir, "token", "--key", secret, "--sub", SUB,
+      "--user", "user://localhost/bob")
+    local host = start("run", "--node", url, "--token", path, "--user", "user://localhost/bob",
+      dir .. "/lamp.lua")
+    local lamp = host:expect("err", "lamp: (%S+)\n")
+    local client = start("attach", tostring(node.pid))
+    client:ask("#node.sessions() >= 2", "true\n")
+    client:ask(("(watch '%s').data.n"):format(lamp), "0\n")
+    host:expect("err", "asked by\tuser://localhost/me\tfalse\n")
+    client:signal "TERM"
+    host:signal "TERM"
+    host:wait()
+  end)
+
   it("reads its keys again on SIGHUP, and keeps them if that fails", function()
     local other = SECRET:reverse()
     file(dir, "secret", "short", "600")
