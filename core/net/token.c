@@ -206,11 +206,12 @@ static hy_str_t *encode(const hy__token_key_t *key, const hy_str_t *sub, const h
 int hy_token_make(const char *key_path, const hy_str_t *sub, const hy_node_t *users, uint64_t now_s,
                   uint32_t ttl_s, hy_str_t **out, hy_error_t *err) {
     hy__token_key_t key;
-    int rc = check_wish(sub, users, ttl_s, err);
-    if (rc == 0) rc = hy__token_key_load(key_path, true, &key, err);
+    int rc = hy__token_key_load(key_path, true, &key, err);
     if (rc < 0) return rc;
-    hy_str_t *text = encode(&key, sub, users, now_s, ttl_s);
+    rc = check_wish(sub, users, ttl_s, err);
+    hy_str_t *text = rc == 0 ? encode(&key, sub, users, now_s, ttl_s) : NULL;
     hy__token_key_deinit(&key);
+    if (rc < 0) return rc;
     if (!text) return hy_fail(err, HY_EINVALID, "%s: it cannot sign a token", key_path);
     if (text->len > HY_TOKEN_BYTES_MAX) {
         unsigned len = text->len;

@@ -60,6 +60,7 @@ describe("hyperty token", function()
     says(2, "--sub URL is missing: the runtime that may open a session, or what its URL begins "
       .. "with, such as hyperty-runtime://example.org/bob", "--key", "k")
     says(1, "/no/key: there is no such file", "--key", "/no/key", "--sub", SUB)
+    says(1, "/no/key: there is no such file", "--key", "/no/key", "--sub", "bob")
   end)
 
   it("takes a time in seconds, minutes, hours or days", function()

@@ -36,7 +36,9 @@ describe("the README's locked doors", function()
       local script = table.concat(lines, "\n"):gsub("build/release/hyperty", function()
         return program.path
       end)
-      program.write(dir .. "/make.sh", "set -e\n" .. script .. "\n")
+      -- The mode of files made later is as it was: the lines are typed into somebody's own shell.
+      program.write(dir .. "/make.sh", "set -e\numask 022\n" .. script
+        .. "\ntest \"$(umask)\" = 0022\n")
       assert(os.execute(("unset LD_PRELOAD; cd %s && sh make.sh >made 2>&1"):format(dir)))
 
       local node = start(table.unpack(command("node --listen " .. NODE_URL, dir,
