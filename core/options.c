@@ -227,22 +227,12 @@ static int check_names(const hy_options_t *o, hy_error_t *err) {
     return 0;
 }
 
-/* What has no effect by itself is a mistake. */
+/* What has no effect without another option is a mistake. */
 static int check_company(const hy_options_t *o, hy_error_t *err) {
-    static const struct {
-        hy_option_t option, with;
-        const char *name, *advice;
-    } rows[] = {
-        {HY_OPTION_TOKEN, HY_OPTION_NODE, "token", "is shown to a node: say which with --node URL"},
-        {HY_OPTION_CA, HY_OPTION_NODE, "ca", "is for a node with TLS: say which with --node URL"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (!o->given[rows[i].option] || o->given[rows[i].with]) continue;
-        hy_fail(err, HY_EINVALID, "%s: --%s %s", hy_command_word(o->command), rows[i].name,
-                rows[i].advice);
-        return HY_EXIT_USAGE;
-    }
-    return 0;
+    if (!o->given[HY_OPTION_CA] || o->given[HY_OPTION_NODE]) return 0;
+    hy_fail(err, HY_EINVALID, "%s: --ca is for a node with TLS: say which with --node URL",
+            hy_command_word(o->command));
+    return HY_EXIT_USAGE;
 }
 
 int hy_options_parse(hy_options_t *o, hy_command_t command, int argc, char **argv,

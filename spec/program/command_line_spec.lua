@@ -175,10 +175,6 @@ end)
 describe("an option that is for another one", function()
   it("is refused without it", function()
     for _, command in ipairs { "run", "repl" } do
-      local token = program.run { command, "--token", "/no/such", "hello" }
-      assert.equal("hyperty: " .. command
-        .. ": --token is shown to a node: say which with --node URL\n", token.err)
-      assert.equal(2, token.status)
       local ca = program.run { command, "--ca", "/no/such", "hello" }
       assert.equal("hyperty: " .. command
         .. ": --ca is for a node with TLS: say which with --node URL\n", ca.err)
