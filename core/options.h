@@ -113,7 +113,9 @@ typedef enum {
       "what it is signed with: a private ES256 key in PEM, or the HS256 secret")                   \
     X(SUB, "sub", TEXT, "URL", "token", "the runtime that it is for, or what its URL begins with") \
     X(USERS, "user", LIST, "URL", "token", "user that the runtime may speak for; repeatable")      \
-    X(TTL, "ttl", TEXT, "TIME", "token", "how long it is good: 3600, 90s, 15m, 12h, 30d; 1d")      \
+    X(TTL, "ttl", TEXT, "TIME", "token",                                                           \
+      "how long it is good: 3600, 90s, 15m, 12h, 30d; 1d. Nodes\n"                                 \
+      "take it for half a minute more, as clocks differ")                                          \
     X(INTO, "into", TEXT, "DIR", "new", "the project's folder; this one if not given")             \
     X(CODE, "e", TEXT, "CODE", "repl attach",                                                      \
       "run CODE as if typed at the prompt, show its value and leave")

@@ -2,6 +2,7 @@
 -- with --node.
 local process = require "spec.support.process"
 local program = require "spec.support.program"
+local tree = require "spec.support.tree"
 
 local URL = '"(%w+://[^"]+)"\n'
 
@@ -218,4 +219,40 @@ describe("a room", function()
       wait_for_text(ann, "and after")
     end)
   end)
+end)
+
+describe("somebody who is killed", function()
+  -- Ann has a room with Bob in it; gives Ann, the node and Bob.
+  local function meet(start, dir, options)
+    local node, urls = start_node(start, dir, "--grace", "2")
+    local ann = start_repl(start, "--node", urls.tcp, "--user", "user://localhost/ann")
+    local bob = start_repl(start, "--node", urls.tcp, "--user", "user://localhost/bob")
+    ann:type 'chat.on("left", function(l) print("left: " .. l.user) end)'
+    ann:ask(('room = chat.create("team", {}, %s)'):format(options), URL)
+    bob:ask('room = chat.join("team")', URL)
+    wait_for_members(ann, 2)
+    return ann, node, bob
+  end
+
+  for name, options in pairs { plain = "{}", mutual = "{ mutual = true }" } do
+    it("at the prompt, has a host that leaves in good order: " .. name, function()
+      process.with(function(start, dir)
+        local ann, node, bob = meet(start, dir, options)
+        bob:signal "KILL"
+        ann:expect("out", "left: user://localhost/bob\n")
+        assert.falsy(node:said "err":find("did not come back", 1, true))
+      end)
+    end)
+
+    it("with the host, is missed for the grace of the session: " .. name, function()
+      process.with(function(start, dir)
+        local ann, node, bob = meet(start, dir, options)
+        os.execute("kill -KILL " .. tree.read(("/proc/%d/task/%d/children"):format(bob.pid,
+          bob.pid)) .. bob.pid)
+        node:expect("err", "did not come back")
+        ann:expect("out", "left: user://localhost/bob\n")
+        assert.falsy(ann:said "err":find("sealed", 1, true))
+      end)
+    end)
+  end
 end)
