@@ -1,6 +1,8 @@
 /* Mutual objects and a node, or a former member, that means ill (SEALING.md): what is changed,
  * repeated, moved or made up is heard by nobody, and who was struck off opens nothing of what
  * follows, even with everything that passes in its hands. */
+#include <stdio.h>
+
 #include "mutual_world.h"
 
 static place_t *at(void **state, int place) {
@@ -351,6 +353,47 @@ static void a_node_that_answers_itself_is_not_believed(void **state) {
     hy_str_unref(ben);
 }
 
+/* --- floods ----------------------------------------------------------------------------------- */
+
+/* The first that Ben has said: that he wants to observe, with no proof yet. */
+static hy_str_t *first_knock(const world_t *w) {
+    for (uint32_t i = 0; i < w->passed_count; i++)
+        if (strstr(w->passed[i]->bytes, "\"subscribe\"") &&
+            strstr(w->passed[i]->bytes, OBJECT "/subscription\",") &&
+            !strstr(w->passed[i]->bytes, "\"proof\""))
+            return w->passed[i];
+    fail_msg("nobody has knocked");
+    return NULL;
+}
+
+static void knock_as(world_t *w, hy_str_t *knock, unsigned number) {
+    char name[64];
+    snprintf(name, sizeof name, "\"hyperty://d/b/%u\"", number);
+    hy_str_t *text = with(knock, "\"hyperty://d/b/x\"", name);
+    hand(&w->places[ANN], text);
+    hy_str_unref(text);
+    run(w);
+}
+
+static void knocks_without_end_are_bounded_and_keep_nobody_out(void **state) {
+    world_t *w = *state;
+    assert_int_equal(create(at(state, ANN)), 0);
+    assert_int_equal(subscribe(at(state, BEN)), 0);
+    hy_str_t *knock = hy_str_ref(first_knock(w));
+    const hy__secrets_t *secrets = at(state, ANN)->manager->secrets;
+    for (unsigned i = 0; i < HY_CHALLENGES_MAX + 10; i++)
+        knock_as(w, knock, i);
+    assert_int_equal(secrets->challenge_count, HY_CHALLENGES_MAX);
+    assert_int_equal(subscribe(at(state, CARL)), 0);
+    write_word(at(state, ANN), "lapwing");
+    assert_string_equal(word_of(at(state, BEN)), "lapwing");
+    assert_string_equal(word_of(at(state, CARL)), "lapwing");
+    advance(w, HY_CHALLENGE_MS + 1);
+    knock_as(w, knock, 0);
+    assert_int_equal(secrets->challenge_count, 1);
+    hy_str_unref(knock);
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 static void without_memory_it_comes_to_nothing_or_all(void **state) {
@@ -386,6 +429,7 @@ int main(void) {
         TEST(another_key_of_a_user_is_refused),
         TEST(who_acts_for_nobody_takes_no_part),
         TEST(a_node_that_answers_itself_is_not_believed),
+        TEST(knocks_without_end_are_bounded_and_keep_nobody_out),
         TEST(without_memory_it_comes_to_nothing_or_all),
     };
     return cmocka_run_group_tests_name("mutual_hostile", tests, NULL, NULL);
