@@ -3,7 +3,7 @@
 -- and nothing that was deleted.
 --
 -- One look-up a quiet moment: by the URL from anywhere, by what else is known of an object, or by
--- the user, whom all actors of a domain share, from its own domain.
+-- the user for whom its reporter acts, from its own domain.
 local check = require "spec.sim.check"
 local plain = require "spec.sim.plain"
 
@@ -27,11 +27,12 @@ local function wanted(oracle, actors, criteria, domain)
       and (not criteria.name or criteria.name == object.label)
       and (not criteria.reporter or criteria.reporter == object.actor.url)
       and (not criteria.schema or criteria.schema == object.schema)
+      and (not criteria.user or criteria.user == object.actor.user)
     if fits then found[object.url] = object.actor.url end
   end
   local asks_all = criteria.user and not criteria.schema
   for _, actor in ipairs(asks_all and actors or {}) do
-    if actor.is_alive and actor.domain == domain then found[actor.url] = true end
+    if actor.is_alive and actor.user == criteria.user then found[actor.url] = true end
   end
   return found
 end
@@ -81,7 +82,7 @@ function M.settle(world)
   local domain = object.actor.domain
   local criteria = ({ url = { url = object.url }, name = { name = object.label },
     reporter = { reporter = object.actor.url }, schema = { schema = object.schema },
-    user = { user = "user://" .. domain .. "/me" } })[kind]
+    user = { user = object.actor.user } })[kind]
   local actor = some_actor(world, kind ~= "url" and domain or nil)
   if not actor then return end
   local list, text = actor.inst:call("discover", criteria)

@@ -7,8 +7,11 @@ describe("the oracle of look-ups", function()
 
   before_each(function()
     oracle = oracles.new()
-    anna = { name = "anna", url = "hyperty://x/anna", domain = "x", is_alive = true }
-    ben = { name = "ben", url = "hyperty://x/ben", domain = "x", is_alive = true }
+    local function actor(name)
+      return { name = name, url = "hyperty://x/" .. name, domain = "x", is_alive = true,
+        user = "user://x/me" }
+    end
+    anna, ben = actor "anna", actor "ben"
     oracle:created { label = "o1", actor = anna, party = "anna.1", url = "resource://x/1",
       schema = "Resource", data = {} }
     object = oracle.by_url["resource://x/1"]

@@ -1,9 +1,10 @@
 -- Runs many random worlds outside busted, for tools/sim: on all cores, a process each, and tells in
 -- the order of the seeds.
 --
---   run.lua FROM COUNT JOBS           all of them; faults go to stdout as they are found, progress
+--   run.lua FROM COUNT JOBS [mutual]  all of them; faults go to stdout as they are found, progress
 --                                     to stderr where that is a terminal
---   run.lua worker FROM COUNT STEP    what such a process does: each seed's fault as a record, its
+--   run.lua worker FROM COUNT STEP KIND
+--                                     what such a process does: each seed's fault as a record, its
 --                                     length in a line and then the text; 0 if all is well
 --   run.lua mutants JOBS [NAME…]      with the module that has planted bugs: for each how many
 --                                     seeds it takes until it is found, and by which oracle
@@ -13,12 +14,12 @@ local M = {}
 
 -- Within a world nothing of Lua's is collected; after it all is, so that the next one finds the
 -- memory of this one, still in the processor's caches.
-local function worker(from, count, step)
+local function worker(from, count, step, kind)
   local world = require "spec.sim.world"
   collectgarbage "stop"
   io.stdout:setvbuf "line"
   for i = 0, count - 1 do
-    local fault = world.play(from + i * step) or ""
+    local fault = world.play(from + i * step, kind == "mutual") or ""
     io.stdout:write(#fault, "\n", fault)
     collectgarbage()
   end
@@ -28,12 +29,12 @@ end
 
 ---Starts workers for COUNT seeds; gives a function that gives the fault of the next seed, "" if it
 ---has none.
-function M.start(from, count, jobs)
+function M.start(from, count, jobs, kind)
   local pipes = {}
   for i = 0, jobs - 1 do
     local share = (count - i + jobs - 1) // jobs
-    local command = "exec lua5.4 spec/sim/run.lua worker %d %d %d"
-    pipes[i] = assert(io.popen(command:format(from + i, share, jobs)))
+    local command = "exec lua5.4 spec/sim/run.lua worker %d %d %d %s"
+    pipes[i] = assert(io.popen(command:format(from + i, share, jobs, kind or "plain")))
   end
   local at = -1
   return function()
@@ -54,9 +55,9 @@ local function now()
   return file:read "n"
 end
 
-local function main(from, count, jobs)
+local function main(from, count, jobs, kind)
   local is_terminal = os.execute "test -t 2"
-  local began, faults, next_fault = now(), 0, M.start(from, count, jobs)
+  local began, faults, next_fault = now(), 0, M.start(from, count, jobs, kind)
   local rate = 0
   for i = 1, count do
     local fault = next_fault()
@@ -136,13 +137,13 @@ end
 
 local first = ...
 if first == "worker" then
-  worker(math.tointeger(arg[2]), math.tointeger(arg[3]), math.tointeger(arg[4]))
+  worker(math.tointeger(arg[2]), math.tointeger(arg[3]), math.tointeger(arg[4]), arg[5])
 elseif first == "mutant" then
   mutant(arg[2], math.tointeger(arg[3]), math.tointeger(arg[4]))
 elseif first == "mutants" then
   mutants(math.tointeger(arg[2]), { table.unpack(arg, 3) })
 elseif first ~= "spec.sim.run" then
-  main(math.tointeger(arg[1]), math.tointeger(arg[2]), math.tointeger(arg[3]))
+  main(math.tointeger(arg[1]), math.tointeger(arg[2]), math.tointeger(arg[3]), arg[4])
 end
 
 return M

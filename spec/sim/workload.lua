@@ -73,12 +73,14 @@ local function create(world)
   local data = edits.tree(draw, draw:chance(0.2))
   local guest = draw:chance(0.2) and some_actor(world) or nil -- invited from the beginning
   if guest then guest.is_asking = true end
-  world:expect_object(label, schema, data)
-  world:tell("%s creates %s: %s %s", actor.name, label, schema, data)
+  local is_mutual = world:draw_mutual()
+  world:expect_object(label, schema, data, is_mutual)
+  world:tell("%s creates %s%s: %s %s", actor.name, label, is_mutual and " (mutual)" or "", schema,
+    data)
   world:call(actor, "create", label, { schema = schema, name = label, data = data,
     description = "in a world", public = draw:chance(0.3), tags = plain.array { "wide" },
     observers = guest and plain.array { guest.url },
-    store = world.is_durable and world.level })
+    store = world.is_durable and world.level, mutual = is_mutual or nil })
 end
 
 local function write(world)
@@ -328,7 +330,7 @@ local function delegate(world)
     if actor.is_alive then world:drain(actor) end
   end
   local party, heirs = some_party(world, "reporter"), {}
-  if not party or party.object.heir then return end
+  if not party or party.object.heir or party.object.is_mutual then return end
   for _, actor in ipairs(world.actors) do
     local fits = actor.is_alive and actor ~= party.actor and actor.domain == party.actor.domain
     if fits then heirs[#heirs + 1] = actor end

@@ -46,6 +46,8 @@ local NODE_STORED = 0.35
 local DISK_DELAYS = { 0, 0, 0.003, 0.08 }
 -- how much time passes after an operation
 local PAUSES = { { 50, 0 }, { 40, 0.002 }, { 30, 0.05 }, { 10, 1.3 }, { 3, 8 } }
+-- how many objects are mutual, where some are
+local MUTUAL_OBJECTS = 0.7
 -- how often something goes wrong
 local ROUGHNESS = { 0, 0.05, 0.1, 0.25 }
 -- how many of them end without memory
@@ -75,13 +77,19 @@ local function new_disk(draw)
   return host.disk { seed = draw:int(1, 1 << 30), delay = draw:one(DISK_DELAYS) }
 end
 
-local function new(seed)
+-- Its draws are its own: but for what is sealed, a world goes as it would without.
+local function draw_mutual(seed)
+  return draws.new(seed ~ 0x5EA1ED)
+end
+
+local function new(seed, is_mutual)
   local draw = draws.new(seed)
   local domains = draw:weighted { { 3, { "localhost" } }, { 2, { "localhost", "far.example" } } }
   local runtimes, steps = draw_size(draw)
   local world = setmetatable({ seed = seed, draw = draw, oracle = oracle.new(), transcript = {},
     actors = {}, runtimes = {}, homes = {}, steps = steps,
     last_label = 0, jumped = 0, urls = {}, expected = {}, faults = faults.new(domains),
+    is_mutual = is_mutual, mutual_draw = is_mutual and draw_mutual(seed) or nil,
   }, World)
   local delay, queue, grace = draw:one(DELAYS), draw:weighted(QUEUES), draw:weighted(GRACES)
   world.is_durable, world.level = draw:chance(0.4), draw:one { true, true, "sync" }
@@ -129,9 +137,21 @@ function World:catch_up()
   self.oracle:judge(self.is_disturbed)
 end
 
+---The user for whom all actors of that runtime act. Where objects are mutual, each runtime has one
+---of its own, as two keys of one user have to be accepted by people.
+function World:user_of(runtime)
+  local name = self.mutual_draw and "owner-" .. runtime or "me"
+  return ("user://%s/%s"):format(self.homes[runtime].domain, name)
+end
+
+---Is the next object a mutual one?
+function World:draw_mutual()
+  return self.mutual_draw ~= nil and self.mutual_draw:chance(MUTUAL_OBJECTS)
+end
+
 ---An actor's instance in that runtime; nil, text if it cannot be loaded.
 function World:load(runtime, config)
-  config.seed = self.draw:int(0, 0x7fffffff)
+  config.seed, config.user = self.draw:int(0, 0x7fffffff), self:user_of(runtime)
   return self.runtimes[runtime]:load_compiled(compiled(), config, "actor.lua")
 end
 
@@ -145,7 +165,8 @@ end
 function World:add_actor(runtime, inst, as)
   local name = "a" .. #self.actors + 1
   local actor = { name = name, as = as or name, runtime = runtime, inst = inst,
-    url = inst.url, is_alive = true, domain = self.homes[runtime].domain }
+    url = inst.url, is_alive = true, domain = self.homes[runtime].domain,
+    user = self:user_of(runtime) }
   self.actors[#self.actors + 1] = actor
   self.urls[actor.url] = name
   self:tell("%s is in runtime %d", name, runtime)
@@ -189,8 +210,9 @@ function World:next_label()
 end
 
 ---An actor was told to create this object.
-function World:expect_object(label, schema, data)
-  self.expected[label] = { schema = schema, data = data, is_synced = self.level == "sync" }
+function World:expect_object(label, schema, data, is_mutual)
+  self.expected[label] = { schema = schema, data = data, is_synced = self.level == "sync",
+    is_mutual = is_mutual }
 end
 
 -- --- driving -------------------------------------------------------------------------------------
@@ -234,7 +256,7 @@ function World:take(actor, entries)
       local expected = self.expected[entry.label]
       self.oracle:created { label = entry.label, actor = actor, party = entry.party,
         url = entry.url, schema = expected.schema, data = expected.data,
-        is_synced = expected.is_synced, epoch = entry.epoch }
+        is_synced = expected.is_synced, is_mutual = expected.is_mutual, epoch = entry.epoch }
       self.urls[entry.url] = entry.label
     elseif entry.what == "created" and not self.is_disturbed then
       check.fault("calls", "create of %s: %s", entry.party, entry.text)
@@ -390,8 +412,9 @@ local function report(self, promise, fault)
   pcall(each_alive, self, function(actor) self:drain(actor) end)
   fault = label(self, fault)
   local text = "seed %d, %s: %s\n\nthe end of its story:\n%s\n\n"
-    .. "again: tools/sim --from %d --seeds 1"
-  return text:format(self.seed, promise, fault, story(self, fault), self.seed)
+    .. "again: tools/sim --from %d --seeds 1%s"
+  return text:format(self.seed, promise, fault, story(self, fault), self.seed,
+    self.is_mutual and " --mutual" or "")
 end
 
 local function trace(err)
@@ -402,9 +425,9 @@ end
 ---Runs the world of that seed to its end. Gives nil, or what is wrong as text for people; a
 ---function that gives the transcript, which is the same for the same seed; and the oracle that
 ---found the fault.
-function M.play(seed)
+function M.play(seed, is_mutual)
   local blocks = host.blocks()
-  local world = new(seed)
+  local world = new(seed, is_mutual)
   local ok, err = xpcall(run, trace, world)
   local text = not ok and report(world, err.oracle, err.fault) or nil
   local oracle_name = not ok and err.oracle or nil
